@@ -1,0 +1,36 @@
+# crm: a CRM as a PostgreSQL extension (PGXS).
+#
+# The version number stands in crm.control and nowhere else.
+
+EXTENSION = crm
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
+
+MODULE_big = crm
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+DATA = $(sort $(wildcard sql/crm--*--*.sql))
+DATA_built = sql/crm--$(EXTVERSION).sql
+EXTRA_CLEAN = META.json
+
+# PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
+PG_CPPFLAGS = -DCRM_VERSION='"$(EXTVERSION)"'
+SHLIB_LINK = -luuid
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=crm
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=crm
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(wildcard src/*.h) crm.control
+
+# The extension script: its topics in order, then what crm_install() runs, as
+# the text of functions.
+sql/crm--$(EXTVERSION).sql: $(wildcard sql/extension/*.sql sql/schema/*.sql) sql/build.sh crm.control
+	sh sql/build.sh $(EXTVERSION) > $@
+
+META.json: META.json.in crm.control
+	sed 's/@VERSION@/$(EXTVERSION)/g' $< > $@

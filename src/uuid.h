@@ -1,0 +1,20 @@
+/*
+ * uuid.h
+ *		Generators of uuids, on top of libuuid.
+ */
+#ifndef CRM_UUID_H
+#define CRM_UUID_H
+
+#include "utils/uuid.h"
+
+/* A time-ordered (version 7) uuid, greater than any made by this backend. */
+extern void crm_make_uuid_v7(pg_uuid_t *result);
+
+/*
+ * The version 5 uuid of an id that another system gave: uuid5(uuid5(CRM's
+ * namespace, source), external_id), over the UTF-8 form of both strings.
+ */
+extern void crm_make_external_uuid(const char *source, const char *external_id,
+								   pg_uuid_t *result);
+
+#endif							/* CRM_UUID_H */
