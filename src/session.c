@@ -112,29 +112,29 @@ hex_value(char c)
 	return -1;
 }
 
-/* Whether text is a uuid in one of the forms that the type uuid accepts. */
+/* Whether input is a uuid in one of the forms that the type uuid accepts. */
 static bool
-parse_uuid(const char *text, pg_uuid_t *uuid)
+parse_uuid(const char *input, pg_uuid_t *uuid)
 {
-	bool		braces = (*text == '{');
+	bool		braces = (*input == '{');
 
 	if (braces)
-		text++;
+		input++;
 	for (int i = 0; i < UUID_LEN; i++)
 	{
-		int			high = hex_value(text[0]);
-		int			low = high < 0 ? -1 : hex_value(text[1]);
+		int			high = hex_value(input[0]);
+		int			low = high < 0 ? -1 : hex_value(input[1]);
 
 		if (low < 0)
 			return false;
 		uuid->data[i] = high << 4 | low;
-		text += 2;
-		if (*text == '-' && i % 2 == 1 && i < UUID_LEN - 1)
-			text++;
+		input += 2;
+		if (*input == '-' && i % 2 == 1 && i < UUID_LEN - 1)
+			input++;
 	}
-	if (braces && *text++ != '}')
+	if (braces && *input++ != '}')
 		return false;
-	return *text == '\0';
+	return *input == '\0';
 }
 
 /* The tenant that a text, not empty, stands for. */
