@@ -91,6 +91,19 @@ SELECT tenant_of('{"o.id": null, "o": {"id": "acme"}}', 'o.id') AS whole_name_is
 \t off
 \x off
 
+-- The same claims, read by another name.
+SET request.jwt.claims = '{"a": "11111111-1111-4111-8111-111111111111", "b": "22222222-2222-4222-8222-222222222222"}';
+SET crm.tenant_claim = 'a';
+SELECT crm_current_tenant();
+SET crm.tenant_claim = 'b';
+SELECT crm_current_tenant();
+SET crm.tenant_claim = 'c';
+SELECT crm_current_tenant();
+SET crm.tenant_claim = 'a';
+SELECT crm_current_tenant();
+RESET crm.tenant_claim;
+RESET request.jwt.claims;
+
 -- Local settings end with their transaction: the tenant does too.
 BEGIN;
 SET LOCAL request.jwt.claims = '{"tenant_id": "33333333-3333-4333-8333-333333333333"}';
@@ -144,6 +157,15 @@ SET datestyle = 'ISO, DMY';
 SELECT crm_current_effective_at();
 SET crm.effective_at = '';
 SELECT crm_current_effective_at() IS NULL AS unset;
+-- Within one transaction as well.
+BEGIN;
+SET LOCAL crm.effective_at = '02/03/2024';
+SELECT crm_current_effective_at();
+SET LOCAL datestyle = 'ISO, MDY';
+SELECT crm_current_effective_at();
+SET LOCAL timezone = 'America/New_York';
+SELECT crm_current_effective_at();
+COMMIT;
 BEGIN;
 SET LOCAL crm.effective_at = 'now';
 SELECT crm_current_effective_at() = now() AS now;
