@@ -55,7 +55,7 @@ SELECT crm_install();
 -- its owner may, without the right to create schemas
 SET ROLE regress_crm_other;
 SELECT crm_install();
-SELECT * FROM crm_installations();
+SELECT schema_name, owner FROM crm_installations();
 RESET ROLE;
 DROP SCHEMA crm CASCADE;
 -- so may a member of the owner's role, and owns the tables
@@ -90,8 +90,9 @@ DROP POLICY own ON crm.deals;
 ALTER TABLE crm.deals DISABLE ROW LEVEL SECURITY;
 
 -- twice
-SELECT crm_install() FROM (SELECT replace(crm_version(), '.', '')) AS x;
 \set VERBOSITY terse
+SELECT crm_install();
+\echo :LAST_ERROR_SQLSTATE
 SELECT crm_install('My CRM');
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY default
@@ -190,7 +191,7 @@ CREATE TABLE busy.deals (id uuid);
 CREATE FUNCTION busy.crm_deal_rules() RETURNS trigger LANGUAGE plpgsql
 	AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER zz_crm_deal_rules BEFORE UPDATE ON busy.deals
-	FOR EACH ROW EXECUTE FUNCTION busy.crm_deal_rules('0.1.0');
+	FOR EACH ROW EXECUTE FUNCTION busy.crm_deal_rules('1.0');
 SELECT crm_install('busy');
 SELECT crm_installed_version('busy');
 \echo :LAST_ERROR_SQLSTATE
@@ -280,9 +281,8 @@ BEGIN
 	PERFORM crm_install('failing');
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-	RAISE WARNING '%', sqlerrm
-		USING DETAIL = substring(context FROM 'SQL statement "CREATE TRIGGER'),
-			HINT = CASE WHEN context ~ 'CREATE TABLE' THEN 'the whole script' ELSE 'one statement' END;
+	RAISE WARNING '%: %', sqlerrm,
+		ARRAY(SELECT m[1] FROM regexp_matches(context, '(?n)^.*(CREATE [A-Z]+) ', 'g') AS m);
 END $$;
 SHOW search_path;
 SELECT to_regnamespace('failing');
