@@ -67,8 +67,10 @@ CREATE VIEW app.some_people AS SELECT * FROM app.people;
 SELECT crm_link_contacts('crm', 'app.some_people', 'person_id');
 \echo :LAST_ERROR_SQLSTATE
 CREATE TEMP TABLE temporary_people (id uuid PRIMARY KEY);
+\set SHOW_CONTEXT never
 SELECT crm_link_contacts('crm', 'temporary_people');
 \echo :LAST_ERROR_SQLSTATE
+\set SHOW_CONTEXT errors
 -- keys: none, of two columns, of another type
 CREATE TABLE app.keyless (id uuid);
 SELECT crm_link_contacts('crm', 'app.keyless');
@@ -102,10 +104,8 @@ SELECT crm_link_contacts('crm', 'app.people');
 -- the foreign key knows it where the caller may not look
 ALTER TABLE app.people ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.people FORCE ROW LEVEL SECURITY;
-CREATE POLICY all_of_them ON app.people USING (true);
 SELECT crm_link_contacts('crm', 'app.people');
 \echo :LAST_ERROR_SQLSTATE
-DROP POLICY all_of_them ON app.people;
 ALTER TABLE app.people NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.people DISABLE ROW LEVEL SECURITY;
 DELETE FROM crm.deal_contacts WHERE contact_id > '00000000-0000-4000-8000-000000000005';
@@ -143,9 +143,10 @@ SET ROLE regress_crm_owner;
 
 -- linked
 SELECT crm_link_contacts('crm', 'app.people');
-\d+ crm.contacts
-SELECT obj_description('crm.contacts'::regclass), c.reloptions, c.relowner::regrole
-FROM pg_class AS c WHERE oid = 'crm.contacts'::regclass;
+SELECT obj_description(oid, 'pg_class'), reloptions, relowner::regrole
+FROM pg_class WHERE oid = 'crm.contacts'::regclass;
+SELECT attname, atttypid::regtype, col_description(attrelid, attnum)
+FROM pg_attribute WHERE attrelid = 'crm.contacts'::regclass ORDER BY attnum;
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = 'crm.deal_contacts'::regclass AND contype = 'f' ORDER BY conname;
 INSERT INTO crm.deal_contacts (deal_id, contact_id)
@@ -216,7 +217,7 @@ ALTER TABLE app."old People" ADD crm_id uuid
 INSERT INTO app."old People" (id, name) VALUES (7, 'Old');
 SELECT crm_link_contacts('crm', 'app."old People"', 'crm_id');
 SELECT * FROM crm.contacts;
-SELECT col_description('crm.contacts'::regclass, 1) AS id, obj_description('crm.contacts'::regclass) AS view;
+SELECT col_description('crm.contacts'::regclass, 1) AS id, obj_description('crm.contacts'::regclass, 'pg_class') AS view;
 SELECT crm_contact('crm.deal_contacts', crm_external_uuid('old People', '7')) ->> 'name' AS name;
 SELECT crm_unlink_contacts('crm');
 ALTER TABLE app."old People" ADD external_id text;
