@@ -146,8 +146,8 @@ default_stage(DealWrite *deal)
 static const StageFacts *
 last_open_stage(const DealWrite *deal)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id = $1 AND from_status = 'open' "
-								 "ORDER BY move_no DESC LIMIT 1",
+	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND from_status OPERATOR(pg_catalog.=) 'open' ORDER BY move_no DESC LIMIT 1",
 								 crm_sibling_name(deal->row.rel, "stage_changes"));
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {deal_get(deal, DEAL_ID)};

@@ -17,6 +17,9 @@ typedef struct SavedUser
  * Become the owner of that table, as foreign keys do: free of row security,
  * and unable to change the user of the session.  An error restores the user
  * with its (sub)transaction.
+ *
+ * The search path remains the caller's: queries run so name every operator,
+ * function and table with its schema.
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
 extern void crm_restore_user(const SavedUser *saved);

@@ -97,7 +97,6 @@ read_pipeline(Relation rel, HeapTuple tuple, void *arg)
 	PipelineFacts *facts = reader->facts;
 	const AttrNumber *columns = reader->columns;
 	TupleDesc	desc = RelationGetDescr(rel);
-	bool		isnull;
 
 	facts->exists = true;
 	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[PIPELINE_TENANT_ID]));
@@ -195,7 +194,6 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 	TupleDesc	desc = RelationGetDescr(rel);
 	DealStatus	status;
 	int			position;
-	bool		isnull;
 
 	if (!crm_parse_deal_status(crm_required_value(rel, tuple, search->columns[STAGE_DEAL_STATUS]),
 							   &status) || status != search->status ||
@@ -277,8 +275,6 @@ static bool
 consider_default(Relation rel, HeapTuple tuple, void *arg)
 {
 	DefaultSearch *search = arg;
-	TupleDesc	desc = RelationGetDescr(rel);
-	bool		isnull;
 
 	search->found = DatumGetBool(crm_required_value(rel, tuple, search->columns[PIPELINE_IS_DEFAULT]));
 	if (search->found)

@@ -50,7 +50,7 @@ query_by_uuid(const char *query, const pg_uuid_t *id, bool read_only)
 static bool
 stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT FROM %s WHERE stage_id = $1 LIMIT 1",
+	char	   *query = psprintf("SELECT FROM %s WHERE stage_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
 								 crm_sibling_name(stages, "deals"));
 	SavedUser	saved;
 	bool		result;
@@ -124,7 +124,7 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(row->rel, &saved);
-	query_by_uuid(psprintf("SELECT FROM %s WHERE id = $1 FOR NO KEY UPDATE",
+	query_by_uuid(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 						   crm_sibling_name(row->rel, "pipelines")), pipeline_id, false);
 	crm_restore_user(&saved);
 	SPI_finish();
