@@ -129,7 +129,10 @@ CREATE VIEW public.crossing AS
 			ON c.oid = coalesce(w.ev_class, t.tgrelid, k.conrelid, l.polrelid)
 	WHERE r.relnamespace <> coalesce(p.pronamespace, c.relnamespace)
 		AND r.relnamespace >= 16384;
-SELECT * FROM public.crossing WHERE object !~ 'installed|crossing';
+SELECT * FROM public.crossing;
+CREATE TABLE public.witness (deal_id uuid CONSTRAINT witness_fkey REFERENCES crm.deals);
+SELECT * FROM public.crossing;
+DROP TABLE public.witness;
 
 -- one does not see the other's rows
 INSERT INTO crm.pipelines (name) VALUES ('Sales');
@@ -149,10 +152,15 @@ DROP SCHEMA "it's; DROP SCHEMA crm --" CASCADE;
 
 -- taking it back
 BEGIN;
+SET LOCAL client_min_messages = log;
 SELECT crm_install('later');
+SHOW search_path;
+SHOW client_min_messages;
 SAVEPOINT one;
 SELECT crm_install('last');
 ROLLBACK TO one;
+SHOW search_path;
+SHOW client_min_messages;
 SELECT schema_name FROM crm_installations() WHERE schema_name LIKE 'la%';
 SELECT crm_install('last');
 ROLLBACK;
@@ -245,7 +253,7 @@ RESET standard_conforming_strings;
 RESET escape_string_warning;
 RESET transform_null_equals;
 SET search_path = extensions;
-SELECT * FROM public.crossing WHERE object !~ 'installed|crossing';
+SELECT * FROM public.crossing;
 SELECT pg_describe_object(classid, objid, objsubid)
 FROM pg_depend
 WHERE refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
