@@ -13,6 +13,8 @@ EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_c
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
+# For clang: the flags and headers are those of the gcc that built the server.
+PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
 PG_CPPFLAGS = -DCRM_VERSION='"$(EXTVERSION)"'
 SHLIB_LINK = -luuid
 
