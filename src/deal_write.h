@@ -24,7 +24,8 @@ typedef struct DealWrite
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
 	bool		insert;
-	bool		dated;			/* UPDATE names stage_entered_at, to date a move */
+	bool		dated;			/* UPDATE names stage_entered_at, to date a
+								 * move */
 	bool		restored;
 	TimestampTz clock;			/* when the trigger met the row */
 } DealWrite;

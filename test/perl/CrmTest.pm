@@ -24,8 +24,8 @@ our @tenants = (
 
 # The CRMs of make_origin(): schema, tenancy, tenants.
 our @crms = (
-	[ 'crm', 'single', undef ],
-	[ 'team', 'shared', @tenants ],
+	[ 'crm',           'single', undef ],
+	[ 'team',          'shared', @tenants ],
 	[ 'Büro "Nord" 1', 'single', undef ]);
 
 my $fill_sql = do { local $/ = undef; <DATA> };
@@ -40,7 +40,8 @@ sub new_node
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ], %init);
 	$node->append_conf('postgresql.conf', "timezone = 'Europe/Rome'");
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
+	$node->safe_psql('postgres',
+		'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
 	return $node;
 }
 
@@ -49,7 +50,8 @@ sub create_database
 	my ($node, $db, $owner) = @_;
 
 	$owner //= 'crm_owner';
-	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER $owner TEMPLATE template0");
+	$node->safe_psql('postgres',
+		"CREATE DATABASE $db OWNER $owner TEMPLATE template0");
 	return;
 }
 
@@ -75,8 +77,10 @@ sub crm_session
 	my ($role, $schema, $tenant) = @_;
 
 	return
-	    "SET SESSION AUTHORIZATION $role;\n"
-	  . 'SET search_path = ' . quote_ident($schema) . ", extensions;\n"
+		"SET SESSION AUTHORIZATION $role;\n"
+	  . 'SET search_path = '
+	  . quote_ident($schema)
+	  . ", extensions;\n"
 	  . ($tenant ? "SET crm.tenant_id = '$tenant';\n" : '');
 }
 
@@ -105,7 +109,8 @@ sub fill
 {
 	my ($node, $db, $schema, $tenant) = @_;
 
-	$node->safe_psql($db, crm_session('crm_app', $schema, $tenant) . $fill_sql);
+	$node->safe_psql($db,
+		crm_session('crm_app', $schema, $tenant) . $fill_sql);
 	return;
 }
 
@@ -220,7 +225,11 @@ sub history_agrees
 {
 	my ($node, $db, $schema, $name) = @_;
 
-	is( $node->safe_psql($db, 'SET search_path = ' . quote_ident($schema) . <<~'SQL'), '', $name);
+	is( $node->safe_psql(
+			$db,
+			'SET search_path = '
+			  . quote_ident($schema)
+			  . <<~'SQL'), '', $name);
 		;
 		SELECT d.external_id, d.move_no, h.*
 		FROM deals d, LATERAL (
@@ -242,7 +251,8 @@ sub still_works
 	my $sql = crm_session('crm_app', $schema, $tenant);
 	my ($stdout, $stderr);
 
-	is( $node->safe_psql($db, $sql . <<~'SQL'), "\n2|4|5|6|t", "$name: moves are recorded");
+	is( $node->safe_psql($db,
+			$sql . <<~'SQL'), "\n2|4|5|6|t", "$name: moves are recorded");
 		SET client_min_messages = error;
 		CREATE TEMP TABLE before AS SELECT * FROM deals WHERE external_id = 'many moves';
 		UPDATE deals SET stage_id = s.id FROM stages s
@@ -254,9 +264,20 @@ sub still_works
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
-	$node->psql($db, $sql . 'UPDATE stage_changes SET changed_by = NULL', stderr => \$stderr);
-	like($stderr, qr/permission denied/, "$name: the history is not for crm_app to write");
-	$node->psql($db, "UPDATE " . quote_ident($schema) . '.stage_changes SET changed_by = NULL', stderr => \$stderr);
+	$node->psql(
+		$db,
+		$sql . 'UPDATE stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
+	like(
+		$stderr,
+		qr/permission denied/,
+		"$name: the history is not for crm_app to write");
+	$node->psql(
+		$db,
+		"UPDATE "
+		  . quote_ident($schema)
+		  . '.stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
 	like($stderr, qr/never updated/, "$name: and for nobody to change");
 	history_agrees($node, $db, $schema, "$name: history and deals agree");
 	return;
