@@ -17,7 +17,7 @@ pack()				# function name, files
 }
 
 {
-	echo '\echo Use "CREATE EXTENSION crm" to load this file. \quit'
+	printf '%s\n' '\echo Use "CREATE EXTENSION crm" to load this file. \quit'
 	cat extension/*.sql
 	pack crm_schema_sql schema/[0-9]*.sql
 	pack crm_schema_single_sql schema/tenancy_single.sql

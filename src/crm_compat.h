@@ -15,4 +15,13 @@
 #error "crm needs PostgreSQL 15 or later"
 #endif
 
+/* 17 can set up a lexer in place; we always want a new one. */
+#if PG_VERSION_NUM >= 170000
+#define crm_make_json_lexer(json, length, encoding, need_escapes) \
+	makeJsonLexContextCstringLen(NULL, json, length, encoding, need_escapes)
+#else
+#define crm_make_json_lexer(json, length, encoding, need_escapes) \
+	makeJsonLexContextCstringLen(json, length, encoding, need_escapes)
+#endif
+
 #endif							/* CRM_COMPAT_H */

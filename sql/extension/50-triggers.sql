@@ -1,0 +1,37 @@
+-- The trigger functions of an installed CRM.  They may be attached to any
+-- table: they write with the rights of that table's owner, no others.
+
+CREATE FUNCTION crm_pipeline_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_pipeline_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row of pipelines: keeps what is fixed, allows one default per tenant';
+
+CREATE FUNCTION crm_stage_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_stage_rules() IS
+'BEFORE INSERT OR UPDATE OR DELETE trigger for each row of stages: gives a position and a probability, protects stages in use';
+
+CREATE FUNCTION crm_deal_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_deal_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row of deals: decides where the deal stands and since when, keeps what follows from it';
+
+CREATE FUNCTION crm_stage_audit() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_stage_audit() IS
+'AFTER UPDATE trigger for each statement on deals, with transition tables: writes a row of stage_changes for every move';
+
+CREATE FUNCTION crm_history_guard() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_history_guard() IS
+'BEFORE UPDATE trigger for each statement on stage_changes: refuses it';
+
+CREATE FUNCTION crm_row_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_row_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row: keeps id and tenant_id, and to the tenant of the parents that its arguments name';
+
+CREATE FUNCTION crm_undo_move(deals regclass, deal_id uuid) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_undo_move(regclass, uuid) IS
+'Takes the last move of a deal back; what undo_move of an installed CRM calls';

@@ -1,0 +1,27 @@
+-- The triggers.  Those named zz_ run after users' own, so that the rules see
+-- what will be stored.  Their argument is the version of this CRM.
+
+CREATE TRIGGER zz_crm_pipeline_rules BEFORE INSERT OR UPDATE ON pipelines
+    FOR EACH ROW EXECUTE FUNCTION crm_pipeline_rules('@VERSION@');
+
+CREATE TRIGGER zz_crm_stage_rules BEFORE INSERT OR UPDATE OR DELETE ON stages
+    FOR EACH ROW EXECUTE FUNCTION crm_stage_rules('@VERSION@', 'pipeline_id');
+
+CREATE TRIGGER zz_crm_deal_rules BEFORE INSERT OR UPDATE ON deals
+    FOR EACH ROW EXECUTE FUNCTION crm_deal_rules('@VERSION@');
+
+CREATE TRIGGER zz_crm_stage_audit AFTER UPDATE ON deals
+    REFERENCING OLD TABLE AS old_deals NEW TABLE AS new_deals
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_stage_audit('@VERSION@');
+
+CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON stage_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_history_guard('@VERSION@');
+
+CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_contacts
+    FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@', 'deal_id');
+
+CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON tags
+    FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@');
+
+CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_tags
+    FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@', 'deal_id', 'tag_id');

@@ -1,0 +1,31 @@
+/*
+ * install.h
+ *		The CRMs that crm_install() has made in this database.
+ */
+#ifndef CRM_INSTALL_H
+#define CRM_INSTALL_H
+
+#include "fmgr.h"
+
+/* One CRM: a schema whose table of deals obeys crm_deal_rules. */
+typedef struct CrmInstallation
+{
+	Oid			schema;
+	Oid			deals;
+	Oid			owner;			/* of deals */
+	char	   *version;		/* palloc'd in the caller's context */
+} CrmInstallation;
+
+/* The text argument n; ERROR 22004, naming it by "what", if it is NULL. */
+extern char *crm_required_text(FunctionCallInfo fcinfo, int n,
+							   const char *what);
+
+/*
+ * The CRM in the schema of that name, its deals locked against DDL until the
+ * transaction ends; ERROR 3F000 without such a schema, PT404 without a CRM.
+ */
+extern void crm_get_installation(FunctionCallInfo fcinfo,
+								 const char *schema_name,
+								 CrmInstallation *installation);
+
+#endif							/* CRM_INSTALL_H */

@@ -1,0 +1,78 @@
+/*
+ * pipeline_rules.c
+ *		The rules of pipelines: at most one default for each tenant.
+ *
+ * The partial unique index would refuse a second one as well, but could not
+ * say what to do instead.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "row_edit.h"
+#include "row_rules.h"
+#include "table_kinds.h"
+
+typedef struct OtherDefault
+{
+	const AttrNumber *columns;
+	const pg_uuid_t *id;		/* of the pipeline being written */
+	char	   *name;			/* of the other one, if there is one */
+} OtherDefault;
+
+static bool
+consider_default(Relation rel, HeapTuple tuple, void *arg)
+{
+	OtherDefault *other = arg;
+
+	if (DatumGetBool(crm_required_value(rel, tuple, other->columns[PIPELINE_IS_DEFAULT])) &&
+		!crm_uuid_equal(other->id, DatumGetUUIDP(crm_required_value(rel, tuple, other->columns[PIPELINE_ID]))))
+		other->name = TextDatumGetCString(crm_required_value(rel, tuple, other->columns[PIPELINE_NAME]));
+	return other->name == NULL;
+}
+
+static void
+check_only_default(RowEdit *row, const AttrNumber *columns)
+{
+	const pg_uuid_t *tenant_id = DatumGetUUIDP(crm_row_get(row, columns[PIPELINE_TENANT_ID]));
+	OtherDefault other = {columns};
+
+	crm_check_not_null(row->rel, columns[PIPELINE_ID], crm_row_is_null(row, columns[PIPELINE_ID]));
+	other.id = DatumGetUUIDP(crm_row_get(row, columns[PIPELINE_ID]));
+	crm_lock_key(RelationGetRelid(row->rel), tenant_id, AccessExclusiveLock);
+	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[PIPELINE_TENANT_ID]),
+				   columns[PIPELINE_TENANT_ID], tenant_id, consider_default, &other);
+	if (other.name != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("there is a default pipeline already"),
+				 errdetail("It is \"%s\".", other.name),
+				 errhint("Call set_default_pipeline to make another one the default."),
+				 errtablecol(row->rel, columns[PIPELINE_IS_DEFAULT])));
+}
+
+/*
+ * crm_pipeline_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of
+ * pipelines
+ *		Errors: 23514 when what is fixed changes, 23505 for a second default.
+ */
+PG_FUNCTION_INFO_V1(crm_pipeline_rules);
+Datum
+crm_pipeline_rules(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_pipeline_rules",
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
+	AttrNumber	is_default = columns[PIPELINE_IS_DEFAULT];
+	RowEdit		row;
+
+	crm_row_open(&row, trigdata);
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL));
+	if (!crm_row_is_null(&row, is_default) && DatumGetBool(crm_row_get(&row, is_default)) &&
+		(row.old_values == NULL || crm_row_old_is_null(&row, is_default) ||
+		 !DatumGetBool(crm_row_get_old(&row, is_default))))
+		check_only_default(&row, columns);
+	return PointerGetDatum(crm_row_close(&row));
+}

@@ -1,0 +1,346 @@
+/*
+ * stage_facts.c
+ *		What the rules of deals know of stages and pipelines.
+ *
+ * The facts are read with the newest snapshot, as a foreign key reads its
+ * parent, and once a statement: they are kept in the statement's memory, so
+ * there is nothing to invalidate.  Row security does not apply here; callers
+ * compare tenants.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "row_edit.h"
+#include "stage_facts.h"
+#include "table_kinds.h"
+
+struct StageLookup
+{
+	MemoryContext context;
+	Oid			stages;
+	Oid			pipelines;
+	HTAB	   *stage_facts;
+	HTAB	   *pipeline_facts;
+
+	/* Bulk writes repeat themselves: the last answers. */
+	StageFacts *last_stage;
+	bool		searched;
+	pg_uuid_t	searched_pipeline;
+	DealStatus	searched_status;
+	const StageFacts *search_result;
+	int			search_count;
+	pg_uuid_t	default_tenant;
+	const PipelineFacts *default_pipeline;
+};
+
+/* A stage in search of its place, for the lookups by pipeline. */
+typedef struct StageSearch
+{
+	const AttrNumber *columns;
+	DealStatus	status;
+	pg_uuid_t	id;
+	int			position;
+	int			count;
+} StageSearch;
+
+/* Where a visitor puts the facts it reads. */
+typedef struct FactsReader
+{
+	const AttrNumber *columns;
+	void	   *facts;
+} FactsReader;
+
+static HTAB *
+create_facts_table(const char *name, Size entrysize, MemoryContext context)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = UUID_LEN;
+	ctl.entrysize = entrysize;
+	ctl.hcxt = context;
+	return hash_create(name, 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+StageLookup *
+crm_stage_lookup_create(Relation deals, AttrNumber pipeline_id, AttrNumber stage_id,
+						MemoryContext context)
+{
+	StageLookup *lookup = MemoryContextAllocZero(context, sizeof(StageLookup));
+
+	lookup->context = context;
+	lookup->stages = crm_referenced_table(deals, stage_id);
+	lookup->pipelines = crm_referenced_table(deals, pipeline_id);
+	return lookup;
+}
+
+static TimestampTz
+archived_at(HeapTuple tuple, AttrNumber attno, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attno, desc, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(value);
+}
+
+static bool
+read_pipeline(Relation rel, HeapTuple tuple, void *arg)
+{
+	FactsReader *reader = arg;
+	PipelineFacts *facts = reader->facts;
+	const AttrNumber *columns = reader->columns;
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	facts->exists = true;
+	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[PIPELINE_TENANT_ID]));
+	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[PIPELINE_NAME]));
+	facts->currency = datumCopy(crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY]), false, -1);
+	facts->archived_at = archived_at(tuple, columns[PIPELINE_ARCHIVED_AT], desc);
+	return false;
+}
+
+static bool
+read_stage(Relation rel, HeapTuple tuple, void *arg)
+{
+	FactsReader *reader = arg;
+	StageFacts *facts = reader->facts;
+	const AttrNumber *columns = reader->columns;
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		probability;
+
+	facts->exists = true;
+	facts->pipeline_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_PIPELINE_ID]));
+	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_TENANT_ID]));
+	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
+	if (!crm_parse_deal_status(crm_required_value(rel, tuple, columns[STAGE_DEAL_STATUS]),
+							   &facts->status))
+		elog(ERROR, "unexpected deal_status of stage \"%s\"", facts->name);
+	probability = heap_getattr(tuple, columns[STAGE_PROBABILITY], desc, &isnull);
+	facts->has_probability = !isnull;
+	if (!isnull)
+		facts->probability = datumCopy(probability, false, -1);
+	facts->archived_at = archived_at(tuple, columns[STAGE_ARCHIVED_AT], desc);
+	return false;
+}
+
+const PipelineFacts *
+crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
+{
+	PipelineFacts *facts;
+	bool		found;
+
+	if (lookup->pipeline_facts == NULL)
+		lookup->pipeline_facts = create_facts_table("crm pipeline facts", sizeof(PipelineFacts),
+													lookup->context);
+	facts = hash_search(lookup->pipeline_facts, id, HASH_ENTER, &found);
+	if (!found)
+	{
+		Relation	rel = table_open(lookup->pipelines, AccessShareLock);
+		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
+		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
+
+		facts->exists = false;
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]), reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
+		MemoryContextSwitchTo(caller);
+		table_close(rel, NoLock);
+	}
+	return facts->exists ? facts : NULL;
+}
+
+const StageFacts *
+crm_find_stage(StageLookup *lookup, const pg_uuid_t *id)
+{
+	StageFacts *facts = lookup->last_stage;
+	bool		found;
+
+	if (facts != NULL && crm_uuid_equal(&facts->id, id))
+		return facts;
+
+	if (lookup->stage_facts == NULL)
+		lookup->stage_facts = create_facts_table("crm stage facts", sizeof(StageFacts),
+												 lookup->context);
+	facts = hash_search(lookup->stage_facts, id, HASH_ENTER, &found);
+	if (!found)
+	{
+		Relation	rel = table_open(lookup->stages, AccessShareLock);
+		FactsReader reader = {crm_columns(rel, &crm_stage_kind), facts};
+		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
+
+		facts->exists = false;
+		/* Whoever changes a stage's status locks it exclusively first. */
+		crm_lock_key(lookup->stages, id, AccessShareLock);
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id, read_stage, &reader);
+		MemoryContextSwitchTo(caller);
+		table_close(rel, NoLock);
+	}
+	if (!facts->exists)
+		return NULL;
+	lookup->last_stage = facts;
+	return facts;
+}
+
+static bool
+consider_stage(Relation rel, HeapTuple tuple, void *arg)
+{
+	StageSearch *search = arg;
+	TupleDesc	desc = RelationGetDescr(rel);
+	DealStatus	status;
+	int			position;
+
+	if (!crm_parse_deal_status(crm_required_value(rel, tuple, search->columns[STAGE_DEAL_STATUS]),
+							   &status) || status != search->status ||
+		!heap_attisnull(tuple, search->columns[STAGE_ARCHIVED_AT], desc))
+		return true;
+
+	position = DatumGetInt32(crm_required_value(rel, tuple, search->columns[STAGE_POSITION]));
+	if (search->count++ == 0 || position < search->position)
+	{
+		search->position = position;
+		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_ID]));
+	}
+	return true;
+}
+
+/*
+ * The first of the pipeline's unarchived stages of that status, and how many
+ * there are.  Its status was read before it is locked, and is read again.
+ */
+static const StageFacts *
+find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
+					 DealStatus status, int *count)
+{
+	Relation	rel;
+	StageSearch search = {.status = status};
+	const StageFacts *facts = NULL;
+
+	if (lookup->searched && lookup->searched_status == status &&
+		crm_uuid_equal(&lookup->searched_pipeline, pipeline_id))
+	{
+		*count = lookup->search_count;
+		return lookup->search_result;
+	}
+
+	rel = table_open(lookup->stages, AccessShareLock);
+	search.columns = crm_columns(rel, &crm_stage_kind);
+	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[STAGE_PIPELINE_ID]), search.columns[STAGE_PIPELINE_ID], pipeline_id, consider_stage, &search);
+	table_close(rel, NoLock);
+	if (search.count > 0)
+		facts = crm_find_stage(lookup, &search.id);
+	if (facts != NULL && facts->status != status)
+		facts = NULL;
+
+	lookup->searched = true;
+	lookup->searched_pipeline = *pipeline_id;
+	lookup->searched_status = status;
+	lookup->search_result = facts;
+	lookup->search_count = search.count;
+	*count = search.count;
+	return facts;
+}
+
+const StageFacts *
+crm_find_first_open_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id)
+{
+	int			count;
+
+	return find_stage_by_status(lookup, pipeline_id, DEAL_OPEN, &count);
+}
+
+const StageFacts *
+crm_find_only_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id,
+					DealStatus status, int *count)
+{
+	const StageFacts *facts = find_stage_by_status(lookup, pipeline_id, status, count);
+
+	return *count == 1 ? facts : NULL;
+}
+
+/* A search for the tenant's default pipeline. */
+typedef struct DefaultSearch
+{
+	const AttrNumber *columns;
+	pg_uuid_t	id;
+	bool		found;
+} DefaultSearch;
+
+static bool
+consider_default(Relation rel, HeapTuple tuple, void *arg)
+{
+	DefaultSearch *search = arg;
+
+	search->found = DatumGetBool(crm_required_value(rel, tuple, search->columns[PIPELINE_IS_DEFAULT]));
+	if (search->found)
+		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[PIPELINE_ID]));
+	return !search->found;
+}
+
+const PipelineFacts *
+crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id)
+{
+	Relation	rel;
+	DefaultSearch search = {0};
+
+	if (lookup->default_pipeline != NULL && crm_uuid_equal(&lookup->default_tenant, tenant_id))
+		return lookup->default_pipeline;
+
+	rel = table_open(lookup->pipelines, AccessShareLock);
+	search.columns = crm_columns(rel, &crm_pipeline_kind);
+	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[PIPELINE_TENANT_ID]), search.columns[PIPELINE_TENANT_ID], tenant_id, consider_default, &search);
+	table_close(rel, NoLock);
+	if (!search.found)
+		return NULL;
+	lookup->default_tenant = *tenant_id;
+	lookup->default_pipeline = crm_find_pipeline(lookup, &search.id);
+	return lookup->default_pipeline;
+}
+
+bool
+crm_parse_deal_status(Datum text, DealStatus *status)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(text);
+	const char *data = VARDATA_ANY(value);
+	Size		len = VARSIZE_ANY_EXHDR(value);
+
+	if (len == 4 && memcmp(data, "open", 4) == 0)
+		*status = DEAL_OPEN;
+	else if (len == 3 && memcmp(data, "won", 3) == 0)
+		*status = DEAL_WON;
+	else if (len == 4 && memcmp(data, "lost", 4) == 0)
+		*status = DEAL_LOST;
+	else
+		return false;
+	return true;
+}
+
+const char *
+crm_deal_status_name(DealStatus status)
+{
+	switch (status)
+	{
+		case DEAL_OPEN:
+			return "open";
+		case DEAL_WON:
+			return "won";
+		case DEAL_LOST:
+			return "lost";
+	}
+	pg_unreachable();
+}
+
+Datum
+crm_closed_probability(DealStatus status)
+{
+	/* As the column's type has it: nobody applies that to a trigger's values. */
+	return DirectFunctionCall3(numeric_in,
+							   CStringGetDatum(status == DEAL_WON ? "1.0000" : "0.0000"),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}

@@ -1,0 +1,76 @@
+/*
+ * stage_facts.h
+ *		What the rules of deals know of stages and pipelines.
+ */
+#ifndef CRM_STAGE_FACTS_H
+#define CRM_STAGE_FACTS_H
+
+#include "datatype/timestamp.h"
+#include "utils/relcache.h"
+#include "utils/uuid.h"
+
+typedef enum DealStatus
+{
+	DEAL_OPEN,
+	DEAL_WON,
+	DEAL_LOST
+} DealStatus;
+
+typedef struct PipelineFacts
+{
+	pg_uuid_t	id;				/* hash key */
+	pg_uuid_t	tenant_id;
+	char	   *name;
+	Datum		currency;		/* text */
+	TimestampTz archived_at;	/* DT_NOEND if it is not */
+	bool		exists;
+} PipelineFacts;
+
+typedef struct StageFacts
+{
+	pg_uuid_t	id;				/* hash key */
+	pg_uuid_t	pipeline_id;
+	pg_uuid_t	tenant_id;
+	char	   *name;
+	DealStatus	status;
+	bool		has_probability;
+	Datum		probability;	/* numeric */
+	TimestampTz archived_at;	/* DT_NOEND if it is not */
+	bool		exists;
+} StageFacts;
+
+/* The facts looked up by one statement; they are looked up once. */
+typedef struct StageLookup StageLookup;
+
+/*
+ * A lookup for the table of deals with that foreign key columns, which lives
+ * in the given context (that of the statement).
+ */
+extern StageLookup *crm_stage_lookup_create(Relation deals, AttrNumber pipeline_id,
+											AttrNumber stage_id, MemoryContext context);
+
+/*
+ * The stage or pipeline of that id; NULL if there is none.  The status of a
+ * stage that was looked up cannot change before the transaction ends.
+ */
+extern const StageFacts *crm_find_stage(StageLookup *lookup, const pg_uuid_t *id);
+extern const PipelineFacts *crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id);
+
+/* The first stage of the pipeline, by position, that is open and not archived; NULL: none. */
+extern const StageFacts *crm_find_first_open_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id);
+
+/* The one unarchived stage of that status; NULL if there are none or several (count says). */
+extern const StageFacts *crm_find_only_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id,
+											 DealStatus status, int *count);
+
+/* The tenant's default pipeline; NULL: none. */
+extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id);
+
+/* 'open', 'won' or 'lost'; false if the text is none of them. */
+extern bool crm_parse_deal_status(Datum text, DealStatus *status);
+extern const char *crm_deal_status_name(DealStatus status);
+
+/* The probability of a closed deal, numeric(5,4): 1 when won, 0 when lost. */
+extern Datum crm_closed_probability(DealStatus status);
+
+#endif							/* CRM_STAGE_FACTS_H */

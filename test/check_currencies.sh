@@ -1,0 +1,59 @@
+#!/bin/sh
+# Checks src/currency_codes.h: sorted, each code once; no code of Debian's
+# iso-codes package missing; no code gone that a released version (a tag v*)
+# had.  Prints what is wrong and fails.  Needs the package iso-codes, or its
+# two files as $1 (XML, with the withdrawn codes) and $2 (JSON).
+set -eu
+cd "$(dirname "$0")/.."
+header=src/currency_codes.h
+xml=${1:-/usr/share/xml/iso-codes/iso_4217.xml}
+json=${2:-/usr/share/iso-codes/json/iso_4217.json}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+quoted()			# the codes in quotes on standard input
+{
+	grep -o '"[A-Z][A-Z][A-Z]"' | tr -d '"' || true
+}
+
+missing()			# what in the file $1 is not in the table; $2: its name
+{
+	sort -u "$1" | comm -23 - "$tmp/sorted" >"$tmp/missing"
+	if [ -s "$tmp/missing" ]
+	then
+		echo "$header lacks codes of $2: $(paste -sd ' ' "$tmp/missing")" >&2
+		failed=1
+	fi
+}
+
+LC_ALL=C
+export LC_ALL
+quoted <"$header" >"$tmp/ours"
+sort -u "$tmp/ours" >"$tmp/sorted"
+if ! cmp -s "$tmp/ours" "$tmp/sorted"
+then
+	echo "$header is not sorted, or has a code twice" >&2
+	failed=1
+fi
+
+for source in "$xml" "$json"
+do
+	# A line a code in both: letter_code="USD" and "alpha_3": "USD".
+	grep -E 'letter_code=|"alpha_3"' "$source" | quoted >"$tmp/theirs"
+	if [ "$(wc -l <"$tmp/theirs")" -lt 150 ]
+	then
+		echo "$source: cannot read its codes" >&2
+		failed=1
+	fi
+	missing "$tmp/theirs" "$source"
+done
+
+for tag in $(git tag --list 'v*' 2>/dev/null || true)
+do
+	git show "$tag:$header" 2>/dev/null | quoted >"$tmp/released"
+	missing "$tmp/released" "$tag"
+done
+
+[ $failed -eq 0 ] && echo "currencies: $(wc -l <"$tmp/sorted") codes, none missing"
+exit $failed
