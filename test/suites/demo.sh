@@ -52,6 +52,7 @@ pid=$!
 for _ in $(seq 120)
 do
 	grep -q "kill $pid" "$out" && break
+	kill -0 "$pid" 2>/dev/null || break
 	sleep 0.5
 done
 grep -q "kill $pid" "$out"
