@@ -170,7 +170,7 @@ shown(Datum number)
 	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, number));
 
 	if (strlen(text) > 40)
-		strcpy(text + 37, "...");
+		strcpy(text +37, "...");
 	return text;
 }
 
