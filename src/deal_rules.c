@@ -127,8 +127,7 @@ static void
 set_probability(DealWrite *deal, const StageFacts *stage)
 {
 	if (stage->status != DEAL_OPEN)
-		deal_set(deal, DEAL_PROBABILITY,
-				 DirectFunctionCall1(int4_numeric, Int32GetDatum(stage->status == DEAL_WON ? 1 : 0)));
+		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(stage->status));
 	else if (crm_deal_written(deal, DEAL_PROBABILITY))
 		return;
 	else if (stage->has_probability)

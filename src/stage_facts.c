@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -333,4 +334,13 @@ crm_deal_status_name(DealStatus status)
 			return "lost";
 	}
 	pg_unreachable();
+}
+
+Datum
+crm_closed_probability(DealStatus status)
+{
+	/* As the column's type has it: nobody applies that to a trigger's values. */
+	return DirectFunctionCall3(numeric_in,
+							   CStringGetDatum(status == DEAL_WON ? "1.0000" : "0.0000"),
+							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 }

@@ -70,4 +70,7 @@ extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup, const
 extern bool crm_parse_deal_status(Datum text, DealStatus *status);
 extern const char *crm_deal_status_name(DealStatus status);
 
+/* The probability of a closed deal, numeric(5,4): 1 when won, 0 when lost. */
+extern Datum crm_closed_probability(DealStatus status);
+
 #endif							/* CRM_STAGE_FACTS_H */

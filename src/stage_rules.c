@@ -71,8 +71,8 @@ stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 static char *
 describe_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT format('%%s in all: %%s', count(*), string_agg(quote_literal(left(title, 40)), ', ' ORDER BY n) "
-								 "FILTER (WHERE n <= 3)) || CASE WHEN count(*) > 3 THEN ', ...' ELSE '' END "
+	char	   *query = psprintf("SELECT format('Deals in it: %%s (%%s in all).', "
+								 "string_agg(quote_literal(left(title, 40)), ', ' ORDER BY n) FILTER (WHERE n <= 3), count(*)) "
 								 "FROM (SELECT title, row_number() OVER (ORDER BY id) AS n FROM %s WHERE stage_id = $1) d "
 								 "HAVING count(*) > 0",
 								 crm_sibling_name(stages, "deals"));
@@ -90,7 +90,7 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 	if (query_by_uuid(query, stage_id, true))
 		result = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();
-	return result != NULL ? psprintf("Deals in it: %s.", result) : pstrdup("There are deals in it.");
+	return result != NULL ? result : pstrdup("There are deals in it.");
 }
 
 /* The next free position at the end of the pipeline. */
@@ -144,8 +144,7 @@ static void
 fill_probability(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
 	if (status != DEAL_OPEN && crm_row_is_null(row, columns[STAGE_PROBABILITY]))
-		crm_row_set(row, columns[STAGE_PROBABILITY],
-					DirectFunctionCall1(int4_numeric, Int32GetDatum(status == DEAL_WON ? 1 : 0)));
+		crm_row_set(row, columns[STAGE_PROBABILITY], crm_closed_probability(status));
 }
 
 static void
