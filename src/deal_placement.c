@@ -127,8 +127,9 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	return stage;
 }
 
-static const StageFacts *
-default_stage(DealWrite *deal)
+/* Of a deal that names none. */
+static const PipelineFacts *
+default_pipeline(const DealWrite *deal)
 {
 	const PipelineFacts *pipeline =
 		crm_find_default_pipeline(deal->lookup, get_uuid(deal, DEAL_TENANT_ID));
@@ -139,7 +140,7 @@ default_stage(DealWrite *deal)
 				 errmsg("no pipeline for %s", crm_deal_label(deal)),
 				 errdetail("It names neither a stage nor a pipeline, and no pipeline is the default."),
 				 errhint("Give stage_id or pipeline_id, or choose a default with set_default_pipeline.")));
-	return first_open_stage(deal, pipeline);
+	return pipeline;
 }
 
 /* The open stage that a closed deal stood in last, by its history. */
@@ -179,28 +180,22 @@ last_open_stage(const DealWrite *deal)
 }
 
 static const StageFacts *
-stage_for_insert(DealWrite *deal)
+stage_for_insert(const DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 	DealStatus	status;
 
 	if (!deal_is_null(deal, DEAL_STAGE_ID))
 		return stage_written(deal);
-	if (!status_written(deal, &status))
-	{
-		if (deal_is_null(deal, DEAL_PIPELINE_ID))
-			return default_stage(deal);
-		return first_open_stage(deal, pipeline_written(deal));
-	}
-	if (deal_is_null(deal, DEAL_PIPELINE_ID))
-		pipeline = crm_find_pipeline(deal->lookup, &default_stage(deal)->pipeline_id);
-	else
-		pipeline = pipeline_written(deal);
-	return only_stage(deal, pipeline, status);
+	pipeline = deal_is_null(deal, DEAL_PIPELINE_ID) ?
+		default_pipeline(deal) : pipeline_written(deal);
+	if (status_written(deal, &status))
+		return only_stage(deal, pipeline, status);
+	return first_open_stage(deal, pipeline);
 }
 
 static const StageFacts *
-stage_for_update(DealWrite *deal)
+stage_for_update(const DealWrite *deal)
 {
 	DealStatus	status;
 
