@@ -9,13 +9,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "deal_history.h"
 #include "deal_write.h"
-#include "owner_rights.h"
 
 static inline const pg_uuid_t *
 get_uuid(const DealWrite *deal, DealColumn column)
@@ -147,29 +145,11 @@ default_pipeline(const DealWrite *deal)
 static const StageFacts *
 last_open_stage(const DealWrite *deal)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
-								 "AND from_status OPERATOR(pg_catalog.=) 'open' ORDER BY move_no DESC LIMIT 1",
-								 crm_sibling_name(deal->row.rel, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {deal_get(deal, DEAL_ID)};
+	pg_uuid_t	id;
 	const StageFacts *stage = NULL;
-	SavedUser	saved;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	crm_become_owner(deal->row.rel, &saved);
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history of a deal");
-	crm_restore_user(&saved);
-	if (SPI_processed > 0)
-	{
-		bool		isnull;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-
-		stage = crm_find_stage(deal->lookup, DatumGetUUIDP(id));
-	}
-	SPI_finish();
-
+	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), &id))
+		stage = crm_find_stage(deal->lookup, &id);
 	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),

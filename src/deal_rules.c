@@ -25,6 +25,7 @@ typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
+	DealHistory history;
 } DealStatement;
 
 /* The columns of points in time that clients send back. */
@@ -178,13 +179,30 @@ set_currency(DealWrite *deal)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
 }
 
+/* Moves are counted on from those of a deleted deal of the same id. */
+static void
+continue_history(DealWrite *deal)
+{
+	int32		last = crm_last_move_no(deal->history, DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+
+	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
+		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
+}
+
 static void
 insert_deal(DealWrite *deal)
 {
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
-	if (deal_is_null(deal, DEAL_CREATED_AT))
-		deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	continue_history(deal);
+	if (!deal_is_null(deal, DEAL_CREATED_AT))
+		return;
+	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	/* Its default is when the transaction began. */
+	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
 /* What stays as it is when the deal stays where it is. */
@@ -270,6 +288,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
+	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;
 }
@@ -319,6 +338,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	crm_row_open(&deal.row, trigdata);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
+	deal.history = &statement->history;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
 	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
 	deal.clock = GetCurrentTimestamp();
