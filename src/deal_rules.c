@@ -166,7 +166,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* An amount that comes without a currency is in the pipeline's. */
+/* An amount that comes without a currency is in the one it had, else in the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
@@ -174,6 +174,11 @@ set_currency(DealWrite *deal)
 
 	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
 		return;
+	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
+	{
+		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
+		return;
+	}
 	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
 	if (pipeline != NULL)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
