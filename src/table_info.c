@@ -13,7 +13,9 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tupconvert.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -206,14 +208,16 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 	return result;
 }
 
-void
-crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
-			   CrmRowVisitor visit, void *arg)
+/* Visits the rows of one table, not of a partitioned one; false if told to stop. */
+static bool
+visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData scankey;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	bool		more = true;
 
 	/*
 	 * As a foreign key does, see also what the running command itself has
@@ -224,13 +228,70 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 	ScanKeyInit(&scankey, attno, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(key));
 	scan = systable_beginscan(rel, index, OidIsValid(index), snapshot, 1, &scankey);
-	while ((tuple = systable_getnext(scan)) != NULL)
+	while (more && (tuple = systable_getnext(scan)) != NULL)
 	{
-		if (!visit(rel, tuple, arg))
-			break;
+		if (map == NULL)
+			more = visit(shown, tuple, arg);
+		else
+		{
+			tuple = execute_attr_map_tuple(tuple, map);
+			more = visit(shown, tuple, arg);
+			heap_freetuple(tuple);
+		}
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
+	return more;
+}
+
+static void
+visit_partitions(Relation rel, AttrNumber attno, const pg_uuid_t *key,
+				 CrmRowVisitor visit, void *arg)
+{
+	const char *column = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
+	List	   *partitions = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
+	bool		more = true;
+	ListCell   *lc;
+
+	foreach(lc, partitions)
+	{
+		Relation	partition = table_open(lfirst_oid(lc), NoLock);
+
+		if (more && partition->rd_rel->relkind == RELKIND_RELATION)
+		{
+			AttrNumber	key_attno = crm_optional_column(partition, column, UUIDOID);
+			TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(partition),
+															 RelationGetDescr(rel));
+
+			more = visit_table(partition, crm_index_on_column(partition, key_attno), key_attno,
+							   key, map, rel, visit, arg);
+			if (map != NULL)
+				free_conversion_map(map);
+		}
+		table_close(partition, NoLock);
+	}
+	list_free(partitions);
+}
+
+void
+crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			   CrmRowVisitor visit, void *arg)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+			(void) visit_table(rel, index, attno, key, NULL, rel, visit, arg);
+			break;
+		case RELKIND_PARTITIONED_TABLE:
+			visit_partitions(rel, attno, key, visit, arg);
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is not a table whose rows the CRM can read",
+							RelationGetRelationName(rel)),
+					 errhint("Make it an ordinary or a partitioned table.")));
+	}
 }
 
 void
