@@ -148,7 +148,7 @@ last_open_stage(const DealWrite *deal)
 {
 	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND from_status OPERATOR(pg_catalog.=) 'open' ORDER BY move_no DESC LIMIT 1",
-								 crm_sibling_name(deal->row.rel, "stage_changes"));
+								 crm_trusted_sibling(deal->row.rel, "stage_changes"));
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {deal_get(deal, DEAL_ID)};
 	const StageFacts *stage = NULL;

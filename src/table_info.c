@@ -20,6 +20,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -27,7 +28,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "table_info.h"
 
@@ -158,6 +161,42 @@ crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
 }
 
 Oid
+crm_table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Rows are read past all permissions, so rel's owner must be able to read the
+ * other table.  REFERENCES, with which one makes a foreign key, is less.
+ */
+static void
+check_readable(Relation rel, Oid other)
+{
+	Oid			owner = RelationGetForm(rel)->relowner;
+
+	if (has_privs_of_role(owner, crm_table_owner(other)))
+		return;
+	if (pg_class_aclcheck(other, owner, ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(other, owner, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the owner of table \"%s\" may not read all of table \"%s\"",
+					RelationGetRelationName(rel), get_rel_name(other)),
+			 errdetail("The rules of the CRM read there what a foreign key refers to."),
+			 errhint("Give all tables of the CRM to the same owner.")));
+}
+
+Oid
 crm_referenced_table(Relation rel, AttrNumber attno)
 {
 	ListCell   *lc;
@@ -167,7 +206,10 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
 
 		if (fk->nkeys == 1 && fk->conkey[0] == attno)
+		{
+			check_readable(rel, fk->confrelid);
 			return fk->confrelid;
+		}
 	}
 
 	ereport(ERROR,
