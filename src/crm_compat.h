@@ -6,6 +6,11 @@
 #ifndef CRM_COMPAT_H
 #define CRM_COMPAT_H
 
+/* PostgreSQL 16 moved the macros on varlenas out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #error "crm needs PostgreSQL 15 or later"
 #endif

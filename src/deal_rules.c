@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -274,6 +275,30 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 }
 
 /*
+ * Whether an UPDATE names stage_entered_at to date the move.  A value that is
+ * the old one then counts as written: real logs have several moves at one
+ * time.  In a whole-row save it does not; that is what also names columns that
+ * nobody has a reason to write.
+ */
+static bool
+names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
+{
+	static const DealColumn kept[] = {
+		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
+	};
+	const Bitmapset *named = trigdata->tg_updatedcols;
+	AttrNumber	entered_at = columns[DEAL_STAGE_ENTERED_AT];
+
+	for (int i = 0; i < lengthof(kept); i++)
+	{
+		if (bms_is_member(columns[kept[i]] - FirstLowInvalidHeapAttributeNumber, named))
+			return false;
+	}
+	return bms_is_member(entered_at - FirstLowInvalidHeapAttributeNumber, named) &&
+		!slot_attisnull(trigdata->tg_newslot, entered_at);
+}
+
+/*
  * crm_deal_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of deals
  *		Errors: 23514 for what contradicts the rules, 23503 for a stage or
  *		pipeline that is not there.
@@ -295,6 +320,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
+	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 

@@ -20,6 +20,7 @@ typedef struct DealWrite
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
 	bool		insert;
+	bool		dated;			/* UPDATE names stage_entered_at, to date a move */
 	TimestampTz clock;			/* when the trigger met the row */
 } DealWrite;
 

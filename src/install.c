@@ -31,6 +31,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/dbcommands.h"
+#include "commands/extension.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -289,6 +290,10 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 	if (!OidIsValid(extension))
 		elog(ERROR, "crm_install() belongs to no extension");
 	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	if (get_extension_name(extension) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension crm was dropped concurrently")));
 	LockDatabaseObject(ExtensionRelationId, extension,
 					   1 + hash_bytes((const unsigned char *) name, strlen(name)) % PG_UINT16_MAX,
 					   ExclusiveLock);

@@ -34,8 +34,8 @@ check_version(TriggerData *trigdata, const char *function)
 			 errmsg("the CRM in schema \"%s\" is of version %s, but the code is of version %s",
 					get_namespace_name(RelationGetNamespace(trigdata->tg_relation)),
 					trigger->tgargs[0], CRM_VERSION),
-			 errhint("Update the extension and then call crm_upgrade('%s').",
-					 get_namespace_name(RelationGetNamespace(trigdata->tg_relation)))));
+			 errhint("Update the extension and then call crm_upgrade(%s).",
+					 quote_literal_cstr(get_namespace_name(RelationGetNamespace(trigdata->tg_relation))))));
 }
 
 TriggerData *

@@ -1,0 +1,181 @@
+--
+-- crm_summary: a map (stage, currency, value_period) -> deals, deals without
+-- an amount, value, weighted value, all exact.
+--
+
+CREATE TYPE crm_summary;
+
+CREATE FUNCTION crm_summary_in(cstring) RETURNS crm_summary
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+CREATE FUNCTION crm_summary_out(crm_summary) RETURNS cstring
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+CREATE FUNCTION crm_summary_recv(internal) RETURNS crm_summary
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+CREATE FUNCTION crm_summary_send(crm_summary) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+CREATE TYPE crm_summary (
+	INPUT = crm_summary_in,
+	OUTPUT = crm_summary_out,
+	RECEIVE = crm_summary_recv,
+	SEND = crm_summary_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = extended
+);
+
+COMMENT ON TYPE crm_summary IS
+'What deals add up to: per stage, currency and value period the number of deals, how many of them have no amount, their value and their weighted value (amount times probability). All sums are exact. Summaries can be stored, added, subtracted, compared and aggregated; the text form is JSON.';
+
+--
+-- JSON
+--
+
+CREATE FUNCTION crm_summary_to_json(crm_summary) RETURNS json
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_to_json(crm_summary) IS
+'The summary as JSON: an array of objects with the columns of crm_summary_rows() as fields.';
+
+CREATE FUNCTION crm_summary_to_jsonb(crm_summary) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_to_jsonb(crm_summary) IS
+'The summary as JSON: an array of objects with the columns of crm_summary_rows() as fields.';
+
+CREATE CAST (crm_summary AS json)
+WITH FUNCTION crm_summary_to_json(crm_summary) AS ASSIGNMENT;
+
+CREATE CAST (crm_summary AS jsonb)
+WITH FUNCTION crm_summary_to_jsonb(crm_summary) AS ASSIGNMENT;
+
+--
+-- Rows
+--
+
+CREATE FUNCTION crm_summary_rows(
+	summary crm_summary,
+	OUT stage_id uuid,
+	OUT currency text,
+	OUT value_period text,
+	OUT deals bigint,
+	OUT deals_without_amount bigint,
+	OUT value numeric,
+	OUT weighted_value numeric
+) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 20
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_rows(crm_summary) IS
+'The summary as rows, ordered by stage_id, currency (nulls last) and value_period (one_time, monthly, quarterly, annual).';
+
+--
+-- Arithmetic: summaries are a group under +, so a - a is the empty summary.
+--
+
+CREATE FUNCTION crm_summary_plus(crm_summary, crm_summary) RETURNS crm_summary
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_plus(crm_summary, crm_summary) IS
+'The summary of the deals of both; the operator +.';
+
+CREATE FUNCTION crm_summary_minus(crm_summary, crm_summary) RETURNS crm_summary
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_minus(crm_summary, crm_summary) IS
+'What the first summary has more than the second, which may be negative; the operator -.';
+
+CREATE OPERATOR + (
+	LEFTARG = crm_summary,
+	RIGHTARG = crm_summary,
+	FUNCTION = crm_summary_plus,
+	COMMUTATOR = +
+);
+
+COMMENT ON OPERATOR + (crm_summary, crm_summary) IS
+'the summary of the deals of both';
+
+CREATE OPERATOR - (
+	LEFTARG = crm_summary,
+	RIGHTARG = crm_summary,
+	FUNCTION = crm_summary_minus
+);
+
+COMMENT ON OPERATOR - (crm_summary, crm_summary) IS
+'what the first summary has more than the second';
+
+--
+-- Equality, with hashing, so that =, GROUP BY, DISTINCT and hash joins work.
+--
+
+CREATE FUNCTION crm_summary_eq(crm_summary, crm_summary) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_eq(crm_summary, crm_summary) IS
+'Are the two summaries the same? The operator =.';
+
+CREATE FUNCTION crm_summary_ne(crm_summary, crm_summary) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_ne(crm_summary, crm_summary) IS
+'Do the two summaries differ? The operator <>.';
+
+CREATE FUNCTION crm_summary_hash(crm_summary) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_hash(crm_summary) IS
+'Hash of a summary.';
+
+CREATE FUNCTION crm_summary_hash_extended(crm_summary, bigint) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_hash_extended(crm_summary, bigint) IS
+'Hash of a summary, with a seed.';
+
+CREATE OPERATOR = (
+	LEFTARG = crm_summary,
+	RIGHTARG = crm_summary,
+	FUNCTION = crm_summary_eq,
+	COMMUTATOR = =,
+	NEGATOR = <>,
+	RESTRICT = eqsel,
+	JOIN = eqjoinsel,
+	HASHES
+);
+
+COMMENT ON OPERATOR = (crm_summary, crm_summary) IS
+'equal';
+
+CREATE OPERATOR <> (
+	LEFTARG = crm_summary,
+	RIGHTARG = crm_summary,
+	FUNCTION = crm_summary_ne,
+	COMMUTATOR = <>,
+	NEGATOR = =,
+	RESTRICT = neqsel,
+	JOIN = neqjoinsel
+);
+
+COMMENT ON OPERATOR <> (crm_summary, crm_summary) IS
+'not equal';
+
+CREATE OPERATOR CLASS crm_summary_hash_ops
+DEFAULT FOR TYPE crm_summary USING hash AS
+	OPERATOR 1 =,
+	FUNCTION 1 crm_summary_hash(crm_summary),
+	FUNCTION 2 crm_summary_hash_extended(crm_summary, bigint);
