@@ -1,0 +1,8 @@
+# TAP tests in Perl: test/t, with PostgreSQL's own PostgreSQL::Test modules.
+set -eu
+pgxs_test=$("$PG_CONFIG" --pkglibdir)/pgxs/src/test
+export PG_REGRESS="$pgxs_test/regress/pg_regress"
+# Where the modules put their clusters and logs: 15, then 16 and later.
+export TESTDIR="$PWD"
+export TESTDATADIR="$PWD/tmp_check" TESTLOGDIR="$PWD/tmp_check/log"
+prove -v -I "$pgxs_test/perl" -I test/perl test/t/*.pl
