@@ -14,7 +14,8 @@ use Test::More;
 
 our @EXPORT = qw(
   new_node create_roles create_database crm_session install fill link_people
-  add_own_objects make_origin dump_text history_agrees still_works
+  add_own_objects make_origin dump_text same_text sorted history_agrees
+  still_works all_work psql_file
 );
 
 # In CRMs of shared tenancy, the tenants.
@@ -213,6 +214,54 @@ sub dump_text
 	  or die "pg_dump failed: $stderr";
 	$stdout =~ s/^\\(un)?restrict .*\n//mg;
 	return $stdout;
+}
+
+# Two dumps are the same; if not, shows where they start to differ.
+sub same_text
+{
+	my ($got, $expected, $name) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $diff = '';
+
+	if ($got ne $expected)
+	{
+		append_to_file("$dir/got", $got);
+		append_to_file("$dir/expected", $expected);
+		$diff = `diff "$dir/expected" "$dir/got" | head -n 10 | cut -c 1-1000`;
+	}
+	is($diff, '', $name);
+	return;
+}
+
+# The lines of a dump in an order that does not depend on where rows are stored.
+sub sorted
+{
+	my ($text) = @_;
+
+	return join "\n", sort split /\n/, $text;
+}
+
+# Every CRM of make_origin() works; changes them.
+sub all_work
+{
+	my ($node, $db, $name) = @_;
+
+	foreach my $crm (@crms)
+	{
+		my ($schema, undef, @crm_tenants) = @$crm;
+
+		still_works($node, $db, $schema, $_, "$name: $schema") foreach @crm_tenants;
+	}
+	return;
+}
+
+# The command that runs a script, up to its first error.
+sub psql_file
+{
+	my ($db, $file, @options) = @_;
+
+	return ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $db, '-f', $file,
+		@options);
 }
 
 # Each deal has as many moves as its history, and stands where that ends.
