@@ -291,13 +291,13 @@ sub still_works
 	my $sql = crm_session('crm_app', $schema, $tenant);
 	my ($stdout, $stderr);
 
-	is( $node->safe_psql($db, $sql . <<~'SQL'), "\n2|4|5|6|t", "$name: moves are recorded");
+	is( $node->safe_psql($db, $sql . <<~'SQL'), "\n2|t|t", "$name: moves are recorded");
 		SET client_min_messages = error;
 		CREATE TEMP TABLE before AS SELECT * FROM deals WHERE external_id = 'many moves';
 		UPDATE deals SET stage_id = s.id FROM stages s
 			WHERE deals.external_id = 'many moves' AND s.pipeline_id = deals.pipeline_id AND s.name = 'Qualified';
 		SELECT crm_undo_move('deals', id) FROM before;
-		SELECT count(*), b.move_no, min(c.move_no), max(c.move_no),
+		SELECT count(*), b.move_no >= 4 AND (min(c.move_no), max(c.move_no)) = (b.move_no + 1, b.move_no + 2),
 			bool_and(d.stage_id = b.stage_id AND d.stage_entered_at = b.stage_entered_at
 				AND d.move_no = b.move_no + 2)
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
