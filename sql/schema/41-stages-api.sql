@@ -2,11 +2,12 @@
 
 CREATE FUNCTION reorder_stages(pipeline_id uuid, stage_ids uuid[])
     RETURNS SETOF stages
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::stages, o.id)
+    SELECT crm_current_row(of_type, o.id)
     FROM unnest(crm_reorder_stages('stages'::regclass, reorder_stages.pipeline_id, reorder_stages.stage_ids))
         WITH ORDINALITY AS o (id, n)
+        LEFT JOIN stages AS of_type ON false
     ORDER BY o.n;
 END;
 REVOKE EXECUTE ON FUNCTION reorder_stages(uuid, uuid[]) FROM PUBLIC;
@@ -19,7 +20,7 @@ Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22
 
 CREATE FUNCTION delete_stage(stage_id uuid, move_deals_to uuid DEFAULT NULL)
     RETURNS integer
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT crm_delete_stage('stages'::regclass, delete_stage.stage_id, delete_stage.move_deals_to);
 END;
@@ -33,7 +34,7 @@ Returns how many deals moved. Errors: PT404 for an unknown stage, 23503 for an u
 
 CREATE FUNCTION apply_stage_probability(stage_id uuid)
     RETURNS integer
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE
             WHEN s.id IS NULL
