@@ -65,7 +65,7 @@ crm_deal_label(const DealWrite *deal)
 
 /*
  * JavaScript knows no microseconds: what it read and sends back unchanged
- * comes back in whole milliseconds.  Such a value is the old one.
+ * comes back cut to milliseconds.  Such a value is the old one.
  */
 static void
 keep_microseconds(DealWrite *deal)
@@ -80,7 +80,7 @@ keep_microseconds(DealWrite *deal)
 			continue;
 		value = DatumGetTimestampTz(deal_get(deal, column));
 		old = DatumGetTimestampTz(deal_get_old(deal, column));
-		if (value != old && value % 1000 == 0 && value > old - 1000 && value < old + 1000)
+		if (value < old && old - value < 1000 && value % 1000 == 0)
 			deal_set(deal, column, TimestampTzGetDatum(old));
 	}
 }
