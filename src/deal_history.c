@@ -80,7 +80,7 @@ crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, pg_uuid_t *stage_i
 	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
 								 "ORDER BY move_no DESC LIMIT 1",
-								 crm_sibling_name(deals, "stage_changes"));
+								 crm_trusted_sibling(deals, "stage_changes"));
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(deal_id)};
 	SavedUser	saved;

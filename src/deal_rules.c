@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -90,7 +91,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 {
 	if (stage->status != DEAL_OPEN)
 		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(stage->status));
-	else if (crm_deal_written(deal, DEAL_PROBABILITY))
+	else if (crm_deal_written(deal, DEAL_PROBABILITY) || deal->restored)
 		return;
 	else if (stage->has_probability)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
@@ -136,6 +137,16 @@ set_currency(DealWrite *deal)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
 }
 
+/* The default of updated_at is the start of the transaction: no other is one. */
+static bool
+is_restored(const DealWrite *deal)
+{
+	return !deal_is_null(deal, DEAL_CREATED_AT) &&
+		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
+		!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+}
+
 /* Moves are counted on from those of a deleted deal of the same id. */
 static void
 continue_history(DealWrite *deal)
@@ -150,6 +161,7 @@ continue_history(DealWrite *deal)
 static void
 insert_deal(DealWrite *deal)
 {
+	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
 	continue_history(deal);
@@ -295,6 +307,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.history = &statement->history;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
 	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
+	deal.restored = false;
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 

@@ -89,6 +89,10 @@ crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 
+	/* It may have been archived with its deals in it, as of any time. */
+	if (deal->restored)
+		return effective;
+
 	check_archived(deal, "stage", stage->name, stage->archived_at, effective);
 	if (pipeline != NULL &&
 		(deal->insert || !crm_uuid_equal(&stage->pipeline_id,
