@@ -131,7 +131,7 @@ static const StageFacts *
 default_stage(DealWrite *deal)
 {
 	const PipelineFacts *pipeline =
-		crm_find_default_pipeline(deal->lookup, get_uuid(deal, DEAL_TENANT_ID));
+	crm_find_default_pipeline(deal->lookup, get_uuid(deal, DEAL_TENANT_ID));
 
 	if (pipeline == NULL)
 		ereport(ERROR,

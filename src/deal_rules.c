@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -128,7 +130,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 {
 	if (stage->status != DEAL_OPEN)
 		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(stage->status));
-	else if (crm_deal_written(deal, DEAL_PROBABILITY))
+	else if (crm_deal_written(deal, DEAL_PROBABILITY) || deal->restored)
 		return;
 	else if (stage->has_probability)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
@@ -177,9 +179,20 @@ set_currency(DealWrite *deal)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
 }
 
+/* The default of updated_at is the start of the transaction: no other is one. */
+static bool
+is_restored(const DealWrite *deal)
+{
+	return !deal_is_null(deal, DEAL_CREATED_AT) &&
+		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
+		!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+}
+
 static void
 insert_deal(DealWrite *deal)
 {
+	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
 	if (deal_is_null(deal, DEAL_CREATED_AT))
@@ -274,6 +287,30 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 }
 
 /*
+ * Whether an UPDATE names stage_entered_at to date the move.  A value that is
+ * the old one then counts as written: real logs have several moves at one
+ * time.  In a whole-row save it does not; that is what also names columns that
+ * nobody has a reason to write.
+ */
+static bool
+names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
+{
+	static const DealColumn kept[] = {
+		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
+	};
+	const Bitmapset *named = trigdata->tg_updatedcols;
+	AttrNumber	entered_at = columns[DEAL_STAGE_ENTERED_AT];
+
+	for (int i = 0; i < lengthof(kept); i++)
+	{
+		if (bms_is_member(columns[kept[i]] - FirstLowInvalidHeapAttributeNumber, named))
+			return false;
+	}
+	return bms_is_member(entered_at - FirstLowInvalidHeapAttributeNumber, named) &&
+		!slot_attisnull(trigdata->tg_newslot, entered_at);
+}
+
+/*
  * crm_deal_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of deals
  *		Errors: 23514 for what contradicts the rules, 23503 for a stage or
  *		pipeline that is not there.
@@ -295,6 +332,8 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
+	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
+	deal.restored = false;
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 

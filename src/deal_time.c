@@ -21,7 +21,7 @@ chosen_time(const DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz setting;
 
-	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
+	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT) || deal->dated)
 		return DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT));
 	if (stage->status == DEAL_WON && crm_deal_written(deal, DEAL_WON_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_WON_AT));
@@ -86,6 +86,10 @@ crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
 						pstrdup(timestamptz_to_str(effective))),
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
+
+	/* It may have been archived with its deals in it, as of any time. */
+	if (deal->restored)
+		return effective;
 
 	check_archived(deal, "stage", stage->name, stage->archived_at, effective);
 	if (pipeline != NULL &&

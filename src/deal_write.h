@@ -4,6 +4,10 @@
  *
  * "Written" means: on INSERT given and not NULL, on UPDATE distinct from the
  * old value, as object-relational mappers send every column back.
+ *
+ * "Restored" is a row that is inserted with created_at, stage_entered_at and
+ * updated_at of its own: one that comes from a dump or from another CRM.  It
+ * tells what was, so rules that are about entering a stage today do not apply.
  */
 #ifndef CRM_DEAL_WRITE_H
 #define CRM_DEAL_WRITE_H
@@ -20,6 +24,9 @@ typedef struct DealWrite
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
 	bool		insert;
+	bool		dated;			/* UPDATE names stage_entered_at, to date a
+								 * move */
+	bool		restored;
 	TimestampTz clock;			/* when the trigger met the row */
 } DealWrite;
 
