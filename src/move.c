@@ -59,7 +59,10 @@ lock_deal(Move *move)
 	move->entered = DatumGetTimestampTz(crm_api_value(2, &isnull));
 	move->is_lost = strcmp(crm_api_text(3), "lost") == 0;
 
-	/* JavaScript knows no microseconds: what it read from the deal is the same. */
+	/*
+	 * JavaScript knows no microseconds: what it read from the deal is the
+	 * same.
+	 */
 	if (move->dated && move->effective % 1000 == 0 &&
 		move->effective < move->entered && move->effective > move->entered - 1000)
 		move->effective = move->entered;
@@ -133,7 +136,11 @@ change_stage(Move *move)
 	if (move->dated)
 		(void) set_config_option("crm.effective_at", timestamptz_to_str(move->effective),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	/* What is not given is not named, as the caller may lack the right to write it. */
+
+	/*
+	 * What is not given is not named, as the caller may lack the right to
+	 * write it.
+	 */
 	update_deal(move, move->lost_reason != NULL ? "stage_id = $2, lost_reason = $3" : "stage_id = $2");
 	AtEOXact_GUC(true, level);
 	move->is_lost = strcmp(crm_api_text(1), "lost") == 0;

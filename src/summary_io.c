@@ -43,7 +43,7 @@ append_stage(StringInfo buf, const SummaryKey *key)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *stage = (const unsigned char *) key->stage;
-	char		text[UUID_LEN * 2 + 4];
+	char text[	UUID_LEN * 2 + 4];
 	char	   *p = text;
 
 	for (int i = 0; i < UUID_LEN; i++)
@@ -59,7 +59,7 @@ append_stage(StringInfo buf, const SummaryKey *key)
 static void
 append_count(StringInfo buf, int64 count)
 {
-	char		text[MAXINT8LEN + 1];
+	char text[	MAXINT8LEN + 1];
 
 	appendBinaryStringInfo(buf, text, pg_lltoa(count, text));
 }
