@@ -35,7 +35,7 @@ BEGIN ATOMIC
     )
     SELECT CASE
             WHEN create_pipeline.is_default
-            THEN crm_current_row(NULL::pipelines, crm_set_default_pipeline('pipelines'::regclass, c.id))
+            THEN crm_current_row((SELECT t FROM pipelines AS t WHERE false), crm_set_default_pipeline('pipelines'::regclass, c.id))
             ELSE c.pipeline
         END
     FROM created AS c CROSS JOIN (SELECT count(*) FROM staged) AS all_of_them;
@@ -52,7 +52,7 @@ CREATE FUNCTION set_default_pipeline(pipeline_id uuid)
     RETURNS pipelines
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::pipelines,
+    SELECT crm_current_row((SELECT t FROM pipelines AS t WHERE false),
         crm_set_default_pipeline('pipelines'::regclass, set_default_pipeline.pipeline_id));
 END;
 REVOKE EXECUTE ON FUNCTION set_default_pipeline(uuid) FROM PUBLIC;

@@ -4,7 +4,7 @@ CREATE FUNCTION reorder_stages(pipeline_id uuid, stage_ids uuid[])
     RETURNS SETOF stages
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::stages, o.id)
+    SELECT crm_current_row((SELECT t FROM stages AS t WHERE false), o.id)
     FROM unnest(crm_reorder_stages('stages'::regclass, reorder_stages.pipeline_id, reorder_stages.stage_ids))
         WITH ORDINALITY AS o (id, n)
     ORDER BY o.n;
