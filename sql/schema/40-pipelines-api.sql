@@ -3,11 +3,6 @@
 -- A function in SQL runs all its statements in the snapshot that it began
 -- with.  What waits for others, and must then see what they did, is done by
 -- functions of the extension, whose queries have each the newest snapshot.
---
--- A row is returned by way of crm_current_row, whose first argument tells its
--- type: a column of a table that is joined on nothing.  A null of that type
--- would do, but the server lets no column be added to a table while a function
--- holds a constant of its row type.
 
 CREATE FUNCTION create_pipeline(name text, stages jsonb DEFAULT '[]', is_default boolean DEFAULT false,
         currency text DEFAULT NULL, description text DEFAULT NULL, external_id text DEFAULT NULL,
@@ -40,11 +35,10 @@ BEGIN ATOMIC
     )
     SELECT CASE
             WHEN create_pipeline.is_default
-            THEN crm_current_row(of_type, crm_set_default_pipeline('pipelines'::regclass, c.id))
+            THEN crm_current_row((SELECT t FROM pipelines AS t WHERE false), crm_set_default_pipeline('pipelines'::regclass, c.id))
             ELSE c.pipeline
         END
-    FROM created AS c CROSS JOIN (SELECT count(*) FROM staged) AS all_of_them
-        LEFT JOIN pipelines AS of_type ON false;
+    FROM created AS c CROSS JOIN (SELECT count(*) FROM staged) AS all_of_them;
 END;
 REVOKE EXECUTE ON FUNCTION create_pipeline(text, jsonb, boolean, text, text, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION create_pipeline(text, jsonb, boolean, text, text, text, jsonb) IS
@@ -58,9 +52,8 @@ CREATE FUNCTION set_default_pipeline(pipeline_id uuid)
     RETURNS pipelines
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(of_type,
-        crm_set_default_pipeline('pipelines'::regclass, set_default_pipeline.pipeline_id))
-    FROM (VALUES (true)) AS once LEFT JOIN pipelines AS of_type ON false;
+    SELECT crm_current_row((SELECT t FROM pipelines AS t WHERE false),
+        crm_set_default_pipeline('pipelines'::regclass, set_default_pipeline.pipeline_id));
 END;
 REVOKE EXECUTE ON FUNCTION set_default_pipeline(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION set_default_pipeline(uuid) IS

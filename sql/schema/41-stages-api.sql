@@ -4,10 +4,9 @@ CREATE FUNCTION reorder_stages(pipeline_id uuid, stage_ids uuid[])
     RETURNS SETOF stages
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(of_type, o.id)
+    SELECT crm_current_row((SELECT t FROM stages AS t WHERE false), o.id)
     FROM unnest(crm_reorder_stages('stages'::regclass, reorder_stages.pipeline_id, reorder_stages.stage_ids))
         WITH ORDINALITY AS o (id, n)
-        LEFT JOIN stages AS of_type ON false
     ORDER BY o.n;
 END;
 REVOKE EXECUTE ON FUNCTION reorder_stages(uuid, uuid[]) FROM PUBLIC;

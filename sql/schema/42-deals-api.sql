@@ -5,10 +5,9 @@ CREATE FUNCTION move_deal(deal_id uuid, stage_id uuid, effective_at timestamptz 
     RETURNS deals
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(of_type,
+    SELECT crm_current_row((SELECT t FROM deals AS t WHERE false),
         crm_move_deal('deals'::regclass, move_deal.deal_id, move_deal.stage_id, move_deal.effective_at,
-            move_deal.lost_reason, move_deal.expected_stage_id))
-    FROM (VALUES (true)) AS once LEFT JOIN deals AS of_type ON false;
+            move_deal.lost_reason, move_deal.expected_stage_id));
 END;
 REVOKE EXECUTE ON FUNCTION move_deal(uuid, uuid, timestamptz, text, uuid) FROM PUBLIC;
 COMMENT ON FUNCTION move_deal(uuid, uuid, timestamptz, text, uuid) IS
@@ -24,8 +23,7 @@ CREATE FUNCTION undo_move(deal_id uuid)
 BEGIN ATOMIC
     SELECT CASE WHEN undo_move.deal_id IS NULL THEN crm_raise('22004', 'deal_id must not be null') END;
     SELECT crm_undo_move('deals'::regclass, undo_move.deal_id);
-    SELECT crm_current_row(of_type, undo_move.deal_id)
-    FROM (VALUES (true)) AS once LEFT JOIN deals AS of_type ON false;
+    SELECT crm_current_row((SELECT t FROM deals AS t WHERE false), undo_move.deal_id);
 END;
 REVOKE EXECUTE ON FUNCTION undo_move(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION undo_move(uuid) IS

@@ -4,10 +4,9 @@ CREATE FUNCTION set_primary_contact(deal_id uuid, contact_id uuid)
     RETURNS deal_contacts
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(of_type,
+    SELECT crm_current_row((SELECT t FROM deal_contacts AS t WHERE false),
         crm_set_primary_contact('deal_contacts'::regclass, set_primary_contact.deal_id,
-            set_primary_contact.contact_id))
-    FROM (VALUES (true)) AS once LEFT JOIN deal_contacts AS of_type ON false;
+            set_primary_contact.contact_id));
 END;
 REVOKE EXECUTE ON FUNCTION set_primary_contact(uuid, uuid) FROM PUBLIC;
 COMMENT ON FUNCTION set_primary_contact(uuid, uuid) IS
