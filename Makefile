@@ -9,7 +9,7 @@ MODULE_big = crm
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 DATA = $(sort $(wildcard sql/crm--*--*.sql))
 DATA_built = sql/crm--$(EXTVERSION).sql
-EXTRA_CLEAN = META.json
+EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_check
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
@@ -23,9 +23,29 @@ REGRESS_OPTS = --inputdir=test --load-extension=crm
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=crm
 
+all:
+
+# The commands of the README.  They install what is missing, so they work where
+# there is no PostgreSQL yet, and they leave nothing built here.
+.PHONY: demo test indent
+demo:
+	@scripts/demo.sh $(if $(EXIT),--exit) $(if $(CSV),'$(CSV)')
+test:
+	@scripts/check.sh
+# One suite alone: make test-regress, test-isolation, test-pgtap, ...
+test-%:
+	@scripts/check.sh $*
+indent:
+	@scripts/indent.pl
+
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install installcheck clean:
+	@echo "$(PG_CONFIG) is not there: run scripts/setup.sh, or name another with PG_CONFIG=" >&2; exit 1
+endif
 
 $(OBJS): $(wildcard src/*.h) crm.control
 

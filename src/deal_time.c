@@ -21,7 +21,7 @@ chosen_time(const DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz setting;
 
-	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
+	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT) || deal->dated)
 		return DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT));
 	if (stage->status == DEAL_WON && crm_deal_written(deal, DEAL_WON_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_WON_AT));

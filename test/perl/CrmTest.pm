@@ -25,8 +25,8 @@ our @tenants = (
 
 # The CRMs of make_origin(): schema, tenancy, tenants.
 our @crms = (
-	[ 'crm', 'single', undef ],
-	[ 'team', 'shared', @tenants ],
+	[ 'crm',           'single', undef ],
+	[ 'team',          'shared', @tenants ],
 	[ 'Büro "Nord" 1', 'single', undef ]);
 
 my $fill_sql = do { local $/ = undef; <DATA> };
@@ -41,7 +41,8 @@ sub new_node
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ], %init);
 	$node->append_conf('postgresql.conf', "timezone = 'Europe/Rome'");
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
+	$node->safe_psql('postgres',
+		'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
 	return $node;
 }
 
@@ -50,7 +51,8 @@ sub create_database
 	my ($node, $db, $owner) = @_;
 
 	$owner //= 'crm_owner';
-	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER $owner TEMPLATE template0");
+	$node->safe_psql('postgres',
+		"CREATE DATABASE $db OWNER $owner TEMPLATE template0");
 	return;
 }
 
@@ -76,8 +78,10 @@ sub crm_session
 	my ($role, $schema, $tenant) = @_;
 
 	return
-	    "SET SESSION AUTHORIZATION $role;\n"
-	  . 'SET search_path = ' . quote_ident($schema) . ", extensions;\n"
+		"SET SESSION AUTHORIZATION $role;\n"
+	  . 'SET search_path = '
+	  . quote_ident($schema)
+	  . ", extensions;\n"
 	  . ($tenant ? "SET crm.tenant_id = '$tenant';\n" : '');
 }
 
@@ -106,7 +110,8 @@ sub fill
 {
 	my ($node, $db, $schema, $tenant) = @_;
 
-	$node->safe_psql($db, crm_session('crm_app', $schema, $tenant) . $fill_sql);
+	$node->safe_psql($db,
+		crm_session('crm_app', $schema, $tenant) . $fill_sql);
 	return;
 }
 
@@ -225,9 +230,10 @@ sub same_text
 
 	if ($got ne $expected)
 	{
-		append_to_file("$dir/got", $got);
+		append_to_file("$dir/got",      $got);
 		append_to_file("$dir/expected", $expected);
-		$diff = `diff "$dir/expected" "$dir/got" | head -n 10 | cut -c 1-1000`;
+		$diff =
+		  `diff "$dir/expected" "$dir/got" | head -n 10 | cut -c 1-1000`;
 	}
 	is($diff, '', $name);
 	return;
@@ -250,7 +256,8 @@ sub all_work
 	{
 		my ($schema, undef, @crm_tenants) = @$crm;
 
-		still_works($node, $db, $schema, $_, "$name: $schema") foreach @crm_tenants;
+		still_works($node, $db, $schema, $_, "$name: $schema")
+		  foreach @crm_tenants;
 	}
 	return;
 }
@@ -260,8 +267,8 @@ sub psql_file
 {
 	my ($db, $file, @options) = @_;
 
-	return ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $db, '-f', $file,
-		@options);
+	return ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
+		'-d', $db, '-f', $file, @options);
 }
 
 # Each deal has as many moves as its history, and stands where that ends.
@@ -269,7 +276,11 @@ sub history_agrees
 {
 	my ($node, $db, $schema, $name) = @_;
 
-	is( $node->safe_psql($db, 'SET search_path = ' . quote_ident($schema) . <<~'SQL'), '', $name);
+	is( $node->safe_psql(
+			$db,
+			'SET search_path = '
+			  . quote_ident($schema)
+			  . <<~'SQL'), '', $name);
 		;
 		SELECT d.external_id, d.move_no, h.*
 		FROM deals d, LATERAL (
@@ -291,7 +302,8 @@ sub still_works
 	my $sql = crm_session('crm_app', $schema, $tenant);
 	my ($stdout, $stderr);
 
-	is( $node->safe_psql($db, $sql . <<~'SQL'), "\n2|t|t", "$name: moves are recorded");
+	is( $node->safe_psql($db,
+			$sql . <<~'SQL'), "\n2|t|t", "$name: moves are recorded");
 		SET client_min_messages = error;
 		CREATE TEMP TABLE before AS SELECT * FROM deals WHERE external_id = 'many moves';
 		UPDATE deals SET stage_id = s.id FROM stages s
@@ -303,9 +315,20 @@ sub still_works
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
-	$node->psql($db, $sql . 'UPDATE stage_changes SET changed_by = NULL', stderr => \$stderr);
-	like($stderr, qr/permission denied/, "$name: the history is not for crm_app to write");
-	$node->psql($db, "UPDATE " . quote_ident($schema) . '.stage_changes SET changed_by = NULL', stderr => \$stderr);
+	$node->psql(
+		$db,
+		$sql . 'UPDATE stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
+	like(
+		$stderr,
+		qr/permission denied/,
+		"$name: the history is not for crm_app to write");
+	$node->psql(
+		$db,
+		"UPDATE "
+		  . quote_ident($schema)
+		  . '.stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
 	like($stderr, qr/never updated/, "$name: and for nobody to change");
 	history_agrees($node, $db, $schema, "$name: history and deals agree");
 	return;

@@ -12,7 +12,8 @@ use Test::More;
 
 my $node = new_node('drop');
 my @schemas = map { CrmTest::quote_ident($_->[0]) } @CrmTest::crms;
-my @tables = qw(pipelines stages deals deal_contacts stage_changes tags deal_tags);
+my @tables =
+  qw(pipelines stages deals deal_contacts stage_changes tags deal_tags);
 my ($stdout, $stderr);
 
 make_origin($node, 'drop');
@@ -20,7 +21,8 @@ make_origin($node, 'drop');
 # The rows of all CRMs, and their columns.
 sub rows
 {
-	my $text = dump_text($node, 'drop', '--data-only', '--column-inserts', map { ('-n', $_) } @schemas);
+	my $text = dump_text($node, 'drop', '--data-only', '--column-inserts',
+		map { ('-n', $_) } @schemas);
 
 	$text =~ s/^--.*\n//mg;
 	return sorted($text);
@@ -28,7 +30,8 @@ sub rows
 
 sub columns
 {
-	my $list = join ', ', map { CrmTest::quote_literal($_->[0]) } @CrmTest::crms;
+	my $list = join ', ',
+	  map { CrmTest::quote_literal($_->[0]) } @CrmTest::crms;
 
 	return $node->safe_psql('drop', <<~SQL);
 		SELECT attrelid::regclass, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attgenerated
@@ -44,34 +47,55 @@ my $rows = rows();
 my $columns = columns();
 
 # Refused, with what is in the way.
-isnt($node->psql('drop', 'DROP EXTENSION crm', stderr => \$stderr), 0, 'DROP EXTENSION is refused');
-like($stderr, qr/cannot drop extension crm because other objects depend on it/, 'with the reason');
+isnt($node->psql('drop', 'DROP EXTENSION crm', stderr => \$stderr),
+	0, 'DROP EXTENSION is refused');
+like(
+	$stderr,
+	qr/cannot drop extension crm because other objects depend on it/,
+	'with the reason');
 my $log = slurp_file($node->logfile);
 foreach my $schema ('crm', 'team', $schemas[2])
 {
-	ok($log =~ /trigger zz_crm_deal_rules on table \Q$schema\E\.deals depends on function/,
+	ok( $log =~
+		  /trigger zz_crm_deal_rules on table \Q$schema\E\.deals depends on function/,
 		"naming $schema (if need be in the server's log)");
 }
 isnt($node->psql('drop', 'DROP SCHEMA extensions', stderr => \$stderr),
 	0, 'so is DROP SCHEMA of the extension');
-isnt($node->psql('drop', 'ALTER EXTENSION crm SET SCHEMA public', stderr => \$stderr),
-	0, 'and to move it');
-like($stderr, qr/extension "crm" does not support SET SCHEMA/, 'with the reason');
+isnt(
+	$node->psql(
+		'drop',
+		'ALTER EXTENSION crm SET SCHEMA public',
+		stderr => \$stderr),
+	0,
+	'and to move it');
+like(
+	$stderr,
+	qr/extension "crm" does not support SET SCHEMA/,
+	'with the reason');
 foreach my $crm (@CrmTest::crms)
 {
 	my ($schema, undef, @tenants) = @$crm;
 
-	history_agrees($node, 'drop', $schema, "$schema: history and deals agree");
+	history_agrees($node, 'drop', $schema,
+		"$schema: history and deals agree");
 }
 
 # With CASCADE.
-$node->safe_psql('drop', 'SET client_min_messages = error; DROP EXTENSION crm CASCADE');
-is($node->safe_psql('drop', 'SELECT count(*) FROM pg_extension WHERE extname = \'crm\''),
-	0, 'with CASCADE it goes');
+$node->safe_psql('drop',
+	'SET client_min_messages = error; DROP EXTENSION crm CASCADE');
+is( $node->safe_psql(
+		'drop', 'SELECT count(*) FROM pg_extension WHERE extname = \'crm\''),
+	0,
+	'with CASCADE it goes');
 same_text(rows(), $rows, 'every row is there');
 is(columns(), $columns, 'and every column');
-is($node->safe_psql('drop', 'SELECT count(*) FROM app.own_view'), 50, 'views work');
-is( $node->safe_psql('drop', CrmTest::crm_session('crm_app', 'team', $CrmTest::tenants[0]) . 'SELECT count(*) FROM deals'),
+is($node->safe_psql('drop', 'SELECT count(*) FROM app.own_view'),
+	50, 'views work');
+is( $node->safe_psql(
+		'drop',
+		CrmTest::crm_session('crm_app', 'team', $CrmTest::tenants[0])
+		  . 'SELECT count(*) FROM deals'),
 	0,
 	'without its policy, a table of several tenants shows no row');
 
@@ -104,7 +128,8 @@ $node->safe_psql('drop', <<~'SQL');
 	CALL copy_rows('Büro "Nord" 1', 'north_new');
 	DROP PROCEDURE public.copy_rows;
 	SQL
-foreach my $pair ([ '"crm"', 'crm' ], [ '"team"', 'team' ], [ $schemas[2], 'north' ])
+foreach my $pair ([ '"crm"', 'crm' ], [ '"team"', 'team' ],
+	[ $schemas[2], 'north' ])
 {
 	my ($schema, $new) = @$pair;
 
@@ -115,9 +140,13 @@ foreach my $pair ([ '"crm"', 'crm' ], [ '"team"', 'team' ], [ $schemas[2], 'nort
 	foreach my $table (@tables)
 	{
 		is( $node->safe_psql(
-				'drop', "SELECT to_jsonb(t)::text FROM $schema.$table t ORDER BY to_jsonb(t)::text"),
+				'drop',
+				"SELECT to_jsonb(t)::text FROM $schema.$table t ORDER BY to_jsonb(t)::text"
+			),
 			$node->safe_psql(
-				'drop', "SELECT to_jsonb(t)::text FROM ${new}_old.$table t ORDER BY to_jsonb(t)::text"),
+				'drop',
+				"SELECT to_jsonb(t)::text FROM ${new}_old.$table t ORDER BY to_jsonb(t)::text"
+			),
 			"$schema: $table has all the rows");
 	}
 	$node->safe_psql('drop', <<~SQL);
@@ -133,11 +162,18 @@ $node->safe_psql('drop', <<~'SQL');
 	SET client_min_messages = error;
 	DROP SCHEMA crm CASCADE;
 	SQL
-is($node->safe_psql('drop', "SELECT string_agg(schema_name, ' ') FROM extensions.crm_installations()"),
-	'Büro "Nord" 1 team', 'one CRM dropped, two left');
+is( $node->safe_psql(
+		'drop',
+		"SELECT string_agg(schema_name, ' ') FROM extensions.crm_installations()"
+	),
+	'Büro "Nord" 1 team',
+	'one CRM dropped, two left');
 still_works($node, 'drop', 'team', $CrmTest::tenants[1], 'the other one');
-$node->safe_psql('drop', "SET client_min_messages = error; DROP SCHEMA $_ CASCADE") foreach @schemas[ 1, 2 ];
-is($node->psql('drop', 'DROP EXTENSION crm', stderr => \$stderr), 0, 'without a CRM, DROP EXTENSION works')
+$node->safe_psql('drop',
+	"SET client_min_messages = error; DROP SCHEMA $_ CASCADE")
+  foreach @schemas[ 1, 2 ];
+is($node->psql('drop', 'DROP EXTENSION crm', stderr => \$stderr),
+	0, 'without a CRM, DROP EXTENSION works')
   or diag($stderr);
 
 done_testing();

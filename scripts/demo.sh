@@ -1,0 +1,77 @@
+#!/bin/sh
+# Shows a CRM at work: starts a private PostgreSQL, installs a CRM in it, loads
+# a CSV of opportunities with their dates, prints the summary of the pipeline,
+# and stays up for whoever wants to look around.
+#
+#	scripts/demo.sh [--exit] [file.csv]
+#
+# --exit ends it after the summary.  The CSV has the columns of
+# examples/sample_pipeline.csv, which is the one that is loaded when no other is
+# named and ../shared/data/sales_pipeline.csv is not there.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=scripts/server.sh
+. "$top/scripts/server.sh"
+
+stay=yes
+csv=
+for argument
+do
+	case $argument in
+		--exit) stay=no ;;
+		-*) die "unknown option $argument (usage: scripts/demo.sh [--exit] [file.csv])" ;;
+		*) csv=$argument ;;
+	esac
+done
+
+if [ -z "$csv" ]
+then
+	csv=$top/../shared/data/sales_pipeline.csv
+	[ -r "$csv" ] || csv=$top/examples/sample_pipeline.csv
+fi
+[ -f "$csv" ] || die "no such file: $csv"
+[ -r "$csv" ] || die "cannot read $csv"
+csv=$(cd "$(dirname "$csv")" && pwd)/$(basename "$csv")
+
+sql()				# psql in the demo's database
+{
+	as_server "$bin/psql" -X -q -v ON_ERROR_STOP=1 -d crm "$@"
+}
+
+"$top/scripts/setup.sh" build
+
+echo "Building crm and starting a private PostgreSQL ..."
+server_prepare
+server_start tcp
+
+echo "Installing a CRM and importing $csv ..."
+as_server "$bin/createdb" crm
+sql <<'END'
+CREATE SCHEMA extensions;
+CREATE EXTENSION crm SCHEMA extensions;
+SELECT extensions.crm_install() \g /dev/null
+ALTER DATABASE crm SET search_path = crm, extensions, public;
+END
+cp "$csv" "$work/pipeline.csv"
+chown "$server_user" "$work/pipeline.csv"
+sql -v csv="$work/pipeline.csv" -f "$src/examples/import_csv.sql" ||
+	die "$csv was not imported"
+echo
+sql -f "$src/examples/summary.sql"
+
+[ $stay = yes ] || exit 0
+cat <<END
+To look around (schema crm; start with \\d, or SELECT * FROM deals LIMIT 5):
+    psql 'postgresql://postgres:$password@127.0.0.1:$port/crm'
+To stop and remove all of it: Ctrl-C, or
+    kill $$
+END
+
+# A signal ends wait at once; a sleep in the foreground would delay it.
+trap 'exit 0' HUP INT TERM
+while [ -f "$work/data/postmaster.pid" ]
+do
+	sleep 1 &
+	wait $!
+done
+die "PostgreSQL has stopped: $(tail "$work/server.log")"

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Prints the pg_config to build with: $PG_CONFIG, else that of PostgreSQL 15 at
+# the place where Debian has it, else the one in the PATH.  Fails if there is
+# none, or if the files to build extensions with are not there.
+set -eu
+
+usable()			# pg_config; has it a server and its PGXS?
+{
+	[ -f "$("$1" --pgxs 2>/dev/null)" ] && [ -x "$("$1" --bindir)/postgres" ]
+}
+
+for candidate in "${PG_CONFIG:-}" \
+	/usr/lib/postgresql/15/bin/pg_config \
+	"$(command -v pg_config || true)"
+do
+	[ -n "$candidate" ] || continue
+	if usable "$candidate"
+	then
+		command -v "$candidate"
+		exit
+	elif [ -n "${PG_CONFIG:-}" ]
+	then
+		echo "$0: $PG_CONFIG is no pg_config with a server and its development files" >&2
+		exit 1
+	fi
+done
+exit 1

@@ -1,0 +1,109 @@
+#!/bin/sh
+# Installs what building crm (`setup.sh build`) or also testing it (`setup.sh`)
+# needs on Debian, and says what that is.  Asks nothing when run as root (else
+# sudo may ask for the password); does nothing if all is there.
+#
+# A PostgreSQL 15 to 18 that is there already is used (see pg_config.sh), not
+# touched.  One that this installs starts no server: crm's scripts start
+# private ones of their own.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+server_packages()		# what is missing of PostgreSQL itself: its major version
+{
+	if ! "$here/pg_config.sh" >/dev/null
+	then
+		[ -z "${PG_CONFIG:-}" ] || exit 1
+		echo "postgresql-$1 postgresql-server-dev-$1"
+	fi
+}
+
+test_packages()			# the major version
+{
+	# Compilers, the test drivers, and what the lints run.
+	echo clang perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
+	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
+	echo pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
+}
+
+major_version()			# that of the PostgreSQL to use, else 15
+{
+	if pg_config=$("$here/pg_config.sh")
+	then
+		"$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
+	else
+		echo 15
+	fi
+}
+
+missing()			# those of the packages that are not installed
+{
+	for package
+	do
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null |
+			grep -qx installed || echo "$package"
+	done
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]
+	then
+		"$@"
+	elif command -v sudo >/dev/null
+	then
+		sudo "$@"
+	else
+		echo "setup: please run $here/setup.sh as root first (there is no sudo here)" >&2
+		exit 1
+	fi
+}
+
+# Debian makes and starts a cluster with every new server, unless told not to.
+no_cluster=/etc/postgresql-common/createcluster.d/zz-crm-setup.conf
+
+apt()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+plan()				# build or test, the major version: sets server, missing
+{
+	server=$(server_packages "$2")
+	wanted="gcc libc6-dev make uuid-dev $server"
+	[ "$1" = build ] || wanted="$wanted $(test_packages "$2")"
+	# shellcheck disable=SC2086 # a list of words
+	missing=$(missing $wanted | paste -sd ' ')
+}
+
+what=${1:-test}
+major=$(major_version)
+
+if ! command -v dpkg-query >/dev/null
+then
+	"$here/pg_config.sh" >/dev/null && exit
+	echo "setup: not a Debian: please install a compiler, make, libuuid and PostgreSQL with its development files" >&2
+	exit 1
+fi
+
+plan "$what" "$major"
+[ -n "$missing" ] || exit 0
+echo "setup: updating the list of packages"
+apt update
+if [ -n "$server" ] && ! apt-cache show "postgresql-$major" >/dev/null 2>&1
+then
+	# Not in this release of Debian: take the version that is.
+	plan "$what" "$(apt-cache depends postgresql |
+		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
+fi
+echo "setup: installing $missing"
+if [ -n "$server" ]
+then
+	as_root mkdir -p "${no_cluster%/*}"
+	trap 'as_root rm -f "$no_cluster"; as_root rmdir "${no_cluster%/*}" 2>/dev/null || true' EXIT
+	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
+fi
+# shellcheck disable=SC2086
+apt install --no-install-recommends $missing
+echo "setup: done"

@@ -1,0 +1,2 @@
+# The sources are laid out by scripts/indent.pl.
+scripts/indent.pl --check

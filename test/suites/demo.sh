@@ -1,0 +1,73 @@
+# The demo, as a user would call it: what it prints, that it refuses what it
+# cannot read, and that nothing of it stays behind.
+: "${CRM_TOP:?}" "${work:?}"
+number=0
+demo=$CRM_TOP/scripts/demo.sh
+sample=$CRM_TOP/examples/sample_pipeline.csv
+out=$work/demo.out
+
+is()				# is the status of the last command 0? $1: the name
+{
+	result=$?
+	number=$((number + 1))
+	if [ $result -eq 0 ]
+	then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+		sed 's/^/# /' "$out"
+	fi
+}
+
+refused()			# $1: a CSV, $2: what to say about it
+{
+	! "$demo" --exit "$1" >"$out" 2>&1 && grep -q "$2" "$out"
+}
+
+TMPDIR=$work/demo
+export TMPDIR
+mkdir -m 1777 "$TMPDIR"
+
+"$demo" --exit "$sample" >"$out" 2>&1
+is "the demo with the sample ends with success"
+grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| █+$' "$out"
+is "it prints the stage with its numbers and its bar"
+! grep -q psql "$out"
+is "with --exit it names no way to connect"
+
+refused "$work/no-such-file.csv" 'no such file'
+is "a file that is not there is refused"
+refused "$work" 'no such file'
+is "a folder is refused"
+sed '1s/close_value/value/' "$sample" >"$work/bad.csv"
+refused "$work/bad.csv" 'column name mismatch'
+is "a file with other columns is refused"
+sed '3s/Won/Wonn/' "$sample" >"$work/bad.csv"
+refused "$work/bad.csv" 'row 2: unknown deal_stage "Wonn"'
+is "an unknown stage is refused, with its place"
+
+# Staying up: connect as it says, then stop it as it says.
+"$demo" "$sample" >"$out" 2>&1 &
+pid=$!
+for _ in $(seq 120)
+do
+	grep -q "kill $pid" "$out" && break
+	kill -0 "$pid" 2>/dev/null || break
+	sleep 0.5
+done
+grep -q "kill $pid" "$out"
+is "it stays up and says how to stop it"
+url=$(grep -o "postgresql://[^']*" "$out")
+[ "$(psql -X -At "$url" -c 'SELECT count(*) FROM deals')" = 200 ]
+is "one can connect as it says"
+! PGPASSWORD=wrong psql -X "postgresql://postgres@${url#*@}" -c 'SELECT 1' >/dev/null 2>&1
+is "but not without the password"
+postmaster=$(psql -X -At "$url" -c "SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)")
+kill "$pid"
+wait "$pid"
+is "when stopped it ends with success"
+# Gone, or a zombie that waits for init.
+[ -z "$(tr -d '\0' 2>/dev/null <"/proc/$postmaster/cmdline")" ]
+is "its server has stopped"
+[ -z "$(ls "$TMPDIR")" ]
+is "no folder is left behind"

@@ -1,0 +1,6 @@
+# The isolation tester: test/specs against expected.
+set -eu
+make -s installcheck REGRESS= with_llvm=no PG_CONFIG="$PG_CONFIG" || {
+	cat output_iso/regression.diffs
+	exit 1
+}

@@ -1,0 +1,19 @@
+# TAP tests in Perl: test/t, with PostgreSQL's own PostgreSQL::Test modules.
+set -eu
+pgxs_test=$("$PG_CONFIG" --pkglibdir)/pgxs/src/test
+export PG_REGRESS="$pgxs_test/regress/pg_regress"
+# Where the modules put their clusters and logs: 15, then 16 and later.
+export TESTDIR="$PWD"
+export TESTDATADIR="$PWD/tmp_check" TESTLOGDIR="$PWD/tmp_check/log"
+
+status=0
+for file in test/t/*.pl
+do
+	[ -f "$file" ] || continue
+	prove -v -I "$pgxs_test/perl" -I test/perl "$file" || {
+		status=1
+		# What a test dies of is said there only.
+		tail -n 30 "tmp_check/log/regress_log_$(basename "$file" .pl)"
+	}
+done
+exit $status
