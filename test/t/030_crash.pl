@@ -56,18 +56,21 @@ sub start_moving
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
 
-	return map { IPC::Run::start($_, '<', \undef, '>', \my $out, '2>', \my $err) } (
-		[ @pgbench, '-c', '4', '-f', "$dir/one.sql", 'crash' ],
+	return
+	  map { IPC::Run::start($_, '<', \undef, '>', \my $out, '2>', \my $err) }
+	  ( [ @pgbench, '-c', '4', '-f', "$dir/one.sql",  'crash' ],
 		[ @pgbench, '-c', '1', '-f', "$dir/many.sql", 'crash' ]);
 }
 
 sub count_moves
 {
-	return $node->safe_psql('crash', 'SELECT count(*) FROM crm.stage_changes');
+	return $node->safe_psql('crash',
+		'SELECT count(*) FROM crm.stage_changes');
 }
 
 my %ways = (
-	'server stopped at once' => sub { $node->stop('immediate'); $node->start },
+	'server stopped at once' =>
+	  sub { $node->stop('immediate'); $node->start },
 	'backend killed' => sub {
 		my $pid;
 
@@ -79,9 +82,11 @@ my %ways = (
 				SQL
 		}
 		kill 'KILL', $pid or die;
+
 		# All sessions end, then the server is back.
 		usleep(500_000);
-		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die;
+		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
+		  or die;
 	});
 
 foreach my $round (1, 2)
@@ -97,13 +102,18 @@ foreach my $round (1, 2)
 		usleep(rand 500_000);
 		$ways{$way}->();
 		$_->finish foreach @clients;
-		cmp_ok(count_moves(), '>', 20000 + $before, "$way, round $round: no move is lost");
-		history_agrees($node, 'crash', 'crm', "$way, round $round: history and deals agree");
+		cmp_ok(
+			count_moves(), '>',
+			20000 + $before,
+			"$way, round $round: no move is lost");
+		history_agrees($node, 'crash', 'crm',
+			"$way, round $round: history and deals agree");
 	}
 }
 
 still_works($node, 'crash', 'crm', undef, 'after crashes');
-$node->command_ok([ 'pg_amcheck', '--install-missing', '--heapallindexed', '-d', 'crash' ],
+$node->command_ok(
+	[ 'pg_amcheck', '--install-missing', '--heapallindexed', '-d', 'crash' ],
 	'tables and indexes are sound');
 
 done_testing();

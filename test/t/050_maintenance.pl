@@ -14,13 +14,16 @@ my $node = new_node('maintenance');
 make_origin($node, 'origin');
 
 # pg_upgrade keeps no OIDs of functions, types and the like: a CRM stores none.
-is( $node->safe_psql('origin', <<~'SQL'), '', 'no column holds OIDs');
+is($node->safe_psql('origin', <<~'SQL'), '', 'no column holds OIDs');
 	SELECT attrelid::regclass, attname, atttypid::regtype
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 	WHERE relnamespace::regnamespace::text IN ('crm', 'team') AND attnum > 0
 		AND (atttypid::regtype::text LIKE 'reg%' OR atttypid::regtype::text IN ('oid', 'xid', 'cid', 'tid'))
 	SQL
-is( $node->safe_psql('origin', "SELECT extrelocatable, extconfig IS NULL FROM pg_extension WHERE extname = 'crm'"),
+is( $node->safe_psql(
+		'origin',
+		"SELECT extrelocatable, extconfig IS NULL FROM pg_extension WHERE extname = 'crm'"
+	),
 	'f|t',
 	'the extension stays where it is, and has no rows of its own to dump');
 
@@ -40,11 +43,12 @@ my @jobs = (
 my $session = $node->background_psql('origin');
 
 $session->query_safe(CrmTest::crm_session('crm_app', 'crm'));
+
 sub moves
 {
 	my ($name) = @_;
 
-	is( $session->query_safe(<<~'SQL'), 't', $name);
+	is($session->query_safe(<<~'SQL'), 't', $name);
 		WITH moved AS (
 			UPDATE deals SET stage_id = s.id FROM stages s
 			WHERE deals.external_id IN ('plain 1', 'plain 2', 'plain 3') AND s.pipeline_id = deals.pipeline_id
@@ -64,7 +68,12 @@ foreach my $job (@jobs)
 }
 $session->quit;
 all_work($node, 'origin', 'after maintenance');
-$node->command_ok([ 'pg_amcheck', '--install-missing', '--heapallindexed', '--parent-check', '-d', 'origin' ],
+$node->command_ok(
+	[
+		'pg_amcheck',       '--install-missing',
+		'--heapallindexed', '--parent-check',
+		'-d',               'origin'
+	],
 	'tables and indexes are sound');
 $node->safe_psql('origin', 'DROP EXTENSION amcheck');
 
@@ -79,10 +88,10 @@ $node->stop;
 chdir $PostgreSQL::Test::Utils::tmp_check or die;
 command_ok(
 	[
-		'pg_upgrade', '--no-sync',
-		'-d', $node->data_dir, '-D', $new->data_dir,
-		'-b', $bindir, '-B', $bindir,
-		'-s', $new->host, '-p', $node->port, '-P', $new->port
+		'pg_upgrade', '--no-sync',    '-d', $node->data_dir,
+		'-D',         $new->data_dir, '-b', $bindir,
+		'-B',         $bindir,        '-s', $new->host,
+		'-p',         $node->port,    '-P', $new->port
 	],
 	'pg_upgrade');
 $new->start;

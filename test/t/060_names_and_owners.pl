@@ -23,7 +23,9 @@ sub count_changes
 	my ($schema) = @_;
 
 	return $node->safe_psql('origin',
-		'SELECT count(*) FROM ' . CrmTest::quote_ident($schema) . '.stage_changes');
+			'SELECT count(*) FROM '
+		  . CrmTest::quote_ident($schema)
+		  . '.stage_changes');
 }
 
 # Two moves, and one of them taken back.
@@ -42,13 +44,14 @@ sub moves
 		RESET SESSION AUTHORIZATION;
 		SQL
 	is(count_changes($schema), $before + 3, $name);
-	history_agrees($node, 'origin', $schema, "$name: history and deals agree");
+	history_agrees($node, 'origin', $schema,
+		"$name: history and deals agree");
 	return;
 }
 
 my $north = 'Büro "Nord" 1';
 
-moves('crm', 'before');
+moves('crm',  'before');
 moves($north, 'before, the other');
 $node->safe_psql('origin', 'ALTER SCHEMA crm RENAME TO renamed');
 moves('renamed', 'schema renamed');
@@ -73,19 +76,28 @@ moves('crm', 'names back');
 
 # Another owner of everything, then of the deals alone.
 $node->safe_psql('origin', 'REASSIGN OWNED BY crm_owner TO crm_other');
-moves('crm', 'another owner');
+moves('crm',  'another owner');
 moves($north, 'another owner, the other');
-is( $node->safe_psql('origin', 'SELECT DISTINCT owner FROM extensions.crm_installations()'),
-	'crm_other', 'who is the owner');
+is( $node->safe_psql(
+		'origin', 'SELECT DISTINCT owner FROM extensions.crm_installations()'
+	),
+	'crm_other',
+	'who is the owner');
 $node->safe_psql('origin', 'ALTER TABLE crm.deals OWNER TO crm_owner');
 my $stderr;
 isnt(
-	$node->psql('origin', CrmTest::crm_session('crm_app', 'crm') . q{UPDATE deals d SET stage_id = s.id FROM stages s
+	$node->psql(
+		'origin',
+		CrmTest::crm_session('crm_app', 'crm')
+		  . q{UPDATE deals d SET stage_id = s.id FROM stages s
 			WHERE d.external_id = 'plain 3' AND s.pipeline_id = d.pipeline_id AND s.name = 'Qualified'},
 		stderr => \$stderr),
 	0,
 	'an owner of deals who may not write the history');
-like($stderr, qr/permission denied for (?:schema crm|table stage_changes)/, 'moves nothing unrecorded');
+like(
+	$stderr,
+	qr/permission denied for (?:schema crm|table stage_changes)/,
+	'moves nothing unrecorded');
 $node->safe_psql('origin', <<~'SQL');
 	GRANT USAGE ON SCHEMA crm TO crm_owner;
 	GRANT SELECT, INSERT ON crm.stage_changes TO crm_owner;
@@ -100,7 +112,8 @@ $session->quit;
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE origin');
 all_work($node, 'copy', 'copy');
 $session = $node->background_psql('copy');
-$node->safe_psql('copy', 'SET client_min_messages = error; DROP SCHEMA crm, team CASCADE');
+$node->safe_psql('copy',
+	'SET client_min_messages = error; DROP SCHEMA crm, team CASCADE');
 still_works($node, 'copy', $north, undef, 'the CRM that is left');
 $session->quit;
 
