@@ -3,6 +3,10 @@
 -- A function in SQL runs all its statements in the snapshot that it began
 -- with.  What waits for others, and must then see what they did, is done by
 -- functions of the extension, whose queries have each the newest snapshot.
+--
+-- crm_current_row learns the type of a row from a sub-select that has none: with
+-- a null constant of that type the server would let no column be added to the
+-- table.
 
 CREATE FUNCTION create_pipeline(name text, stages jsonb DEFAULT '[]', is_default boolean DEFAULT false,
         currency text DEFAULT NULL, description text DEFAULT NULL, external_id text DEFAULT NULL,
