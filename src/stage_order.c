@@ -31,9 +31,11 @@ lock_pipeline(Relation stages, const pg_uuid_t *pipeline_id)
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
 
+	char	   *pipelines = crm_trusted_sibling(stages, "pipelines");
+
 	crm_become_owner(stages, &saved);
 	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-								crm_sibling_name(stages, "pipelines")), 1, args);
+								pipelines), 1, args);
 	crm_restore_user(&saved);
 }
 

@@ -1,0 +1,179 @@
+-- reorder_stages(), delete_stage(), apply_stage_probability()
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SELECT crm_install('api_stages');
+SET search_path = api_stages, public;
+
+-- ids that tell what they are
+INSERT INTO pipelines (id, name, is_default) VALUES
+	('00000000-0000-0000-0000-000000000001', 'Sales', true),
+	('00000000-0000-0000-0000-000000000002', 'Other', false);
+INSERT INTO stages (id, pipeline_id, name, position, deal_status, probability) VALUES
+	('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-000000000001', 'Lead', 1, 'open', 0.1),
+	('00000000-0000-0000-0000-0000000000a2', '00000000-0000-0000-0000-000000000001', 'Talks', 2, 'open', NULL),
+	('00000000-0000-0000-0000-0000000000a3', '00000000-0000-0000-0000-000000000001', 'Won', 3, 'won', 1),
+	('00000000-0000-0000-0000-0000000000a4', '00000000-0000-0000-0000-000000000001', 'Old', 7, 'open', 0.2),
+	('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-000000000002', 'Elsewhere', -5, 'open', 0.5);
+UPDATE stages SET archived_at = '2026-01-01' WHERE name = 'Old';
+
+-- all of them, in any order
+SELECT name, position FROM reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a4,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a2,00000000-0000-0000-0000-0000000000a1}');
+SELECT name, position FROM stages ORDER BY pipeline_id, position;
+-- a rotation; positions below zero and at the end of the range
+UPDATE stages SET position = CASE name WHEN 'Old' THEN -2147483000 WHEN 'Lead' THEN 2147483647 ELSE position END;
+SELECT name, position FROM reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a4,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a2}');
+-- what has its place already is not written
+CREATE TEMP TABLE before AS SELECT id, xmin::text AS written_by FROM stages;
+SELECT name, position FROM reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a4,00000000-0000-0000-0000-0000000000a2}');
+SELECT name FROM stages AS s JOIN before USING (id) WHERE s.xmin::text <> written_by ORDER BY position;
+-- a pipeline without stages
+DELETE FROM stages WHERE name = 'Elsewhere';
+SELECT count(*) FROM reorder_stages('00000000-0000-0000-0000-000000000002', '{}');
+INSERT INTO stages (id, pipeline_id, name, probability) VALUES
+	('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-000000000002', 'Elsewhere', 0.5);
+
+-- wrong lists
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001', '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a2}');
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a4,00000000-0000-0000-0000-0000000000a2,00000000-0000-0000-0000-0000000000b1,00000000-0000-0000-0000-00000000dead}');
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a3,00000000-0000-0000-0000-0000000000a4,00000000-0000-0000-0000-0000000000a2,00000000-0000-0000-0000-0000000000a1}');
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001',
+	'{00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000a1,00000000-0000-0000-0000-0000000000b1}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001', '{00000000-0000-0000-0000-0000000000a1,NULL}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001', '{{00000000-0000-0000-0000-0000000000a1}}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages('00000000-0000-0000-0000-000000000001', NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages(NULL, '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT reorder_stages('00000000-0000-0000-0000-00000000dead', '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT name, position FROM stages ORDER BY pipeline_id, position;
+
+-- deals, also archived ones, move out of a stage that is deleted
+INSERT INTO deals (id, stage_id, title, amount, created_at)
+	SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, '00000000-0000-0000-0000-0000000000a1', 'Deal ' || n, n, '2026-01-01'
+	FROM generate_series(1, 5) AS n;
+UPDATE deals SET archived_at = '2026-01-02' WHERE title = 'Deal 5';
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a1');
+\echo :LAST_ERROR_SQLSTATE
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-0000000000a1');
+\echo :LAST_ERROR_SQLSTATE
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-00000000dead');
+\echo :LAST_ERROR_SQLSTATE
+-- archived ones take no deals
+\set VERBOSITY sqlstate
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-0000000000a4');
+\set VERBOSITY default
+SELECT delete_stage('00000000-0000-0000-0000-00000000dead', '00000000-0000-0000-0000-0000000000a1');
+\echo :LAST_ERROR_SQLSTATE
+SELECT delete_stage(NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT name FROM stages WHERE name = 'Lead';
+SELECT count(*) FROM stage_changes;
+BEGIN;
+SET LOCAL crm.effective_at = '2026-02-03 04:05:06';
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-0000000000b1');
+COMMIT;
+SELECT name FROM stages WHERE name = 'Lead';
+SELECT title, d.pipeline_id, d.stage_id, d.probability, archived_at, c.from_stage_id, c.changed_at
+FROM deals AS d JOIN stage_changes AS c ON c.deal_id = d.id ORDER BY title;
+-- nobody there
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a4');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a3', '00000000-0000-0000-0000-0000000000a2');
+
+-- the stage's probability, now
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+UPDATE stages SET probability = 0.25 WHERE id = '00000000-0000-0000-0000-0000000000b1';
+UPDATE deals SET probability = 0.25 WHERE title = 'Deal 1';
+UPDATE deals SET probability = NULL WHERE title = 'Deal 2';
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+SELECT title, probability, move_no FROM deals ORDER BY title;
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+-- only of those there
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000a2');
+\echo :LAST_ERROR_SQLSTATE
+SELECT apply_stage_probability('00000000-0000-0000-0000-00000000dead');
+\echo :LAST_ERROR_SQLSTATE
+SELECT apply_stage_probability(NULL);
+\echo :LAST_ERROR_SQLSTATE
+
+-- who may: to reorder takes no right to write pipelines, only to see them
+CREATE ROLE regress_api_stages;
+GRANT USAGE ON SCHEMA api_stages TO regress_api_stages;
+SET ROLE regress_api_stages;
+\set VERBOSITY terse
+SELECT reorder_stages('00000000-0000-0000-0000-000000000002', '{00000000-0000-0000-0000-0000000000b1}');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000b1');
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+RESET ROLE;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA api_stages TO regress_api_stages;
+SET ROLE regress_api_stages;
+SELECT reorder_stages('00000000-0000-0000-0000-000000000002', '{00000000-0000-0000-0000-0000000000b1}');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000b1');
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+GRANT SELECT ON stages, pipelines, deals TO regress_api_stages;
+SET ROLE regress_api_stages;
+SELECT reorder_stages('00000000-0000-0000-0000-000000000002', '{00000000-0000-0000-0000-0000000000b1}');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a2');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-0000000000a2');
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+GRANT UPDATE (position) ON stages TO regress_api_stages;
+SET ROLE regress_api_stages;
+SELECT name, position FROM reorder_stages('00000000-0000-0000-0000-000000000002', '{00000000-0000-0000-0000-0000000000b1}');
+RESET ROLE;
+GRANT UPDATE (stage_id, probability), DELETE ON deals TO regress_api_stages;
+GRANT DELETE ON stages TO regress_api_stages;
+SET ROLE regress_api_stages;
+SELECT apply_stage_probability('00000000-0000-0000-0000-0000000000b1');
+SELECT delete_stage('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-0000000000a2');
+RESET ROLE;
+SELECT count(*) FROM stage_changes;
+\set VERBOSITY default
+
+-- a trigger that keeps the stage keeps the deals where they are, too
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER keep BEFORE DELETE ON stages FOR EACH ROW EXECUTE FUNCTION keep();
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a2');
+\echo :LAST_ERROR_SQLSTATE
+DROP TRIGGER keep ON stages;
+
+-- deals that the caller does not see keep the stage
+INSERT INTO stages (id, pipeline_id, name) VALUES
+	('00000000-0000-0000-0000-0000000000b2', '00000000-0000-0000-0000-000000000002', 'New');
+ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY part ON deals USING (title <> 'Deal 3');
+SET ROLE regress_api_stages;
+SELECT delete_stage('00000000-0000-0000-0000-0000000000a2', '00000000-0000-0000-0000-0000000000b2');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+SELECT title, stage_id FROM deals ORDER BY title;
+
+-- not a table of stages
+SELECT crm_reorder_stages(0, '00000000-0000-0000-0000-000000000001', '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT crm_reorder_stages('pg_class', '00000000-0000-0000-0000-000000000001', '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT crm_delete_stage(NULL, '00000000-0000-0000-0000-000000000001', NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT crm_delete_stage('stages_pkey', '00000000-0000-0000-0000-000000000001', NULL);
+\echo :LAST_ERROR_SQLSTATE
+
+SET client_min_messages = error;
+DROP SCHEMA api_stages CASCADE;
+DROP ROLE regress_api_stages;
