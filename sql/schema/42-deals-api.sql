@@ -3,7 +3,7 @@
 CREATE FUNCTION move_deal(deal_id uuid, stage_id uuid, effective_at timestamptz DEFAULT NULL,
         lost_reason text DEFAULT NULL, expected_stage_id uuid DEFAULT NULL)
     RETURNS deals
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT crm_current_row((SELECT t FROM deals AS t WHERE false),
         crm_move_deal('deals'::regclass, move_deal.deal_id, move_deal.stage_id, move_deal.effective_at,
@@ -19,7 +19,7 @@ Returns the deal. Errors: PT404 for an unknown deal, 23503 for an unknown stage,
 
 CREATE FUNCTION undo_move(deal_id uuid)
     RETURNS deals
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN undo_move.deal_id IS NULL THEN crm_raise('22004', 'deal_id must not be null') END;
     SELECT crm_undo_move('deals'::regclass, undo_move.deal_id);
