@@ -119,7 +119,9 @@ update_deal(Move *move, bool enters)
 								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals)),
 								   set.data + 2),
 						  lengthof(types), types, args) == 0)
-		crm_api_suppressed("deal", move->deal_id);
+		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
+								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
+						  "deal", move->deal_id);
 	move->is_lost = strcmp(crm_api_text(1), "lost") == 0;
 }
 
