@@ -88,9 +88,10 @@ is( $node->safe_psql(
 		'drop', 'SELECT count(*) FROM pg_extension WHERE extname = \'crm\''),
 	0,
 	'with CASCADE it goes');
-same_text(rows(), $rows, 'every row is there');
+same_text(rows(),    $rows,    'every row is there');
 same_text(columns(), $columns, 'and every column');
-is($node->safe_psql('drop', 'SELECT count(*) FROM crm.contacts'), 3, 'and the view of the contacts');
+is($node->safe_psql('drop', 'SELECT count(*) FROM crm.contacts'),
+	3, 'and the view of the contacts');
 is($node->safe_psql('drop', 'SELECT count(*) FROM app.own_view'),
 	50, 'views work');
 is( $node->safe_psql(

@@ -37,13 +37,16 @@ is( $standby->safe_psql(
 	"50|$tenant",
 	'standby: a tenant reads its rows');
 
-foreach my $query ('SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals',
+foreach my $query (
+	'SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals',
 	q{SELECT pipeline_summary(id) - 'as_of' FROM pipelines ORDER BY id},
 	'SELECT count(*), sum(value) FROM pipeline_stage_summary')
 {
 	my $sql = CrmTest::crm_session('crm_owner', 'crm') . $query;
 
-	is($standby->safe_psql('origin', $sql), $primary->safe_psql('origin', $sql), "standby: $query");
+	is( $standby->safe_psql('origin', $sql),
+		$primary->safe_psql('origin', $sql),
+		"standby: $query");
 }
 
 my %writes = (

@@ -76,10 +76,13 @@ moves('crm', 'names back');
 
 # Another owner of everything; then of the deals alone, which cannot go on so.
 $node->safe_psql('origin', 'REASSIGN OWNED BY crm_owner TO crm_other');
-moves('crm', 'another owner');
+moves('crm',  'another owner');
 moves($north, 'another owner, the other');
-is( $node->safe_psql('origin', 'SELECT DISTINCT owner FROM extensions.crm_installations()'),
-	'crm_other', 'who is the owner');
+is( $node->safe_psql(
+		'origin', 'SELECT DISTINCT owner FROM extensions.crm_installations()'
+	),
+	'crm_other',
+	'who is the owner');
 $node->safe_psql('origin', 'ALTER TABLE crm.deals OWNER TO crm_owner');
 my $move = CrmTest::crm_session('crm_app', 'crm') . <<~'SQL';
 	UPDATE deals d SET stage_id = s.id FROM stages s
@@ -87,7 +90,8 @@ my $move = CrmTest::crm_session('crm_app', 'crm') . <<~'SQL';
 	SQL
 my ($status, undef, $stderr) = $node->psql('origin', $move);
 isnt($status, 0, 'deals of another owner than the rest move no more');
-like($stderr, qr/HINT:  Give all tables of the CRM to the same owner/, 'with a hint');
+like($stderr, qr/HINT:  Give all tables of the CRM to the same owner/,
+	'with a hint');
 $node->safe_psql('origin', 'ALTER TABLE crm.deals OWNER TO crm_other');
 moves('crm', 'one owner again');
 
