@@ -67,7 +67,10 @@ append_replaced(const Audit *audit, StringInfo json, DealColumn column, const ch
 
 	if (old_null)
 	{
-		/* A reason given to a deal that was lost without one: undo_move needs to know. */
+		/*
+		 * A reason given to a deal that was lost without one: undo_move needs
+		 * to know.
+		 */
 		if (column == DEAL_LOST_REASON && !new_null &&
 			!slot_attisnull(audit->old_slot, audit->columns[DEAL_LOST_AT]))
 			appendStringInfo(json, "%c\"%s\": null", json->len == 0 ? '{' : ',', name);
