@@ -384,7 +384,7 @@ WHERE external_id LIKE 'plain %' AND amount > 15000;
 
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won') WHERE external_id LIKE 'won%';
 UPDATE deals SET won_at = '2023-03-01 10:00:00.000001+00' WHERE external_id = 'won corrected';
-UPDATE deals SET won_at = '2050-03-01 10:00:00+00' WHERE external_id = 'won corrected up';
+UPDATE deals SET won_at = now() WHERE external_id = 'won corrected up';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
 SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
 
