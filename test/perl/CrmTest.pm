@@ -368,16 +368,10 @@ WHERE external_id LIKE 'plain %' AND amount > 5000;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), won_at = created_at + interval '30 days'
 WHERE external_id LIKE 'plain %' AND amount > 15000;
 
-<<<<<<< HEAD
-UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won') WHERE external_id LIKE 'won%';
-UPDATE deals SET won_at = '2023-03-01 10:00:00.000001+00' WHERE external_id = 'won corrected';
-UPDATE deals SET won_at = now() WHERE external_id = 'won corrected up';
-=======
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), stage_entered_at = '2023-03-01 09:00:00+00'
 WHERE external_id LIKE 'won%';
 UPDATE deals SET won_at = '2023-02-15 10:00:00.000001+00' WHERE external_id = 'won corrected';
 UPDATE deals SET won_at = '2023-09-01 10:00:00.000001+00' WHERE external_id = 'won corrected up';
->>>>>>> dump
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
 SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
 
