@@ -81,7 +81,8 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 		!crm_uuid_equal(&stage->pipeline_id, get_uuid(deal, DEAL_PIPELINE_ID)))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage \"%s\" does not belong to pipeline %s", stage->name,
+				 errmsg("stage %s does not belong to pipeline %s",
+						crm_stage_label(deal->lookup, stage),
 						crm_uuid_text(get_uuid(deal, DEAL_PIPELINE_ID))),
 				 errdetail("%s was to stand in both.", crm_deal_label(deal)),
 				 errhint("Write stage_id alone; pipeline_id follows."),
@@ -89,7 +90,8 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 	if (status_written(deal, &status) && status != stage->status)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("a deal in stage \"%s\" has the status %s, not %s", stage->name,
+				 errmsg("a deal in stage %s has the status %s, not %s",
+						crm_stage_label(deal->lookup, stage),
 						crm_deal_status_name(stage->status), crm_deal_status_name(status)),
 				 errdetail("%s was to have both.", crm_deal_label(deal)),
 				 errhint("Write stage_id alone; status follows."),
@@ -104,7 +106,7 @@ first_open_stage(const DealWrite *deal, const PipelineFacts *pipeline)
 	if (stage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("pipeline \"%s\" has no open stage", pipeline->name),
+				 errmsg("pipeline %s has no open stage", crm_pipeline_label(deal->lookup, pipeline)),
 				 errdetail("%s was to enter its first one.", crm_deal_label(deal)),
 				 errhint("Add a stage, or name the stage in stage_id.")));
 	return stage;
@@ -119,9 +121,9 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	if (stage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg(count == 0 ? "pipeline \"%s\" has no stage for deals that are %s" :
-						"pipeline \"%s\" has several stages for deals that are %s",
-						pipeline->name, crm_deal_status_name(status)),
+				 errmsg(count == 0 ? "pipeline %s has no stage for deals that are %s" :
+						"pipeline %s has several stages for deals that are %s",
+						crm_pipeline_label(deal->lookup, pipeline), crm_deal_status_name(status)),
 				 errdetail("%s was to become %s.", crm_deal_label(deal), crm_deal_status_name(status)),
 				 errhint("Name the stage in stage_id.")));
 	return stage;
@@ -146,7 +148,7 @@ default_stage(DealWrite *deal)
 static const StageFacts *
 last_open_stage(const DealWrite *deal)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+	char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND from_status OPERATOR(pg_catalog.=) 'open' ORDER BY move_no DESC LIMIT 1",
 								 crm_trusted_sibling(deal->row.rel, "stage_changes"));
 	Oid			argtypes[] = {UUIDOID};
@@ -165,7 +167,8 @@ last_open_stage(const DealWrite *deal)
 		bool		isnull;
 		Datum		id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 
-		stage = crm_find_stage(deal->lookup, DatumGetUUIDP(id));
+		if (!isnull)
+			stage = crm_find_stage(deal->lookup, DatumGetUUIDP(id));
 	}
 	SPI_finish();
 

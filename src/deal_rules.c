@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "tenant_guard.h"
 #include "undo.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
@@ -95,8 +96,9 @@ check_closing_time(const DealWrite *deal, DealColumn column, const char *name,
 	if (stage->status != status)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is given, but %s enters stage \"%s\", where deals are %s", name,
-						crm_deal_label(deal), stage->name, crm_deal_status_name(stage->status)),
+				 errmsg("%s is given, but %s enters stage %s, where deals are %s", name,
+						crm_deal_label(deal), crm_stage_label(deal->lookup, stage),
+						crm_deal_status_name(stage->status)),
 				 errhint("Name a stage whose deals are %s, or leave %s out.",
 						 crm_deal_status_name(status), name),
 				 errtablecol(deal->row.rel, deal->columns[column])));
@@ -190,8 +192,10 @@ is_restored(const DealWrite *deal)
 }
 
 static void
-insert_deal(DealWrite *deal)
+insert_deal(void *arg)
 {
+	DealWrite  *deal = arg;
+
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
@@ -227,6 +231,15 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
+static bool
+undo_writes(const DealWrite *deal)
+{
+	return !deal_is_null(deal, DEAL_STAGE_ID) &&
+		crm_undo_writes(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_ID)),
+						DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID)),
+						DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO)));
+}
+
 static void
 update_deal(DealWrite *deal)
 {
@@ -236,8 +249,8 @@ update_deal(DealWrite *deal)
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 	keep_microseconds(deal);
 
-	if (crm_undo_in_progress(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_ID))) != NULL)
-		moves = true;			/* undo_move writes the deal as it was */
+	if (undo_writes(deal))
+		moves = true;			/* the deal as it was */
 	else
 	{
 		const StageFacts *stage = crm_deal_target_stage(deal);
@@ -337,7 +350,9 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert)
+	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal.row.rel, insert_deal, &deal);
+	else if (deal.insert)
 		insert_deal(&deal);
 	else
 		update_deal(&deal);

@@ -139,7 +139,8 @@ record_move(Audit *audit)
 			slot_getattr(copied[i].of_old ? audit->old_slot : audit->new_slot,
 						 audit->columns[copied[i].column], &change.nulls[copied[i].field]);
 
-	reverts = crm_undo_in_progress(audit->rel, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]));
+	reverts = crm_undo_reverts(audit->rel, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]),
+							   DatumGetInt32(change.values[CHANGE_MOVE_NO]));
 	change.nulls[CHANGE_REVERTS_ID] = reverts == NULL;
 	if (reverts != NULL)
 	{

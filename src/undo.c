@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -19,7 +20,8 @@
 #include "errors.h"
 #include "owner_rights.h"
 #include "row_edit.h"
-#include "table_info.h"
+#include "stage_facts.h"
+#include "table_kinds.h"
 #include "undo.h"
 
 typedef struct Undo
@@ -27,29 +29,95 @@ typedef struct Undo
 	Oid			deals;
 	pg_uuid_t	deal_id;
 	pg_uuid_t	reverts;
+	pg_uuid_t	stage_id;		/* where the deal goes back to */
+	int64		move_no;		/* of the move that does it; 0: not yet */
 } Undo;
 
-static const Undo *undo_in_progress = NULL;
+static Undo *undo_in_progress = NULL;
 
-const pg_uuid_t *
-crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id)
+/* Whether rel is the table that undo_move was called for, or a part of it. */
+static bool
+concerns(const Undo *undo, Relation rel)
 {
-	if (undo_in_progress != NULL &&
-		undo_in_progress->deals == RelationGetRelid(deals) &&
-		crm_uuid_equal(&undo_in_progress->deal_id, deal_id))
-		return &undo_in_progress->reverts;
-	return NULL;
+	return undo->deals == RelationGetRelid(rel) ||
+		(rel->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), undo->deals));
 }
 
-/* Runs a query whose first parameter is the deal's id; true if it found a row. */
-static bool
-run(const char *query, int nargs, Datum *args, int expected)
+bool
+crm_undo_writes(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *stage_id, int32 old_move_no)
 {
-	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	Undo	   *undo = undo_in_progress;
+	int64		move_no = (int64) old_move_no + 1;
 
-	if (SPI_execute_with_args(query, nargs, argtypes, args, NULL, false, 0) != expected)
-		elog(ERROR, "undo of a move failed");
-	return SPI_processed > 0;
+	if (undo == NULL || !concerns(undo, deals) ||
+		!crm_uuid_equal(&undo->deal_id, deal_id) ||
+		!crm_uuid_equal(&undo->stage_id, stage_id) ||
+		(undo->move_no != 0 && undo->move_no != move_no))
+		return false;
+	undo->move_no = move_no;
+	return true;
+}
+
+const pg_uuid_t *
+crm_undo_reverts(Relation deals, const pg_uuid_t *deal_id, int32 move_no)
+{
+	const Undo *undo = undo_in_progress;
+
+	if (undo == NULL || !concerns(undo, deals) ||
+		!crm_uuid_equal(&undo->deal_id, deal_id) || undo->move_no != move_no)
+		return NULL;
+	return &undo->reverts;
+}
+
+/* What put_back() writes, as find_last_move() selects it. */
+enum
+{
+	MOVE_ID = 1,
+	MOVE_PIPELINE_ID,
+	MOVE_STAGE_ID,
+	MOVE_STATUS,
+	MOVE_PROBABILITY,
+	MOVE_ENTERED_AT,
+	MOVE_WON_AT,
+	MOVE_LOST_AT,
+	MOVE_LOST_REASON,
+	MOVE_NCOLUMNS = MOVE_LOST_REASON
+};
+
+/*
+ * Opens the table, which must be the one called "deals" in its schema: that
+ * one's triggers know what is being undone.
+ */
+static Relation
+open_deals(Oid relid)
+{
+	Relation	deals = table_open(relid, AccessShareLock);
+	char		relkind = deals->rd_rel->relkind;
+
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
+		get_relname_relid("deals", RelationGetNamespace(deals)) != relid)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not the table \"deals\" of a CRM", RelationGetRelationName(deals))));
+	return deals;
+}
+
+/* Locks the deal for the caller, who must be allowed to update it. */
+static void
+lock_deal(Relation deals, const Undo *undo)
+{
+	char	   *query = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+								 crm_sibling_name(deals, "deals"));
+	Oid			argtypes[] = {UUIDOID};
+	Datum		args[] = {UUIDPGetDatum(&undo->deal_id)};
+
+	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not lock a deal");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("deal %s does not exist", crm_uuid_text(&undo->deal_id))));
 }
 
 /*
@@ -58,84 +126,90 @@ run(const char *query, int nargs, Datum *args, int expected)
  * the deal, need not see it.
  */
 static void
-find_last_move(Relation deals, Undo *undo)
+find_last_move(Relation deals, Undo *undo, Datum *values, char *nulls)
 {
-	char	   *query = psprintf("SELECT c.id, EXISTS (SELECT FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) c.from_stage_id "
-							 "AND s.deal_status OPERATOR(pg_catalog.=) c.from_status) "
+	char	   *query = psprintf("SELECT c.id::pg_catalog.uuid, c.from_pipeline_id::pg_catalog.uuid, c.from_stage_id::pg_catalog.uuid, "
+								 "c.from_status::pg_catalog.text, c.from_probability::pg_catalog.numeric, c.entered_at::pg_catalog.timestamptz, "
+								 "pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
+								 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
+								 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_reason') "
 								 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
 								 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
-							 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
+								 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
 								 "ORDER BY c.move_no DESC LIMIT 1",
-								 crm_sibling_name(deals, "stage_changes"),
-								 crm_sibling_name(deals, "stages"));
+								 crm_trusted_sibling(deals, "stage_changes"));
+	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(&undo->deal_id)};
 	SavedUser	saved;
-	HeapTuple	tuple;
-	bool		found,
-				isnull;
 
 	crm_become_owner(deals, &saved);
-	found = run(query, 1, args, SPI_OK_SELECT);
+	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the history of a deal");
 	crm_restore_user(&saved);
-	if (!found)
+	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
 
-	tuple = SPI_tuptable->vals[0];
-	undo->reverts = *DatumGetUUIDP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-	if (!DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &isnull)))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("the last move of deal %s cannot be taken back", crm_uuid_text(&undo->deal_id)),
-				 errdetail("The stage that it left has been deleted, or is for deals of another status now."),
-				 errhint("Move the deal with move_deal instead.")));
-}
-
-/*
- * Puts the deal back.  The history is read by the owner, so the caller's UPDATE
- * is given the values, not the table.
- */
-static void
-put_back(Relation deals, const Undo *undo)
-{
-	char	   *history = psprintf("SELECT from_pipeline_id, from_stage_id, from_status, from_probability, entered_at, to_status, "
-								   ""
-								   "pg_catalog.jsonb_object_field_text(closing, 'won_at'), "
-								   "pg_catalog.jsonb_object_field_text(closing, 'lost_at'), "
-								   "pg_catalog.jsonb_object_field_text(closing, 'lost_reason') "
-								   "FROM %s WHERE id OPERATOR(pg_catalog.=) $1", crm_sibling_name(deals, "stage_changes"));
-	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, stage_entered_at = $6, "
-								  "won_at = CASE WHEN $4 = 'won' THEN coalesce($8::pg_catalog.timestamptz, d.won_at) END, "
-								  "lost_at = CASE WHEN $4 = 'lost' THEN coalesce($9::pg_catalog.timestamptz, d.lost_at) END, "
-								  "lost_reason = CASE WHEN $4 = 'lost' THEN coalesce($10, d.lost_reason) END "
-								  "WHERE d.id = $1 AND $7 IS NOT NULL",
-								  crm_sibling_name(deals, "deals"));
-	Oid			argtypes[] = {UUIDOID, UUIDOID, UUIDOID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		id[] = {UUIDPGetDatum(&undo->reverts)};
-	Datum		args[lengthof(argtypes)];
-	char		nulls[lengthof(argtypes)];
-	SavedUser	saved;
-
-	crm_become_owner(deals, &saved);
-	if (!run(history, 1, id, SPI_OK_SELECT))
-		elog(ERROR, "stage change to revert has vanished");
-	crm_restore_user(&saved);
-
-	args[0] = UUIDPGetDatum(&undo->deal_id);
-	nulls[0] = ' ';
-	for (int i = 1; i < lengthof(argtypes); i++)
+	for (int i = 1; i <= MOVE_NCOLUMNS; i++)
 	{
 		bool		isnull;
 
-		args[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i, &isnull);
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i, &isnull);
 		nulls[i] = isnull ? 'n' : ' ';
+		if (isnull && i <= MOVE_STATUS)
+			ereport(ERROR,
+					(errcode(ERRCODE_NOT_NULL_VIOLATION),
+					 errmsg("the last move of deal %s is recorded with nulls", crm_uuid_text(&undo->deal_id))));
 	}
-	if (SPI_execute_with_args(update, lengthof(argtypes), argtypes, args, nulls, false, 0) != SPI_OK_UPDATE ||
+}
+
+/* The deal can go back only where deals still have the status that it had. */
+static void
+check_stage(Relation deals, const Undo *undo, Datum status)
+{
+	const AttrNumber *columns = crm_columns(deals, &crm_deal_kind);
+	StageLookup *lookup = crm_stage_lookup_create(deals, columns[DEAL_PIPELINE_ID],
+												  columns[DEAL_STAGE_ID], CurrentMemoryContext);
+	const StageFacts *stage = crm_find_stage(lookup, &undo->stage_id);
+	DealStatus	had;
+
+	if (stage != NULL && crm_parse_deal_status(status, &had) && had == stage->status)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_STALE),
+			 errmsg("the last move of deal %s cannot be taken back", crm_uuid_text(&undo->deal_id)),
+			 errdetail("The stage that it left has been deleted, or is for deals of another status now."),
+			 errhint("Move the deal with move_deal instead.")));
+}
+
+/* Puts the deal back, with the rights of the caller. */
+static void
+put_back(Relation deals, Datum *values, char *nulls)
+{
+	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, stage_entered_at = $6, "
+								  "won_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'won' THEN COALESCE($7, d.won_at) END, "
+								  "lost_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($8, d.lost_at) END, "
+								  "lost_reason = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($9, d.lost_reason) END "
+								  "WHERE d.id OPERATOR(pg_catalog.=) $1",
+								  crm_sibling_name(deals, "deals"));
+	Oid			argtypes[] = {UUIDOID, UUIDOID, UUIDOID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
+	Datum		args[MOVE_NCOLUMNS];
+	char		arg_nulls[MOVE_NCOLUMNS];
+
+	StaticAssertStmt(lengthof(argtypes) == MOVE_NCOLUMNS, "a parameter for each column");
+	args[0] = UUIDPGetDatum(&undo_in_progress->deal_id);
+	arg_nulls[0] = ' ';
+	for (int i = 1; i < MOVE_NCOLUMNS; i++)
+	{
+		args[i] = values[i + 1];
+		arg_nulls[i] = nulls[i + 1];
+	}
+	if (SPI_execute_with_args(update, lengthof(argtypes), argtypes, args, arg_nulls, false, 0) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("deal %s could not be put back", crm_uuid_text(&undo->deal_id)),
+				 errmsg("deal %s could not be put back", crm_uuid_text(&undo_in_progress->deal_id)),
 				 errdetail("The update of the deal was suppressed by a policy or a trigger.")));
 }
 
@@ -143,30 +217,29 @@ put_back(Relation deals, const Undo *undo)
  * crm_undo_move(deals regclass, deal_id uuid)
  *		Takes back the last move of the deal that still stands.  Errors: PT404
  *		for a deal that the caller does not see, PT409 if there is nothing to
- *		take back.
+ *		take back, 42501 without the right to update the deal.
  */
 PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
-	Datum		args[] = {PG_GETARG_DATUM(1)};
-	const Undo *outer = undo_in_progress;
+	Relation	deals = open_deals(PG_GETARG_OID(0));
+	Undo	   *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *PG_GETARG_UUID_P(1)};
+	Datum		values[MOVE_NCOLUMNS + 1];
+	char		nulls[MOVE_NCOLUMNS + 1];
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (!run(psprintf("SELECT FROM %s WHERE id = $1 FOR UPDATE", crm_sibling_name(deals, "deals")),
-			 1, args, SPI_OK_SELECT))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("deal %s does not exist", crm_uuid_text(&undo.deal_id))));
-
-	find_last_move(deals, &undo);
+	lock_deal(deals, &undo);
+	find_last_move(deals, &undo, values, nulls);
+	undo.reverts = *DatumGetUUIDP(values[MOVE_ID]);
+	undo.stage_id = *DatumGetUUIDP(values[MOVE_STAGE_ID]);
+	check_stage(deals, &undo, values[MOVE_STATUS]);
 	PG_TRY();
 	{
 		undo_in_progress = &undo;
-		put_back(deals, &undo);
+		put_back(deals, values, nulls);
 	}
 	PG_FINALLY();
 	{
