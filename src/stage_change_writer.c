@@ -143,7 +143,10 @@ prepare_insert(const char *table, bool many_rows)
 	appendStringInfo(&values, "$%d", PARAM_CHANGED_BY + 1);
 	if (many_rows)
 	{
-		/* With several arguments this is syntax, of pg_catalog's whatever the path. */
+		/*
+		 * With several arguments this is syntax, of pg_catalog's whatever the
+		 * path.
+		 */
 		appendStringInfo(&values, " FROM unnest(%s) AS u (", arrays.data);
 		for (int i = 0; i < CHANGE_NFIELDS; i++)
 			appendStringInfo(&values, "%sc%d", i == 0 ? "" : ", ", i + 1);

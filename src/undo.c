@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -17,6 +16,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api.h"
 #include "errors.h"
 #include "owner_rights.h"
 #include "row_edit.h"
@@ -28,6 +28,7 @@ typedef struct Undo
 {
 	Oid			deals;
 	pg_uuid_t	deal_id;
+	pg_uuid_t	tenant_id;
 	pg_uuid_t	reverts;
 	pg_uuid_t	stage_id;		/* where the deal goes back to */
 	int64		move_no;		/* of the move that does it; 0: not yet */
@@ -85,45 +86,21 @@ enum
 	MOVE_NCOLUMNS = MOVE_LOST_REASON
 };
 
-/*
- * Opens the table, which must be the one called "deals" in its schema: that
- * one's triggers know what is being undone.
- */
-static Relation
-open_deals(Oid relid)
-{
-	Relation	deals = table_open(relid, AccessShareLock);
-	char		relkind = deals->rd_rel->relkind;
-
-	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
-		get_relname_relid("deals", RelationGetNamespace(deals)) != relid)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not the table \"deals\" of a CRM", RelationGetRelationName(deals))));
-	return deals;
-}
-
 /* Locks the deal for the caller, who must be allowed to update it. */
 static void
-lock_deal(Relation deals, const Undo *undo)
+lock_deal(Relation deals, Undo *undo)
 {
-	char	   *query = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-								 crm_sibling_name(deals, "deals"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {UUIDPGetDatum(&undo->deal_id)};
-
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not lock a deal");
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("deal %s does not exist", crm_uuid_text(&undo->deal_id))));
+	crm_api_require(psprintf("SELECT d.tenant_id FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+					"deal", &undo->deal_id);
+	undo->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID));
 }
 
 /*
  * The last move that stands: that is no revert and was not reverted.  The
  * history is read with the owner's rights, as the caller, who holds a lock on
- * the deal, need not see it.
+ * the deal, need not see it; but not that of another tenant's deal, which had
+ * the same id before it was deleted.
  */
 static void
 find_last_move(Relation deals, Undo *undo, Datum *values, char *nulls)
@@ -133,20 +110,20 @@ find_last_move(Relation deals, Undo *undo, Datum *values, char *nulls)
 								 "pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
 								 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
 								 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_reason') "
-								 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
+								 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+								 "AND c.reverts_id IS NULL "
 								 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
 								 "ORDER BY c.move_no DESC LIMIT 1",
 								 crm_trusted_sibling(deals, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {UUIDPGetDatum(&undo->deal_id)};
+	Datum		args[] = {UUIDPGetDatum(&undo->deal_id), UUIDPGetDatum(&undo->tenant_id)};
 	SavedUser	saved;
+	uint64		found;
 
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history of a deal");
+	found = crm_api_run(query, 2, args);
 	crm_restore_user(&saved);
-	if (SPI_processed == 0)
+	if (found == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
@@ -174,7 +151,8 @@ check_stage(Relation deals, const Undo *undo, Datum status)
 	const StageFacts *stage = crm_find_stage(lookup, &undo->stage_id);
 	DealStatus	had;
 
-	if (stage != NULL && crm_parse_deal_status(status, &had) && had == stage->status)
+	if (stage != NULL && crm_uuid_equal(&stage->tenant_id, &undo->tenant_id) &&
+		crm_parse_deal_status(status, &had) && had == stage->status)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_STALE),
@@ -192,7 +170,7 @@ put_back(Relation deals, Datum *values, char *nulls)
 								  "lost_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($8, d.lost_at) END, "
 								  "lost_reason = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($9, d.lost_reason) END "
 								  "WHERE d.id OPERATOR(pg_catalog.=) $1",
-								  crm_sibling_name(deals, "deals"));
+								  crm_sibling_name(deals, RelationGetRelationName(deals)));
 	Oid			argtypes[] = {UUIDOID, UUIDOID, UUIDOID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
 	Datum		args[MOVE_NCOLUMNS];
 	char		arg_nulls[MOVE_NCOLUMNS];
@@ -223,14 +201,12 @@ PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = open_deals(PG_GETARG_OID(0));
+	Relation	deals = crm_api_begin(fcinfo, &crm_deal_kind);
 	Undo	   *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *PG_GETARG_UUID_P(1)};
 	Datum		values[MOVE_NCOLUMNS + 1];
 	char		nulls[MOVE_NCOLUMNS + 1];
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	lock_deal(deals, &undo);
 	find_last_move(deals, &undo, values, nulls);
 	undo.reverts = *DatumGetUUIDP(values[MOVE_ID]);
@@ -247,7 +223,6 @@ crm_undo_move(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 
-	SPI_finish();
-	table_close(deals, AccessShareLock);
+	crm_api_end(deals);
 	PG_RETURN_VOID();
 }
