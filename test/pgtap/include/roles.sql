@@ -34,7 +34,7 @@ BEGIN
     EXECUTE format('SET LOCAL ROLE %I', role);
     EXECUTE format('SELECT string_agg(trim(''()'' FROM r::text), E''\n'') FROM (%s) AS r', query) INTO result;
     RESET ROLE;
-    RETURN coalesce(translate(result, '",', '|'), 'nothing');
+    RETURN coalesce(translate(result, ',"', '|'), 'nothing');
 END $$;
 
 -- error_of() and seen_by() work inside what the roles are.
