@@ -79,11 +79,11 @@ crm_api_run(const char *query, int nargs, const Datum *args)
 }
 
 Datum
-crm_api_value(int column, Oid type)
+crm_api_value(int column, Oid type, bool *isnull)
 {
 	TupleDesc	desc = SPI_tuptable->tupdesc;
 	Datum		value;
-	bool		isnull;
+	bool		none;
 
 	/* The table is the user's: it may have been altered, or be no CRM's. */
 	if (SPI_gettypeid(desc, column) != type)
@@ -91,8 +91,10 @@ crm_api_value(int column, Oid type)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, but the CRM needs %s", SPI_fname(desc, column),
 						format_type_be(SPI_gettypeid(desc, column)), format_type_be(type))));
-	value = SPI_getbinval(SPI_tuptable->vals[0], desc, column, &isnull);
-	if (isnull)
+	value = SPI_getbinval(SPI_tuptable->vals[0], desc, column, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("null value in column \"%s\"", SPI_fname(desc, column))));
@@ -117,12 +119,13 @@ crm_api_require(const char *query, const char *what, const pg_uuid_t *id)
 }
 
 void
-crm_api_suppressed(const char *what, const pg_uuid_t *id)
+crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 {
+	crm_api_require(query, what, id);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s %s could not be written", what, crm_uuid_text(id)),
-			 errdetail("A policy or a trigger suppressed it.")));
+			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
+			 errdetail("A policy or a trigger kept it from being written.")));
 }
 
 void
@@ -165,7 +168,7 @@ crm_current_row(PG_FUNCTION_ARGS)
 	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),
 						1, args) > 0;
 	if (found)
-		row = SPI_datumTransfer(crm_api_value(1, type), false, -1);
+		row = SPI_datumTransfer(crm_api_value(1, type, NULL), false, -1);
 	SPI_finish();
 	if (!found)
 		PG_RETURN_NULL();

@@ -202,41 +202,63 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
+/*
+ * Whether undo_move writes the deal as it was.  That has to be possible still:
+ * who looks the stage up also keeps it as it is.
+ */
 static bool
-undo_writes(const DealWrite *deal)
+undoes_move(const DealWrite *deal, int32 move_no)
 {
-	return !deal_is_null(deal, DEAL_STAGE_ID) &&
-		crm_undo_writes(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_ID)),
-						DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID)),
-						DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO)));
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
+	const StageFacts *stage;
+	DealStatus	status;
+
+	if (deal_is_null(deal, DEAL_STAGE_ID) || deal_is_null(deal, DEAL_PIPELINE_ID) ||
+		deal_is_null(deal, DEAL_STATUS) ||
+		crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+		return false;
+	stage = crm_find_stage(deal->lookup, stage_id);
+	if (stage == NULL ||
+		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
+		stage->status != status ||
+		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))) ||
+		!crm_uuid_equal(&stage->tenant_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID))))
+		crm_undo_impossible(id);
+	return true;
+}
+
+/* Moves the deal where the write puts it; false if it stays. */
+static bool
+move_deal(DealWrite *deal)
+{
+	const StageFacts *stage;
+
+	keep_microseconds(deal);
+	stage = crm_deal_target_stage(deal);
+	if (stage == NULL ||
+		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
+	{
+		stay(deal);
+		return false;
+	}
+	enter_stage(deal, stage);
+	return true;
 }
 
 static void
 update_deal(DealWrite *deal)
 {
-	bool		moves;
+	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
 	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
-	keep_microseconds(deal);
 
-	if (undo_writes(deal))
-		moves = true;			/* the deal as it was */
-	else
-	{
-		const StageFacts *stage = crm_deal_target_stage(deal);
-
-		moves = stage != NULL &&
-			!crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID)));
-		if (moves)
-			enter_stage(deal, stage);
-		else
-			stay(deal);
-	}
+	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 
 	set_currency(deal);
-	deal_set(deal, DEAL_MOVE_NO, moves ? Int32GetDatum(successor(deal, DEAL_MOVE_NO, "move_no")) :
-			 deal_get_old(deal, DEAL_MOVE_NO));
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }

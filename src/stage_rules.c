@@ -2,9 +2,12 @@
  * stage_rules.c
  *		The rules of stages and pipelines.
  *
- * A stage in use keeps its deal_status and is not deleted.  Both are decided
- * under an exclusive lock of the stage's key, which whoever moves a deal
- * there holds shared, and with the newest snapshot.
+ * A stage in use keeps its deal_status and is not deleted.  The first is decided
+ * with the newest snapshot, under an exclusive lock of the stage's key, which
+ * whoever moves a deal there holds shared.  The second is the foreign key's to
+ * decide, as only its check comes after the row is locked; a lock of the key
+ * beside that of the row would be one too many: who moves a deal there takes
+ * them the other way round.
  */
 #include "postgres.h"
 
@@ -205,13 +208,13 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fill_probability(row, columns, status);
 }
 
+/* What the foreign key would refuse, said in a helpful way. */
 static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
-	crm_lock_key(RelationGetRelid(rel), &id, AccessExclusiveLock);
 	if (stage_has_deals(rel, &id))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),

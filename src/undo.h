@@ -9,14 +9,14 @@
 #include "utils/uuid.h"
 
 /*
- * For the BEFORE trigger: whether undo_move is what writes the row of that id,
- * to put it into that stage by its next move.  Other writes that triggers of
- * the user's make meanwhile are not.
+ * If undo_move is putting the deal of that id in that table back into that
+ * stage, as its move of that number: the stage change that it reverts.  Else
+ * NULL, as for what users' triggers do to the deal meanwhile.
  */
-extern bool crm_undo_writes(Relation deals, const pg_uuid_t *deal_id,
-							const pg_uuid_t *stage_id, int32 old_move_no);
+extern const pg_uuid_t *crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
+											 const pg_uuid_t *stage_id, int32 move_no);
 
-/* For the audit: the stage change that this move reverts; NULL: none. */
-extern const pg_uuid_t *crm_undo_reverts(Relation deals, const pg_uuid_t *deal_id, int32 move_no);
+/* The error of undo_move when the deal cannot stand where it stood. */
+extern void crm_undo_impossible(const pg_uuid_t *deal_id) pg_attribute_noreturn();
 
 #endif							/* CRM_UNDO_H */

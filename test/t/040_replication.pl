@@ -37,29 +37,16 @@ is( $standby->safe_psql(
 	"50|$tenant",
 	'standby: a tenant reads its rows');
 
-if (CrmTest::has_function($standby, 'origin', 'crm_pipeline_summary'))
+foreach my $query (
+	'SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals',
+	q{SELECT pipeline_summary(id) - 'as_of' FROM pipelines ORDER BY id},
+	'SELECT count(*), sum(value) FROM pipeline_stage_summary')
 {
-	my $query = <<~'SQL';
-		SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals
-		SQL
+	my $sql = CrmTest::crm_session('crm_owner', 'crm') . $query;
 
-	is( $standby->safe_psql(
-			'origin', CrmTest::crm_session('crm_app', 'crm') . $query),
-		$primary->safe_psql(
-			'origin', CrmTest::crm_session('crm_app', 'crm') . $query),
-		'standby: summaries');
-}
-if ($standby->safe_psql('origin',
-		"SELECT to_regproc('crm.pipeline_summary') IS NOT NULL") eq 't')
-{
-	my $query =
-	  q{SELECT pipeline_summary(id) - 'as_of' FROM pipelines ORDER BY id};
-
-	is( $standby->safe_psql(
-			'origin', CrmTest::crm_session('crm_owner', 'crm') . $query),
-		$primary->safe_psql(
-			'origin', CrmTest::crm_session('crm_owner', 'crm') . $query),
-		'standby: pipeline_summary');
+	is( $standby->safe_psql('origin', $sql),
+		$primary->safe_psql('origin', $sql),
+		"standby: $query");
 }
 
 my %writes = (
