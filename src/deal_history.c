@@ -37,6 +37,7 @@ crm_deal_history_open(DealHistory *history, Relation deals)
 	history->relid = InvalidOid;
 	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
 		return;
+	(void) crm_trusted_sibling(deals, "stage_changes");
 	rel = table_open(relid, AccessShareLock);
 	history->deal_id = crm_optional_column(rel, "deal_id", UUIDOID);
 	history->move_no = crm_optional_column(rel, "move_no", INT4OID);
@@ -75,21 +76,23 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 }
 
 bool
-crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, pg_uuid_t *stage_id)
+crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
+					pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+	char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
 								 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
 								 "ORDER BY move_no DESC LIMIT 1",
 								 crm_trusted_sibling(deals, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {UUIDPGetDatum(deal_id)};
+	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 	SavedUser	saved;
 	bool		found;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(query, 2, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the history of a deal");
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;

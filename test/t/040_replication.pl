@@ -11,10 +11,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $primary = new_node('primary', allows_streaming => 'logical');
-my @tables =
-  qw(pipelines stages deals deal_contacts stage_changes tags deal_tags);
-
 make_origin($primary, 'origin');
+my @tables = split /\n/, $primary->safe_psql('origin', <<~'SQL');
+	SELECT relname FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind = 'r'
+	SQL
 
 # A physical standby.
 $primary->backup('backup');
