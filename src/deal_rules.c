@@ -214,9 +214,7 @@ undoes_move(const DealWrite *deal, int32 move_no)
 	const StageFacts *stage;
 	DealStatus	status;
 
-	if (deal_is_null(deal, DEAL_STAGE_ID) || deal_is_null(deal, DEAL_PIPELINE_ID) ||
-		deal_is_null(deal, DEAL_STATUS) ||
-		crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
 		return false;
 	stage = crm_find_stage(deal->lookup, stage_id);
 	if (stage == NULL ||
@@ -263,9 +261,12 @@ update_deal(DealWrite *deal)
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
-/* The columns without which the rules cannot be applied. */
+/*
+ * The columns without which the rules cannot be applied.  Null in one of them
+ * means "not given", also where the user dropped NOT NULL.
+ */
 static void
-check_required(const DealWrite *deal)
+check_required(DealWrite *deal)
 {
 	static const DealColumn required[] = {
 		DEAL_ID, DEAL_TENANT_ID, DEAL_PIPELINE_ID, DEAL_STAGE_ID, DEAL_STATUS,
@@ -275,8 +276,13 @@ check_required(const DealWrite *deal)
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
-		crm_check_not_null(deal->row.rel, deal->columns[required[i]],
-						   deal_old_is_null(deal, required[i]));
+	{
+		DealColumn	column = required[i];
+
+		crm_check_not_null(deal->row.rel, deal->columns[column], deal_old_is_null(deal, column));
+		if (deal_is_null(deal, column))
+			deal_set(deal, column, deal_get_old(deal, column));
+	}
 }
 
 static DealStatement *
@@ -327,7 +333,7 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 

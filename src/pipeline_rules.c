@@ -79,7 +79,7 @@ Datum
 crm_pipeline_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_pipeline_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
 	RowEdit		row;
 

@@ -272,9 +272,13 @@ audit_statement(Audit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_ro
 				 RelationGetRelationName(audit->rel));
 		if (!same_uuid(audit, DEAL_STAGE_ID))
 		{
+			/* The rules see to that, if no trigger runs after them. */
 			if (!same_uuid(audit, DEAL_ID))
-				elog(ERROR, "transition tables of \"%s\" are out of step",
-					 RelationGetRelationName(audit->rel));
+				ereport(ERROR,
+						(errcode(ERRCODE_CHECK_VIOLATION),
+						 errmsg("column \"id\" of table \"%s\" never changes",
+								RelationGetRelationName(audit->rel)),
+						 errtablecol(audit->rel, audit->columns[DEAL_ID])));
 			record_move(audit);
 		}
 	}
@@ -290,7 +294,8 @@ PG_FUNCTION_INFO_V1(crm_stage_audit);
 Datum
 crm_stage_audit(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_audit", TRIGGER_EVENT_AFTER);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_audit", TRIGGER_EVENT_AFTER,
+											 CRM_ON(TRIGGER_EVENT_UPDATE));
 	Audit		audit = {trigdata->tg_relation};
 
 	if (trigdata->tg_oldtable == NULL || trigdata->tg_newtable == NULL)
@@ -329,7 +334,8 @@ PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum
 crm_history_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE,
+											 CRM_ON(TRIGGER_EVENT_UPDATE));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

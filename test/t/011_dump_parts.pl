@@ -229,6 +229,12 @@ $node->command_ok(
 same_text(rows_of('no_disabling'), rows_of('origin'),
 	'data of a complete dump: all rows are there');
 
+# Who sees some of the rows only does not get a dump that lacks the others.
+$node->command_fails_like(
+	[ 'pg_dump', '-U', 'crm_app', '-t', 'team.deals', 'origin' ],
+	qr/query would be affected by row-level security policy for table "deals"/,
+	'dump by one who sees a part');
+
 # One tenant's rows, by one who sees no others.
 $node->safe_psql('origin',
 	'GRANT SELECT ON ALL TABLES IN SCHEMA team TO crm_app');
