@@ -7,13 +7,17 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "deal_history.h"
 #include "owner_rights.h"
@@ -45,34 +49,30 @@ crm_deal_history_open(DealHistory *history, Relation deals)
 	table_close(rel, NoLock);
 }
 
-/* A search for the highest number. */
-typedef struct LastMove
-{
-	AttrNumber	move_no;
-	int32		last;
-} LastMove;
-
-static bool
-consider_move(Relation rel, HeapTuple tuple, void *arg)
-{
-	LastMove   *search = arg;
-
-	search->last = Max(search->last, DatumGetInt32(crm_required_value(rel, tuple, search->move_no)));
-	return true;
-}
-
+/*
+ * The rows of a deal that is just being inserted do not change, so no snapshot
+ * is needed.  With one, serializable transactions that insert deals would be
+ * in conflict with those that move others.
+ */
 int32
 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 {
-	LastMove	search = {history->move_no, 0};
+	int32		last = 0;
 	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
 	if (!OidIsValid(history->relid))
 		return 0;
 	rel = table_open(history->relid, NoLock);
-	crm_visit_rows(rel, history->index, history->deal_id, deal_id, consider_move, &search);
+	ScanKeyInit(&key, history->deal_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(deal_id));
+	scan = systable_beginscan(rel, history->index, true, SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+		last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	systable_endscan(scan);
 	table_close(rel, NoLock);
-	return search.last;
+	return last;
 }
 
 bool

@@ -187,9 +187,15 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
-		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]) ||
-		!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
 		return;					/* the constraints say it */
+	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("\"%s\" is not a status of deals",
+						TextDatumGetCString(crm_row_get(row, columns[STAGE_DEAL_STATUS]))),
+				 errhint("Use open, won or lost."),
+				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
 	if (row->old_values == NULL)
 	{

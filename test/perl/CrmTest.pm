@@ -280,6 +280,21 @@ sub history_agrees
 	return;
 }
 
+# stage_totals says what the deals add up to.
+sub totals_are_right
+{
+	my ($node, $db, $schema, $name) = @_;
+	my $function = $node->safe_psql($db,
+		"SELECT oid::regproc FROM pg_proc WHERE proname = 'crm_check_totals'"
+	);
+
+	return unless $function;
+	is( $node->safe_psql(
+			$db, "SELECT * FROM $function(" . quote_literal($schema) . ')'),
+		'', $name);
+	return;
+}
+
 # A CRM that fill() has filled does all it should: records moves, takes them
 # back, counts on without a gap, keeps its rules.  Changes it.
 sub still_works
@@ -301,6 +316,15 @@ sub still_works
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
+	is($node->safe_psql($db, $sql . <<~'SQL'), '', "$name: and summed up");
+		SELECT p.name, j, d
+		FROM pipelines p, pipeline_summary(p.id) AS j,
+			LATERAL (SELECT count(*) AS deals, count(*) - count(amount) AS deals_without_amount
+				FROM deals WHERE pipeline_id = p.id AND archived_at IS NULL) AS d
+		WHERE (d.deals, d.deals_without_amount) IS DISTINCT FROM
+			((j ->> 'total_deals')::bigint, (j ->> 'deals_without_amount')::bigint)
+		SQL
+	totals_are_right($node, $db, $schema, "$name: totals are right");
 	$node->psql(
 		$db,
 		$sql . 'UPDATE stage_changes SET changed_by = NULL',
@@ -368,16 +392,10 @@ WHERE external_id LIKE 'plain %' AND amount > 5000;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), won_at = created_at + interval '30 days'
 WHERE external_id LIKE 'plain %' AND amount > 15000;
 
-<<<<<<< HEAD
-UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won') WHERE external_id LIKE 'won%';
-UPDATE deals SET won_at = '2023-03-01 10:00:00.000001+00' WHERE external_id = 'won corrected';
-UPDATE deals SET won_at = now() WHERE external_id = 'won corrected up';
-=======
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), stage_entered_at = '2023-03-01 09:00:00+00'
 WHERE external_id LIKE 'won%';
 UPDATE deals SET won_at = '2023-02-15 10:00:00.000001+00' WHERE external_id = 'won corrected';
 UPDATE deals SET won_at = '2023-09-01 10:00:00.000001+00' WHERE external_id = 'won corrected up';
->>>>>>> dump
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
 SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
 
