@@ -3,8 +3,8 @@
  *		The rules of a deal: its status, times, probability, currency, counters.
  *
  * crm_deal_rules is the BEFORE ROW trigger of deals.  It keeps the columns
- * that follow from the stage a write puts the deal into (deal_placement.c)
- * and as of when (deal_time.c).  The stage audit then records what was stored.
+ * that follow from the stage a write puts the deal into (deal_placement.c),
+ * as of when (deal_time.c) and whether that closes it (deal_closing.c).  The stage audit then records what was stored.
  */
 #include "postgres.h"
 
@@ -26,6 +26,7 @@ typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
+	DealHistory history;
 } DealStatement;
 
 /* The columns of points in time that clients send back. */
@@ -65,7 +66,7 @@ crm_deal_label(const DealWrite *deal)
 
 /*
  * JavaScript knows no microseconds: what it read and sends back unchanged
- * comes back in whole milliseconds.  Such a value is the old one.
+ * comes back cut to milliseconds.  Such a value is the old one.
  */
 static void
 keep_microseconds(DealWrite *deal)
@@ -80,48 +81,8 @@ keep_microseconds(DealWrite *deal)
 			continue;
 		value = DatumGetTimestampTz(deal_get(deal, column));
 		old = DatumGetTimestampTz(deal_get_old(deal, column));
-		if (value != old && value % 1000 == 0 && value > old - 1000 && value < old + 1000)
+		if (value < old && old - value < 1000 && value % 1000 == 0)
 			deal_set(deal, column, TimestampTzGetDatum(old));
-	}
-}
-
-/* A closing time that was written must fit the stage and its date. */
-static void
-check_closing_time(const DealWrite *deal, DealColumn column, const char *name,
-				   const StageFacts *stage, DealStatus status, TimestampTz effective)
-{
-	if (!crm_deal_written(deal, column))
-		return;
-	if (stage->status != status)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is given, but %s enters stage \"%s\", where deals are %s", name,
-						crm_deal_label(deal), stage->name, crm_deal_status_name(stage->status)),
-				 errhint("Name a stage whose deals are %s, or leave %s out.",
-						 crm_deal_status_name(status), name),
-				 errtablecol(deal->row.rel, deal->columns[column])));
-	if (!deal->insert && crm_deal_written(deal, DEAL_STAGE_ENTERED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, column)) != effective)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage_entered_at and %s of %s contradict each other", name, crm_deal_label(deal)),
-				 errhint("Write one of them; the other follows."),
-				 errtablecol(deal->row.rel, deal->columns[column])));
-}
-
-/* Sets won_at (or lost_at) on entering a stage of that status, else clears it. */
-static void
-set_closing_time(DealWrite *deal, DealColumn column, const StageFacts *stage,
-				 DealStatus status, TimestampTz effective)
-{
-	if (stage->status != status)
-		deal_set_null(deal, column);
-	else if (deal_is_null(deal, column))
-	{
-		if (!deal->insert && !deal_old_is_null(deal, column))
-			deal_set(deal, column, deal_get_old(deal, column)); /* won -> won */
-		else
-			deal_set(deal, column, TimestampTzGetDatum(effective));
 	}
 }
 
@@ -136,11 +97,8 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
 	else if (!deal->insert)
 	{
-		DealStatus	old_status;
-
 		/* The 1 or 0 of a closed deal says nothing of an open one. */
-		if (crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &old_status) &&
-			old_status != DEAL_OPEN)
+		if (crm_deal_old_status(deal) != DEAL_OPEN)
 			deal_set_null(deal, DEAL_PROBABILITY);
 		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))
 			deal_set(deal, DEAL_PROBABILITY, deal_get_old(deal, DEAL_PROBABILITY));
@@ -152,12 +110,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz effective = crm_deal_effective_time(deal, stage);
 
-	check_closing_time(deal, DEAL_WON_AT, "won_at", stage, DEAL_WON, effective);
-	check_closing_time(deal, DEAL_LOST_AT, "lost_at", stage, DEAL_LOST, effective);
-	set_closing_time(deal, DEAL_WON_AT, stage, DEAL_WON, effective);
-	set_closing_time(deal, DEAL_LOST_AT, stage, DEAL_LOST, effective);
-	if (stage->status != DEAL_LOST)
-		deal_set_null(deal, DEAL_LOST_REASON);
+	crm_deal_close(deal, stage, effective);
 	set_probability(deal, stage);
 
 	deal_set(deal, DEAL_STAGE_ID, UUIDPGetDatum(&stage->id));
@@ -166,7 +119,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* An amount that comes without a currency is in the pipeline's. */
+/* An amount that comes without a currency is in the one it had, else in the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
@@ -174,6 +127,11 @@ set_currency(DealWrite *deal)
 
 	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
 		return;
+	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
+	{
+		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
+		return;
+	}
 	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
 	if (pipeline != NULL)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
@@ -189,14 +147,31 @@ is_restored(const DealWrite *deal)
 		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
 }
 
+/* Moves are counted on from those of a deleted deal of the same id. */
+static void
+continue_history(DealWrite *deal)
+{
+	int32		last = crm_last_move_no(deal->history, DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+
+	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
+		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
+}
+
 static void
 insert_deal(DealWrite *deal)
 {
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
-	if (deal_is_null(deal, DEAL_CREATED_AT))
-		deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	continue_history(deal);
+	if (!deal_is_null(deal, DEAL_CREATED_AT))
+		return;
+	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	/* Its default is when the transaction began. */
+	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
 /* What stays as it is when the deal stays where it is. */
@@ -209,10 +184,7 @@ stay(DealWrite *deal)
 				 errmsg("stage_entered_at of %s changes only when the deal moves", crm_deal_label(deal)),
 				 errhint("Take the last move back with undo_move, then move the deal as of the right time."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
-	if (deal_is_null(deal, DEAL_WON_AT) && !deal_old_is_null(deal, DEAL_WON_AT))
-		deal_set(deal, DEAL_WON_AT, deal_get_old(deal, DEAL_WON_AT));
-	if (deal_is_null(deal, DEAL_LOST_AT) && !deal_old_is_null(deal, DEAL_LOST_AT))
-		deal_set(deal, DEAL_LOST_AT, deal_get_old(deal, DEAL_LOST_AT));
+	crm_deal_stay_closed(deal);
 }
 
 static int32
@@ -282,6 +254,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
+	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;
 }
@@ -331,6 +304,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	crm_row_open(&deal.row, trigdata);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
+	deal.history = &statement->history;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
 	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
 	deal.restored = false;

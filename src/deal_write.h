@@ -14,6 +14,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "deal_history.h"
 #include "row_edit.h"
 #include "stage_facts.h"
 #include "table_kinds.h"
@@ -23,6 +24,7 @@ typedef struct DealWrite
 	RowEdit		row;
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
+	const DealHistory *history;
 	bool		insert;
 	bool		dated;			/* UPDATE names stage_entered_at, to date a
 								 * move */
@@ -78,7 +80,18 @@ extern char *crm_deal_label(const DealWrite *deal);
  */
 extern const StageFacts *crm_deal_target_stage(DealWrite *deal);
 
+/* The status before an update. */
+extern DealStatus crm_deal_old_status(const DealWrite *deal);
+
 /* As of when the deal enters that stage; ERROR if it cannot be. */
 extern TimestampTz crm_deal_effective_time(DealWrite *deal, const StageFacts *stage);
+
+/*
+ * Keeps won_at, lost_at, lost_reason and the probability of a closed deal: of
+ * one that enters the stage as of that time, and of one that stays where it is.
+ * ERROR if what was written of them does not fit.
+ */
+extern void crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective);
+extern void crm_deal_stay_closed(DealWrite *deal);
 
 #endif							/* CRM_DEAL_WRITE_H */

@@ -51,7 +51,7 @@ static bool
 stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 {
 	char	   *query = psprintf("SELECT FROM %s WHERE stage_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
-								 crm_sibling_name(stages, "deals"));
+								 crm_trusted_sibling(stages, "deals"));
 	SavedUser	saved;
 	bool		result;
 
@@ -71,10 +71,12 @@ stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 static char *
 describe_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT format('Deals in it: %%s (%%s in all).', "
-								 "string_agg(quote_literal(left(title, 40)), ', ' ORDER BY n) FILTER (WHERE n <= 3), count(*)) "
-								 "FROM (SELECT title, row_number() OVER (ORDER BY id) AS n FROM %s WHERE stage_id = $1) d "
-								 "HAVING count(*) > 0",
+	char	   *query = psprintf("SELECT pg_catalog.format('Deals in it: %%s (%%s in all).', "
+								 "pg_catalog.string_agg(pg_catalog.quote_literal(pg_catalog.left(title, 40)), ', ' ORDER BY n) "
+								 "FILTER (WHERE n OPERATOR(pg_catalog.<=) 3), pg_catalog.count(*)) "
+								 "FROM (SELECT title, pg_catalog.row_number() OVER (ORDER BY id) AS n FROM %s "
+								 "WHERE stage_id OPERATOR(pg_catalog.=) $1) d "
+								 "HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
 								 crm_sibling_name(stages, "deals"));
 	Oid			deals = get_relname_relid("deals", RelationGetNamespace(stages));
 	MemoryContext caller = CurrentMemoryContext;
@@ -125,7 +127,7 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(row->rel, &saved);
 	query_by_uuid(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-						   crm_sibling_name(row->rel, "pipelines")), pipeline_id, false);
+						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
 	crm_restore_user(&saved);
 	SPI_finish();
 

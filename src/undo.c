@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -16,10 +15,11 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api.h"
 #include "errors.h"
 #include "owner_rights.h"
 #include "row_edit.h"
-#include "table_info.h"
+#include "table_kinds.h"
 #include "undo.h"
 
 typedef struct Undo
@@ -106,10 +106,10 @@ put_back(Relation deals, const Undo *undo)
 								   "pg_catalog.jsonb_object_field_text(closing, 'lost_reason') "
 								   "FROM %s WHERE id OPERATOR(pg_catalog.=) $1", crm_sibling_name(deals, "stage_changes"));
 	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, stage_entered_at = $6, "
-								  "won_at = CASE WHEN $4 = 'won' THEN coalesce($8::pg_catalog.timestamptz, d.won_at) END, "
-								  "lost_at = CASE WHEN $4 = 'lost' THEN coalesce($9::pg_catalog.timestamptz, d.lost_at) END, "
-								  "lost_reason = CASE WHEN $4 = 'lost' THEN coalesce($10, d.lost_reason) END "
-								  "WHERE d.id = $1 AND $7 IS NOT NULL",
+								  "won_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'won' THEN coalesce($8::pg_catalog.timestamptz, d.won_at) END, "
+								  "lost_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN coalesce($9::pg_catalog.timestamptz, d.lost_at) END, "
+								  "lost_reason = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN coalesce($10, d.lost_reason) END "
+								  "WHERE d.id OPERATOR(pg_catalog.=) $1 AND $7 IS NOT NULL",
 								  crm_sibling_name(deals, "deals"));
 	Oid			argtypes[] = {UUIDOID, UUIDOID, UUIDOID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		id[] = {UUIDPGetDatum(&undo->reverts)};
@@ -149,14 +149,12 @@ PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	deals = crm_api_begin(fcinfo, &crm_deal_kind);
 	Datum		args[] = {PG_GETARG_DATUM(1)};
 	const Undo *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *PG_GETARG_UUID_P(1)};
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (!run(psprintf("SELECT FROM %s WHERE id = $1 FOR UPDATE", crm_sibling_name(deals, "deals")),
+	if (!run(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE", crm_sibling_name(deals, "deals")),
 			 1, args, SPI_OK_SELECT))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
@@ -174,7 +172,6 @@ crm_undo_move(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 
-	SPI_finish();
-	table_close(deals, AccessShareLock);
+	crm_api_end(deals);
 	PG_RETURN_VOID();
 }
