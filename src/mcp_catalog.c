@@ -229,7 +229,8 @@ check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
 		McpProperty *property = lfirst(cell);
 		JsonbValue	value;
 
-		if (crm_mcp_member(&arguments->root, property->name, &value))
+		if (crm_mcp_member(&arguments->root, property->name, &value) &&
+			!(property->required && value.type == jbvNull))
 			check_value(property, &value);
 		else if (property->required)
 			ereport(ERROR,

@@ -114,9 +114,11 @@ read_comment(McpTool *tool, const char *comment)
 	}
 	while (description.len > 0 && strchr(" \r\n", description.data[description.len - 1]))
 		description.data[--description.len] = '\0';
-	tool->description = description.data;
 	if (description.len > 0)
+	{
+		tool->description = description.data;
 		tool->title = linitial(lines_of(description.data));
+	}
 	return marked;
 }
 
@@ -254,32 +256,13 @@ as_json(Oid type, const char *value)
 }
 
 /*
- * An argument that is null counts as not given where there is a default, so
- * that what a client fills with nulls does what it seems to.
+ * A set becomes {"items": [...]}, what is no object {"result": ...}.  An
+ * argument that is null counts as not given: its default applies.
  */
-static List *
-given_arguments(Jsonb *arguments, List *properties)
-{
-	List	   *given = NIL;
-	ListCell   *cell;
-
-	foreach(cell, properties)
-	{
-		McpProperty *property = lfirst(cell);
-		JsonbValue	value;
-
-		if (crm_mcp_member(&arguments->root, property->name, &value) &&
-			(value.type != jbvNull || property->required))
-			given = lappend(given, property);
-	}
-	return given;
-}
-
-/* A set becomes {"items": [...]}, what is no object {"result": ...}. */
 static char *
 call_function(McpTool *tool, Jsonb *arguments, List *properties)
 {
-	List	   *given = given_arguments(arguments, properties);
+	List	   *given = crm_mcp_given(arguments, properties, false);
 	char	   *call = call_expression(tool->object, given);
 	char	   *record = crm_mcp_record(given);
 	Oid			type = get_func_rettype(tool->object);
@@ -319,7 +302,7 @@ make_tool(Oid function)
 	tool->destructive = true;
 	tuple = function_of(tool);
 	tool->name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
-	tool->title = tool->name;
+	tool->title = tool->description = tool->name;
 	tool->read_only = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE;
 	callable = is_callable(tuple);
 	ReleaseSysCache(tuple);

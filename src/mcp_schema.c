@@ -151,6 +151,8 @@ crm_mcp_constant(Node *node)
 		case JSONOID:
 		case JSONBOID:
 			return text;
+		case NUMERICOID:
+			return strspn(text, "-.0123456789") == strlen(text) ? text : NULL;
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:

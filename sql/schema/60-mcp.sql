@@ -7,7 +7,7 @@ COMMENT ON DOMAIN "text/event-stream" IS 'The media type that clients of the Mod
 
 CREATE FUNCTION mcp(json)
     RETURNS json
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT crm_mcp('deals'::regclass, $1);
 END;
@@ -19,7 +19,7 @@ Takes a JSON-RPC message, or an array of them, and returns the reply; null, with
 
 CREATE FUNCTION mcp()
     RETURNS "text/event-stream"
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT crm_mcp_no_message()::"text/event-stream";
 END;
