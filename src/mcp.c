@@ -98,7 +98,7 @@ static int
 handle(Oid schema, JsonbContainer *container, bool in_batch, StringInfo out)
 {
 	McpMessage	message;
-	McpReply	reply = {.context = CurrentMemoryContext, .status = 200};
+	McpReply	reply = {.context = CurrentMemoryContext,.status = 200};
 
 	crm_mcp_read_message(container, &message);
 	switch (message.kind)

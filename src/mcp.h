@@ -64,8 +64,10 @@ extern void crm_mcp_read_message(JsonbContainer *container, McpMessage *message)
 
 /* Whether there is such a member; its value is then set. */
 extern bool crm_mcp_member(JsonbContainer *object, const char *name, JsonbValue *value);
+
 /* The member as text, NULL if it is missing or no string. */
 extern char *crm_mcp_string(JsonbContainer *object, const char *name);
+
 /* The member as an object, NULL if it is missing or none. */
 extern JsonbContainer *crm_mcp_object(JsonbContainer *object, const char *name);
 
@@ -78,9 +80,11 @@ extern void crm_mcp_append_reply(StringInfo out, const char *id, McpReply *reply
 
 extern void crm_mcp_define_settings(void);
 extern bool crm_mcp_over_http(void);
+
 /* A header of the request (its name in lower case), NULL if there is none. */
 extern char *crm_mcp_header(const char *name);
 extern bool crm_mcp_origin_allowed(void);
+
 /* Whether the header's value, which may be encoded, is the given one. */
 extern bool crm_mcp_header_is(const char *header, const char *value);
 extern void crm_mcp_set_status(int status);
@@ -91,8 +95,10 @@ extern void crm_mcp_set_content_type(void);
 
 /* Answers a request.  May fail: then reply->calling says whose fault it is. */
 extern void crm_mcp_answer(Oid schema, McpMessage *message, McpReply *reply);
+
 /* Whether the protocol's revision, by the request's header, has batches. */
 extern bool crm_mcp_batches_allowed(void);
+
 /* A failed tool's result. */
 extern char *crm_mcp_failure(ErrorData *error, bool modern);
 
@@ -111,7 +117,8 @@ typedef struct McpProperty
 	bool		required;
 	bool		nullable;
 	bool		is_object;
-	bool		column;			/* of the tool's table, else of the tool itself */
+	bool		column;			/* of the tool's table, else of the tool
+								 * itself */
 } McpProperty;
 
 typedef struct McpTool McpTool;
@@ -145,11 +152,13 @@ extern McpProperty *crm_mcp_make_property(const char *name, Oid type, const char
 extern List *crm_mcp_tools(Oid schema);
 extern McpTool *crm_mcp_find_tool(Oid schema, const char *name);
 extern void crm_mcp_describe_tool(StringInfo out, McpTool *tool);
+
 /* Calls a tool with an object of arguments; returns JSON, an object. */
 extern char *crm_mcp_call_tool(McpTool *tool, Jsonb *arguments);
 
 /* A query of ours on the catalogs; needs a connection to SPI. */
 extern void crm_mcp_catalog_query(const char *query, int nargs, Oid *types, Datum *args);
+
 /* A field of the row of the last query as text, NULL if it is null. */
 extern char *crm_mcp_field(uint64 row, int column);
 extern bool crm_mcp_flag(uint64 row, int column);
@@ -158,10 +167,12 @@ extern Oid	crm_mcp_oid(uint64 row, int column);
 /* ---- JSON Schema: mcp_schema.c ---- */
 
 extern void crm_mcp_append_schema(StringInfo out, McpProperty *property);
+
 /* The strings that a CHECK's expression, or an enum, allows; else NIL. */
 extern List *crm_mcp_choices_of_check(const char *expression);
 extern bool crm_mcp_check_wants_object(const char *expression);
 extern List *crm_mcp_choices_of_type(Oid type);
+
 /* A constant expression as JSON; NULL if it is none, or null. */
 extern char *crm_mcp_constant(Node *node);
 extern const char *crm_mcp_type_name(Oid type, int32 typmod);
@@ -183,15 +194,20 @@ typedef struct McpColumn
 /* The columns of a table, a list of McpColumn, without tenant_id. */
 extern List *crm_mcp_columns(Oid table);
 extern McpColumn *crm_mcp_find_column(List *columns, const char *name);
+
 /* "t.a, t.b": what the caller may read; NULL if that is nothing. */
 extern char *crm_mcp_readable(List *columns);
+
 /* jsonb_to_record($1) AS f(...) of the properties; empty without any. */
 extern char *crm_mcp_record(List *properties);
+
 /* The properties that the arguments hold. */
 extern List *crm_mcp_given(Jsonb *arguments, List *properties, bool nulls);
 extern char *crm_mcp_table_name(Oid table);
+
 /* Runs a statement whose $1 is the arguments; the first field of its row. */
 extern char *crm_mcp_run(const char *statement, Jsonb *arguments);
+
 /* The argument, a string; NULL if it is not given. */
 extern char *crm_mcp_argument(Jsonb *arguments, const char *name);
 

@@ -120,10 +120,12 @@ decode(const char *value)
 		return pstrdup(value);
 	length -= prefix + suffix;
 	text = palloc(pg_b64_dec_len(length) + 1);
+
 	decoded = pg_b64_decode(value + prefix, length, (void *) text, pg_b64_dec_len(length));
 	if (decoded < 0 || !pg_verify_mbstr(PG_UTF8, text, decoded, true))
 		return NULL;
-	text[decoded] = '\0';
+	text[		decoded] = '\0';
+
 	return pg_any_to_server(text, decoded, PG_UTF8);
 }
 

@@ -141,6 +141,7 @@ crm_mcp_constant(Node *node)
 		return NULL;
 	getTypeOutputInfo(constant->consttype, &output, &is_varlena);
 	text = OidOutputFunctionCall(output, constant->constvalue);
+
 	switch (constant->consttype)
 	{
 		case BOOLOID:
@@ -151,8 +152,10 @@ crm_mcp_constant(Node *node)
 		case JSONOID:
 		case JSONBOID:
 			return text;
+
 		case NUMERICOID:
 			return strspn(text, "-.0123456789") == strlen(text) ? text : NULL;
+
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:

@@ -215,7 +215,7 @@ append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properti
 
 	foreach(cell, properties)
 		has_archived |= strcmp(((McpProperty *) lfirst(cell))->name, "archived") == 0 &&
-			!((McpProperty *) lfirst(cell))->column;
+		!((McpProperty *) lfirst(cell))->column;
 	foreach(cell, given)
 	{
 		McpProperty *property = lfirst(cell);
@@ -233,7 +233,7 @@ append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properti
 	if (has_archived)
 	{
 		bool		archived = crm_mcp_member(&arguments->root, "archived", &value) &&
-			value.type != jbvNull;
+		value.type != jbvNull;
 
 		if (archived && value.type != jbvBool)
 			ereport(ERROR,
