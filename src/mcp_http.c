@@ -106,14 +106,18 @@ crm_mcp_origin_allowed(void)
 
 /* The text that a header's value stands for; NULL if it is not to be read. */
 static char *
-decode(const char *value)
+decode(char *value)
 {
-	int			length = strlen(value);
+	int			length;
 	int			prefix = strlen(ENCODED_PREFIX);
 	int			suffix = strlen(ENCODED_SUFFIX);
 	char	   *text;
 	int			decoded;
 
+	while (*value == ' ' || *value == '\t')
+		value++;
+	for (length = strlen(value); length > 0 && strchr(" \t", value[length - 1]); length--)
+		value[length - 1] = '\0';
 	if (length < prefix + suffix ||
 		strncmp(value, ENCODED_PREFIX, prefix) != 0 ||
 		strcmp(value + length - suffix, ENCODED_SUFFIX) != 0)

@@ -11,6 +11,7 @@
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from "@modelcontextprotocol/client";
@@ -44,10 +45,13 @@ const expected = [
 ];
 
 /* What an agent does, by any client; make returns one that is not connected. */
-async function scenario(name, make, connect) {
+async function scenario(name, version, make, connect) {
 	const client = make();
 	await connect(client);
 	ok(client.getServerVersion()?.name === "crm", `${name}: connected`, client.getServerVersion());
+	if (version)
+		ok(client.getNegotiatedProtocolVersion() === version, `${name}: speaks ${version}`,
+			client.getNegotiatedProtocolVersion());
 
 	const { tools } = await client.listTools();
 	const names = tools.map((tool) => tool.name);
@@ -103,14 +107,14 @@ const transports = {
 };
 for (const [over, [old, modern]] of Object.entries(transports)) {
 	const clients = {
-		"sdk": [() => new Client(info), old],
-		"client, with handshake": [() => new ModernClient(info), modern],
-		"client, by itself": [() => new ModernClient(info, { versionNegotiation: { mode: "auto" } }), modern],
-		"client, stateless": [() => new ModernClient(info, { versionNegotiation: { mode: { pin: "2026-07-28" } } }), modern],
+		"sdk": [null, () => new Client(info), old],
+		"client, with handshake": ["2025-11-25", () => new ModernClient(info), modern],
+		"client, of either kind": ["2026-07-28", () => new ModernClient(info, { versionNegotiation: { mode: "auto" } }), modern],
+		"client, stateless": ["2026-07-28", () => new ModernClient(info, { versionNegotiation: { mode: { pin: "2026-07-28" } } }), modern],
 	};
-	for (const [name, [make, transport]] of Object.entries(clients))
+	for (const [name, [version, make, transport]] of Object.entries(clients))
 		await attempt(`${name} over ${over}`, () =>
-			scenario(`${name} over ${over}`, make, (client) => client.connect(transport())));
+			scenario(`${name} over ${over}`, version, make, (client) => client.connect(transport())));
 }
 
 await attempt("ping", async () => {
@@ -166,6 +170,21 @@ await attempt("HTTP", async () => {
 	reply = await post([ping, { ...ping, id: 2 }]);
 	ok((await reply.json()).length === 2, "a batch of the first revision");
 });
+
+/* What the conformance suite asks of any server; the rest asks for tools of its own. */
+const conformance = fileURLToPath(import.meta.resolve("@modelcontextprotocol/conformance/dist/index.js"));
+for (const [revision, scenarios] of Object.entries({
+	"2025-06-18": ["server-initialize", "ping", "tools-list"],
+	"2025-11-25": ["server-initialize", "ping", "tools-list", "dns-rebinding-protection"],
+	"2026-07-28": ["tools-list", "http-header-validation", "dns-rebinding-protection"],
+})) {
+	for (const scenario of scenarios)
+		await attempt(`conformance ${revision}`, async () => {
+			const { stdout } = await run(process.execPath, [conformance, "server", "--url", bridge.url,
+				"--spec-version", revision, "--scenario", scenario]);
+			ok(/ 0 failed, 0 warnings/.test(stdout), `conformance of ${revision}: ${scenario}`, stdout);
+		});
+}
 
 await bridge.close();
 console.log(`1..${count}`);
