@@ -36,6 +36,8 @@ strip(Node *node)
 			node = (Node *) ((RelabelType *) node)->arg;
 		else if (IsA(node, ArrayCoerceExpr))
 			node = (Node *) ((ArrayCoerceExpr *) node)->arg;
+		else if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
 		else
 			break;
 	}

@@ -98,7 +98,7 @@ static bool
 is_filter(McpColumn *column)
 {
 	McpProperty *property = &column->property;
-	Oid			type = property->type;
+	Oid			type = getBaseType(property->type);
 
 	if (!column->can_select || strcmp(property->name, KEY) == 0)
 		return false;

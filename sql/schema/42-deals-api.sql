@@ -17,7 +17,7 @@ effective_at is when it moved (default: now), not before it entered its present 
 
 Returns the deal. Errors: PT404 for an unknown deal, 23503 for an unknown stage, PT409 if the deal is not in expected_stage_id, 23514 for a time or stage that the rules refuse, 22023 for a lost_reason where deals are not lost.
 
-@mcp name=deals_move idempotent';
+@mcp name=deals_move additive idempotent';
 
 CREATE FUNCTION undo_move(deal_id uuid)
     RETURNS deals
@@ -35,4 +35,4 @@ The deal is put back as it was before, won_at, lost_at and lost_reason included.
 
 Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.
 
-@mcp name=deals_undo_move';
+@mcp name=deals_undo_move additive';
