@@ -139,6 +139,7 @@ struct McpTool
 	const char *description;
 	const McpToolKind *kind;
 	Oid			object;			/* the table or the function */
+	List	   *columns;		/* of the table */
 	const struct McpLink *link; /* of a tool that links and unlinks */
 	bool		read_only;
 	bool		destructive;
@@ -211,10 +212,18 @@ extern char *crm_mcp_run(const char *statement, Jsonb *arguments);
 /* The argument, a string; NULL if it is not given. */
 extern char *crm_mcp_argument(Jsonb *arguments, const char *name);
 
-/* ---- kinds of tools ---- */
+/* A property like the column's, for the caller to change. */
+extern McpProperty *crm_mcp_copy_property(McpColumn *column);
 
-extern List *crm_mcp_table_tools(Oid schema);	/* mcp_table_tools.c */
-extern List *crm_mcp_link_tools(Oid schema);	/* mcp_link_tools.c */
-extern List *crm_mcp_function_tools(Oid schema);	/* mcp_function_tools.c */
+/*
+ * ---- kinds of tools: mcp_table_tools.c, mcp_link_tools.c,
+ * mcp_function_tools.c ----
+ *
+ * All of them or, given a name, at least the one called that.
+ */
+
+extern List *crm_mcp_table_tools(Oid schema, const char *name);
+extern List *crm_mcp_link_tools(Oid schema, const char *name);
+extern List *crm_mcp_function_tools(Oid schema);
 
 #endif							/* CRM_MCP_H */

@@ -80,13 +80,16 @@ find(List *tools, const char *name)
 	return NULL;
 }
 
-/* A function goes before a generated tool of the same name. */
-List *
-crm_mcp_tools(Oid schema)
+/*
+ * All tools or, given a name, at least the one called that.  A function goes
+ * before a generated tool of the same name.
+ */
+static List *
+collect(Oid schema, const char *name)
 {
 	List	   *tools = crm_mcp_function_tools(schema);
-	List	   *generated = list_concat(crm_mcp_table_tools(schema),
-										crm_mcp_link_tools(schema));
+	List	   *generated = list_concat(crm_mcp_table_tools(schema, name),
+										crm_mcp_link_tools(schema, name));
 	ListCell   *cell;
 
 	foreach(cell, generated)
@@ -96,6 +99,14 @@ crm_mcp_tools(Oid schema)
 		if (find(tools, tool->name) == NULL)
 			tools = lappend(tools, tool);
 	}
+	return tools;
+}
+
+List *
+crm_mcp_tools(Oid schema)
+{
+	List	   *tools = collect(schema, NULL);
+
 	list_sort(tools, compare_tools);
 	return tools;
 }
@@ -103,7 +114,7 @@ crm_mcp_tools(Oid schema)
 McpTool *
 crm_mcp_find_tool(Oid schema, const char *name)
 {
-	return find(crm_mcp_tools(schema), name);
+	return find(collect(schema, name), name);
 }
 
 static void

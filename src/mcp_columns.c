@@ -22,8 +22,9 @@ static const char columns_query[] =
 " has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
 " has_column_privilege(a.attrelid, a.attnum, 'INSERT'),"
 " has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),"
-" col_description(a.attrelid, a.attnum), d.adbin"
+" c.description, d.adbin"
 " FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+" LEFT JOIN pg_description AS c ON c.objoid = a.attrelid AND c.classoid = 'pg_class'::regclass AND c.objsubid = a.attnum"
 " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'tenant_id'"
 " ORDER BY a.attnum";
 
@@ -201,5 +202,14 @@ crm_mcp_make_property(const char *name, Oid type, const char *description)
 	property->type = type;
 	property->typmod = -1;
 	property->description = description;
+	return property;
+}
+
+McpProperty *
+crm_mcp_copy_property(McpColumn *column)
+{
+	McpProperty *property = palloc(sizeof(McpProperty));
+
+	*property = column->property;
 	return property;
 }

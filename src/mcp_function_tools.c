@@ -35,8 +35,10 @@
 #define MAX_NAME	128
 
 static const char functions_query[] =
-"SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = $1 AND p.prokind = 'f'"
-" AND p.provariadic = 0 AND strpos(obj_description(p.oid, 'pg_proc'), '" MARK "') > 0"
+"SELECT p.oid FROM pg_proc AS p JOIN pg_description AS d"
+" ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass AND d.objsubid = 0"
+" WHERE p.pronamespace = $1 AND p.prokind = 'f'"
+" AND p.provariadic = 0 AND strpos(d.description, '" MARK "') > 0"
 " AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY p.proname, p.oid";
 
 /* Whether the line begins with the word. */

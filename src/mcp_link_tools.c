@@ -65,14 +65,16 @@ link_properties(McpTool *tool)
 	List	   *properties = NIL;
 	ListCell   *cell;
 
-	foreach(cell, crm_mcp_columns(tool->object))
+	foreach(cell, tool->columns)
 	{
 		McpColumn  *column = lfirst(cell);
+		McpProperty *property;
 
 		if (!column->can_insert || column->generated || is_own(column->property.name))
 			continue;
-		column->property.required = column->not_null && !column->has_default;
-		properties = lappend(properties, &column->property);
+		property = crm_mcp_copy_property(column);
+		property->required = column->not_null && !column->has_default;
+		properties = lappend(properties, property);
 	}
 	return properties;
 }
@@ -80,12 +82,12 @@ link_properties(McpTool *tool)
 static List *
 unlink_properties(McpTool *tool)
 {
-	List	   *columns = crm_mcp_columns(tool->object);
 	List	   *properties = NIL;
 
 	for (int i = 0; i < 2; i++)
 	{
-		McpProperty *property = &crm_mcp_find_column(columns, tool->link->key[i])->property;
+		McpProperty *property = crm_mcp_copy_property(crm_mcp_find_column(tool->columns,
+																		  tool->link->key[i]));
 
 		property->required = true;
 		properties = lappend(properties, property);
@@ -129,7 +131,7 @@ static char *
 call_link(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	const McpLink *link = tool->link;
-	List	   *columns = crm_mcp_columns(tool->object);
+	List	   *columns = tool->columns;
 	List	   *given = crm_mcp_given(arguments, properties, true);
 	char	   *readable = crm_mcp_readable(columns);
 	char	   *table = crm_mcp_table_name(tool->object);
@@ -181,7 +183,7 @@ static const McpToolKind link_kind = {link_properties, call_link};
 static const McpToolKind unlink_kind = {unlink_properties, call_unlink};
 
 static List *
-add_tool(List *tools, Oid relid, const McpLink *link, const McpToolKind *kind)
+add_tool(List *tools, Oid relid, List *columns, const McpLink *link, const McpToolKind *kind)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
 	bool		unlink = kind == &unlink_kind;
@@ -191,6 +193,7 @@ add_tool(List *tools, Oid relid, const McpLink *link, const McpToolKind *kind)
 	tool->description = unlink ? link->unlink_description : link->link_description;
 	tool->kind = kind;
 	tool->object = relid;
+	tool->columns = columns;
 	tool->link = link;
 	tool->destructive = unlink;
 	tool->idempotent = true;
@@ -199,7 +202,7 @@ add_tool(List *tools, Oid relid, const McpLink *link, const McpToolKind *kind)
 
 /* The tools of the links between tables; SPI must be connected. */
 List *
-crm_mcp_link_tools(Oid schema)
+crm_mcp_link_tools(Oid schema, const char *name)
 {
 	List	   *tools = NIL;
 
@@ -210,7 +213,8 @@ crm_mcp_link_tools(Oid schema)
 		List	   *columns;
 		McpColumn  *key[2];
 
-		if (!OidIsValid(relid))
+		if (!OidIsValid(relid) ||
+			(name != NULL && strcmp(name, link->link_name) != 0 && strcmp(name, link->unlink_name) != 0))
 			continue;
 		columns = crm_mcp_columns(relid);
 		key[0] = crm_mcp_find_column(columns, link->key[0]);
@@ -218,9 +222,9 @@ crm_mcp_link_tools(Oid schema)
 		if (key[0] == NULL || key[1] == NULL || !key[0]->can_select || !key[1]->can_select)
 			continue;
 		if (key[0]->can_insert && key[1]->can_insert)
-			tools = add_tool(tools, relid, link, &link_kind);
+			tools = add_tool(tools, relid, columns, link, &link_kind);
 		if (pg_class_aclcheck(relid, GetUserId(), ACL_DELETE) == ACLCHECK_OK)
-			tools = add_tool(tools, relid, link, &unlink_kind);
+			tools = add_tool(tools, relid, columns, link, &unlink_kind);
 	}
 	return tools;
 }

@@ -70,16 +70,6 @@ is_one_of(const char *name, const char *const *names, int count)
 	return false;
 }
 
-/* A property like the column's, for another use of it. */
-static McpProperty *
-copy_property(McpColumn *column)
-{
-	McpProperty *property = palloc(sizeof(McpProperty));
-
-	*property = column->property;
-	return property;
-}
-
 static McpProperty *
 key_property(McpTool *tool)
 {
@@ -113,7 +103,7 @@ is_filter(McpColumn *column)
 static List *
 list_properties(McpTool *tool)
 {
-	List	   *columns = crm_mcp_columns(tool->object);
+	List	   *columns = tool->columns;
 	const McpTable *table = table_of(tool);
 	McpColumn  *label = crm_mcp_find_column(columns, table->label);
 	McpColumn  *archived = crm_mcp_find_column(columns, "archived_at");
@@ -127,7 +117,7 @@ list_properties(McpTool *tool)
 
 		if (!is_filter(column))
 			continue;
-		property = copy_property(column);
+		property = crm_mcp_copy_property(column);
 		property->fallback = NULL;
 		property->nullable = false;
 		property->description = psprintf("Only those with this %s", property->name);
@@ -260,7 +250,7 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 		args[1] = read_cursor(cursor);
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT t.%s, (SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r) FROM %s AS t WHERE %s",
-					 KEY, crm_mcp_readable(crm_mcp_columns(tool->object)),
+					 KEY, crm_mcp_readable(tool->columns),
 					 crm_mcp_table_name(tool->object),
 					 cursor ? "t." KEY " OPERATOR(pg_catalog.>) $2" : "true");
 	append_filters(&query, tool, arguments, properties);
@@ -313,7 +303,7 @@ static char *
 call_get(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	char	   *row = crm_mcp_run(psprintf("SELECT (SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r) FROM %s AS t WHERE %s",
-										   crm_mcp_readable(crm_mcp_columns(tool->object)),
+										   crm_mcp_readable(tool->columns),
 										   crm_mcp_table_name(tool->object), by_key()),
 								  arguments);
 
@@ -328,15 +318,17 @@ create_properties(McpTool *tool)
 	List	   *properties = NIL;
 	ListCell   *cell;
 
-	foreach(cell, crm_mcp_columns(tool->object))
+	foreach(cell, tool->columns)
 	{
 		McpColumn  *column = lfirst(cell);
+		McpProperty *property;
 
 		if (!column->can_insert || column->generated ||
 			is_one_of(column->property.name, kept_columns, lengthof(kept_columns)))
 			continue;
-		column->property.required = column->not_null && !column->has_default;
-		properties = lappend(properties, &column->property);
+		property = crm_mcp_copy_property(column);
+		property->required = column->not_null && !column->has_default;
+		properties = lappend(properties, property);
 	}
 	return properties;
 }
@@ -362,7 +354,7 @@ names_of(List *properties, const char *prefix)
 static char *
 run_returning(McpTool *tool, const char *statement, Jsonb *arguments)
 {
-	char	   *readable = crm_mcp_readable(crm_mcp_columns(tool->object));
+	char	   *readable = crm_mcp_readable(tool->columns);
 
 	return crm_mcp_run(psprintf("WITH r AS (%s RETURNING %s) SELECT %s FROM r",
 								statement, readable ? readable : "1",
@@ -401,21 +393,22 @@ call_create(McpTool *tool, Jsonb *arguments, List *properties)
 static List *
 update_properties(McpTool *tool)
 {
-	List	   *columns = crm_mcp_columns(tool->object);
 	List	   *properties = list_make1(key_property(tool));
-	McpColumn  *version = crm_mcp_find_column(columns, "version");
+	McpColumn  *version = crm_mcp_find_column(tool->columns, "version");
 	ListCell   *cell;
 
-	foreach(cell, columns)
+	foreach(cell, tool->columns)
 	{
 		McpColumn  *column = lfirst(cell);
+		McpProperty *property;
 
 		if (!column->can_update || column->generated ||
 			is_one_of(column->property.name, fixed_columns, lengthof(fixed_columns)) ||
 			is_one_of(column->property.name, kept_columns, lengthof(kept_columns)))
 			continue;
-		column->property.fallback = NULL;
-		properties = lappend(properties, &column->property);
+		property = crm_mcp_copy_property(column);
+		property->fallback = NULL;
+		properties = lappend(properties, property);
 	}
 	if (version != NULL && version->can_select && version->property.type == INT4OID)
 		properties = lappend(properties,
@@ -495,9 +488,8 @@ typedef struct Rights
 } Rights;
 
 static Rights
-rights_on(Oid table)
+rights_on(Oid table, List *columns)
 {
-	List	   *columns = crm_mcp_columns(table);
 	McpColumn  *key = crm_mcp_find_column(columns, KEY);
 	Rights		rights = {0};
 	ListCell   *cell;
@@ -520,9 +512,9 @@ rights_on(Oid table)
 	return rights;
 }
 
-static List *
-add_tool(List *tools, Oid relid, const McpToolKind *kind, char *name, char *title,
-		 char *description)
+static McpTool *
+make_tool(Oid relid, List *columns, const McpToolKind *kind, char *name, char *title,
+		  char *description)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
 	char	   *comment = GetComment(relid, RelationRelationId, 0);
@@ -532,44 +524,58 @@ add_tool(List *tools, Oid relid, const McpToolKind *kind, char *name, char *titl
 	tool->description = comment ? psprintf("%s\n\n%s", description, comment) : description;
 	tool->kind = kind;
 	tool->object = relid;
+	tool->columns = columns;
 	tool->read_only = kind == &list_kind || kind == &get_kind;
 	tool->destructive = kind == &update_kind || kind == &delete_kind;
 	tool->idempotent = kind == &update_kind || kind == &delete_kind;
-	return lappend(tools, tool);
+	return tool;
+}
+
+/* The tools of a table that the caller may use. */
+static List *
+tools_of(const McpTable *table, Oid relid)
+{
+	const char *name = table->name;
+	const char *one = table->singular;
+	List	   *columns = crm_mcp_columns(relid);
+	Rights		rights = rights_on(relid, columns);
+	List	   *tools = NIL;
+
+	if (rights.read)
+	{
+		tools = lappend(tools, make_tool(relid, columns, &list_kind, psprintf("%s_list", name), psprintf("List %s", name),
+										 psprintf("Lists %s in the order of their ids, which is that of their creation, a page at a time: items and, if there are more, next_cursor.", name)));
+		tools = lappend(tools, make_tool(relid, columns, &get_kind, psprintf("%s_get", name), psprintf("Get a %s", one),
+										 psprintf("Returns the %s of that id.", one)));
+	}
+	if (rights.create)
+		tools = lappend(tools, make_tool(relid, columns, &create_kind, psprintf("%s_create", name), psprintf("Create a %s", one),
+										 psprintf("Creates a %s and returns it. With an id of your own choice it can be tried again without making a second one.", one)));
+	if (rights.update)
+		tools = lappend(tools, make_tool(relid, columns, &update_kind, psprintf("%s_update", name), psprintf("Update a %s", one),
+										 psprintf("Changes what is given of the %s of that id, leaves the rest, and returns it.", one)));
+	if (rights.delete)
+		tools = lappend(tools, make_tool(relid, columns, &delete_kind, psprintf("%s_delete", name), psprintf("Delete a %s", one),
+										 psprintf("Deletes the %s of that id and returns what it was.", one)));
+	return tools;
 }
 
 /* The tools of the tables; SPI must be connected. */
 List *
-crm_mcp_table_tools(Oid schema)
+crm_mcp_table_tools(Oid schema, const char *name)
 {
 	List	   *tools = NIL;
 
 	for (int i = 0; i < lengthof(tables); i++)
 	{
-		const char *name = tables[i].name;
-		const char *one = tables[i].singular;
-		Oid			relid = get_relname_relid(name, schema);
-		Rights		rights;
+		Oid			relid;
 
-		if (!OidIsValid(relid))
+		/* They are called after their tables. */
+		if (name != NULL && strncmp(name, tables[i].name, strlen(tables[i].name)) != 0)
 			continue;
-		rights = rights_on(relid);
-		if (rights.read)
-		{
-			tools = add_tool(tools, relid, &list_kind, psprintf("%s_list", name), psprintf("List %s", name),
-							 psprintf("Lists %s in the order of their ids, which is that of their creation, a page at a time: items and, if there are more, next_cursor.", name));
-			tools = add_tool(tools, relid, &get_kind, psprintf("%s_get", name), psprintf("Get a %s", one),
-							 psprintf("Returns the %s of that id.", one));
-		}
-		if (rights.create)
-			tools = add_tool(tools, relid, &create_kind, psprintf("%s_create", name), psprintf("Create a %s", one),
-							 psprintf("Creates a %s and returns it. With an id of your own choice it can be tried again without making a second one.", one));
-		if (rights.update)
-			tools = add_tool(tools, relid, &update_kind, psprintf("%s_update", name), psprintf("Update a %s", one),
-							 psprintf("Changes what is given of the %s of that id, leaves the rest, and returns it.", one));
-		if (rights.delete)
-			tools = add_tool(tools, relid, &delete_kind, psprintf("%s_delete", name), psprintf("Delete a %s", one),
-							 psprintf("Deletes the %s of that id and returns what it was.", one));
+		relid = get_relname_relid(tables[i].name, schema);
+		if (OidIsValid(relid))
+			tools = list_concat(tools, tools_of(&tables[i], relid));
 	}
 	return tools;
 }
