@@ -194,7 +194,8 @@ report_failure(Database *database, JsonPart message, PGresult *result, bool canc
 		log_line("cancelled");
 		return;
 	}
-	if (PQstatus(database->conn) != CONNECTION_OK)
+	/* Closed, or about to be: the server said farewell. */
+	if (PQstatus(database->conn) != CONNECTION_OK || strncmp(state, "57P", 3) == 0)
 	{
 		write_error(message, INTERNAL_ERROR,
 					"the connection to the database was lost; whether the request was carried out is not known",

@@ -134,10 +134,13 @@ is_alive(PGconn *conn)
 {
 	struct pollfd input = {.fd = PQsocket(conn),.events = POLLIN};
 
-	if (PQstatus(conn) != CONNECTION_OK)
-		return false;
-	return poll(&input, 1, 0) == 0 ||
-		(PQconsumeInput(conn) && PQstatus(conn) == CONNECTION_OK);
+	/* Behind the farewell stands the end, which is what changes the status. */
+	while (PQstatus(conn) == CONNECTION_OK && poll(&input, 1, 0) > 0)
+	{
+		if (!PQconsumeInput(conn))
+			return false;
+	}
+	return PQstatus(conn) == CONNECTION_OK;
 }
 
 bool

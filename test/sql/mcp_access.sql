@@ -18,7 +18,7 @@ CREATE FUNCTION pg_temp.call(tool text, arguments jsonb DEFAULT '{}') RETURNS te
 $$
 	SELECT CASE WHEN (r ->> 'isError')::boolean THEN 'ERROR ' ELSE '' END
 		|| regexp_replace(coalesce(r ->> 'structuredContent', reply::text),
-			'"(created_at|updated_at|stage_entered_at)":"[^"]*"|01[0-9a-f]{6}-[0-9a-f]{4}-7[-0-9a-f]{22}', '"\1":…', 'g')
+			'"(created_at|updated_at|stage_entered_at)":"[^"]*"|01[0-9a-f]{6}-[0-9a-f]{4}-7[-0-9a-f]{21}', '"\1":…', 'g')
 	FROM mcp_access.mcp(json_build_object('jsonrpc', '2.0', 'id', 1, 'method', 'tools/call',
 			'params', json_build_object('name', tool, 'arguments', arguments))) AS reply,
 		LATERAL (SELECT reply -> 'result' AS r) AS r
