@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "tenant_guard.h"
 #include "undo.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
@@ -159,8 +160,10 @@ continue_history(DealWrite *deal)
 }
 
 static void
-insert_deal(DealWrite *deal)
+insert_deal(void *arg)
 {
+	DealWrite  *deal = arg;
+
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
@@ -199,39 +202,71 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
+/*
+ * Whether undo_move writes the deal as it was.  That has to be possible still:
+ * who looks the stage up also keeps it as it is.
+ */
+static bool
+undoes_move(const DealWrite *deal, int32 move_no)
+{
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
+	const StageFacts *stage;
+	DealStatus	status;
+
+	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+		return false;
+	stage = crm_find_stage(deal->lookup, stage_id);
+	if (stage == NULL ||
+		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
+		stage->status != status ||
+		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))) ||
+		!crm_uuid_equal(&stage->tenant_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID))))
+		crm_undo_impossible(id);
+	return true;
+}
+
+/* Moves the deal where the write puts it; false if it stays. */
+static bool
+move_deal(DealWrite *deal)
+{
+	const StageFacts *stage;
+
+	keep_microseconds(deal);
+	stage = crm_deal_target_stage(deal);
+	if (stage == NULL ||
+		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
+	{
+		stay(deal);
+		return false;
+	}
+	enter_stage(deal, stage);
+	return true;
+}
+
 static void
 update_deal(DealWrite *deal)
 {
-	bool		moves;
+	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
 	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
-	keep_microseconds(deal);
 
-	if (crm_undo_in_progress(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_ID))) != NULL)
-		moves = true;			/* undo_move writes the deal as it was */
-	else
-	{
-		const StageFacts *stage = crm_deal_target_stage(deal);
-
-		moves = stage != NULL &&
-			!crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID)));
-		if (moves)
-			enter_stage(deal, stage);
-		else
-			stay(deal);
-	}
+	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 
 	set_currency(deal);
-	deal_set(deal, DEAL_MOVE_NO, moves ? Int32GetDatum(successor(deal, DEAL_MOVE_NO, "move_no")) :
-			 deal_get_old(deal, DEAL_MOVE_NO));
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
-/* The columns without which the rules cannot be applied. */
+/*
+ * The columns without which the rules cannot be applied.  Null in one of them
+ * means "not given", also where the user dropped NOT NULL.
+ */
 static void
-check_required(const DealWrite *deal)
+check_required(DealWrite *deal)
 {
 	static const DealColumn required[] = {
 		DEAL_ID, DEAL_TENANT_ID, DEAL_PIPELINE_ID, DEAL_STAGE_ID, DEAL_STATUS,
@@ -241,8 +276,13 @@ check_required(const DealWrite *deal)
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
-		crm_check_not_null(deal->row.rel, deal->columns[required[i]],
-						   deal_old_is_null(deal, required[i]));
+	{
+		DealColumn	column = required[i];
+
+		crm_check_not_null(deal->row.rel, deal->columns[column], deal_old_is_null(deal, column));
+		if (deal_is_null(deal, column))
+			deal_set(deal, column, deal_get_old(deal, column));
+	}
 }
 
 static DealStatement *
@@ -293,7 +333,7 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -311,7 +351,9 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert)
+	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal.row.rel, insert_deal, &deal);
+	else if (deal.insert)
 		insert_deal(&deal);
 	else
 		update_deal(&deal);

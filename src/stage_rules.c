@@ -2,9 +2,12 @@
  * stage_rules.c
  *		The rules of stages and pipelines.
  *
- * A stage in use keeps its deal_status and is not deleted.  Both are decided
- * under an exclusive lock of the stage's key, which whoever moves a deal
- * there holds shared, and with the newest snapshot.
+ * A stage in use keeps its deal_status and is not deleted.  The first is decided
+ * with the newest snapshot, under an exclusive lock of the stage's key, which
+ * whoever moves a deal there holds shared.  The second is the foreign key's to
+ * decide, as only its check comes after the row is locked; a lock of the key
+ * beside that of the row would be one too many: who moves a deal there takes
+ * them the other way round.
  */
 #include "postgres.h"
 
@@ -29,11 +32,13 @@
 #include "table_kinds.h"
 
 /*
- * Runs a query whose parameter is a uuid, with the newest snapshot, and says
- * whether it returned a row.  The caller is connected to SPI.
+ * Runs a query whose parameter is a uuid, and says whether it returned a row.
+ * With the newest snapshot, which shows even what the running statement itself
+ * has done: it may have put deals into the stage.  If a row is to be locked,
+ * the transaction's snapshot.  The caller is connected to SPI.
  */
 static bool
-query_by_uuid(const char *query, const pg_uuid_t *id, bool read_only)
+query_by_uuid(const char *query, const pg_uuid_t *id, bool newest)
 {
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(id)};
@@ -41,8 +46,8 @@ query_by_uuid(const char *query, const pg_uuid_t *id, bool read_only)
 
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, args, NULL, read_only ? GetLatestSnapshot() : InvalidSnapshot,
-							 InvalidSnapshot, read_only, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_snapshot(plan, args, NULL, newest ? GetLatestSnapshot() : InvalidSnapshot,
+							 InvalidSnapshot, false, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed");
 	return SPI_processed > 0;
 }
@@ -182,9 +187,15 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
-		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]) ||
-		!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
 		return;					/* the constraints say it */
+	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("\"%s\" is not a status of deals",
+						TextDatumGetCString(crm_row_get(row, columns[STAGE_DEAL_STATUS]))),
+				 errhint("Use open, won or lost."),
+				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
 	if (row->old_values == NULL)
 	{
@@ -203,13 +214,13 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fill_probability(row, columns, status);
 }
 
+/* What the foreign key would refuse, said in a helpful way. */
 static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
-	crm_lock_key(RelationGetRelid(rel), &id, AccessExclusiveLock);
 	if (stage_has_deals(rel, &id))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -230,7 +241,8 @@ Datum
 crm_stage_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE | CRM_ON(TRIGGER_EVENT_DELETE));
 	Relation	rel = trigdata->tg_relation;
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(rel, &crm_stage_kind);
@@ -243,7 +255,7 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	}
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1));
-	apply_stage_rules(&row, columns);
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1),
+						apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

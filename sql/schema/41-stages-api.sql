@@ -40,9 +40,8 @@ CREATE FUNCTION apply_stage_probability(stage_id uuid)
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE
-            WHEN s.id IS NULL
-            THEN crm_raise(CASE WHEN given.id IS NULL THEN '22004' ELSE 'PT404' END,
-                coalesce(format('stage %s does not exist', given.id), 'stage_id must not be null'))
+            WHEN given.id IS NULL THEN crm_raise('22004', 'stage_id must not be null')
+            WHEN s.id IS NULL THEN crm_raise('PT404', format('stage %s does not exist', given.id))
             WHEN s.probability IS NULL
             THEN crm_raise('22023', format('stage "%s" has no probability', s.name),
                 'Its deals keep theirs.', 'Set the probability of the stage first.')
