@@ -342,6 +342,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 
 	crm_row_open(&deal.row, trigdata);
+	crm_stage_lookup_refresh(statement->lookup);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.history = &statement->history;
