@@ -98,7 +98,7 @@ embed(Oid schema, const Embedded *what)
 	char	   *function = psprintf("%s(%s)", in_schema(schema, what->name),
 									in_schema(schema, what->argument));
 	char	   *returns = what->result == NULL ? pstrdup(what->type) :
-		psprintf("SETOF %s", in_schema(schema, what->result));
+	psprintf("SETOF %s", in_schema(schema, what->result));
 	char	   *body = psprintf(what->body, quote_identifier(get_namespace_name(schema)));
 	bool		is_new;
 
