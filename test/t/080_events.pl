@@ -39,7 +39,7 @@ sub events
 	while ($out =~ /notification "crm_events" with payload "(.*)" received/g)
 	{
 		my $payload = $1;
-		my $event = JSON::PP->new->decode($payload);
+		my $event = JSON::PP->new->utf8->decode($payload);
 		is_deeply(
 			[ sort keys %$event ],
 			[qw(id kind schema table tenant)],
@@ -96,8 +96,8 @@ is( events(
 	'nothing of what was rolled back');
 is( events(
 		'crm',
-		"BEGIN; SELECT FROM move_deal('${id}3', id) FROM stages WHERE name = 'Lead'; "
-		  . "SELECT FROM move_deal('${id}3', id) FROM stages WHERE name = 'Offer'; COMMIT"
+		"BEGIN; SELECT FROM stages, move_deal('${id}3', id) WHERE name = 'Lead'; "
+		  . "SELECT FROM stages, move_deal('${id}3', id) WHERE name = 'Offer'; COMMIT"
 	),
 	'crm 3 moved null',
 	'equal events of a transaction are sent once');
