@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "crm_compat.h"
 #include "table_info.h"
 
 /*
@@ -29,11 +30,13 @@ extern const pg_uuid_t *crm_api_uuid(FunctionCallInfo fcinfo, int n, const char 
 
 /*
  * Runs a query; its parameters are uuids, or of the given types.  Returns how
- * many rows it concerned; crm_api_value() reads those that it returned.
+ * many rows it concerned.  Of the first row that it returned, crm_api_value()
+ * reads a column, which must be of that type (and not null, if isnull is
+ * NULL), and crm_api_text() one of any type, as text; NULL if it is null.
  */
 extern uint64 crm_api_run(const char *query, int nargs, const Datum *args);
 extern uint64 crm_api_run_typed(const char *query, int nargs, const Oid *types, const Datum *args);
-extern Datum crm_api_value(int column, bool *isnull);
+extern Datum crm_api_value(int column, Oid type, bool *isnull);
 extern char *crm_api_text(int column);
 
 /* Runs a query that returns one row at most; ERROR PT404 if it returns none. */
@@ -43,7 +46,7 @@ extern void crm_api_require(const char *query, const char *what, const pg_uuid_t
  * For an UPDATE or DELETE of a row that concerned none: ERROR PT404 if the
  * row is gone, as the query tells, else 42501.
  */
-extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id) pg_attribute_noreturn();
+pg_noreturn extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id);
 
 /* ERROR 42501 unless the caller may update that column. */
 extern void crm_api_check_update(Relation rel, const char *column);

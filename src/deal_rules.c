@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "tenant_guard.h"
 #include "undo.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
@@ -159,8 +160,10 @@ continue_history(DealWrite *deal)
 }
 
 static void
-insert_deal(DealWrite *deal)
+insert_deal(void *arg)
 {
+	DealWrite  *deal = arg;
+
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
@@ -258,9 +261,12 @@ update_deal(DealWrite *deal)
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
-/* The columns without which the rules cannot be applied. */
+/*
+ * The columns without which the rules cannot be applied.  Null in one of them
+ * means "not given", also where the user dropped NOT NULL.
+ */
 static void
-check_required(const DealWrite *deal)
+check_required(DealWrite *deal)
 {
 	static const DealColumn required[] = {
 		DEAL_ID, DEAL_TENANT_ID, DEAL_PIPELINE_ID, DEAL_STAGE_ID, DEAL_STATUS,
@@ -270,8 +276,13 @@ check_required(const DealWrite *deal)
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
-		crm_check_not_null(deal->row.rel, deal->columns[required[i]],
-						   deal_old_is_null(deal, required[i]));
+	{
+		DealColumn	column = required[i];
+
+		crm_check_not_null(deal->row.rel, deal->columns[column], deal_old_is_null(deal, column));
+		if (deal_is_null(deal, column))
+			deal_set(deal, column, deal_get_old(deal, column));
+	}
 }
 
 static DealStatement *
@@ -322,7 +333,7 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -331,6 +342,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 
 	crm_row_open(&deal.row, trigdata);
+	crm_stage_lookup_refresh(statement->lookup);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.history = &statement->history;
@@ -340,7 +352,9 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert)
+	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal.row.rel, insert_deal, &deal);
+	else if (deal.insert)
 		insert_deal(&deal);
 	else
 		update_deal(&deal);

@@ -110,6 +110,28 @@ closing(const Audit *audit, Datum *result)
 	return true;
 }
 
+/*
+ * The rules count the moves, and what they did not count they have not seen:
+ * not its time, nor the status that goes with the stage.
+ */
+static void
+check_counted(const Audit *audit)
+{
+	Datum		old_move_no = get(audit, audit->old_slot, DEAL_MOVE_NO);
+	Datum		new_move_no = get(audit, audit->new_slot, DEAL_MOVE_NO);
+
+	if (DatumGetInt32(new_move_no) != DatumGetInt32(old_move_no))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("deal %s was moved past the rules of the CRM",
+					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_slot, DEAL_ID)))),
+			 errdetail("Its stage changed, but not the number of its moves."),
+			 errhint("The trigger with function \"%s\" must be enabled, and the last of the BEFORE triggers of table \"%s\": they run in the order of their names.",
+					 "crm_deal_rules", RelationGetRelationName(audit->rel)),
+			 errtable(audit->rel)));
+}
+
 static void
 record_move(Audit *audit)
 {
@@ -140,6 +162,7 @@ record_move(Audit *audit)
 	const pg_uuid_t *reverts;
 	MemoryContext caller;
 
+	check_counted(audit);
 	if (audit->writer == NULL)
 		audit->writer = crm_stage_changes_begin(audit->rel);
 
@@ -249,9 +272,13 @@ audit_statement(Audit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_ro
 				 RelationGetRelationName(audit->rel));
 		if (!same_uuid(audit, DEAL_STAGE_ID))
 		{
+			/* The rules see to that, if no trigger runs after them. */
 			if (!same_uuid(audit, DEAL_ID))
-				elog(ERROR, "transition tables of \"%s\" are out of step",
-					 RelationGetRelationName(audit->rel));
+				ereport(ERROR,
+						(errcode(ERRCODE_CHECK_VIOLATION),
+						 errmsg("column \"id\" of table \"%s\" never changes",
+								RelationGetRelationName(audit->rel)),
+						 errtablecol(audit->rel, audit->columns[DEAL_ID])));
 			record_move(audit);
 		}
 	}
@@ -267,7 +294,8 @@ PG_FUNCTION_INFO_V1(crm_stage_audit);
 Datum
 crm_stage_audit(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_audit", TRIGGER_EVENT_AFTER);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_audit", TRIGGER_EVENT_AFTER,
+											 CRM_ON(TRIGGER_EVENT_UPDATE));
 	Audit		audit = {trigdata->tg_relation};
 
 	if (trigdata->tg_oldtable == NULL || trigdata->tg_newtable == NULL)
@@ -306,7 +334,8 @@ PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum
 crm_history_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE,
+											 CRM_ON(TRIGGER_EVENT_UPDATE));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -50,6 +50,15 @@ extern StageLookup *crm_stage_lookup_create(Relation deals, AttrNumber pipeline_
 											AttrNumber stage_id, MemoryContext context);
 
 /*
+ * Forgets what was looked up if stages or pipelines were written since, as a
+ * function that the statement calls may do: for the begin of each row.
+ */
+extern void crm_stage_lookup_refresh(StageLookup *lookup);
+
+/* Says that this session has written a stage or a pipeline. */
+extern void crm_stages_written(void);
+
+/*
  * The stage or pipeline of that id; NULL if there is none.  The status of a
  * stage that was looked up cannot change before the transaction ends.
  */
@@ -65,6 +74,10 @@ extern const StageFacts *crm_find_only_stage(StageLookup *lookup, const pg_uuid_
 
 /* The tenant's default pipeline; NULL: none. */
 extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id);
+
+/* How a message calls the stage or pipeline: its name, or its id to who may not see it. */
+extern char *crm_stage_label(const StageLookup *lookup, const StageFacts *stage);
+extern char *crm_pipeline_label(const StageLookup *lookup, const PipelineFacts *pipeline);
 
 /* 'open', 'won' or 'lost'; false if the text is none of them. */
 extern bool crm_parse_deal_status(Datum text, DealStatus *status);

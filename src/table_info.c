@@ -348,9 +348,9 @@ crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
 	/*
 	 * A lock of the lock manager's, not of the row: it is shared without
 	 * writing anything, and renaming a stage need not wait for those who move
-	 * deals.  Keys that collide wait for each other, no more;
-	 * and one transaction may meet any number of keys without using up the
-	 * shared memory for locks.
+	 * deals.  Keys that collide wait for each other, no more; and one
+	 * transaction may meet any number of keys without using up the shared
+	 * memory for locks.
 	 */
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, hash, 0);
 	(void) LockAcquire(&tag, mode, false, false);

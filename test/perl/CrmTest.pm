@@ -280,6 +280,21 @@ sub history_agrees
 	return;
 }
 
+# stage_totals says what the deals add up to.
+sub totals_are_right
+{
+	my ($node, $db, $schema, $name) = @_;
+	my $function = $node->safe_psql($db,
+		"SELECT oid::regproc FROM pg_proc WHERE proname = 'crm_check_totals'"
+	);
+
+	return unless $function;
+	is( $node->safe_psql(
+			$db, "SELECT * FROM $function(" . quote_literal($schema) . ')'),
+		'', $name);
+	return;
+}
+
 # A CRM that fill() has filled does all it should: records moves, takes them
 # back, counts on without a gap, keeps its rules.  Changes it.
 sub still_works
@@ -301,6 +316,15 @@ sub still_works
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
+	is($node->safe_psql($db, $sql . <<~'SQL'), '', "$name: and summed up");
+		SELECT p.name, j, d
+		FROM pipelines p, pipeline_summary(p.id) AS j,
+			LATERAL (SELECT count(*) AS deals, count(*) - count(amount) AS deals_without_amount
+				FROM deals WHERE pipeline_id = p.id AND archived_at IS NULL) AS d
+		WHERE (d.deals, d.deals_without_amount) IS DISTINCT FROM
+			((j ->> 'total_deals')::bigint, (j ->> 'deals_without_amount')::bigint)
+		SQL
+	totals_are_right($node, $db, $schema, "$name: totals are right");
 	$node->psql(
 		$db,
 		$sql . 'UPDATE stage_changes SET changed_by = NULL',
