@@ -24,6 +24,8 @@ test_packages()			# the major version
 	echo clang perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
 	echo pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
+	# For the clients of MCP; any npm will do, it brings the Node they need.
+	command -v npm >/dev/null || echo npm
 	# The paths of examples/nginx.
 	echo nginx libnginx-mod-http-js
 }
