@@ -116,7 +116,7 @@ Datum
 crm_notify_events(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_notify_events", TRIGGER_EVENT_AFTER,
-											  CRM_ON(TRIGGER_EVENT_INSERT));
+											 CRM_ON(TRIGGER_EVENT_INSERT));
 	Relation	rel = trigdata->tg_relation;
 	bool		is_move = crm_optional_column(rel, "to_status", TEXTOID) != InvalidAttrNumber;
 	const AttrNumber *columns = crm_columns(rel, is_move ? &move_kind : &created_kind);
