@@ -127,8 +127,7 @@ crm_notify_events(PG_FUNCTION_ARGS)
 	if (trigdata->tg_newtable == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger function \"%s\" must be fired with a new transition table",
-						"crm_notify_events")));
+				 errmsg("trigger function \"%s\" needs a new transition table", "crm_notify_events")));
 
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	per_row = AllocSetContextCreate(CurrentMemoryContext, "crm events row", ALLOCSET_SMALL_SIZES);
