@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "running_writes.h"
 #include "undo.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
@@ -282,6 +283,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
+	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
 	flinfo->fn_extra = statement;
 	return statement;
 }

@@ -233,17 +233,29 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 	UnregisterSnapshot(snapshot);
 }
 
-void
-crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
+/*
+ * A lock of the lock manager's, not of the row: it is shared without writing
+ * anything, and renaming or reordering stages need not wait for those who move
+ * deals.  Keys that collide wait for each other, no more.
+ */
+static bool
+lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode, bool wait)
 {
 	uint64		hash = hash_bytes_extended(key->data, UUID_LEN, 0);
 	LOCKTAG		tag;
 
-	/*
-	 * A lock of the lock manager's, not of the row: it is shared without
-	 * writing anything, and renaming or reordering stages need not wait for
-	 * those who move deals.  Keys that collide wait for each other, no more.
-	 */
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
-	(void) LockAcquire(&tag, mode, false, false);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
+{
+	(void) lock_key(relid, key, mode, true);
+}
+
+bool
+crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
+{
+	return lock_key(relid, key, mode, false);
 }

@@ -69,4 +69,7 @@ extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_u
  */
 extern void crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
 
+/* The same without waiting; false if somebody else is in the way. */
+extern bool crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
+
 #endif							/* CRM_TABLE_INFO_H */
