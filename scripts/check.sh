@@ -80,10 +80,12 @@ then
 	CRM_SALES_CSV=$work/sales_pipeline.csv
 	export CRM_SALES_CSV
 fi
+TMPDIR=$work/tmp
+mkdir -m 1777 "$TMPDIR"
 CRM_TOP=$top
 PG_CONFIG=$pg_config
 PATH=$bin:$PATH
-export CRM_TOP PG_CONFIG PATH src work
+export TMPDIR CRM_TOP PG_CONFIG PATH src work
 
 echo "PostgreSQL: $("$pg_config" --version)"
 for suite

@@ -101,7 +101,7 @@ echo "setup: installing $missing"
 if [ -n "$server" ]
 then
 	as_root mkdir -p "${no_cluster%/*}"
-	trap 'as_root rm -f "$no_cluster"' EXIT
+	trap 'as_root rm -f "$no_cluster"; as_root rmdir "${no_cluster%/*}" 2>/dev/null || true' EXIT
 	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
 fi
 # shellcheck disable=SC2086

@@ -9,13 +9,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "deal_history.h"
 #include "deal_write.h"
-#include "owner_rights.h"
 
 static inline const pg_uuid_t *
 get_uuid(const DealWrite *deal, DealColumn column)
@@ -127,11 +125,12 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	return stage;
 }
 
-static const StageFacts *
-default_stage(DealWrite *deal)
+/* Of a deal that names none. */
+static const PipelineFacts *
+default_pipeline(const DealWrite *deal)
 {
 	const PipelineFacts *pipeline =
-		crm_find_default_pipeline(deal->lookup, get_uuid(deal, DEAL_TENANT_ID));
+	crm_find_default_pipeline(deal->lookup, get_uuid(deal, DEAL_TENANT_ID));
 
 	if (pipeline == NULL)
 		ereport(ERROR,
@@ -139,36 +138,18 @@ default_stage(DealWrite *deal)
 				 errmsg("no pipeline for %s", crm_deal_label(deal)),
 				 errdetail("It names neither a stage nor a pipeline, and no pipeline is the default."),
 				 errhint("Give stage_id or pipeline_id, or choose a default with set_default_pipeline.")));
-	return first_open_stage(deal, pipeline);
+	return pipeline;
 }
 
 /* The open stage that a closed deal stood in last, by its history. */
 static const StageFacts *
 last_open_stage(const DealWrite *deal)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
-								 "AND from_status OPERATOR(pg_catalog.=) 'open' ORDER BY move_no DESC LIMIT 1",
-								 crm_sibling_name(deal->row.rel, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {deal_get(deal, DEAL_ID)};
+	pg_uuid_t	id;
 	const StageFacts *stage = NULL;
-	SavedUser	saved;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	crm_become_owner(deal->row.rel, &saved);
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history of a deal");
-	crm_restore_user(&saved);
-	if (SPI_processed > 0)
-	{
-		bool		isnull;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-
-		stage = crm_find_stage(deal->lookup, DatumGetUUIDP(id));
-	}
-	SPI_finish();
-
+	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), &id))
+		stage = crm_find_stage(deal->lookup, &id);
 	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
@@ -179,28 +160,22 @@ last_open_stage(const DealWrite *deal)
 }
 
 static const StageFacts *
-stage_for_insert(DealWrite *deal)
+stage_for_insert(const DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 	DealStatus	status;
 
 	if (!deal_is_null(deal, DEAL_STAGE_ID))
 		return stage_written(deal);
-	if (!status_written(deal, &status))
-	{
-		if (deal_is_null(deal, DEAL_PIPELINE_ID))
-			return default_stage(deal);
-		return first_open_stage(deal, pipeline_written(deal));
-	}
-	if (deal_is_null(deal, DEAL_PIPELINE_ID))
-		pipeline = crm_find_pipeline(deal->lookup, &default_stage(deal)->pipeline_id);
-	else
-		pipeline = pipeline_written(deal);
-	return only_stage(deal, pipeline, status);
+	pipeline = deal_is_null(deal, DEAL_PIPELINE_ID) ?
+		default_pipeline(deal) : pipeline_written(deal);
+	if (status_written(deal, &status))
+		return only_stage(deal, pipeline, status);
+	return first_open_stage(deal, pipeline);
 }
 
 static const StageFacts *
-stage_for_update(DealWrite *deal)
+stage_for_update(const DealWrite *deal)
 {
 	DealStatus	status;
 

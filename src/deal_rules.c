@@ -27,6 +27,7 @@ typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
+	DealHistory history;
 } DealStatement;
 
 /* The columns of points in time that clients send back. */
@@ -167,7 +168,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* An amount that comes without a currency is in the pipeline's. */
+/* An amount that comes without a currency is in the one it had, else in the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
@@ -175,6 +176,11 @@ set_currency(DealWrite *deal)
 
 	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
 		return;
+	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
+	{
+		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
+		return;
+	}
 	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
 	if (pipeline != NULL)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
@@ -190,14 +196,31 @@ is_restored(const DealWrite *deal)
 		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
 }
 
+/* Moves are counted on from those of a deleted deal of the same id. */
+static void
+continue_history(DealWrite *deal)
+{
+	int32		last = crm_last_move_no(deal->history, DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+
+	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
+		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
+}
+
 static void
 insert_deal(DealWrite *deal)
 {
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
-	if (deal_is_null(deal, DEAL_CREATED_AT))
-		deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	continue_history(deal);
+	if (!deal_is_null(deal, DEAL_CREATED_AT))
+		return;
+	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	/* Its default is when the transaction began. */
+	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
 /* What stays as it is when the deal stays where it is. */
@@ -284,6 +307,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
 	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
+	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;
 }
@@ -333,6 +357,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	crm_row_open(&deal.row, trigdata);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
+	deal.history = &statement->history;
 	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
 	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
 	deal.restored = false;

@@ -14,6 +14,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "deal_history.h"
 #include "row_edit.h"
 #include "stage_facts.h"
 #include "table_kinds.h"
@@ -23,8 +24,10 @@ typedef struct DealWrite
 	RowEdit		row;
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
+	const DealHistory *history;
 	bool		insert;
-	bool		dated;			/* UPDATE names stage_entered_at, to date a move */
+	bool		dated;			/* UPDATE names stage_entered_at, to date a
+								 * move */
 	bool		restored;
 	TimestampTz clock;			/* when the trigger met the row */
 } DealWrite;

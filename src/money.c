@@ -33,6 +33,9 @@
 #define BASE				10000
 #define BASE_DIGITS			4	/* decimal digits in one of base 10,000 */
 
+/* So many of them fit an int64 in any case. */
+#define FAST_DIGITS			4
+
 /* 2^127 < 10000^10: an int128 has at most ten digits of base 10,000. */
 #define MAX_DIGITS			10
 
@@ -152,14 +155,14 @@ to_fixed(const NumericParts *parts, int places, int128 *result)
 
 	if (unlikely(!parts->finite))
 		return FIXED_NOT_FINITE;
-	if (unlikely(total > BASE_DIGITS || total < parts->ndigits))
+	if (unlikely(total > FAST_DIGITS || total < parts->ndigits))
 		return to_fixed_slow(parts, total, result);
 
 	for (int i = 0; i < parts->ndigits; i++)
 		sum = sum * BASE + digit_at(parts, i);
 	if (parts->ndigits > 0)
 		sum *= powers_of_base[total - parts->ndigits];
-	*result = parts->negative ? -(int128) sum : (int128) sum;
+	*result = parts->negative ? -(int64) sum : (int64) sum;
 	return FIXED_EXACT;
 }
 
@@ -170,7 +173,7 @@ shown(Datum number)
 	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, number));
 
 	if (strlen(text) > 40)
-		strcpy(text + 37, "...");
+		strcpy(text +37, "...");
 	return text;
 }
 
@@ -191,7 +194,7 @@ refuse_amount(Datum amount, FixedStatus status)
 }
 
 static pg_noinline void
-refuse_probability(Datum probability, FixedStatus status)
+refuse_probability(Datum probability, FixedStatus status, bool negative)
 {
 	if (status == FIXED_TOO_PRECISE)
 		ereport(ERROR,
@@ -203,7 +206,10 @@ refuse_probability(Datum probability, FixedStatus status)
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 			 errmsg("probability %s is out of range", shown(probability)),
 			 errdetail("A probability is a number from 0 to 1."),
-			 errhint("Divide a percentage by 100: round(percentage / 100, %d).", CRM_PROBABILITY_SCALE)));
+			 status == FIXED_NOT_FINITE || negative ?
+			 errhint("Correct such probabilities, or leave them out with FILTER (WHERE ...).") :
+			 errhint("Divide a percentage by 100: round(percentage / 100, %d).",
+					 CRM_PROBABILITY_SCALE)));
 }
 
 /*
@@ -239,7 +245,7 @@ crm_probability_to_fixed(Datum probability)
 	take_apart(probability, &parts);
 	status = to_fixed(&parts, CRM_PROBABILITY_SCALE / BASE_DIGITS, &result);
 	if (unlikely(status != FIXED_EXACT || result < 0 || result > PROBABILITY_LIMIT))
-		refuse_probability(probability, status);
+		refuse_probability(probability, status, parts.negative);
 	return result;
 }
 
@@ -312,17 +318,30 @@ crm_fixed_to_numeric(int128 number, int scale)
 void
 crm_append_fixed(StringInfo buf, int128 number, int scale)
 {
+	char text[	MAX_DIGITS * BASE_DIGITS + 2];	/* and sign and point */
+	char	   *end = text +sizeof(text);
+	char	   *p = end;
 	uint16		digits[MAX_DIGITS];
 	int			n = split(number, digits);
 	int			places = scale / BASE_DIGITS;
 
+	for (int i = 0; i < Max(n, places + 1); i++)
+	{
+		uint16		digit = i < n ? digits[i] : 0;
+
+		if (i == places && places > 0)
+			*--p = '.';
+		for (int j = 0; j < BASE_DIGITS; j++)
+		{
+			*--p = '0' + digit % 10;
+			digit /= 10;
+		}
+	}
+
+	/* Of leading zeros, the one before the point stays. */
+	while (*p == '0' && p + 1 < end && p[1] != '.')
+		p++;
 	if (number < 0)
-		appendStringInfoChar(buf, '-');
-	appendStringInfo(buf, "%d", n > places ? digits[n - 1] : 0);
-	for (int i = n - 2; i >= places; i--)
-		appendStringInfo(buf, "%04d", digits[i]);
-	if (places > 0)
-		appendStringInfoChar(buf, '.');
-	for (int i = places - 1; i >= 0; i--)
-		appendStringInfo(buf, "%04d", i < n ? digits[i] : 0);
+		*--p = '-';
+	appendBinaryStringInfo(buf, p, end - p);
 }

@@ -24,4 +24,11 @@ typedef struct SavedUser
 extern void crm_become_owner(Relation rel, SavedUser *saved);
 extern void crm_restore_user(const SavedUser *saved);
 
+/*
+ * The name, qualified and quoted, of the table beside rel called that, for a
+ * query that rel's owner runs.  What hangs on that table, such as triggers,
+ * runs with rel's owner's rights: ERROR 42501 unless its owner has them anyway.
+ */
+extern char *crm_trusted_sibling(Relation rel, const char *table);
+
 #endif							/* CRM_OWNER_RIGHTS_H */

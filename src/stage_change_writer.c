@@ -62,11 +62,15 @@ static const FieldType field_types[CHANGE_NFIELDS] = {
 	[CHANGE_CLOSING] = {"closing", TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT},
 };
 
-/* The prepared statements for a table of deals; they last for the session. */
+/*
+ * The prepared statements that write to the stage_changes of a schema.  They
+ * last for the session.  Nothing has to free them: the server plans them anew
+ * when the names stand for something else.  And nothing may, as a trigger that
+ * one of them fires can come back here.
+ */
 typedef struct WriterPlans
 {
-	Oid			deals;			/* hash key */
-	char	   *table;			/* the stage_changes that they write */
+	NameData	schema;			/* hash key */
 	SPIPlanPtr	one_row;
 	SPIPlanPtr	many_rows;
 } WriterPlans;
@@ -74,6 +78,7 @@ typedef struct WriterPlans
 struct StageChangeWriter
 {
 	Relation	deals;
+	char	   *table;			/* to write to, as queries name it */
 	WriterPlans *plans;
 	MemoryContext batch;		/* the values of the batch at hand */
 	int			nrows;
@@ -86,37 +91,26 @@ static HTAB *writer_plans = NULL;
 static WriterPlans *
 find_plans(Relation deals)
 {
-	Oid			relid = RelationGetRelid(deals);
+	NameData	schema;
 	WriterPlans *plans;
-	char	   *table = crm_sibling_name(deals, "stage_changes");
 	bool		found;
 
 	if (writer_plans == NULL)
 	{
 		HASHCTL		ctl = {0};
 
-		ctl.keysize = sizeof(Oid);
+		ctl.keysize = sizeof(NameData);
 		ctl.entrysize = sizeof(WriterPlans);
 		writer_plans = hash_create("crm stage change plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
 
-	plans = hash_search(writer_plans, &relid, HASH_ENTER, &found);
-	/* The schema may have been renamed, the Oid used again. */
-	if (found && plans->table != NULL && strcmp(plans->table, table) == 0)
-		return plans;
-	if (found)
+	namestrcpy(&schema, get_namespace_name(RelationGetNamespace(deals)));
+	plans = hash_search(writer_plans, &schema, HASH_ENTER, &found);
+	if (!found)
 	{
-		if (plans->one_row != NULL)
-			SPI_freeplan(plans->one_row);
-		if (plans->many_rows != NULL)
-			SPI_freeplan(plans->many_rows);
-		if (plans->table != NULL)
-			pfree(plans->table);
+		plans->one_row = NULL;
+		plans->many_rows = NULL;
 	}
-	plans->one_row = NULL;
-	plans->many_rows = NULL;
-	plans->table = NULL;
-	plans->table = MemoryContextStrdup(TopMemoryContext, table);
 	return plans;
 }
 
@@ -149,7 +143,10 @@ prepare_insert(const char *table, bool many_rows)
 	appendStringInfo(&values, "$%d", PARAM_CHANGED_BY + 1);
 	if (many_rows)
 	{
-		/* With several arguments this is syntax, of pg_catalog's whatever the path. */
+		/*
+		 * With several arguments this is syntax, of pg_catalog's whatever the
+		 * path.
+		 */
 		appendStringInfo(&values, " FROM unnest(%s) AS u (", arrays.data);
 		for (int i = 0; i < CHANGE_NFIELDS; i++)
 			appendStringInfo(&values, "%sc%d", i == 0 ? "" : ", ", i + 1);
@@ -170,6 +167,7 @@ crm_stage_changes_begin(Relation deals)
 	StageChangeWriter *writer = palloc0(sizeof(StageChangeWriter));
 
 	writer->deals = deals;
+	writer->table = crm_trusted_sibling(deals, "stage_changes");
 	writer->plans = find_plans(deals);
 	writer->batch = AllocSetContextCreate(CurrentMemoryContext, "crm stage changes",
 										  ALLOCSET_DEFAULT_SIZES);
@@ -208,9 +206,13 @@ write_batch(StageChangeWriter *writer)
 
 	crm_become_owner(writer->deals, &saved);
 	if (*plan == NULL)
-		*plan = prepare_insert(writer->plans->table, many_rows);
+		*plan = prepare_insert(writer->table, many_rows);
 	if (SPI_execute_plan(*plan, params, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write stage changes");
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("moves cannot be recorded in table \"stage_changes\""),
+				 errdetail("A rule of that table replaces the INSERT."),
+				 errhint("Drop the rule.")));
 	crm_restore_user(&saved);
 
 	writer->nrows = 0;

@@ -51,7 +51,7 @@ static bool
 stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 {
 	char	   *query = psprintf("SELECT FROM %s WHERE stage_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
-								 crm_sibling_name(stages, "deals"));
+								 crm_trusted_sibling(stages, "deals"));
 	SavedUser	saved;
 	bool		result;
 
@@ -125,7 +125,7 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(row->rel, &saved);
 	query_by_uuid(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-						   crm_sibling_name(row->rel, "pipelines")), pipeline_id, false);
+						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
 	crm_restore_user(&saved);
 	SPI_finish();
 

@@ -55,6 +55,7 @@ typedef struct SummaryKey
 	(((uint64) (uint8) (s)[0] << 24) | ((uint64) (uint8) (s)[1] << 16) | \
 	 ((uint64) (uint8) (s)[2] << 8))
 #define SUMMARY_LETTER(rest, i)	((char) ((rest) >> (24 - 8 * (i))))
+#define SUMMARY_IS_LETTER(c)	((c) >= 'A' && (c) <= 'Z')
 #define SUMMARY_PERIOD(rest)	((int) ((rest) & 0xFF))
 
 /* One entry; it has no padding, as whole entries are compared and hashed. */
@@ -117,8 +118,8 @@ crm_summary_view_entry(const SummaryView *view, uint32 i, SummaryEntry *entry)
 }
 
 /* summary_key.c */
-extern uint64 crm_summary_currency_key(const char *currency, int len);
-extern uint64 crm_summary_period_key(const char *period, int len);
+extern void crm_summary_refuse_currency(const char *currency, int len);
+extern void crm_summary_refuse_period(const char *period, int len);
 extern const char *crm_summary_period_name(const SummaryKey *key);
 extern int	crm_summary_compare_keys(const SummaryKey *a, const SummaryKey *b);
 extern bool crm_summary_key_valid(const SummaryKey *key);
@@ -128,6 +129,33 @@ crm_summary_keys_equal(const SummaryKey *a, const SummaryKey *b)
 {
 	return ((a->stage[0] ^ b->stage[0]) | (a->stage[1] ^ b->stage[1]) |
 			(a->rest ^ b->rest)) == 0;
+}
+
+/* The part of SummaryKey.rest that stands for a currency; ERROR 22023. */
+static inline uint64
+crm_summary_currency_key(const char *currency, int len)
+{
+	if (unlikely(len != 3 || !SUMMARY_IS_LETTER(currency[0]) ||
+				 !SUMMARY_IS_LETTER(currency[1]) || !SUMMARY_IS_LETTER(currency[2])))
+		crm_summary_refuse_currency(currency, len);
+	return SUMMARY_CURRENCY(currency);
+}
+
+/* The part of SummaryKey.rest that stands for a value period; ERROR 22023. */
+static inline uint64
+crm_summary_period_key(const char *period, int len)
+{
+	/* Their lengths differ, and of a known length memcmp() is one comparison. */
+	if (likely(len == 8 && memcmp(period, "one_time", 8) == 0))
+		return CRM_ONE_TIME;
+	if (len == 7 && memcmp(period, "monthly", 7) == 0)
+		return CRM_MONTHLY;
+	if (len == 9 && memcmp(period, "quarterly", 9) == 0)
+		return CRM_QUARTERLY;
+	if (len == 6 && memcmp(period, "annual", 6) == 0)
+		return CRM_ANNUAL;
+	crm_summary_refuse_period(period, len);
+	return 0;					/* not reached */
 }
 
 /* summary_type.c */

@@ -67,51 +67,56 @@ get_packed(FunctionCallInfo fcinfo, int arg)
 }
 
 /* The key that a deal counts under. */
-static inline SummaryKey
-get_row_key(FunctionCallInfo fcinfo)
+static inline void
+get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 {
-	SummaryKey	key = {{0, 0}, CRM_ONE_TIME};
+	uint64		rest = CRM_ONE_TIME;
 	struct varlena *value;
 
 	if (PG_NARGS() > ARG_PERIOD && !PG_ARGISNULL(ARG_PERIOD))
 	{
 		value = get_packed(fcinfo, ARG_PERIOD);
-		key.rest = crm_summary_period_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+		rest = crm_summary_period_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	if (PG_ARGISNULL(ARG_CURRENCY))
-		key.rest |= SUMMARY_NO_CURRENCY;
+		rest |= SUMMARY_NO_CURRENCY;
 	else
 	{
 		value = get_packed(fcinfo, ARG_CURRENCY);
-		key.rest |= crm_summary_currency_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+		rest |= crm_summary_currency_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	if (PG_ARGISNULL(ARG_STAGE))
-		key.rest |= SUMMARY_NO_STAGE;
+	{
+		rest |= SUMMARY_NO_STAGE;
+		key->stage[0] = key->stage[1] = 0;
+	}
 	else
-		memcpy(key.stage, PG_GETARG_POINTER(ARG_STAGE), UUID_LEN);
-	return key;
+	{
+		/* Two copies of a word each, as two words are what is read next. */
+		memcpy(&key->stage[0], PG_GETARG_POINTER(ARG_STAGE), sizeof(uint64));
+		memcpy(&key->stage[1], PG_GETARG_POINTER(ARG_STAGE) + sizeof(uint64), sizeof(uint64));
+	}
+	key->rest = rest;
 }
 
 /*
  * What a deal adds to its entry.  A probability is checked even where there is
  * no amount that it could weigh.
  */
-static inline SummaryEntry
-get_row(FunctionCallInfo fcinfo)
+static inline void
+get_row(FunctionCallInfo fcinfo, SummaryEntry *row)
 {
-	SummaryEntry row = {.key = get_row_key(fcinfo),.deals = 1};
 	int128		probability = 0;
 
+	get_row_key(fcinfo, &row->key);
+	row->deals = 1;
+	row->deals_without_amount = PG_ARGISNULL(ARG_AMOUNT);
+	row->value = 0;
 	if (!PG_ARGISNULL(ARG_PROBABILITY))
 		probability = crm_probability_to_fixed(PG_GETARG_DATUM(ARG_PROBABILITY));
-	if (PG_ARGISNULL(ARG_AMOUNT))
-		row.deals_without_amount = 1;
-	else
-	{
-		row.value = crm_amount_to_fixed(PG_GETARG_DATUM(ARG_AMOUNT));
-		row.weighted_value = row.value * probability;
-	}
-	return row;
+	if (!PG_ARGISNULL(ARG_AMOUNT))
+		row->value = crm_amount_to_fixed(PG_GETARG_DATUM(ARG_AMOUNT));
+	row->weighted_value = row->value * probability;
 }
 
 /*
@@ -123,8 +128,9 @@ Datum
 crm_summary_add_row(PG_FUNCTION_ARGS)
 {
 	WorkingSummary *state = get_state(fcinfo);
-	SummaryEntry row = get_row(fcinfo);
+	SummaryEntry row;
 
+	get_row(fcinfo, &row);
 	crm_summary_add_entry(crm_summary_insert(&state, &row.key), &row);
 	PG_RETURN_POINTER(state);
 }
@@ -138,8 +144,9 @@ Datum
 crm_summary_remove_row(PG_FUNCTION_ARGS)
 {
 	WorkingSummary *state = get_state(fcinfo);
-	SummaryEntry row = get_row(fcinfo);
+	SummaryEntry row;
 
+	get_row(fcinfo, &row);
 	crm_summary_subtract_entry(crm_summary_insert(&state, &row.key), &row);
 	PG_RETURN_POINTER(state);
 }

@@ -41,21 +41,27 @@
 static void
 append_stage(StringInfo buf, const SummaryKey *key)
 {
+	static const char hex[] = "0123456789abcdef";
 	const unsigned char *stage = (const unsigned char *) key->stage;
+	char text[	UUID_LEN * 2 + 4];
+	char	   *p = text;
 
-	if (key->rest & SUMMARY_NO_STAGE)
-	{
-		appendStringInfoString(buf, "null");
-		return;
-	}
-	appendStringInfoChar(buf, '"');
 	for (int i = 0; i < UUID_LEN; i++)
 	{
 		if (i == 4 || i == 6 || i == 8 || i == 10)
-			appendStringInfoChar(buf, '-');
-		appendStringInfo(buf, "%02x", stage[i]);
+			*p++ = '-';
+		*p++ = hex[stage[i] >> 4];
+		*p++ = hex[stage[i] & 0xF];
 	}
-	appendStringInfoChar(buf, '"');
+	appendBinaryStringInfo(buf, text, p - text);
+}
+
+static void
+append_count(StringInfo buf, int64 count)
+{
+	char text[	MAXINT8LEN + 1];
+
+	appendBinaryStringInfo(buf, text, pg_lltoa(count, text));
 }
 
 static void
@@ -64,16 +70,30 @@ append_entry(StringInfo buf, const SummaryEntry *entry)
 	uint64		rest = entry->key.rest;
 
 	appendStringInfoString(buf, "{\"stage_id\": ");
-	append_stage(buf, &entry->key);
-	if (rest & SUMMARY_NO_CURRENCY)
-		appendStringInfoString(buf, ", \"currency\": null");
+	if (rest & SUMMARY_NO_STAGE)
+		appendStringInfoString(buf, "null");
 	else
-		appendStringInfo(buf, ", \"currency\": \"%c%c%c\"", SUMMARY_LETTER(rest, 0),
-						 SUMMARY_LETTER(rest, 1), SUMMARY_LETTER(rest, 2));
-	appendStringInfo(buf, ", \"value_period\": \"%s\"", crm_summary_period_name(&entry->key));
-	appendStringInfo(buf, ", \"deals\": " INT64_FORMAT, entry->deals);
-	appendStringInfo(buf, ", \"deals_without_amount\": " INT64_FORMAT,
-					 entry->deals_without_amount);
+	{
+		appendStringInfoChar(buf, '"');
+		append_stage(buf, &entry->key);
+		appendStringInfoChar(buf, '"');
+	}
+	appendStringInfoString(buf, ", \"currency\": ");
+	if (rest & SUMMARY_NO_CURRENCY)
+		appendStringInfoString(buf, "null");
+	else
+	{
+		appendStringInfoChar(buf, '"');
+		for (int i = 0; i < 3; i++)
+			appendStringInfoChar(buf, SUMMARY_LETTER(rest, i));
+		appendStringInfoChar(buf, '"');
+	}
+	appendStringInfoString(buf, ", \"value_period\": \"");
+	appendStringInfoString(buf, crm_summary_period_name(&entry->key));
+	appendStringInfoString(buf, "\", \"deals\": ");
+	append_count(buf, entry->deals);
+	appendStringInfoString(buf, ", \"deals_without_amount\": ");
+	append_count(buf, entry->deals_without_amount);
 	appendStringInfoString(buf, ", \"value\": ");
 	crm_append_fixed(buf, entry->value, CRM_AMOUNT_SCALE);
 	appendStringInfoString(buf, ", \"weighted_value\": ");
@@ -153,32 +173,37 @@ field_is(const JsonbValue *name, const char *wanted)
 		memcmp(name->val.string.val, wanted, name->val.string.len) == 0;
 }
 
+/* A number of the given scale; ERROR 22003 with the detail if it does not fit. */
 static int128
-read_number(const JsonbValue *name, const JsonbValue *value, int scale)
+read_number(const JsonbValue *name, const JsonbValue *value, int scale, const char *detail)
 {
 	int128		result;
 
 	if (value->type != jbvNumeric)
 		refuse_text(psprintf("\"%.*s\" must be a number.",
 							 name->val.string.len, name->val.string.val));
-	if (!crm_numeric_to_fixed(NumericGetDatum(value->val.numeric), scale, &result))
+	if (!crm_numeric_to_fixed(NumericGetDatum(value->val.numeric), scale, &result) ||
+		(scale == 0 && (result < PG_INT64_MIN || result > PG_INT64_MAX)))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("\"%.*s\" of a crm_summary is out of range",
 						name->val.string.len, name->val.string.val),
-				 errdetail("It has too many digits before the decimal point, or more than %d after it.",
-						   scale)));
+				 errdetail_internal("%s", detail)));
 	return result;
 }
 
 static int64
 read_count(const JsonbValue *name, const JsonbValue *value)
 {
-	int128		result = read_number(name, value, 0);
+	return (int64) read_number(name, value, 0, "It must be a whole number of 64 bits.");
+}
 
-	if (result < PG_INT64_MIN || result > PG_INT64_MAX)
-		crm_summary_overflow();
-	return (int64) result;
+static int128
+read_sum(const JsonbValue *name, const JsonbValue *value, int scale)
+{
+	return read_number(name, value, scale,
+					   psprintf("It must fit 128 bits and have at most %d digits after the decimal point.",
+								scale));
 }
 
 /* Takes one of the fields that make up the key; false if it is none of them. */
@@ -226,9 +251,9 @@ read_field(const JsonbValue *name, const JsonbValue *value, SummaryEntry *entry)
 	else if (field_is(name, "deals_without_amount"))
 		entry->deals_without_amount = read_count(name, value);
 	else if (field_is(name, "value"))
-		entry->value = read_number(name, value, CRM_AMOUNT_SCALE);
+		entry->value = read_sum(name, value, CRM_AMOUNT_SCALE);
 	else if (field_is(name, "weighted_value"))
-		entry->weighted_value = read_number(name, value, CRM_WEIGHTED_SCALE);
+		entry->weighted_value = read_sum(name, value, CRM_WEIGHTED_SCALE);
 	else
 		refuse_text(psprintf("\"%.*s\" is not a field of it.",
 							 pg_mbcliplen(name->val.string.val, name->val.string.len, 40),

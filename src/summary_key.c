@@ -15,41 +15,29 @@ static const char *const period_names[CRM_PERIODS] = {
 	[CRM_ANNUAL] = "annual"
 };
 
-#define IS_UPPER(c)		((c) >= 'A' && (c) <= 'Z')
-
 /*
- * The part of SummaryKey.rest that stands for a currency; ERROR 22023 if it is
- * not three letters from A to Z.  Whether ISO 4217 knows the code is for the
- * table that holds it to say.
+ * Reports that a currency is none; ERROR 22023.  Whether ISO 4217 knows the
+ * code is for the table that holds it to say.
  */
-uint64
-crm_summary_currency_key(const char *currency, int len)
+void
+crm_summary_refuse_currency(const char *currency, int len)
 {
-	if (unlikely(len != 3 || !IS_UPPER(currency[0]) || !IS_UPPER(currency[1]) ||
-				 !IS_UPPER(currency[2])))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("currency \"%.*s\" is not a currency code",
-						pg_mbcliplen(currency, len, 40), currency),
-				 errhint("A currency code is three upper-case letters, such as USD.")));
-	return SUMMARY_CURRENCY(currency);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("currency \"%.*s\" is not a currency code",
+					pg_mbcliplen(currency, len, 40), currency),
+			 errhint("A currency code is three upper-case letters, such as USD.")));
 }
 
-/* The part of SummaryKey.rest that stands for a value period; ERROR 22023. */
-uint64
-crm_summary_period_key(const char *period, int len)
+/* Reports that a value period is none; ERROR 22023. */
+void
+crm_summary_refuse_period(const char *period, int len)
 {
-	for (int i = 0; i < CRM_PERIODS; i++)
-	{
-		if (len == strlen(period_names[i]) && memcmp(period, period_names[i], len) == 0)
-			return i;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("value period \"%.*s\" is not known",
 					pg_mbcliplen(period, len, 40), period),
 			 errhint("A value period is one of one_time, monthly, quarterly and annual.")));
-	return 0;					/* keep compilers quiet */
 }
 
 /* The name of a key's value period. */
@@ -90,7 +78,7 @@ crm_summary_key_valid(const SummaryKey *key)
 		return letters == 0;
 	for (int i = 0; i < 3; i++)
 	{
-		if (!IS_UPPER(SUMMARY_LETTER(key->rest, i)))
+		if (!SUMMARY_IS_LETTER(SUMMARY_LETTER(key->rest, i)))
 			return false;
 	}
 	return true;

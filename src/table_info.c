@@ -13,11 +13,14 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tupconvert.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -25,7 +28,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "table_info.h"
 
@@ -156,6 +161,42 @@ crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
 }
 
 Oid
+crm_table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Rows are read past all permissions, so rel's owner must be able to read the
+ * other table.  REFERENCES, with which one makes a foreign key, is less.
+ */
+static void
+check_readable(Relation rel, Oid other)
+{
+	Oid			owner = RelationGetForm(rel)->relowner;
+
+	if (has_privs_of_role(owner, crm_table_owner(other)))
+		return;
+	if (pg_class_aclcheck(other, owner, ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(other, owner, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the owner of table \"%s\" may not read all of table \"%s\"",
+					RelationGetRelationName(rel), get_rel_name(other)),
+			 errdetail("The rules of the CRM read there what a foreign key refers to."),
+			 errhint("Give all tables of the CRM to the same owner.")));
+}
+
+Oid
 crm_referenced_table(Relation rel, AttrNumber attno)
 {
 	ListCell   *lc;
@@ -165,7 +206,10 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
 
 		if (fk->nkeys == 1 && fk->conkey[0] == attno)
+		{
+			check_readable(rel, fk->confrelid);
 			return fk->confrelid;
+		}
 	}
 
 	ereport(ERROR,
@@ -206,14 +250,16 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 	return result;
 }
 
-void
-crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
-			   CrmRowVisitor visit, void *arg)
+/* Visits the rows of one table, not of a partitioned one; false if told to stop. */
+static bool
+visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData scankey;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	bool		more = true;
 
 	/*
 	 * As a foreign key does, see also what the running command itself has
@@ -224,13 +270,70 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 	ScanKeyInit(&scankey, attno, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(key));
 	scan = systable_beginscan(rel, index, OidIsValid(index), snapshot, 1, &scankey);
-	while ((tuple = systable_getnext(scan)) != NULL)
+	while (more && (tuple = systable_getnext(scan)) != NULL)
 	{
-		if (!visit(rel, tuple, arg))
-			break;
+		if (map == NULL)
+			more = visit(shown, tuple, arg);
+		else
+		{
+			tuple = execute_attr_map_tuple(tuple, map);
+			more = visit(shown, tuple, arg);
+			heap_freetuple(tuple);
+		}
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
+	return more;
+}
+
+static void
+visit_partitions(Relation rel, AttrNumber attno, const pg_uuid_t *key,
+				 CrmRowVisitor visit, void *arg)
+{
+	const char *column = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
+	List	   *partitions = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
+	bool		more = true;
+	ListCell   *lc;
+
+	foreach(lc, partitions)
+	{
+		Relation	partition = table_open(lfirst_oid(lc), NoLock);
+
+		if (more && partition->rd_rel->relkind == RELKIND_RELATION)
+		{
+			AttrNumber	key_attno = crm_optional_column(partition, column, UUIDOID);
+			TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(partition),
+															 RelationGetDescr(rel));
+
+			more = visit_table(partition, crm_index_on_column(partition, key_attno), key_attno,
+							   key, map, rel, visit, arg);
+			if (map != NULL)
+				free_conversion_map(map);
+		}
+		table_close(partition, NoLock);
+	}
+	list_free(partitions);
+}
+
+void
+crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			   CrmRowVisitor visit, void *arg)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+			(void) visit_table(rel, index, attno, key, NULL, rel, visit, arg);
+			break;
+		case RELKIND_PARTITIONED_TABLE:
+			visit_partitions(rel, attno, key, visit, arg);
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is not a table whose rows the CRM can read",
+							RelationGetRelationName(rel)),
+					 errhint("Make it an ordinary or a partitioned table.")));
+	}
 }
 
 /*

@@ -45,7 +45,13 @@ extern Datum crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
 /* The same check, of a value that is at hand. */
 extern void crm_check_not_null(Relation rel, AttrNumber attno, bool isnull);
 
-/* The table that the foreign key on that column of rel refers to. */
+/* The owner of that table; InvalidOid if it is gone. */
+extern Oid	crm_table_owner(Oid relid);
+
+/*
+ * The table that the foreign key on that column of rel refers to.  ERROR 42501
+ * unless rel's owner may read all of it.
+ */
 extern Oid	crm_referenced_table(Relation rel, AttrNumber attno);
 
 /* The name, qualified and quoted, of the table beside rel called that. */

@@ -61,10 +61,10 @@ static void
 find_last_move(Relation deals, Undo *undo)
 {
 	char	   *query = psprintf("SELECT c.id, EXISTS (SELECT FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) c.from_stage_id "
-							 "AND s.deal_status OPERATOR(pg_catalog.=) c.from_status) "
+								 "AND s.deal_status OPERATOR(pg_catalog.=) c.from_status) "
 								 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
 								 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
-							 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
+								 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
 								 "ORDER BY c.move_no DESC LIMIT 1",
 								 crm_sibling_name(deals, "stage_changes"),
 								 crm_sibling_name(deals, "stages"));

@@ -14,7 +14,8 @@ use Test::More;
 
 our @EXPORT = qw(
   new_node create_roles create_database crm_session install fill link_people
-  add_own_objects make_origin dump_text history_agrees still_works
+  add_own_objects make_origin dump_text same_text sorted history_agrees
+  still_works all_work psql_file
 );
 
 # In CRMs of shared tenancy, the tenants.
@@ -24,8 +25,8 @@ our @tenants = (
 
 # The CRMs of make_origin(): schema, tenancy, tenants.
 our @crms = (
-	[ 'crm', 'single', undef ],
-	[ 'team', 'shared', @tenants ],
+	[ 'crm',           'single', undef ],
+	[ 'team',          'shared', @tenants ],
 	[ 'Büro "Nord" 1', 'single', undef ]);
 
 my $fill_sql = do { local $/ = undef; <DATA> };
@@ -40,7 +41,8 @@ sub new_node
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ], %init);
 	$node->append_conf('postgresql.conf', "timezone = 'Europe/Rome'");
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
+	$node->safe_psql('postgres',
+		'CREATE ROLE crm_owner LOGIN; CREATE ROLE crm_app LOGIN');
 	return $node;
 }
 
@@ -49,7 +51,8 @@ sub create_database
 	my ($node, $db, $owner) = @_;
 
 	$owner //= 'crm_owner';
-	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER $owner TEMPLATE template0");
+	$node->safe_psql('postgres',
+		"CREATE DATABASE $db OWNER $owner TEMPLATE template0");
 	return;
 }
 
@@ -75,8 +78,10 @@ sub crm_session
 	my ($role, $schema, $tenant) = @_;
 
 	return
-	    "SET SESSION AUTHORIZATION $role;\n"
-	  . 'SET search_path = ' . quote_ident($schema) . ", extensions;\n"
+		"SET SESSION AUTHORIZATION $role;\n"
+	  . 'SET search_path = '
+	  . quote_ident($schema)
+	  . ", extensions;\n"
 	  . ($tenant ? "SET crm.tenant_id = '$tenant';\n" : '');
 }
 
@@ -105,7 +110,8 @@ sub fill
 {
 	my ($node, $db, $schema, $tenant) = @_;
 
-	$node->safe_psql($db, crm_session('crm_app', $schema, $tenant) . $fill_sql);
+	$node->safe_psql($db,
+		crm_session('crm_app', $schema, $tenant) . $fill_sql);
 	return;
 }
 
@@ -215,12 +221,66 @@ sub dump_text
 	return $stdout;
 }
 
+# Two dumps are the same; if not, shows where they start to differ.
+sub same_text
+{
+	my ($got, $expected, $name) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $diff = '';
+
+	if ($got ne $expected)
+	{
+		append_to_file("$dir/got",      $got);
+		append_to_file("$dir/expected", $expected);
+		$diff =
+		  `diff "$dir/expected" "$dir/got" | head -n 10 | cut -c 1-1000`;
+	}
+	is($diff, '', $name);
+	return;
+}
+
+# The lines of a dump in an order that does not depend on where rows are stored.
+sub sorted
+{
+	my ($text) = @_;
+
+	return join "\n", sort split /\n/, $text;
+}
+
+# Every CRM of make_origin() works; changes them.
+sub all_work
+{
+	my ($node, $db, $name) = @_;
+
+	foreach my $crm (@crms)
+	{
+		my ($schema, undef, @crm_tenants) = @$crm;
+
+		still_works($node, $db, $schema, $_, "$name: $schema")
+		  foreach @crm_tenants;
+	}
+	return;
+}
+
+# The command that runs a script, up to its first error.
+sub psql_file
+{
+	my ($db, $file, @options) = @_;
+
+	return ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
+		'-d', $db, '-f', $file, @options);
+}
+
 # Each deal has as many moves as its history, and stands where that ends.
 sub history_agrees
 {
 	my ($node, $db, $schema, $name) = @_;
 
-	is( $node->safe_psql($db, 'SET search_path = ' . quote_ident($schema) . <<~'SQL'), '', $name);
+	is( $node->safe_psql(
+			$db,
+			'SET search_path = '
+			  . quote_ident($schema)
+			  . <<~'SQL'), '', $name);
 		;
 		SELECT d.external_id, d.move_no, h.*
 		FROM deals d, LATERAL (
@@ -242,21 +302,33 @@ sub still_works
 	my $sql = crm_session('crm_app', $schema, $tenant);
 	my ($stdout, $stderr);
 
-	is( $node->safe_psql($db, $sql . <<~'SQL'), "\n2|4|5|6|t", "$name: moves are recorded");
+	is( $node->safe_psql($db,
+			$sql . <<~'SQL'), "\n2|t|t", "$name: moves are recorded");
 		SET client_min_messages = error;
 		CREATE TEMP TABLE before AS SELECT * FROM deals WHERE external_id = 'many moves';
 		UPDATE deals SET stage_id = s.id FROM stages s
 			WHERE deals.external_id = 'many moves' AND s.pipeline_id = deals.pipeline_id AND s.name = 'Qualified';
 		SELECT crm_undo_move('deals', id) FROM before;
-		SELECT count(*), b.move_no, min(c.move_no), max(c.move_no),
+		SELECT count(*), b.move_no >= 4 AND (min(c.move_no), max(c.move_no)) = (b.move_no + 1, b.move_no + 2),
 			bool_and(d.stage_id = b.stage_id AND d.stage_entered_at = b.stage_entered_at
 				AND d.move_no = b.move_no + 2)
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
-	$node->psql($db, $sql . 'UPDATE stage_changes SET changed_by = NULL', stderr => \$stderr);
-	like($stderr, qr/permission denied/, "$name: the history is not for crm_app to write");
-	$node->psql($db, "UPDATE " . quote_ident($schema) . '.stage_changes SET changed_by = NULL', stderr => \$stderr);
+	$node->psql(
+		$db,
+		$sql . 'UPDATE stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
+	like(
+		$stderr,
+		qr/permission denied/,
+		"$name: the history is not for crm_app to write");
+	$node->psql(
+		$db,
+		"UPDATE "
+		  . quote_ident($schema)
+		  . '.stage_changes SET changed_by = NULL',
+		stderr => \$stderr);
 	like($stderr, qr/never updated/, "$name: and for nobody to change");
 	history_agrees($node, $db, $schema, "$name: history and deals agree");
 	return;

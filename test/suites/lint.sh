@@ -1,6 +1,6 @@
 # Lints: each script of test/lint is a test, and says what is wrong if it fails.
 # They run in the copy of the sources, $src; $CRM_TOP is the project's folder.
-: "${src:?}"
+: "${src:?}" "${work:?}"
 number=0
 for lint in "$src"/test/lint/*
 do
@@ -11,11 +11,11 @@ do
 		*.py) set -- /usr/bin/python3 "$lint" ;;
 		*) set -- sh "$lint" ;;
 	esac
-	if said=$(cd "$src" && "$@" 2>&1)
+	if (cd "$src" && "$@") >"$work/said" 2>&1
 	then
 		echo "ok $number - $name"
 	else
 		echo "not ok $number - $name"
-		echo "$said" | sed 's/^/# /'
+		sed 's/^/# /' "$work/said"
 	fi
 done

@@ -5,4 +5,15 @@ export PG_REGRESS="$pgxs_test/regress/pg_regress"
 # Where the modules put their clusters and logs: 15, then 16 and later.
 export TESTDIR="$PWD"
 export TESTDATADIR="$PWD/tmp_check" TESTLOGDIR="$PWD/tmp_check/log"
-prove -v -I "$pgxs_test/perl" -I test/perl test/t/*.pl
+
+status=0
+for file in test/t/*.pl
+do
+	[ -f "$file" ] || continue
+	prove -v -I "$pgxs_test/perl" -I test/perl "$file" || {
+		status=1
+		# What a test dies of is said there only.
+		tail -n 30 "tmp_check/log/regress_log_$(basename "$file" .pl)"
+	}
+done
+exit $status

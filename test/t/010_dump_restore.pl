@@ -20,10 +20,11 @@ my $origin = dump_text($node, 'origin');
 foreach my $crm (@CrmTest::crms)
 {
 	my ($schema, undef, @tenants) = @$crm;
+	my $name = CrmTest::quote_ident($schema);
 
-	history_agrees($node, 'origin', $schema, "$schema: history and deals agree");
-	is( $node->safe_psql(
-			'origin', "SELECT count(*) FROM " . CrmTest::quote_ident($schema) . ".deals"),
+	history_agrees($node, 'origin', $schema,
+		"$schema: history and deals agree");
+	is( $node->safe_psql('origin', "SELECT count(*) FROM $name.deals"),
 		@tenants * 50,
 		"$schema: has all the deals");
 }
@@ -31,28 +32,10 @@ foreach my $crm (@CrmTest::crms)
 # An empty database for each restore.
 sub new_database
 {
-	my ($owner) = @_;
 	my $db = 'restored_' . ++$count;
 
-	create_database($node, $db, $owner);
+	create_database($node, $db);
 	return $db;
-}
-
-sub same_text
-{
-	my ($got, $expected, $name) = @_;
-	my $diff = '';
-
-	if ($got ne $expected)
-	{
-		foreach ([ 'got', $got ], [ 'expected', $expected ])
-		{
-			unlink "$dir/$_->[0]";
-			append_to_file("$dir/$_->[0]", $_->[1]);
-		}
-		$diff = `diff "$dir/expected" "$dir/got" | head -n 10 | cut -c 1-1000`;
-	}
-	is($diff, '', $name);
 }
 
 # The database is what the origin is, and its CRMs work.
@@ -61,44 +44,40 @@ sub is_restored
 	my ($db, $name) = @_;
 
 	same_text(dump_text($node, $db), $origin, "$name: identical");
-	foreach my $crm (@CrmTest::crms)
-	{
-		my ($schema, undef, @tenants) = @$crm;
-
-		still_works($node, $db, $schema, $_, "$name: $schema") foreach @tenants;
-	}
+	all_work($node, $db, $name);
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 	return;
 }
 
-sub psql
-{
-	my ($db, $file, @options) = @_;
-
-	return ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $db, '-f', $file, '-o', '/dev/null', @options);
-}
-
-$node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'origin' ], 'plain dump');
-$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'origin' ], 'custom dump');
-$node->command_ok([ 'pg_dump', '-Fd', '-j2', '-f', "$dir/directory", 'origin' ], 'directory dump');
+$node->command_ok([ 'pg_dump', '-f', "$dir/plain.sql", 'origin' ],
+	'plain dump');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'origin' ],
+	'custom dump');
+$node->command_ok(
+	[ 'pg_dump', '-Fd', '-j2', '-f', "$dir/directory", 'origin' ],
+	'directory dump');
 
 my $db = new_database();
-$node->command_ok([ psql($db, "$dir/plain.sql", '-1') ], 'plain');
+$node->command_ok([ psql_file($db, "$dir/plain.sql", '-1') ], 'plain');
 is_restored($db, 'plain');
 
 $db = new_database();
-$node->command_ok([ 'pg_restore', '-j4', '-d', $db, "$dir/custom" ], 'custom');
+$node->command_ok([ 'pg_restore', '-j4', '-d', $db, "$dir/custom" ],
+	'custom, four jobs');
 is_restored($db, 'custom, four jobs');
 
 $db = new_database();
-$node->command_ok([ 'pg_restore', '-j2', '-d', $db, "$dir/directory" ], 'directory');
+$node->command_ok([ 'pg_restore', '-j2', '-d', $db, "$dir/directory" ],
+	'directory, two jobs');
 is_restored($db, 'directory, two jobs');
 
 foreach my $option ('--inserts', '--column-inserts')
 {
-	$node->command_ok([ 'pg_dump', $option, '-f', "$dir/inserts.sql", 'origin' ], $option);
+	$node->command_ok(
+		[ 'pg_dump', $option, '-f', "$dir/inserts.sql", 'origin' ],
+		"dump $option");
 	$db = new_database();
-	$node->command_ok([ psql($db, "$dir/inserts.sql", '-1') ], $option);
+	$node->command_ok([ psql_file($db, "$dir/inserts.sql", '-1') ], $option);
 	is_restored($db, $option);
 }
 
@@ -106,26 +85,60 @@ foreach my $option ('--inserts', '--column-inserts')
 $db = new_database();
 foreach my $section ('pre-data', 'data', 'post-data')
 {
-	$node->command_ok([ 'pg_restore', '-d', $db, "--section=$section", "$dir/custom" ], $section);
+	$node->command_ok(
+		[ 'pg_restore', '-d', $db, "--section=$section", "$dir/custom" ],
+		$section);
 }
 is_restored($db, 'sections');
 
+# Over what is there, which changed since.
+$db = new_database();
+$node->command_ok([ 'pg_restore', '-d', $db, "$dir/custom" ],
+	'before --clean');
+$node->safe_psql($db,
+	'UPDATE crm.deals SET amount = 0; DELETE FROM team.deals');
+$node->command_ok(
+	[
+		'pg_restore', '--clean', '--if-exists', '-1', '-d', $db,
+		"$dir/custom"
+	],
+	'--clean');
+is_restored($db, '--clean');
+
 # The schema, then the data: now the triggers are there, and fire.
-$node->command_ok([ 'pg_dump', '--schema-only', '-f', "$dir/schema.sql", 'origin' ], 'schema only');
+$node->command_ok(
+	[ 'pg_dump', '--schema-only', '-f', "$dir/schema.sql", 'origin' ],
+	'schema only');
 my %data_only = (
 	'data, triggers disabled' => ['--disable-triggers'],
 	'data' => [],
 	'data as inserts' => ['--inserts'],
-	'data as column inserts' => [ '--column-inserts', '--on-conflict-do-nothing', '--rows-per-insert=7' ]);
+	'data as column inserts' => [
+		'--column-inserts', '--on-conflict-do-nothing',
+		'--rows-per-insert=7'
+	]);
 foreach my $name (sort keys %data_only)
 {
-	$node->command_ok(
-		[ 'pg_dump', '--data-only', @{ $data_only{$name} }, '-f', "$dir/data.sql", 'origin' ], $name);
-	$db = new_database();
-	$node->command_ok([ psql($db, "$dir/schema.sql", '-1') ], "$name: schema");
-	$node->command_ok([ psql($db, "$dir/data.sql", '-1') ], "$name: data");
-	$node->safe_psql($db, 'REFRESH MATERIALIZED VIEW app.own_matview');
-	is_restored($db, $name);
+	foreach my $user ('crm_owner',
+		$node->safe_psql('postgres', 'SELECT current_user'))
+	{
+		next if $user eq 'crm_owner' && $name =~ /disabled/;
+		$node->command_ok(
+			[
+				'pg_dump',              '--data-only',
+				@{ $data_only{$name} }, '-f',
+				"$dir/data.sql",        'origin'
+			],
+			"$name: dump");
+		$db = new_database();
+		$node->command_ok([ psql_file($db, "$dir/schema.sql", '-1') ],
+			"$name: schema");
+		$node->command_ok(
+			[ psql_file($db, "$dir/data.sql", '-1', '-U', $user) ],
+			"$name, by $user");
+		$node->safe_psql($db, 'REFRESH MATERIALIZED VIEW app.own_matview');
+		is_restored($db, "$name, by $user");
+	}
 }
 
 done_testing();

@@ -128,16 +128,16 @@ sub test_refusals
 	my @cases = (
 		[ qr/Harbor Starter,/, '',      qr/missing data for column/ ],
 		[ qr/close_value/,     'value', qr/column name mismatch/ ],
-		[ qr/,Lost,/,   ',Gone,',   qr/row 1: unknown deal_stage "Gone"/ ],
-		[ qr/,Lost,/,   ',,',       qr/row 1: no deal_stage/ ],
+		[ qr/,Lost,/,   ',Gone,',   qr/row 6: unknown deal_stage "Gone"/ ],
+		[ qr/,Lost,/,   ',,',       qr/row 6: no deal_stage/ ],
 		[ qr/OPP-0002/, 'OPP-0001', qr/"OPP-0001" is there 2 times/ ],
 		[ qr/OPP-0001/, '',         qr/row 1: no opportunity_id/ ],
 		[
 			qr/2023-01-09/, '9.1.2023',
 			qr/engage_date "9.1.2023" is not a date/
 		],
-		[ qr/2023-01-09/, '2023-02-30', qr/"2023-02-30"/ ],
-		[ qr/2023-01-09/, '',           qr/Lost, but no engage_date/ ],
+		[ qr/2023-01-09/, '2022-02-30', qr/"2022-02-30"/ ],
+		[ qr/2023-01-09/, '',           qr/Won, but no engage_date/ ],
 		[ qr/2023-01-09/, '2024-01-09', qr/close_date before engage_date/ ],
 		[ qr/,Lost,/,     ',Engaging,', qr/Engaging, but with a close_date/ ],
 		[ qr/,0\n/,       ",NaN\n", qr/close_value "NaN" is not an amount/ ],

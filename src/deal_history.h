@@ -1,0 +1,31 @@
+/*
+ * deal_history.h
+ *		What the history says of a deal that is being written.
+ */
+#ifndef CRM_DEAL_HISTORY_H
+#define CRM_DEAL_HISTORY_H
+
+#include "utils/relcache.h"
+#include "utils/uuid.h"
+
+/* The history beside a table of deals, for one statement. */
+typedef struct DealHistory
+{
+	Oid			relid;			/* InvalidOid: there is none to read */
+	Oid			index;			/* on deal_id */
+	AttrNumber	deal_id;
+	AttrNumber	move_no;
+} DealHistory;
+
+extern void crm_deal_history_open(DealHistory *history, Relation deals);
+
+/* The number of the last move of the deal of that id; 0 if it never moved. */
+extern int32 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id);
+
+/*
+ * The open stage that the deal stood in last, apart from moves that were taken
+ * back; false if there is none.
+ */
+extern bool crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, pg_uuid_t *stage_id);
+
+#endif							/* CRM_DEAL_HISTORY_H */

@@ -1,0 +1,121 @@
+/*
+ * one_of_many.c
+ *		Makes one row of several the marked one: the default pipeline of a
+ *		tenant, the primary contact of a deal.
+ *
+ * Those who do so take turns by a lock, then clear the mark where it is, then
+ * set it.  A plain UPDATE that sets a second mark is refused meanwhile, and
+ * ever.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "api.h"
+#include "errors.h"
+#include "row_edit.h"
+#include "table_kinds.h"
+
+/* Locks all pipelines of the tenant, always in the same order. */
+static void
+lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
+{
+	Datum		args[] = {UUIDPGetDatum(tenant_id)};
+
+	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.tenant_id OPERATOR(pg_catalog.=) $1 "
+								"ORDER BY p.id FOR NO KEY UPDATE", pipelines), 1, args);
+	/* the lock of the rule that there is one default: also for those to come */
+	crm_lock_key(RelationGetRelid(rel), tenant_id, AccessExclusiveLock);
+}
+
+static void
+check_not_archived(const pg_uuid_t *pipeline_id)
+{
+	if (crm_api_text(1) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("pipeline %s is archived and cannot be the default", crm_uuid_text(pipeline_id)),
+				 errdetail("It was archived at %s and takes no new deals.", crm_api_text(1)),
+				 errhint("Name another pipeline, or set its archived_at to null first.")));
+}
+
+/*
+ * crm_set_default_pipeline(pipelines regclass, pipeline_id uuid) -> uuid
+ *		Returns pipeline_id.  Errors: PT404 for a pipeline that the caller does
+ *		not see, 23514 for an archived one.
+ */
+PG_FUNCTION_INFO_V1(crm_set_default_pipeline);
+Datum
+crm_set_default_pipeline(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
+	Relation	rel = crm_api_begin(fcinfo, &crm_pipeline_kind);
+	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
+	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
+	pg_uuid_t	tenant_id;
+	bool		isnull;
+
+	crm_api_require(psprintf("SELECT p.tenant_id FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines),
+					"pipeline", pipeline_id);
+	tenant_id = *DatumGetUUIDP(crm_api_value(1, &isnull));
+	lock_pipelines(pipelines, rel, &tenant_id);
+	crm_api_require(psprintf("SELECT p.archived_at FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines),
+					"pipeline", pipeline_id);
+	check_not_archived(pipeline_id);
+
+	args[1] = UUIDPGetDatum(&tenant_id);
+	(void) crm_api_run(psprintf("UPDATE %s p SET is_default = false "
+								"WHERE p.tenant_id OPERATOR(pg_catalog.=) $2 AND p.is_default "
+								"AND p.id OPERATOR(pg_catalog.<>) $1", pipelines), 2, args);
+	(void) crm_api_run(psprintf("UPDATE %s p SET is_default = true "
+								"WHERE p.id OPERATOR(pg_catalog.=) $1 AND NOT p.is_default", pipelines), 1, args);
+	if (crm_api_run(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1 AND p.is_default",
+							 pipelines), 1, args) == 0)
+		crm_api_suppressed("pipeline", pipeline_id);
+	crm_api_end(rel);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+}
+
+/*
+ * crm_set_primary_contact(deal_contacts regclass, deal_id uuid, contact_id uuid) -> uuid
+ *		Returns the id of the row that links the two.  Errors: PT404 for a deal
+ *		that the caller does not see, or a contact that is not linked to it.
+ */
+PG_FUNCTION_INFO_V1(crm_set_primary_contact);
+Datum
+crm_set_primary_contact(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *deal_id = crm_api_uuid(fcinfo, 1, "deal_id");
+	const pg_uuid_t *contact_id = crm_api_uuid(fcinfo, 2, "contact_id");
+	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
+	Relation	rel = crm_api_begin(fcinfo, NULL);
+	char	   *links = crm_sibling_name(rel, RelationGetRelationName(rel));
+	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
+	bool		isnull;
+
+	crm_api_check_update(rel, "is_primary");
+	crm_api_require(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
+							 crm_sibling_name(rel, "deals")), "deal", deal_id);
+	/* Not the deal's row: who may not write deals may still do this. */
+	crm_lock_key(RelationGetRelid(rel), deal_id, AccessExclusiveLock);
+	if (crm_api_run(psprintf("SELECT c.id FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+							 "AND c.contact_id OPERATOR(pg_catalog.=) $2", links), 2, args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("contact %s is not linked to deal %s", crm_uuid_text(contact_id), crm_uuid_text(deal_id)),
+				 errhint("Insert the contact into deal_contacts first.")));
+	*result = *DatumGetUUIDP(crm_api_value(1, &isnull));
+
+	(void) crm_api_run(psprintf("UPDATE %s c SET is_primary = false WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+								"AND c.is_primary AND c.contact_id OPERATOR(pg_catalog.<>) $2", links), 2, args);
+	(void) crm_api_run(psprintf("UPDATE %s c SET is_primary = true WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+								"AND c.contact_id OPERATOR(pg_catalog.=) $2 AND NOT c.is_primary", links), 2, args);
+	args[0] = UUIDPGetDatum(result);
+	if (crm_api_run(psprintf("SELECT FROM %s c WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.is_primary", links),
+					1, args) == 0)
+		crm_api_suppressed("link", result);
+	crm_api_end(rel);
+	PG_RETURN_UUID_P(result);
+}

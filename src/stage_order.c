@@ -1,0 +1,186 @@
+/*
+ * stage_order.c
+ *		Puts the stages of a pipeline in order, and takes one out of it: what
+ *		reorder_stages and delete_stage of a CRM call.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "api.h"
+#include "errors.h"
+#include "owner_rights.h"
+#include "row_edit.h"
+#include "table_kinds.h"
+
+static const Oid order_types[] = {UUIDOID, UUIDARRAYOID};
+
+/*
+ * Those who add a stage at the end hold the same lock, as the owner, since
+ * they need no right on pipelines either.
+ */
+static void
+lock_pipeline(Relation stages, const pg_uuid_t *pipeline_id)
+{
+	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
+	SavedUser	saved;
+
+	crm_become_owner(stages, &saved);
+	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+								crm_sibling_name(stages, "pipelines")), 1, args);
+	crm_restore_user(&saved);
+}
+
+/* ERROR 22023 unless the ids are those of the pipeline's stages, each once. */
+static void
+check_order(const char *stages, const Datum *args)
+{
+	static const char *const faults[] = {
+		"Missing: %s. ", "Not of this pipeline: %s. ", "Repeated: %s. "
+	};
+	StringInfoData detail;
+
+	(void) crm_api_run_typed(psprintf("SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('%%s (%%s)', s.id, s.name), ', ' ORDER BY s.position) "
+									  "FROM %1$s s WHERE s.pipeline_id OPERATOR(pg_catalog.=) $1 "
+									  "AND NOT (s.id OPERATOR(pg_catalog.=) ANY ($2))), "
+									  "(SELECT pg_catalog.string_agg(pg_catalog.format('%%s', u.id), ', ' ORDER BY u.id) "
+									  "FROM (SELECT DISTINCT g.id FROM pg_catalog.unnest($2) AS g (id)) u "
+									  "WHERE NOT EXISTS (SELECT FROM %1$s s WHERE s.id OPERATOR(pg_catalog.=) u.id "
+									  "AND s.pipeline_id OPERATOR(pg_catalog.=) $1)), "
+									  "(SELECT pg_catalog.string_agg(pg_catalog.format('%%s', r.id), ', ' ORDER BY r.id) "
+									  "FROM (SELECT g.id FROM pg_catalog.unnest($2) AS g (id) "
+									  "GROUP BY g.id HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1) r)",
+									  stages),
+							 2, order_types, args);
+	initStringInfo(&detail);
+	for (int i = 0; i < lengthof(faults); i++)
+	{
+		char	   *ids = crm_api_text(i + 1);
+
+		if (ids != NULL)
+			appendStringInfo(&detail, faults[i], ids);
+	}
+	if (detail.len == 0)
+		return;
+	detail.data[--detail.len] = '\0';
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("stage_ids must name all stages of the pipeline, each once"),
+			 errdetail_internal("%s", detail.data)));
+}
+
+/*
+ * Gives the stages the positions 1, 2, ...; those that have theirs already are
+ * left alone.  The others go by way of positions that none has, as every
+ * single row is checked to be unique.
+ */
+static void
+write_order(const char *stages, const Datum *args)
+{
+	(void) crm_api_run_typed(psprintf("UPDATE %1$s s SET position = b.low OPERATOR(pg_catalog.-) o.n "
+									  "FROM pg_catalog.unnest($2) WITH ORDINALITY AS o (id, n), "
+									  "(SELECT LEAST(pg_catalog.min(t.position), 0) AS low FROM %1$s t "
+									  "WHERE t.pipeline_id OPERATOR(pg_catalog.=) $1) b "
+									  "WHERE s.id OPERATOR(pg_catalog.=) o.id AND s.pipeline_id OPERATOR(pg_catalog.=) $1 "
+									  "AND s.position OPERATOR(pg_catalog.<>) o.n", stages),
+							 2, order_types, args);
+	(void) crm_api_run_typed(psprintf("UPDATE %s s SET position = o.n "
+									  "FROM pg_catalog.unnest($2) WITH ORDINALITY AS o (id, n) "
+									  "WHERE s.id OPERATOR(pg_catalog.=) o.id AND s.pipeline_id OPERATOR(pg_catalog.=) $1 "
+									  "AND s.position OPERATOR(pg_catalog.<>) o.n", stages),
+							 2, order_types, args);
+}
+
+/*
+ * crm_reorder_stages(stages regclass, pipeline_id uuid, stage_ids uuid[]) -> uuid[]
+ *		Returns stage_ids.  Errors: PT404 for a pipeline that the caller does
+ *		not see, 22023 unless all its stages are named, each once.
+ */
+PG_FUNCTION_INFO_V1(crm_reorder_stages);
+Datum
+crm_reorder_stages(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
+	ArrayType  *stage_ids = PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2);
+	Datum		args[] = {UUIDPGetDatum(pipeline_id), PointerGetDatum(stage_ids)};
+	Relation	rel;
+	char	   *stages;
+
+	if (stage_ids == NULL || ARR_NDIM(stage_ids) > 1 || array_contains_nulls(stage_ids))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("stage_ids must be a plain array without nulls")));
+
+	rel = crm_api_begin(fcinfo, &crm_stage_kind);
+	stages = crm_sibling_name(rel, RelationGetRelationName(rel));
+	crm_api_check_update(rel, "position");
+	crm_api_require(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1",
+							 crm_sibling_name(rel, "pipelines")), "pipeline", pipeline_id);
+	lock_pipeline(rel, pipeline_id);
+	check_order(stages, args);
+	write_order(stages, args);
+	crm_api_end(rel);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(2));
+}
+
+static uint64
+move_deals(Relation rel, const Datum *args)
+{
+	return crm_api_run(psprintf("UPDATE %s d SET stage_id = $2 WHERE d.stage_id OPERATOR(pg_catalog.=) $1",
+								crm_sibling_name(rel, "deals")), 2, args);
+}
+
+static void
+check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uuid_t *move_deals_to)
+{
+	Datum		args[] = {UUIDPGetDatum(move_deals_to)};
+
+	if (crm_uuid_equal(stage_id, move_deals_to))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("deals cannot move to the stage that is to be deleted"),
+				 errhint("Name another stage in move_deals_to.")));
+	if (crm_api_run(find_stage, 1, args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("stage %s does not exist", crm_uuid_text(move_deals_to)),
+				 errdetail("The deals of the stage that is to be deleted were to move there.")));
+}
+
+/*
+ * crm_delete_stage(stages regclass, stage_id uuid, move_deals_to uuid) -> integer
+ *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
+ *		does not see, 23503 if deals stand there and have nowhere to go.
+ */
+PG_FUNCTION_INFO_V1(crm_delete_stage);
+Datum
+crm_delete_stage(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *stage_id = crm_api_uuid(fcinfo, 1, "stage_id");
+	const pg_uuid_t *move_deals_to = PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2);
+	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
+	Relation	rel = crm_api_begin(fcinfo, &crm_stage_kind);
+	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *find_stage = psprintf("SELECT FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	uint64		moved = 0;
+
+	crm_api_require(find_stage, "stage", stage_id);
+	if (move_deals_to != NULL)
+	{
+		check_destination(find_stage, stage_id, move_deals_to);
+		moved = move_deals(rel, args);
+		/* From here on no deal enters; those that did meanwhile follow. */
+		crm_lock_key(RelationGetRelid(rel), stage_id, AccessExclusiveLock);
+		moved += move_deals(rel, args);
+	}
+	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
+		crm_api_suppressed("stage", stage_id);
+	crm_api_end(rel);
+	PG_RETURN_INT32((int32) moved);
+}

@@ -1,0 +1,278 @@
+
+# Dumps of a part of a database, and restores into databases and by roles that
+# differ from the original's: the rows come back, or a clear error does.
+
+use strict;
+use warnings;
+
+use CrmTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('parts');
+my $dir = PostgreSQL::Test::Utils::tempdir();
+my $north = '"Büro ""Nord"" 1"';
+
+make_origin($node, 'origin');
+$node->safe_psql('postgres', 'CREATE ROLE crm_other LOGIN');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/custom", 'origin' ],
+	'dump');
+
+sub rows_of
+{
+	my ($db, @options) = @_;
+
+	my $text = dump_text($node, $db, '--data-only', '--inserts', @options);
+
+	$text =~ s/^--.*\n//mg;
+	return sorted($text);
+}
+
+# Rows that were deleted come back, those that are there stay.
+$node->safe_psql('postgres', 'CREATE DATABASE merged TEMPLATE origin');
+$node->command_ok(
+	[
+		'pg_dump',   '--data-only',
+		'--inserts', '--on-conflict-do-nothing',
+		'-f',        "$dir/merge.sql",
+		'origin'
+	],
+	'dump as inserts');
+$node->safe_psql('merged', <<~SQL);
+	DELETE FROM crm.deals WHERE status = 'open';
+	DELETE FROM $north.deal_tags;
+	DELETE FROM $north.deals;
+	DELETE FROM $north.stages WHERE probability > 0.2;
+	SQL
+$node->command_ok([ psql_file('merged', "$dir/merge.sql", '-1') ],
+	'rows put back');
+same_text(rows_of('merged'), rows_of('origin'),
+	'rows put back: all are there');
+all_work($node, 'merged', 'rows put back');
+
+# One table.
+$node->safe_psql('postgres', 'CREATE DATABASE one_table TEMPLATE origin');
+$node->command_ok(
+	[
+		'pg_dump', '--data-only',    '-t', 'crm.deals',
+		'-f',      "$dir/deals.sql", 'origin'
+	],
+	'dump of deals');
+$node->safe_psql('one_table', 'DELETE FROM crm.deals');
+$node->command_ok([ psql_file('one_table', "$dir/deals.sql", '-1') ],
+	'one table');
+same_text(
+	rows_of('one_table', '-t', 'crm.deals'),
+	rows_of('origin',    '-t', 'crm.deals'),
+	'one table: all rows are there');
+still_works($node, 'one_table', 'crm', undef, 'one table');
+
+# One schema, into a database that has the extension.
+create_database($node, 'one_schema');
+$node->safe_psql('one_schema', <<~'SQL');
+	CREATE SCHEMA extensions;
+	GRANT USAGE ON SCHEMA extensions TO crm_app, crm_owner;
+	CREATE EXTENSION crm SCHEMA extensions;
+	SQL
+$node->command_ok(
+	[ 'pg_dump', '-n', $north, '-f', "$dir/schema.sql", 'origin' ],
+	'dump of a schema');
+$node->command_ok([ psql_file('one_schema', "$dir/schema.sql", '-1') ],
+	'one schema');
+same_text(
+	dump_text($node, 'one_schema', '-n', $north),
+	dump_text($node, 'origin',     '-n', $north),
+	'one schema: identical');
+still_works($node, 'one_schema', 'Büro "Nord" 1', undef, 'one schema');
+
+# A linked one goes with the contacts; not without them.
+$node->command_ok(
+	[ 'pg_dump', '-n', 'crm', '-f', "$dir/schema.sql", 'origin' ],
+	'dump without contacts');
+$node->command_fails_like(
+	[ psql_file('one_schema', "$dir/schema.sql", '-1') ],
+	qr/relation "app.people" does not exist/,
+	'a linked CRM without its contacts is refused');
+is($node->safe_psql('one_schema', "SELECT to_regnamespace('crm') IS NULL"),
+	't', 'entirely');
+$node->command_ok(
+	[
+		'pg_dump', '-n', 'crm', '-n', 'app', '-f', "$dir/schema.sql",
+		'origin'
+	],
+	'dump with contacts');
+$node->command_ok([ psql_file('one_schema', "$dir/schema.sql", '-1') ],
+	'with its contacts');
+same_text(
+	dump_text($node, 'one_schema', '-n', 'crm', '-n', 'app'),
+	dump_text($node, 'origin',     '-n', 'crm', '-n', 'app'),
+	'with its contacts: identical');
+still_works($node, 'one_schema', 'crm', undef, 'with its contacts');
+
+# The extension stands in another schema there: refused, as a whole.  A CRM that
+# is installed anew takes the rows.
+create_database($node, 'elsewhere');
+$node->safe_psql('elsewhere',
+	'CREATE SCHEMA tools; CREATE EXTENSION crm SCHEMA tools');
+$node->command_fails_like(
+	[ 'pg_restore', '-1', '-d', 'elsewhere', "$dir/custom" ],
+	qr/function extensions\.\w+\(.*\) does not exist|type "extensions\.\w+" does not exist/,
+	'extension in another schema');
+is($node->safe_psql('elsewhere', "SELECT to_regnamespace('crm') IS NULL"),
+	't', 'nothing is left');
+$node->safe_psql('elsewhere', <<~'SQL');
+	SET client_min_messages = warning;
+	SELECT tools.crm_install('crm');
+	SELECT tools.crm_install('team', 'shared');
+	ALTER TABLE crm.deals ADD region text, ADD yearly numeric GENERATED ALWAYS AS (amount * 12) STORED,
+		ADD "Ümlaut" text[];
+	ALTER TABLE crm.stage_changes ADD note text;
+	SQL
+$node->command_ok(
+	[
+		'pg_dump', '--data-only', '-n', 'crm',
+		'-n',      'team',        '-f', "$dir/rows.sql",
+		'origin'
+	],
+	'dump of rows');
+$node->command_ok([ psql_file('elsewhere', "$dir/rows.sql", '-1') ],
+	'into new CRMs');
+same_text(
+	rows_of('elsewhere', '-n', 'crm', '-n', 'team'),
+	rows_of('origin',    '-n', 'crm', '-n', 'team'),
+	'into new CRMs: all rows are there');
+
+# By the owner, who is no superuser.
+create_database($node, 'by_owner');
+$node->command_ok(
+	[
+		'pg_restore', '-1', '-U', 'crm_owner', '-d', 'by_owner',
+		"$dir/custom"
+	],
+	'by the owner');
+same_text(
+	dump_text($node, 'by_owner'),
+	dump_text($node, 'origin'),
+	'by the owner: identical');
+all_work($node, 'by_owner', 'by the owner');
+
+# By somebody else, who becomes the owner.
+create_database($node, 'by_other', 'crm_other');
+$node->command_ok(
+	[
+		'pg_restore', '-1', '--no-owner', '-U',
+		'crm_other',  '-d', 'by_other',   "$dir/custom"
+	],
+	'by another');
+my $renamed = dump_text($node, 'origin');
+$renamed =~ s/\bcrm_owner\b/crm_other/g;
+same_text(dump_text($node, 'by_other'),
+	$renamed, 'by another: identical but for the owner');
+all_work($node, 'by_other', 'by another');
+
+# Where a superuser has created the extension, the comment on it is not the
+# owner's to set: the one error, and nothing else is missing.
+create_database($node, 'prepared');
+$node->safe_psql('prepared', <<~'SQL');
+	CREATE SCHEMA extensions AUTHORIZATION crm_owner;
+	CREATE EXTENSION crm SCHEMA extensions;
+	SQL
+$node->command_checks_all(
+	[ 'pg_restore', '-U', 'crm_owner', '-d', 'prepared', "$dir/custom" ],
+	1,
+	[qr/^$/],
+	[
+		qr/must be owner of extension crm.*schema "extensions" already exists|schema "extensions" already exists.*must be owner of extension crm.*errors ignored on restore: 2/s
+	],
+	'prepared by a superuser');
+same_text(rows_of('prepared'), rows_of('origin'),
+	'prepared by a superuser: all rows are there');
+all_work($node, 'prepared', 'prepared by a superuser');
+
+# Disabling triggers is for superusers: refused, nothing changed.
+create_database($node, 'no_disabling');
+$node->command_ok(
+	[ 'pg_restore', '--schema-only', '-d', 'no_disabling', "$dir/custom" ],
+	'schema');
+$node->command_fails_like(
+	[
+		'pg_restore',  '-1',
+		'--data-only', '--disable-triggers',
+		'-U',          'crm_owner',
+		'-d',          'no_disabling',
+		"$dir/custom"
+	],
+	qr/permission denied: "RI_ConstraintTrigger_\w+" is a system trigger/,
+	'triggers disabled by the owner');
+is($node->safe_psql('no_disabling', 'SELECT count(*) FROM crm.deals'),
+	0, 'nothing is loaded');
+
+# A complete dump does not put parents first: refused, unless triggers are off.
+$node->command_fails_like(
+	[
+		'pg_restore', '-1', '--data-only', '-d', 'no_disabling',
+		"$dir/custom"
+	],
+	qr/violates foreign key|does not exist/,
+	'data of a complete dump, triggers on');
+$node->command_ok(
+	[
+		'pg_restore',  '-1',
+		'--data-only', '--disable-triggers',
+		'-d',          'no_disabling',
+		"$dir/custom"
+	],
+	'data of a complete dump, triggers off');
+same_text(rows_of('no_disabling'), rows_of('origin'),
+	'data of a complete dump: all rows are there');
+
+# One tenant's rows, by one who sees no others.
+$node->safe_psql('origin',
+	'GRANT SELECT ON ALL TABLES IN SCHEMA team TO crm_app');
+my @tenant_dump = (
+	'pg_dump',   '-U', 'crm_app', '--data-only', '--enable-row-security',
+	'--inserts', '-n', 'team',    '-f', "$dir/tenant.sql", 'origin');
+$node->command_fails_like(\@tenant_dump, qr/this session names no tenant/,
+	'no tenant');
+{
+	local $ENV{PGOPTIONS} = "-c crm.tenant_id=$CrmTest::tenants[0]";
+
+	$node->command_ok(\@tenant_dump, 'dump of a tenant');
+	create_database($node, 'tenant');
+	install($node, 'tenant', 'team', 'shared');
+	$node->command_ok([ psql_file('tenant', "$dir/tenant.sql", '-1') ],
+		'one tenant');
+}
+foreach my $table (
+	qw(pipelines stages deals deal_contacts stage_changes tags deal_tags))
+{
+	my $query =
+	  "SELECT t FROM team.$table t WHERE tenant_id = '$CrmTest::tenants[0]' ORDER BY 1";
+
+	is( $node->safe_psql('tenant', "SELECT t FROM team.$table t ORDER BY 1"),
+		$node->safe_psql('origin', $query),
+		"one tenant: $table");
+}
+still_works($node, 'tenant', 'team', $CrmTest::tenants[0], 'one tenant');
+
+# A clock that was wrong: what lies in the future is refused while rules apply.
+$node->safe_psql('postgres', 'CREATE DATABASE future TEMPLATE origin');
+$node->safe_psql('future',   <<~SQL);
+	SET session_replication_role = replica;
+	UPDATE $north.deals SET stage_entered_at = now() + interval '1 day' WHERE external_id = 'won';
+	SQL
+$node->command_ok(
+	[
+		'pg_dump', '--data-only',     '-n', $north,
+		'-f',      "$dir/future.sql", 'future'
+	],
+	'dump with a deal in the future');
+$node->safe_psql('future',
+	"TRUNCATE $north.pipelines, $north.stage_changes, $north.tags CASCADE");
+$node->command_fails_like(
+	[ psql_file('future', "$dir/future.sql", '-1') ],
+	qr/cannot enter a stage as of .* in the future/,
+	'a deal in the future is refused');
+
+done_testing();
