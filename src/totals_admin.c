@@ -101,7 +101,7 @@ crm_compact_totals(PG_FUNCTION_ARGS)
 	char	   *query = psprintf("SELECT pipeline_id, pg_catalog.sum(n)::pg_catalog.int8 FROM "
 								 "(SELECT pipeline_id, pg_catalog.count(*) AS n FROM %s GROUP BY %s) t "
 								 "GROUP BY pipeline_id HAVING pg_catalog.max(n) OPERATOR(pg_catalog.>) 1",
-								 crm_sibling_name(deals, "stage_totals"), crm_totals_key);
+								 crm_totals_table(deals), crm_totals_key);
 	SavedUser	saved;
 	ListCell   *lc;
 	int64		removed = 0;
@@ -195,7 +195,7 @@ Datum
 crm_rebuild_totals(PG_FUNCTION_ARGS)
 {
 	Relation	deals = open_deals(fcinfo);
-	char	   *table = crm_sibling_name(deals, "stage_totals");
+	char	   *table = crm_totals_table(deals);
 	Rebuild		rebuild = {0};
 	SavedUser	saved;
 
@@ -249,7 +249,7 @@ crm_check_totals(PG_FUNCTION_ARGS)
 								 "OR pg_catalog.sum(d4) OPERATOR(pg_catalog.<>) pg_catalog.sum(t4) "
 								 "ORDER BY %1$s",
 								 crm_totals_key, crm_sibling_name(deals, "deals"),
-								 crm_sibling_name(deals, "stage_totals"));
+								 crm_totals_table(deals));
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();

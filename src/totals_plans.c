@@ -7,11 +7,12 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/memutils.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "table_info.h"
+#include "owner_rights.h"
 #include "totals_plans.h"
 
 const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, value_period";
@@ -30,21 +31,23 @@ static const Oid field_types[TOTALS_NFIELDS] = {
 	[TOTALS_WEIGHTED_VALUE] = NUMERICOID,
 };
 
+/*
+ * The statements on the stage_totals of a schema.  They last for the session;
+ * nothing has to free them, as the server plans them anew when the names stand
+ * for something else.
+ */
 typedef struct TotalsPlans
 {
-	Oid			deals;			/* hash key */
-	char	   *table;			/* the stage_totals that they are about */
+	NameData	schema;			/* hash key */
 	SPIPlanPtr	plans[TOTALS_NPLANS];
 } TotalsPlans;
 
 static HTAB *totals_plans = NULL;
 
-/* The plans for a table of deals, those made so far. */
 static TotalsPlans *
 find_plans(Relation deals)
 {
-	Oid			relid = RelationGetRelid(deals);
-	char	   *table = crm_sibling_name(deals, "stage_totals");
+	NameData	schema;
 	TotalsPlans *plans;
 	bool		found;
 
@@ -52,29 +55,14 @@ find_plans(Relation deals)
 	{
 		HASHCTL		ctl = {0};
 
-		ctl.keysize = sizeof(Oid);
+		ctl.keysize = sizeof(NameData);
 		ctl.entrysize = sizeof(TotalsPlans);
 		totals_plans = hash_create("crm totals plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
-	plans = hash_search(totals_plans, &relid, HASH_ENTER, &found);
+	namestrcpy(&schema, get_namespace_name(RelationGetNamespace(deals)));
+	plans = hash_search(totals_plans, &schema, HASH_ENTER, &found);
 	if (!found)
-		memset(&plans->table, 0, sizeof(TotalsPlans) - offsetof(TotalsPlans, table));
-
-	/* The schema may have been renamed, the Oid used again. */
-	if (plans->table == NULL || strcmp(plans->table, table) != 0)
-	{
-		for (int i = 0; i < TOTALS_NPLANS; i++)
-		{
-			if (plans->plans[i] != NULL)
-				SPI_freeplan(plans->plans[i]);
-			plans->plans[i] = NULL;
-		}
-		if (plans->table != NULL)
-			pfree(plans->table);
-		plans->table = NULL;
-		plans->table = MemoryContextStrdup(TopMemoryContext, table);
-	}
-	pfree(table);
+		memset(plans->plans, 0, sizeof(plans->plans));
 	return plans;
 }
 
@@ -151,9 +139,18 @@ make_plan(const char *table, TotalsPlan which)
 SPIPlanPtr
 crm_totals_plan(Relation deals, TotalsPlan which)
 {
+	/* Checked each time: the table may have another owner by now. */
+	char	   *table = crm_totals_table(deals);
 	TotalsPlans *plans = find_plans(deals);
 
 	if (plans->plans[which] == NULL)
-		plans->plans[which] = make_plan(plans->table, which);
+		plans->plans[which] = make_plan(table, which);
+	pfree(table);
 	return plans->plans[which];
+}
+
+char *
+crm_totals_table(Relation deals)
+{
+	return crm_trusted_sibling(deals, "stage_totals");
 }

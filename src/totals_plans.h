@@ -37,6 +37,12 @@ extern const char *const crm_totals_columns;
 extern const char *const crm_totals_key;
 
 /*
+ * The stage_totals beside that table of deals, as queries name it; palloc'd.
+ * ERROR 42501 if it is not of the same owner.
+ */
+extern char *crm_totals_table(Relation deals);
+
+/*
  * A statement on the stage_totals beside that table of deals.  The caller is
  * connected to SPI, and is the table's owner just now.
  */

@@ -42,13 +42,23 @@ typedef struct RowWriter
 } RowWriter;
 
 static void
+refuse_rule(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("totals cannot be kept in table \"stage_totals\""),
+			 errdetail("A rule of that table replaces the INSERT."),
+			 errhint("Drop the rule.")));
+}
+
+static void
 write_rows(RowWriter *writer)
 {
 	SPIPlanPtr	plan = crm_totals_plan(writer->deals, writer->nrows == 1 ?
 									   TOTALS_INSERT_ONE : TOTALS_INSERT_TWO);
 
 	if (SPI_execute_plan(plan, writer->values, writer->nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write stage totals");
+		refuse_rule();
 	writer->nrows = 0;
 }
 
@@ -151,7 +161,7 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 
 	crm_become_owner(deals, &saved);
 	if (SPI_execute_plan(crm_totals_plan(deals, TOTALS_COMPACT), args, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not sum up stage totals");
+		refuse_rule();
 	crm_restore_user(&saved);
 	return (int64) SPI_processed;
 }
@@ -173,7 +183,7 @@ has_rows(const char *table)
 void
 crm_totals_truncate(Relation deals)
 {
-	char	   *table = crm_sibling_name(deals, "stage_totals");
+	char	   *table = crm_totals_table(deals);
 	SavedUser	saved;
 
 	/*
