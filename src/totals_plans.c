@@ -13,7 +13,10 @@
 #include "utils/rel.h"
 
 #include "owner_rights.h"
+#include "table_info.h"
 #include "totals_plans.h"
+
+#define TABLE_NAME	"stage_totals"
 
 const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, value_period";
 const char *const crm_totals_columns = "tenant_id, pipeline_id, stage_id, currency, value_period, "
@@ -139,18 +142,17 @@ make_plan(const char *table, TotalsPlan which)
 SPIPlanPtr
 crm_totals_plan(Relation deals, TotalsPlan which)
 {
-	/* Checked each time: the table may have another owner by now. */
-	char	   *table = crm_totals_table(deals);
 	TotalsPlans *plans = find_plans(deals);
 
+	/* Each time: the table may have another owner by now. */
+	crm_check_sibling(deals, TABLE_NAME);
 	if (plans->plans[which] == NULL)
-		plans->plans[which] = make_plan(table, which);
-	pfree(table);
+		plans->plans[which] = make_plan(crm_sibling_name(deals, TABLE_NAME), which);
 	return plans->plans[which];
 }
 
 char *
 crm_totals_table(Relation deals)
 {
-	return crm_trusted_sibling(deals, "stage_totals");
+	return crm_trusted_sibling(deals, TABLE_NAME);
 }
