@@ -11,11 +11,13 @@
 
 #include "access/xact.h"
 #include "common/pg_prng.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "owner_rights.h"
+#include "row_edit.h"
 #include "table_info.h"
 #include "totals_plans.h"
 #include "totals_writer.h"
@@ -31,6 +33,9 @@
 
 static TimestampTz compaction_paused_until = 0;
 
+/* Whether it is this file that inserts into stage_totals just now. */
+static bool writing = false;
+
 /* The entries of one group, on their way into the table. */
 typedef struct RowWriter
 {
@@ -41,24 +46,60 @@ typedef struct RowWriter
 	char		nulls[2 * TOTALS_NFIELDS];
 } RowWriter;
 
-static void
-refuse_rule(void)
+/* Runs one of the statements that insert, and returns how many rows it did. */
+static int64
+run_insert(Relation deals, TotalsPlan which, Datum *values, const char *nulls)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("totals cannot be kept in table \"stage_totals\""),
-			 errdetail("A rule of that table replaces the INSERT."),
-			 errhint("Drop the rule.")));
+	SPIPlanPtr	plan = crm_totals_plan(deals, which);
+	bool		outer = writing;
+	int			result = 0;
+
+	PG_TRY();
+	{
+		writing = true;
+		result = SPI_execute_plan(plan, values, nulls, false, 0);
+	}
+	PG_FINALLY();
+	{
+		writing = outer;
+	}
+	PG_END_TRY();
+
+	if (result != SPI_OK_INSERT)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("totals cannot be kept in table \"stage_totals\""),
+				 errdetail("A rule of that table replaces the INSERT."),
+				 errhint("Drop the rule.")));
+	return (int64) SPI_processed;
+}
+
+/*
+ * crm_totals_guard(version): BEFORE INSERT trigger FOR EACH ROW of
+ * stage_totals
+ *		Lets pass what is written here, and nothing else: the rows of a dump,
+ *		when it is restored into a CRM whose triggers count the deals of the
+ *		same dump.
+ */
+PG_FUNCTION_INFO_V1(crm_totals_guard);
+Datum
+crm_totals_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_totals_guard",
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger function \"%s\" must be fired for INSERT", "crm_totals_guard")));
+	return PointerGetDatum(writing ? trigdata->tg_trigtuple : NULL);
 }
 
 static void
 write_rows(RowWriter *writer)
 {
-	SPIPlanPtr	plan = crm_totals_plan(writer->deals, writer->nrows == 1 ?
-									   TOTALS_INSERT_ONE : TOTALS_INSERT_TWO);
-
-	if (SPI_execute_plan(plan, writer->values, writer->nulls, false, 0) != SPI_OK_INSERT)
-		refuse_rule();
+	run_insert(writer->deals, writer->nrows == 1 ? TOTALS_INSERT_ONE : TOTALS_INSERT_TWO,
+			   writer->values, writer->nulls);
 	writer->nrows = 0;
 }
 
@@ -154,16 +195,16 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 {
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
+	int64		nrows;
 
 	/* Until the transaction ends: only then do others see what it did. */
 	if (!crm_try_lock_key(RelationGetRelid(deals), pipeline_id, ExclusiveLock))
 		return -1;
 
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_plan(crm_totals_plan(deals, TOTALS_COMPACT), args, NULL, false, 0) != SPI_OK_INSERT)
-		refuse_rule();
+	nrows = run_insert(deals, TOTALS_COMPACT, args, NULL);
 	crm_restore_user(&saved);
-	return (int64) SPI_processed;
+	return nrows;
 }
 
 /* Whether the table has rows now, those of any transaction. */

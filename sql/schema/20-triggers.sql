@@ -26,6 +26,9 @@ CREATE TRIGGER zz_crm_deal_audit_delete AFTER DELETE ON deals
 CREATE TRIGGER zz_crm_deal_audit_truncate AFTER TRUNCATE ON deals
     FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
 
+CREATE TRIGGER zz_crm_totals_guard BEFORE INSERT ON stage_totals
+    FOR EACH ROW EXECUTE FUNCTION crm_totals_guard('@VERSION@');
+
 CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON stage_changes
     FOR EACH STATEMENT EXECUTE FUNCTION crm_history_guard('@VERSION@');
 
