@@ -29,7 +29,7 @@ all:
 # there is no PostgreSQL yet, and they leave nothing built here.
 .PHONY: demo test indent
 demo:
-	@scripts/demo.sh $(if $(EXIT),--exit) $(if $(CSV),'$(CSV)')
+	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
 	@scripts/check.sh
 # One suite alone: make test-regress, test-isolation, test-pgtap, ...

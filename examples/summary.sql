@@ -13,6 +13,7 @@
 	\set crm crm
 \endif
 \pset footer off
+\pset pager off
 \pset null ''
 
 SELECT :"crm".pipeline_summary(id) AS summary,

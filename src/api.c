@@ -102,12 +102,13 @@ crm_api_require(const char *query, const char *what, const pg_uuid_t *id)
 }
 
 void
-crm_api_suppressed(const char *what, const pg_uuid_t *id)
+crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 {
+	crm_api_require(query, what, id);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s %s could not be written", what, crm_uuid_text(id)),
-			 errdetail("A policy or a trigger suppressed it.")));
+			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
+			 errdetail("A policy or a trigger kept it from being written.")));
 }
 
 void

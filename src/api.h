@@ -39,8 +39,11 @@ extern char *crm_api_text(int column);
 /* Runs a query that returns one row at most; ERROR PT404 if it returns none. */
 extern void crm_api_require(const char *query, const char *what, const pg_uuid_t *id);
 
-/* For an UPDATE or DELETE that concerned no row although the caller saw it. */
-extern void crm_api_suppressed(const char *what, const pg_uuid_t *id) pg_attribute_noreturn();
+/*
+ * For an UPDATE or DELETE of a row that concerned none: ERROR PT404 if the
+ * row is gone, as the query tells, else 42501.
+ */
+extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id) pg_attribute_noreturn();
 
 /* ERROR 42501 unless the caller may update that column. */
 extern void crm_api_check_update(Relation rel, const char *column);

@@ -3,8 +3,8 @@
  *		The rules of a deal: its status, times, probability, currency, counters.
  *
  * crm_deal_rules is the BEFORE ROW trigger of deals.  It keeps the columns
- * that follow from the stage a write puts the deal into (deal_placement.c)
- * and as of when (deal_time.c).  The stage audit then records what was stored.
+ * that follow from the stage a write puts the deal into (deal_placement.c),
+ * as of when (deal_time.c) and whether that closes it (deal_closing.c).  The stage audit then records what was stored.
  */
 #include "postgres.h"
 
@@ -67,7 +67,7 @@ crm_deal_label(const DealWrite *deal)
 
 /*
  * JavaScript knows no microseconds: what it read and sends back unchanged
- * comes back in whole milliseconds.  Such a value is the old one.
+ * comes back cut to milliseconds.  Such a value is the old one.
  */
 static void
 keep_microseconds(DealWrite *deal)
@@ -82,48 +82,8 @@ keep_microseconds(DealWrite *deal)
 			continue;
 		value = DatumGetTimestampTz(deal_get(deal, column));
 		old = DatumGetTimestampTz(deal_get_old(deal, column));
-		if (value != old && value % 1000 == 0 && value > old - 1000 && value < old + 1000)
+		if (value < old && old - value < 1000 && value % 1000 == 0)
 			deal_set(deal, column, TimestampTzGetDatum(old));
-	}
-}
-
-/* A closing time that was written must fit the stage and its date. */
-static void
-check_closing_time(const DealWrite *deal, DealColumn column, const char *name,
-				   const StageFacts *stage, DealStatus status, TimestampTz effective)
-{
-	if (!crm_deal_written(deal, column))
-		return;
-	if (stage->status != status)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is given, but %s enters stage \"%s\", where deals are %s", name,
-						crm_deal_label(deal), stage->name, crm_deal_status_name(stage->status)),
-				 errhint("Name a stage whose deals are %s, or leave %s out.",
-						 crm_deal_status_name(status), name),
-				 errtablecol(deal->row.rel, deal->columns[column])));
-	if (!deal->insert && crm_deal_written(deal, DEAL_STAGE_ENTERED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, column)) != effective)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage_entered_at and %s of %s contradict each other", name, crm_deal_label(deal)),
-				 errhint("Write one of them; the other follows."),
-				 errtablecol(deal->row.rel, deal->columns[column])));
-}
-
-/* Sets won_at (or lost_at) on entering a stage of that status, else clears it. */
-static void
-set_closing_time(DealWrite *deal, DealColumn column, const StageFacts *stage,
-				 DealStatus status, TimestampTz effective)
-{
-	if (stage->status != status)
-		deal_set_null(deal, column);
-	else if (deal_is_null(deal, column))
-	{
-		if (!deal->insert && !deal_old_is_null(deal, column))
-			deal_set(deal, column, deal_get_old(deal, column)); /* won -> won */
-		else
-			deal_set(deal, column, TimestampTzGetDatum(effective));
 	}
 }
 
@@ -138,11 +98,8 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
 	else if (!deal->insert)
 	{
-		DealStatus	old_status;
-
 		/* The 1 or 0 of a closed deal says nothing of an open one. */
-		if (crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &old_status) &&
-			old_status != DEAL_OPEN)
+		if (crm_deal_old_status(deal) != DEAL_OPEN)
 			deal_set_null(deal, DEAL_PROBABILITY);
 		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))
 			deal_set(deal, DEAL_PROBABILITY, deal_get_old(deal, DEAL_PROBABILITY));
@@ -154,12 +111,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz effective = crm_deal_effective_time(deal, stage);
 
-	check_closing_time(deal, DEAL_WON_AT, "won_at", stage, DEAL_WON, effective);
-	check_closing_time(deal, DEAL_LOST_AT, "lost_at", stage, DEAL_LOST, effective);
-	set_closing_time(deal, DEAL_WON_AT, stage, DEAL_WON, effective);
-	set_closing_time(deal, DEAL_LOST_AT, stage, DEAL_LOST, effective);
-	if (stage->status != DEAL_LOST)
-		deal_set_null(deal, DEAL_LOST_REASON);
+	crm_deal_close(deal, stage, effective);
 	set_probability(deal, stage);
 
 	deal_set(deal, DEAL_STAGE_ID, UUIDPGetDatum(&stage->id));
@@ -233,10 +185,7 @@ stay(DealWrite *deal)
 				 errmsg("stage_entered_at of %s changes only when the deal moves", crm_deal_label(deal)),
 				 errhint("Take the last move back with undo_move, then move the deal as of the right time."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
-	if (deal_is_null(deal, DEAL_WON_AT) && !deal_old_is_null(deal, DEAL_WON_AT))
-		deal_set(deal, DEAL_WON_AT, deal_get_old(deal, DEAL_WON_AT));
-	if (deal_is_null(deal, DEAL_LOST_AT) && !deal_old_is_null(deal, DEAL_LOST_AT))
-		deal_set(deal, DEAL_LOST_AT, deal_get_old(deal, DEAL_LOST_AT));
+	crm_deal_stay_closed(deal);
 }
 
 static int32
@@ -251,32 +200,61 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
+/*
+ * Whether undo_move writes the deal as it was.  That has to be possible still:
+ * who looks the stage up also keeps it as it is.
+ */
+static bool
+undoes_move(const DealWrite *deal, int32 move_no)
+{
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
+	const StageFacts *stage;
+	DealStatus	status;
+
+	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+		return false;
+	stage = crm_find_stage(deal->lookup, stage_id);
+	if (stage == NULL ||
+		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
+		stage->status != status ||
+		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))) ||
+		!crm_uuid_equal(&stage->tenant_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID))))
+		crm_undo_impossible(id);
+	return true;
+}
+
+/* Moves the deal where the write puts it; false if it stays. */
+static bool
+move_deal(DealWrite *deal)
+{
+	const StageFacts *stage;
+
+	keep_microseconds(deal);
+	stage = crm_deal_target_stage(deal);
+	if (stage == NULL ||
+		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
+	{
+		stay(deal);
+		return false;
+	}
+	enter_stage(deal, stage);
+	return true;
+}
+
 static void
 update_deal(DealWrite *deal)
 {
-	bool		moves;
+	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
 	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
-	keep_microseconds(deal);
 
-	if (crm_undo_in_progress(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_ID))) != NULL)
-		moves = true;			/* undo_move writes the deal as it was */
-	else
-	{
-		const StageFacts *stage = crm_deal_target_stage(deal);
-
-		moves = stage != NULL &&
-			!crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID)));
-		if (moves)
-			enter_stage(deal, stage);
-		else
-			stay(deal);
-	}
+	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 
 	set_currency(deal);
-	deal_set(deal, DEAL_MOVE_NO, moves ? Int32GetDatum(successor(deal, DEAL_MOVE_NO, "move_no")) :
-			 deal_get_old(deal, DEAL_MOVE_NO));
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }

@@ -3,8 +3,8 @@
  *		As of when a deal enters a stage.
  *
  * In this order: stage_entered_at if written; won_at or lost_at if written
- * and the stage is of that status; on INSERT created_at if given; the setting
- * crm.effective_at; the clock, or when the deal entered its present stage if
+ * and the stage is of that status; stage_entered_at if it is named with its
+ * old value; on INSERT created_at if given; the setting crm.effective_at; the clock, or when the deal entered its present stage if
  * the clock was set back since, so that history never runs backwards.
  */
 #include "postgres.h"
@@ -21,12 +21,14 @@ chosen_time(const DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz setting;
 
-	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT) || deal->dated)
+	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT));
 	if (stage->status == DEAL_WON && crm_deal_written(deal, DEAL_WON_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_WON_AT));
 	if (stage->status == DEAL_LOST && crm_deal_written(deal, DEAL_LOST_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_LOST_AT));
+	if (deal->dated)
+		return DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT));
 	if (deal->insert && !deal_is_null(deal, DEAL_CREATED_AT))
 		return DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
 	if (crm_session_effective_at(&setting))

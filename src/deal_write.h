@@ -80,7 +80,18 @@ extern char *crm_deal_label(const DealWrite *deal);
  */
 extern const StageFacts *crm_deal_target_stage(DealWrite *deal);
 
+/* The status before an update. */
+extern DealStatus crm_deal_old_status(const DealWrite *deal);
+
 /* As of when the deal enters that stage; ERROR if it cannot be. */
 extern TimestampTz crm_deal_effective_time(DealWrite *deal, const StageFacts *stage);
+
+/*
+ * Keeps won_at, lost_at, lost_reason and the probability of a closed deal: of
+ * one that enters the stage as of that time, and of one that stays where it is.
+ * ERROR if what was written of them does not fit.
+ */
+extern void crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective);
+extern void crm_deal_stay_closed(DealWrite *deal);
 
 #endif							/* CRM_DEAL_WRITE_H */

@@ -318,8 +318,8 @@ crm_fixed_to_numeric(int128 number, int scale)
 void
 crm_append_fixed(StringInfo buf, int128 number, int scale)
 {
-	char text[	MAX_DIGITS * BASE_DIGITS + 2];	/* and sign and point */
-	char	   *end = text +sizeof(text);
+	char		buffer[MAX_DIGITS * BASE_DIGITS + 2];	/* and sign and point */
+	char	   *end = buffer + sizeof(buffer);
 	char	   *p = end;
 	uint16		digits[MAX_DIGITS];
 	int			n = split(number, digits);

@@ -2,19 +2,17 @@
  * move.c
  *		Moves a deal: what move_deal of a CRM calls.
  *
- * The move itself is an ordinary UPDATE, to which the rules apply.  Its time
- * is passed as crm.effective_at: beside stage_id, a stage_entered_at that is
- * the old one, as when two moves happen at the same time, counts as resent.
+ * The move itself is an ordinary UPDATE, to which the rules apply.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -38,6 +36,7 @@ typedef struct Move
 	pg_uuid_t	stands_in;
 	TimestampTz entered;
 	bool		is_lost;
+	char	   *old_reason;
 } Move;
 
 static const char *
@@ -51,20 +50,21 @@ lock_deal(Move *move)
 {
 	bool		isnull;
 
-	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.status FROM %s d "
+	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.status, d.lost_reason FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							 crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
 					"deal", move->deal_id);
 	move->stands_in = *DatumGetUUIDP(crm_api_value(1, &isnull));
 	move->entered = DatumGetTimestampTz(crm_api_value(2, &isnull));
 	move->is_lost = strcmp(crm_api_text(3), "lost") == 0;
+	move->old_reason = crm_api_text(4);
 
 	/*
 	 * JavaScript knows no microseconds: what it read from the deal is the
 	 * same.
 	 */
 	if (move->dated && move->effective % 1000 == 0 &&
-		move->effective < move->entered && move->effective > move->entered - 1000)
+		move->effective < move->entered + 1000 && move->effective > move->entered - 1000)
 		move->effective = move->entered;
 }
 
@@ -95,27 +95,39 @@ check_expected(const Move *move)
 			 errhint("Look at the deal again, and decide anew.")));
 }
 
-/* Runs an UPDATE of the deal: $1 the deal, $2 the stage, $3 lost_reason if given. */
+/*
+ * Updates the deal.  What is not given is not named either, as the caller may
+ * lack the right to write it.
+ */
 static void
-update_deal(const Move *move, const char *set)
+update_deal(Move *move, bool enters)
 {
-	Oid			types[] = {UUIDOID, UUIDOID, TEXTOID};
-	Datum		args[] = {UUIDPGetDatum(move->deal_id), UUIDPGetDatum(move->stage_id), (Datum) 0};
-	int			nargs = 2;
+	static const Oid types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID, TEXTOID};
+	Datum		args[] = {UUIDPGetDatum(move->deal_id), UUIDPGetDatum(move->stage_id),
+		TimestampTzGetDatum(move->effective),
+	CStringGetTextDatum(move->lost_reason != NULL ? move->lost_reason : "")};
+	StringInfoData set;
 
+	initStringInfo(&set);
+	if (enters)
+		appendStringInfoString(&set, ", stage_id = $2");
+	if (enters && move->dated)
+		appendStringInfoString(&set, ", stage_entered_at = $3");
 	if (move->lost_reason != NULL)
-		args[nargs++] = CStringGetTextDatum(move->lost_reason);
-	if (crm_api_run_typed(psprintf("UPDATE %s d SET %s WHERE d.id OPERATOR(pg_catalog.=) $1 "
-								   "AND $2 IS NOT NULL RETURNING d.status",
+		appendStringInfoString(&set, ", lost_reason = $4");
+	if (crm_api_run_typed(psprintf("UPDATE %s d SET %s WHERE d.id OPERATOR(pg_catalog.=) $1 RETURNING d.status",
 								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals)),
-								   set),
-						  nargs, types, args) == 0)
-		crm_api_suppressed("deal", move->deal_id);
+								   set.data + 2),
+						  lengthof(types), types, args) == 0)
+		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
+								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
+						  "deal", move->deal_id);
+	move->is_lost = strcmp(crm_api_text(1), "lost") == 0;
 }
 
 /* The deal stands there already: a request made again changes nothing. */
 static void
-stay(const Move *move)
+stay(Move *move)
 {
 	if (move->dated && move->effective != move->entered)
 		ereport(ERROR,
@@ -124,26 +136,9 @@ stay(const Move *move)
 						crm_uuid_text(move->deal_id), timestamp_text(move->entered)),
 				 errdetail("It was to enter it as of %s.", timestamp_text(move->effective)),
 				 errhint("Take the last move back with undo_move, then move the deal as of the right time.")));
-	if (move->lost_reason != NULL && move->is_lost)
-		update_deal(move, "lost_reason = $3");
-}
-
-static void
-change_stage(Move *move)
-{
-	int			level = NewGUCNestLevel();
-
-	if (move->dated)
-		(void) set_config_option("crm.effective_at", timestamptz_to_str(move->effective),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-
-	/*
-	 * What is not given is not named, as the caller may lack the right to
-	 * write it.
-	 */
-	update_deal(move, move->lost_reason != NULL ? "stage_id = $2, lost_reason = $3" : "stage_id = $2");
-	AtEOXact_GUC(true, level);
-	move->is_lost = strcmp(crm_api_text(1), "lost") == 0;
+	if (move->lost_reason != NULL && move->is_lost &&
+		(move->old_reason == NULL || strcmp(move->lost_reason, move->old_reason) != 0))
+		update_deal(move, false);
 }
 
 static void
@@ -154,7 +149,7 @@ move_deal(Move *move)
 	if (crm_uuid_equal(&move->stands_in, move->stage_id))
 		stay(move);
 	else
-		change_stage(move);
+		update_deal(move, true);
 	if (move->lost_reason != NULL && !move->is_lost)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

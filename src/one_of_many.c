@@ -54,15 +54,15 @@ crm_set_default_pipeline(PG_FUNCTION_ARGS)
 	Relation	rel = crm_api_begin(fcinfo, &crm_pipeline_kind);
 	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
+	char	   *find;
 	pg_uuid_t	tenant_id;
 	bool		isnull;
 
-	crm_api_require(psprintf("SELECT p.tenant_id FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines),
-					"pipeline", pipeline_id);
-	tenant_id = *DatumGetUUIDP(crm_api_value(1, &isnull));
+	find = psprintf("SELECT p.archived_at, p.tenant_id FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines);
+	crm_api_require(find, "pipeline", pipeline_id);
+	tenant_id = *DatumGetUUIDP(crm_api_value(2, &isnull));
 	lock_pipelines(pipelines, rel, &tenant_id);
-	crm_api_require(psprintf("SELECT p.archived_at FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines),
-					"pipeline", pipeline_id);
+	crm_api_require(find, "pipeline", pipeline_id);
 	check_not_archived(pipeline_id);
 
 	args[1] = UUIDPGetDatum(&tenant_id);
@@ -73,7 +73,7 @@ crm_set_default_pipeline(PG_FUNCTION_ARGS)
 								"WHERE p.id OPERATOR(pg_catalog.=) $1 AND NOT p.is_default", pipelines), 1, args);
 	if (crm_api_run(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1 AND p.is_default",
 							 pipelines), 1, args) == 0)
-		crm_api_suppressed("pipeline", pipeline_id);
+		crm_api_unchanged(find, "pipeline", pipeline_id);
 	crm_api_end(rel);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }
@@ -101,7 +101,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	/* Not the deal's row: who may not write deals may still do this. */
 	crm_lock_key(RelationGetRelid(rel), deal_id, AccessExclusiveLock);
 	if (crm_api_run(psprintf("SELECT c.id FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
-							 "AND c.contact_id OPERATOR(pg_catalog.=) $2", links), 2, args) == 0)
+							 "AND c.contact_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE", links), 2, args) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("contact %s is not linked to deal %s", crm_uuid_text(contact_id), crm_uuid_text(deal_id)),
@@ -115,7 +115,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	args[0] = UUIDPGetDatum(result);
 	if (crm_api_run(psprintf("SELECT FROM %s c WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.is_primary", links),
 					1, args) == 0)
-		crm_api_suppressed("link", result);
+		crm_api_unchanged(psprintf("SELECT FROM %s c WHERE c.id OPERATOR(pg_catalog.=) $1", links), "link", result);
 	crm_api_end(rel);
 	PG_RETURN_UUID_P(result);
 }

@@ -40,7 +40,16 @@ append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, con
 	Datum		new_value = slot_getattr(audit->new_deal, audit->columns[column], &new_null);
 
 	if (old_null)
+	{
+		/*
+		 * A reason given to a deal that was lost without one: undo_move needs
+		 * to know.
+		 */
+		if (column == DEAL_LOST_REASON && !new_null &&
+			!slot_attisnull(audit->old_deal, audit->columns[DEAL_LOST_AT]))
+			appendStringInfo(json, "%c\"%s\": null", json->len == 0 ? '{' : ',', name);
 		return;
+	}
 	if (!new_null && (type == TEXTOID ?
 					  DatumGetBool(DirectFunctionCall2Coll(texteq, DEFAULT_COLLATION_OID, old_value, new_value)) :
 					  DatumGetTimestampTz(old_value) == DatumGetTimestampTz(new_value)))
@@ -125,7 +134,9 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
 						 audit->columns[copied[i].column], &change.nulls[copied[i].field]);
 
-	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]));
+	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]),
+								   DatumGetUUIDP(change.values[CHANGE_TO_STAGE_ID]),
+								   DatumGetInt32(change.values[CHANGE_MOVE_NO]));
 	change.nulls[CHANGE_REVERTS_ID] = reverts == NULL;
 	if (reverts != NULL)
 	{

@@ -143,12 +143,13 @@ crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 													lookup->context);
 	facts = hash_search(lookup->pipeline_facts, id, HASH_ENTER, &found);
 	if (!found)
+		facts->exists = false;
+	if (!facts->exists)
 	{
 		Relation	rel = table_open(lookup->pipelines, AccessShareLock);
 		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		facts->exists = false;
 		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]), reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
@@ -170,12 +171,13 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id)
 												 lookup->context);
 	facts = hash_search(lookup->stage_facts, id, HASH_ENTER, &found);
 	if (!found)
+		facts->exists = false;
+	if (!facts->exists)
 	{
 		Relation	rel = table_open(lookup->stages, AccessShareLock);
 		FactsReader reader = {crm_columns(rel, &crm_stage_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		facts->exists = false;
 		/* Whoever changes a stage's status locks it exclusively first. */
 		crm_lock_key(lookup->stages, id, AccessShareLock);
 		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id, read_stage, &reader);
@@ -219,8 +221,9 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 					 DealStatus status, int *count)
 {
 	Relation	rel;
+	Oid			index;
 	StageSearch search = {.status = status};
-	const StageFacts *facts = NULL;
+	const StageFacts *facts;
 
 	if (lookup->searched && lookup->searched_status == status &&
 		crm_uuid_equal(&lookup->searched_pipeline, pipeline_id))
@@ -231,12 +234,16 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 
 	rel = table_open(lookup->stages, AccessShareLock);
 	search.columns = crm_columns(rel, &crm_stage_kind);
-	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[STAGE_PIPELINE_ID]), search.columns[STAGE_PIPELINE_ID], pipeline_id, consider_stage, &search);
+	index = crm_index_on_column(rel, search.columns[STAGE_PIPELINE_ID]);
+	do
+	{
+		search.count = 0;
+		crm_visit_rows(rel, index, search.columns[STAGE_PIPELINE_ID], pipeline_id,
+					   consider_stage, &search);
+		facts = search.count > 0 ? crm_find_stage(lookup, &search.id) : NULL;
+		/* It may have changed while we waited for who changed it. */
+	} while (search.count > 0 && (facts == NULL || facts->status != status));
 	table_close(rel, NoLock);
-	if (search.count > 0)
-		facts = crm_find_stage(lookup, &search.id);
-	if (facts != NULL && facts->status != status)
-		facts = NULL;
 
 	lookup->searched = true;
 	lookup->searched_pipeline = *pipeline_id;

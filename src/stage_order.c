@@ -22,19 +22,22 @@
 static const Oid order_types[] = {UUIDOID, UUIDARRAYOID};
 
 /*
- * Those who add a stage at the end hold the same lock, as the owner, since
- * they need no right on pipelines either.
+ * Locks the pipeline, then its stages.  Those who add a stage at the end lock
+ * the pipeline, too, as the owner, since they need no right on pipelines
+ * either; those who delete one lock that.
  */
 static void
-lock_pipeline(Relation stages, const pg_uuid_t *pipeline_id)
+lock_order(Relation rel, const char *stages, const Datum *args)
 {
-	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
+	char	   *pipelines = crm_trusted_sibling(rel, "pipelines");
 	SavedUser	saved;
 
-	crm_become_owner(stages, &saved);
+	crm_become_owner(rel, &saved);
 	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-								crm_sibling_name(stages, "pipelines")), 1, args);
+								pipelines), 1, args);
 	crm_restore_user(&saved);
+	(void) crm_api_run(psprintf("SELECT FROM %s s WHERE s.pipeline_id OPERATOR(pg_catalog.=) $1 "
+								"ORDER BY s.id FOR NO KEY UPDATE", stages), 1, args);
 }
 
 /* ERROR 22023 unless the ids are those of the pipeline's stages, each once. */
@@ -46,8 +49,8 @@ check_order(const char *stages, const Datum *args)
 	};
 	StringInfoData detail;
 
-	(void) crm_api_run_typed(psprintf("SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('%%s (%%s)', s.id, s.name), ', ' ORDER BY s.position) "
-									  "FROM %1$s s WHERE s.pipeline_id OPERATOR(pg_catalog.=) $1 "
+	(void) crm_api_run_typed(psprintf("SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('%%s (%%s)', s.id, s.name), ', ' "
+									  "ORDER BY s.position) FROM %1$s s WHERE s.pipeline_id OPERATOR(pg_catalog.=) $1 "
 									  "AND NOT (s.id OPERATOR(pg_catalog.=) ANY ($2))), "
 									  "(SELECT pg_catalog.string_agg(pg_catalog.format('%%s', u.id), ', ' ORDER BY u.id) "
 									  "FROM (SELECT DISTINCT g.id FROM pg_catalog.unnest($2) AS g (id)) u "
@@ -95,6 +98,17 @@ write_order(const char *stages, const Datum *args)
 									  "WHERE s.id OPERATOR(pg_catalog.=) o.id AND s.pipeline_id OPERATOR(pg_catalog.=) $1 "
 									  "AND s.position OPERATOR(pg_catalog.<>) o.n", stages),
 							 2, order_types, args);
+	if (crm_api_run_typed(psprintf("SELECT s.id FROM %s s "
+								   "JOIN pg_catalog.unnest($2) WITH ORDINALITY AS o (id, n) "
+								   "ON s.id OPERATOR(pg_catalog.=) o.id "
+								   "WHERE s.position OPERATOR(pg_catalog.<>) o.n LIMIT 1", stages),
+						  2, order_types, args) > 0)
+	{
+		bool		isnull;
+		pg_uuid_t	id = *DatumGetUUIDP(crm_api_value(1, &isnull));
+
+		crm_api_unchanged(psprintf("SELECT FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), "stage", &id);
+	}
 }
 
 /*
@@ -122,7 +136,7 @@ crm_reorder_stages(PG_FUNCTION_ARGS)
 	crm_api_check_update(rel, "position");
 	crm_api_require(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1",
 							 crm_sibling_name(rel, "pipelines")), "pipeline", pipeline_id);
-	lock_pipeline(rel, pipeline_id);
+	lock_order(rel, stages, args);
 	check_order(stages, args);
 	write_order(stages, args);
 	crm_api_end(rel);
@@ -180,7 +194,7 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 		moved += move_deals(rel, args);
 	}
 	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
-		crm_api_suppressed("stage", stage_id);
+		crm_api_unchanged(find_stage, "stage", stage_id);
 	crm_api_end(rel);
 	PG_RETURN_INT32((int32) moved);
 }

@@ -2,9 +2,12 @@
  * stage_rules.c
  *		The rules of stages and pipelines.
  *
- * A stage in use keeps its deal_status and is not deleted.  Both are decided
- * under an exclusive lock of the stage's key, which whoever moves a deal
- * there holds shared, and with the newest snapshot.
+ * A stage in use keeps its deal_status and is not deleted.  The first is decided
+ * with the newest snapshot, under an exclusive lock of the stage's key, which
+ * whoever moves a deal there holds shared.  The second is the foreign key's to
+ * decide, as only its check comes after the row is locked; a lock of the key
+ * beside that of the row would be one too many: who moves a deal there takes
+ * them the other way round.
  */
 #include "postgres.h"
 
@@ -71,10 +74,12 @@ stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 static char *
 describe_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT format('Deals in it: %%s (%%s in all).', "
-								 "string_agg(quote_literal(left(title, 40)), ', ' ORDER BY n) FILTER (WHERE n <= 3), count(*)) "
-								 "FROM (SELECT title, row_number() OVER (ORDER BY id) AS n FROM %s WHERE stage_id = $1) d "
-								 "HAVING count(*) > 0",
+	char	   *query = psprintf("SELECT pg_catalog.format('Deals in it: %%s (%%s in all).', "
+								 "pg_catalog.string_agg(pg_catalog.quote_literal(pg_catalog.left(title, 40)), ', ' ORDER BY n) "
+								 "FILTER (WHERE n OPERATOR(pg_catalog.<=) 3), pg_catalog.count(*)) "
+								 "FROM (SELECT title, pg_catalog.row_number() OVER (ORDER BY id) AS n FROM %s "
+								 "WHERE stage_id OPERATOR(pg_catalog.=) $1) d "
+								 "HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
 								 crm_sibling_name(stages, "deals"));
 	Oid			deals = get_relname_relid("deals", RelationGetNamespace(stages));
 	MemoryContext caller = CurrentMemoryContext;
@@ -201,13 +206,13 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fill_probability(row, columns, status);
 }
 
+/* What the foreign key would refuse, said in a helpful way. */
 static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
-	crm_lock_key(RelationGetRelid(rel), &id, AccessExclusiveLock);
 	if (stage_has_deals(rel, &id))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),

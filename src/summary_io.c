@@ -43,8 +43,8 @@ append_stage(StringInfo buf, const SummaryKey *key)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *stage = (const unsigned char *) key->stage;
-	char text[	UUID_LEN * 2 + 4];
-	char	   *p = text;
+	char		buffer[UUID_LEN * 2 + 4];
+	char	   *p = buffer;
 
 	for (int i = 0; i < UUID_LEN; i++)
 	{
@@ -53,15 +53,15 @@ append_stage(StringInfo buf, const SummaryKey *key)
 		*p++ = hex[stage[i] >> 4];
 		*p++ = hex[stage[i] & 0xF];
 	}
-	appendBinaryStringInfo(buf, text, p - text);
+	appendBinaryStringInfo(buf, buffer, p - buffer);
 }
 
 static void
 append_count(StringInfo buf, int64 count)
 {
-	char text[	MAXINT8LEN + 1];
+	char		buffer[MAXINT8LEN + 1];
 
-	appendBinaryStringInfo(buf, text, pg_lltoa(count, text));
+	appendBinaryStringInfo(buf, buffer, pg_lltoa(count, buffer));
 }
 
 static void

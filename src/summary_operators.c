@@ -132,13 +132,14 @@ Datum
 crm_summary_rows(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *funcctx;
-	SummaryView view;
-	SummaryEntry entry;
+	const SummaryEntry *entries;
+	Datum		row;
 
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext oldcontext;
 		TupleDesc	desc;
+		SummaryView view;
 
 		funcctx = SRF_FIRSTCALL_INIT();
 		oldcontext = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
@@ -146,16 +147,21 @@ crm_summary_rows(PG_FUNCTION_ARGS)
 			desc->natts != ROW_COLUMNS)
 			elog(ERROR, "crm_summary_rows() must return %d columns", ROW_COLUMNS);
 		funcctx->tuple_desc = BlessTupleDesc(desc);
+
+		/* A copy, as the argument need not live as long as the calls go on. */
 		view = crm_summary_view(PG_GETARG_DATUM(0));
-		funcctx->user_fctx = crm_summary_store(&view);
+		view = crm_summary_sorted_view(PointerGetDatum(crm_summary_store(&view)));
+		funcctx->user_fctx = unconstify(char *, view.entries);
+		funcctx->max_calls = view.nentries;
 		MemoryContextSwitchTo(oldcontext);
 	}
 
 	funcctx = SRF_PERCALL_SETUP();
-	view = crm_summary_view(PointerGetDatum(funcctx->user_fctx));
-	if (funcctx->call_cntr >= view.nentries)
+	if (funcctx->call_cntr >= funcctx->max_calls)
 		SRF_RETURN_DONE(funcctx);
 
-	crm_summary_view_entry(&view, funcctx->call_cntr, &entry);
-	SRF_RETURN_NEXT(funcctx, HeapTupleGetDatum(make_row(&entry, funcctx->tuple_desc)));
+	/* SRF_RETURN_NEXT counts the call before it looks at the row. */
+	entries = funcctx->user_fctx;
+	row = HeapTupleGetDatum(make_row(&entries[funcctx->call_cntr], funcctx->tuple_desc));
+	SRF_RETURN_NEXT(funcctx, row);
 }

@@ -234,6 +234,8 @@ read_summary(Datum summary, int *form)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("crm_summary is too short")));
+	if (VARATT_IS_4B_U(raw))
+		crm_summary_check(raw);
 	view.entries = data + header;
 	return view;
 }

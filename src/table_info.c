@@ -36,6 +36,9 @@
 
 #define MAX_COLUMNS 32
 
+/* How many locks stand for the keys of a table. */
+#define KEY_LOCKS 256
+
 typedef struct TableKey
 {
 	Oid			relid;
@@ -339,15 +342,16 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 /*
  * A lock of the lock manager's, not of the row: it is shared without writing
  * anything, and renaming or reordering stages need not wait for those who move
- * deals.  Keys that collide wait for each other, no more.
+ * deals.  Keys that collide wait for each other, no more; and one transaction
+ * may meet any number of keys without using up the shared memory for locks.
  */
 static bool
 lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode, bool wait)
 {
-	uint64		hash = hash_bytes_extended(key->data, UUID_LEN, 0);
+	uint32		hash = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, hash, 0);
 	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 

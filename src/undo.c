@@ -4,134 +4,170 @@
  *
  * The deal is put back as it was by an ordinary UPDATE, with the rights of
  * the caller.  The triggers, told so here, take the row as it is written and
- * record a move that names the one it reverts.
+ * record a move that names the one it reverts.  They know that UPDATE by the
+ * deal, the stage and the number of the move: users' triggers may update the
+ * same deal, before or after.
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api.h"
 #include "errors.h"
 #include "owner_rights.h"
 #include "row_edit.h"
-#include "table_info.h"
+#include "table_kinds.h"
 #include "undo.h"
 
 typedef struct Undo
 {
 	Oid			deals;
 	pg_uuid_t	deal_id;
+	pg_uuid_t	stage_id;		/* where the deal goes back to */
+	int32		move_no;		/* of the move that takes it there */
 	pg_uuid_t	reverts;
 } Undo;
 
+/* What the deal is given back, as the parameters of an UPDATE; 1 is its id. */
+static const struct
+{
+	Oid			type;
+	const char *of_move;		/* where it is in the history */
+}			given_back[] = {
+	{UUIDOID, "m.deal_id"},
+	{UUIDOID, "m.from_pipeline_id"},
+	{UUIDOID, "m.from_stage_id"},
+	{TEXTOID, "m.from_status"},
+	{NUMERICOID, "m.from_probability"},
+	{TIMESTAMPTZOID, "m.entered_at"},
+	{TIMESTAMPTZOID, "pg_catalog.jsonb_object_field_text(m.closing, 'won_at')::pg_catalog.timestamptz"},
+	{TIMESTAMPTZOID, "pg_catalog.jsonb_object_field_text(m.closing, 'lost_at')::pg_catalog.timestamptz"},
+	{TEXTOID, "pg_catalog.jsonb_object_field_text(m.closing, 'lost_reason')"},
+	/* A reason that was null, but then was given, is there as null. */
+	{BOOLOID, "COALESCE(pg_catalog.jsonb_exists(m.closing, 'lost_reason'), false)"},
+};
+
+#define NGIVEN lengthof(given_back)
+
 static const Undo *undo_in_progress = NULL;
 
-const pg_uuid_t *
-crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id)
+static bool
+is_table(Relation rel, Oid relid)
 {
-	if (undo_in_progress != NULL &&
-		undo_in_progress->deals == RelationGetRelid(deals) &&
-		crm_uuid_equal(&undo_in_progress->deal_id, deal_id))
-		return &undo_in_progress->reverts;
+	return RelationGetRelid(rel) == relid ||
+		(rel->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid));
+}
+
+const pg_uuid_t *
+crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
+					 const pg_uuid_t *stage_id, int32 move_no)
+{
+	const Undo *undo = undo_in_progress;
+
+	if (undo != NULL &&
+		undo->move_no == move_no &&
+		crm_uuid_equal(&undo->deal_id, deal_id) &&
+		crm_uuid_equal(&undo->stage_id, stage_id) &&
+		is_table(deals, undo->deals))
+		return &undo->reverts;
 	return NULL;
 }
 
-/* Runs a query whose first parameter is the deal's id; true if it found a row. */
-static bool
-run(const char *query, int nargs, Datum *args, int expected)
+void
+crm_undo_impossible(const pg_uuid_t *deal_id)
 {
-	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_STALE),
+			 errmsg("the last move of deal %s cannot be taken back", crm_uuid_text(deal_id)),
+			 errdetail("The stage that it left has been deleted, or is for deals of another status now."),
+			 errhint("Move the deal with move_deal instead.")));
+}
 
-	if (SPI_execute_with_args(query, nargs, argtypes, args, NULL, false, 0) != expected)
-		elog(ERROR, "undo of a move failed");
-	return SPI_processed > 0;
+/* The deal, locked so that it stays in the version that is read. */
+static void
+lock_deal(Relation deals, Undo *undo, Datum *present)
+{
+	bool		isnull;
+
+	crm_api_require(psprintf("SELECT d.move_no, d.stage_id, d.stage_entered_at FROM %s d "
+							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+					"deal", &undo->deal_id);
+	undo->move_no = DatumGetInt32(crm_api_value(1, &isnull)) + 1;
+	present[0] = UUIDPGetDatum(&undo->deal_id);
+	present[1] = crm_api_value(2, &isnull);
+	present[2] = crm_api_value(3, &isnull);
 }
 
 /*
- * The last move that stands: that is no revert and was not reverted.  The
- * history is read with the owner's rights, as the caller, who holds a lock on
- * the deal, need not see it.
+ * The last move that stands, being no revert nor reverted, if it is how the
+ * deal came to be where it is.  The history is read with the owner's rights, as
+ * the caller, who holds a lock on the deal, need not see it.
  */
 static void
-find_last_move(Relation deals, Undo *undo)
+find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, char *nulls)
 {
-	char	   *query = psprintf("SELECT c.id, EXISTS (SELECT FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) c.from_stage_id "
-								 "AND s.deal_status OPERATOR(pg_catalog.=) c.from_status) "
-								 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
-								 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
-								 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
-								 "ORDER BY c.move_no DESC LIMIT 1",
-								 crm_sibling_name(deals, "stage_changes"),
-								 crm_sibling_name(deals, "stages"));
-	Datum		args[] = {UUIDPGetDatum(&undo->deal_id)};
+	static const Oid types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID};
+	const char *history = crm_trusted_sibling(deals, "stage_changes");
+	StringInfoData query;
 	SavedUser	saved;
-	HeapTuple	tuple;
-	bool		found,
-				isnull;
+	uint64		found;
+	bool		isnull;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT m.id");
+	for (int i = 0; i < NGIVEN; i++)
+		appendStringInfo(&query, ", %s", given_back[i].of_move);
+	appendStringInfo(&query, " FROM (SELECT c.* FROM %1$s c "
+					 "WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
+					 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
+					 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
+					 "ORDER BY c.move_no DESC LIMIT 1) m "
+					 "WHERE m.to_stage_id OPERATOR(pg_catalog.=) $2 AND m.changed_at OPERATOR(pg_catalog.=) $3",
+					 history);
 
 	crm_become_owner(deals, &saved);
-	found = run(query, 1, args, SPI_OK_SELECT);
+	found = crm_api_run_typed(query.data, lengthof(types), types, present);
 	crm_restore_user(&saved);
-	if (!found)
+	if (found == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
 
-	tuple = SPI_tuptable->vals[0];
-	undo->reverts = *DatumGetUUIDP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-	if (!DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &isnull)))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("the last move of deal %s cannot be taken back", crm_uuid_text(&undo->deal_id)),
-				 errdetail("The stage that it left has been deleted, or is for deals of another status now."),
-				 errhint("Move the deal with move_deal instead.")));
-}
-
-/*
- * Puts the deal back.  The history is read by the owner, so the caller's UPDATE
- * is given the values, not the table.
- */
-static void
-put_back(Relation deals, const Undo *undo)
-{
-	char	   *history = psprintf("SELECT from_pipeline_id, from_stage_id, from_status, from_probability, entered_at, to_status, "
-								   ""
-								   "pg_catalog.jsonb_object_field_text(closing, 'won_at'), "
-								   "pg_catalog.jsonb_object_field_text(closing, 'lost_at'), "
-								   "pg_catalog.jsonb_object_field_text(closing, 'lost_reason') "
-								   "FROM %s WHERE id OPERATOR(pg_catalog.=) $1", crm_sibling_name(deals, "stage_changes"));
-	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, stage_entered_at = $6, "
-								  "won_at = CASE WHEN $4 = 'won' THEN coalesce($8::pg_catalog.timestamptz, d.won_at) END, "
-								  "lost_at = CASE WHEN $4 = 'lost' THEN coalesce($9::pg_catalog.timestamptz, d.lost_at) END, "
-								  "lost_reason = CASE WHEN $4 = 'lost' THEN coalesce($10, d.lost_reason) END "
-								  "WHERE d.id = $1 AND $7 IS NOT NULL",
-								  crm_sibling_name(deals, "deals"));
-	Oid			argtypes[] = {UUIDOID, UUIDOID, UUIDOID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		id[] = {UUIDPGetDatum(&undo->reverts)};
-	Datum		args[lengthof(argtypes)];
-	char		nulls[lengthof(argtypes)];
-	SavedUser	saved;
-
-	crm_become_owner(deals, &saved);
-	if (!run(history, 1, id, SPI_OK_SELECT))
-		elog(ERROR, "stage change to revert has vanished");
-	crm_restore_user(&saved);
-
-	args[0] = UUIDPGetDatum(&undo->deal_id);
-	nulls[0] = ' ';
-	for (int i = 1; i < lengthof(argtypes); i++)
+	undo->reverts = *DatumGetUUIDP(crm_api_value(1, &isnull));
+	for (int i = 0; i < NGIVEN; i++)
 	{
-		bool		isnull;
-
-		args[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i, &isnull);
+		values[i] = crm_api_value(i + 2, &isnull);
 		nulls[i] = isnull ? 'n' : ' ';
 	}
-	if (SPI_execute_with_args(update, lengthof(argtypes), argtypes, args, nulls, false, 0) != SPI_OK_UPDATE ||
+	undo->stage_id = *DatumGetUUIDP(values[2]);
+}
+
+/* The UPDATE is the caller's, who is given values, not the history. */
+static void
+put_back(Relation deals, const Undo *undo, Datum *values, const char *nulls)
+{
+	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, "
+								  "stage_entered_at = $6, "
+								  "won_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'won' THEN COALESCE($7, d.won_at) END, "
+								  "lost_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($8, d.lost_at) END, "
+								  "lost_reason = CASE WHEN $4 OPERATOR(pg_catalog.<>) 'lost' THEN NULL "
+								  "WHEN $10 THEN $9 ELSE d.lost_reason END "
+								  "WHERE d.id OPERATOR(pg_catalog.=) $1",
+								  crm_sibling_name(deals, RelationGetRelationName(deals)));
+	Oid			types[NGIVEN];
+
+	for (int i = 0; i < NGIVEN; i++)
+		types[i] = given_back[i].type;
+	if (SPI_execute_with_args(update, NGIVEN, types, values, nulls, false, 0) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -149,24 +185,19 @@ PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
-	Datum		args[] = {PG_GETARG_DATUM(1)};
+	Relation	deals = crm_api_begin(fcinfo, &crm_deal_kind);
 	const Undo *outer = undo_in_progress;
-	Undo		undo = {RelationGetRelid(deals), *PG_GETARG_UUID_P(1)};
+	Undo		undo = {RelationGetRelid(deals), *crm_api_uuid(fcinfo, 1, "deal_id")};
+	Datum		present[3];
+	Datum		values[NGIVEN];
+	char		nulls[NGIVEN];
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (!run(psprintf("SELECT FROM %s WHERE id = $1 FOR UPDATE", crm_sibling_name(deals, "deals")),
-			 1, args, SPI_OK_SELECT))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("deal %s does not exist", crm_uuid_text(&undo.deal_id))));
-
-	find_last_move(deals, &undo);
+	lock_deal(deals, &undo, present);
+	find_last_move(deals, &undo, present, values, nulls);
 	PG_TRY();
 	{
 		undo_in_progress = &undo;
-		put_back(deals, &undo);
+		put_back(deals, &undo, values, nulls);
 	}
 	PG_FINALLY();
 	{
@@ -174,7 +205,6 @@ crm_undo_move(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 
-	SPI_finish();
-	table_close(deals, AccessShareLock);
+	crm_api_end(deals);
 	PG_RETURN_VOID();
 }

@@ -9,9 +9,14 @@
 #include "utils/uuid.h"
 
 /*
- * If the row of that id in that table is being put back by undo_move, the
- * stage change that it reverts; else NULL.
+ * If undo_move is putting the deal of that id in that table back into that
+ * stage, as its move of that number: the stage change that it reverts.  Else
+ * NULL, as for what users' triggers do to the deal meanwhile.
  */
-extern const pg_uuid_t *crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id);
+extern const pg_uuid_t *crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
+											 const pg_uuid_t *stage_id, int32 move_no);
+
+/* The error of undo_move when the deal cannot stand where it stood. */
+extern void crm_undo_impossible(const pg_uuid_t *deal_id) pg_attribute_noreturn();
 
 #endif							/* CRM_UNDO_H */

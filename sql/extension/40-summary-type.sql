@@ -9,17 +9,29 @@ CREATE FUNCTION crm_summary_in(cstring) RETURNS crm_summary
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
+COMMENT ON FUNCTION crm_summary_in(cstring) IS
+'Reads a summary from its text form, JSON.';
+
 CREATE FUNCTION crm_summary_out(crm_summary) RETURNS cstring
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_out(crm_summary) IS
+'The text form of a summary, JSON.';
 
 CREATE FUNCTION crm_summary_recv(internal) RETURNS crm_summary
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
+COMMENT ON FUNCTION crm_summary_recv(internal) IS
+'Reads a summary from its binary form.';
+
 CREATE FUNCTION crm_summary_send(crm_summary) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_summary_send(crm_summary) IS
+'The binary form of a summary.';
 
 CREATE TYPE crm_summary (
 	INPUT = crm_summary_in,

@@ -76,7 +76,7 @@ BEGIN ATOMIC
 				CROSS JOIN LATERAL (SELECT CASE k.key WHEN 'metadata' THEN 'object'
 					WHEN 'probability' THEN 'number' WHEN 'rotting_days' THEN 'number'
 					ELSE 'string' END) AS t (type)
-		) IS NOT FALSE AND btrim(o.stage ->> 'name') <> '' THEN true
+		) IS NOT FALSE AND o.stage ->> 'name' ~ '[^[:space:]]' THEN true
 		ELSE crm_raise('22023', format('stage %s has no name', e.n), o.shown) END
 	ORDER BY e.n;
 END;

@@ -3,12 +3,16 @@
 -- A function in SQL runs all its statements in the snapshot that it began
 -- with.  What waits for others, and must then see what they did, is done by
 -- functions of the extension, whose queries have each the newest snapshot.
+--
+-- crm_current_row learns the type of a row from a sub-select that has none: with
+-- a null constant of that type the server would let no column be added to the
+-- table.
 
 CREATE FUNCTION create_pipeline(name text, stages jsonb DEFAULT '[]', is_default boolean DEFAULT false,
         currency text DEFAULT NULL, description text DEFAULT NULL, external_id text DEFAULT NULL,
         metadata jsonb DEFAULT NULL)
     RETURNS pipelines
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     WITH in_currency AS (
         INSERT INTO pipelines AS p (name, currency, description, external_id, metadata)
@@ -35,7 +39,7 @@ BEGIN ATOMIC
     )
     SELECT CASE
             WHEN create_pipeline.is_default
-            THEN crm_current_row(NULL::pipelines, crm_set_default_pipeline('pipelines'::regclass, c.id))
+            THEN crm_current_row((SELECT t FROM pipelines AS t WHERE false), crm_set_default_pipeline('pipelines'::regclass, c.id))
             ELSE c.pipeline
         END
     FROM created AS c CROSS JOIN (SELECT count(*) FROM staged) AS all_of_them;
@@ -50,9 +54,9 @@ Returns the pipeline. Errors: 22023 for stages that are not as described, 23505 
 
 CREATE FUNCTION set_default_pipeline(pipeline_id uuid)
     RETURNS pipelines
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::pipelines,
+    SELECT crm_current_row((SELECT t FROM pipelines AS t WHERE false),
         crm_set_default_pipeline('pipelines'::regclass, set_default_pipeline.pipeline_id));
 END;
 REVOKE EXECUTE ON FUNCTION set_default_pipeline(uuid) FROM PUBLIC;

@@ -2,9 +2,9 @@
 
 CREATE FUNCTION reorder_stages(pipeline_id uuid, stage_ids uuid[])
     RETURNS SETOF stages
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::stages, o.id)
+    SELECT crm_current_row((SELECT t FROM stages AS t WHERE false), o.id)
     FROM unnest(crm_reorder_stages('stages'::regclass, reorder_stages.pipeline_id, reorder_stages.stage_ids))
         WITH ORDINALITY AS o (id, n)
     ORDER BY o.n;
@@ -19,7 +19,7 @@ Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22
 
 CREATE FUNCTION delete_stage(stage_id uuid, move_deals_to uuid DEFAULT NULL)
     RETURNS integer
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT crm_delete_stage('stages'::regclass, delete_stage.stage_id, delete_stage.move_deals_to);
 END;
@@ -33,12 +33,11 @@ Returns how many deals moved. Errors: PT404 for an unknown stage, 23503 for an u
 
 CREATE FUNCTION apply_stage_probability(stage_id uuid)
     RETURNS integer
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE
-            WHEN s.id IS NULL
-            THEN crm_raise(CASE WHEN given.id IS NULL THEN '22004' ELSE 'PT404' END,
-                coalesce(format('stage %s does not exist', given.id), 'stage_id must not be null'))
+            WHEN given.id IS NULL THEN crm_raise('22004', 'stage_id must not be null')
+            WHEN s.id IS NULL THEN crm_raise('PT404', format('stage %s does not exist', given.id))
             WHEN s.probability IS NULL
             THEN crm_raise('22023', format('stage "%s" has no probability', s.name),
                 'Its deals keep theirs.', 'Set the probability of the stage first.')

@@ -3,9 +3,9 @@
 CREATE FUNCTION move_deal(deal_id uuid, stage_id uuid, effective_at timestamptz DEFAULT NULL,
         lost_reason text DEFAULT NULL, expected_stage_id uuid DEFAULT NULL)
     RETURNS deals
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::deals,
+    SELECT crm_current_row((SELECT t FROM deals AS t WHERE false),
         crm_move_deal('deals'::regclass, move_deal.deal_id, move_deal.stage_id, move_deal.effective_at,
             move_deal.lost_reason, move_deal.expected_stage_id));
 END;
@@ -19,11 +19,11 @@ Returns the deal. Errors: PT404 for an unknown deal, 23503 for an unknown stage,
 
 CREATE FUNCTION undo_move(deal_id uuid)
     RETURNS deals
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN undo_move.deal_id IS NULL THEN crm_raise('22004', 'deal_id must not be null') END;
     SELECT crm_undo_move('deals'::regclass, undo_move.deal_id);
-    SELECT crm_current_row(NULL::deals, undo_move.deal_id);
+    SELECT crm_current_row((SELECT t FROM deals AS t WHERE false), undo_move.deal_id);
 END;
 REVOKE EXECUTE ON FUNCTION undo_move(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION undo_move(uuid) IS

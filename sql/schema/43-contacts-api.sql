@@ -2,9 +2,9 @@
 
 CREATE FUNCTION set_primary_contact(deal_id uuid, contact_id uuid)
     RETURNS deal_contacts
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT crm_current_row(NULL::deal_contacts,
+    SELECT crm_current_row((SELECT t FROM deal_contacts AS t WHERE false),
         crm_set_primary_contact('deal_contacts'::regclass, set_primary_contact.deal_id,
             set_primary_contact.contact_id));
 END;

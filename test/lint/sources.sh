@@ -15,9 +15,9 @@ forbid()			# $1: what it breaks; the rest: a grep that must find nothing
 }
 
 forbid "version differences belong in src/crm_compat.h" \
-	grep -n --exclude=crm_compat.h PG_VERSION_NUM -r src
+	grep -n --include='*.[ch]' --exclude=crm_compat.h PG_VERSION_NUM -r src
 forbid "// comments" \
-	grep -nE '(^|[;{},[:space:]])//' -r src
+	grep -nE '(^|[;{},[:space:]])//' -r src --include='*.[ch]'
 forbid "white space at the end of a line" \
 	grep -nE '[[:space:]]+$' -r src sql scripts examples test .ci Makefile --include='*.[ch]' \
 	--include='*.sql' --include='*.sh' --include='*.pl' --include='*.py' --include=Makefile \

@@ -101,6 +101,7 @@ sub install
 		GRANT SELECT, INSERT, UPDATE, DELETE
 			ON pipelines, stages, deals, deal_contacts, tags, deal_tags TO crm_app;
 		GRANT SELECT ON stage_changes TO crm_app;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $name TO crm_app;
 		SQL
 	return;
 }
@@ -165,27 +166,12 @@ sub add_own_objects
 		UPDATE deals SET region = 'APAC', "Ümlaut" = ARRAY['ä', NULL] WHERE amount > 100;
 		SET client_min_messages = warning;
 		CREATE PUBLICATION own_publication FOR TABLE deals, stage_changes;
-		SQL
-
-	return unless has_function($node, $db, 'crm_pipeline_summary');
-	$node->safe_psql($db, crm_session('crm_owner', $schema) . <<~'SQL');
 		CREATE TABLE app.totals (pipeline_id uuid PRIMARY KEY, total crm_summary);
 		INSERT INTO app.totals
 			SELECT pipeline_id, crm_pipeline_summary(stage_id, amount, currency, probability, value_period)
 			FROM deals GROUP BY 1;
 		SQL
 	return;
-}
-
-# Whether the extension has a function of that name.
-sub has_function
-{
-	my ($node, $db, $function) = @_;
-
-	return $node->safe_psql($db, <<~SQL) eq 't';
-		SELECT EXISTS (SELECT FROM pg_proc
-			WHERE proname = '$function' AND pronamespace = 'extensions'::regnamespace)
-		SQL
 }
 
 # A database with three CRMs: with objects of the user's own, of shared tenancy,
@@ -303,12 +289,12 @@ sub still_works
 	my ($stdout, $stderr);
 
 	is( $node->safe_psql($db,
-			$sql . <<~'SQL'), "\n2|t|t", "$name: moves are recorded");
+			$sql . <<~'SQL'), "1\n2|t|t", "$name: moves are recorded");
 		SET client_min_messages = error;
 		CREATE TEMP TABLE before AS SELECT * FROM deals WHERE external_id = 'many moves';
 		UPDATE deals SET stage_id = s.id FROM stages s
 			WHERE deals.external_id = 'many moves' AND s.pipeline_id = deals.pipeline_id AND s.name = 'Qualified';
-		SELECT crm_undo_move('deals', id) FROM before;
+		SELECT count(undo_move(id)) FROM before;
 		SELECT count(*), b.move_no >= 4 AND (min(c.move_no), max(c.move_no)) = (b.move_no + 1, b.move_no + 2),
 			bool_and(d.stage_id = b.stage_id AND d.stage_entered_at = b.stage_entered_at
 				AND d.move_no = b.move_no + 2)
@@ -382,9 +368,10 @@ WHERE external_id LIKE 'plain %' AND amount > 5000;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), won_at = created_at + interval '30 days'
 WHERE external_id LIKE 'plain %' AND amount > 15000;
 
-UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won') WHERE external_id LIKE 'won%';
-UPDATE deals SET won_at = '2023-03-01 10:00:00.000001+00' WHERE external_id = 'won corrected';
-UPDATE deals SET won_at = '2050-03-01 10:00:00+00' WHERE external_id = 'won corrected up';
+UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won'), stage_entered_at = '2023-03-01 09:00:00+00'
+WHERE external_id LIKE 'won%';
+UPDATE deals SET won_at = '2023-02-15 10:00:00.000001+00' WHERE external_id = 'won corrected';
+UPDATE deals SET won_at = '2023-09-01 10:00:00.000001+00' WHERE external_id = 'won corrected up';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
 SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
 

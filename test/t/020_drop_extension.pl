@@ -38,7 +38,7 @@ sub columns
 		FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
 			AND attrelid IN (SELECT oid FROM pg_class
 				WHERE relnamespace::regnamespace::text IN (SELECT quote_ident(n) FROM unnest(ARRAY[$list]) AS n)
-					AND relkind IN ('r', 'v'))
+					AND relkind = 'r')
 		ORDER BY 1, 2
 		SQL
 }
@@ -88,8 +88,10 @@ is( $node->safe_psql(
 		'drop', 'SELECT count(*) FROM pg_extension WHERE extname = \'crm\''),
 	0,
 	'with CASCADE it goes');
-same_text(rows(), $rows, 'every row is there');
-is(columns(), $columns, 'and every column');
+same_text(rows(),    $rows,    'every row is there');
+same_text(columns(), $columns, 'and every column');
+is($node->safe_psql('drop', 'SELECT count(*) FROM crm.contacts'),
+	3, 'and the view of the contacts');
 is($node->safe_psql('drop', 'SELECT count(*) FROM app.own_view'),
 	50, 'views work');
 is( $node->safe_psql(
@@ -153,6 +155,7 @@ foreach my $pair ([ '"crm"', 'crm' ], [ '"team"', 'team' ],
 		GRANT USAGE ON SCHEMA $schema TO crm_app;
 		GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA $schema TO crm_app;
 		REVOKE UPDATE ON $schema.stage_changes FROM crm_app;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $schema TO crm_app;
 		SQL
 }
 all_work($node, 'drop', 'put back');
