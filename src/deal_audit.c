@@ -32,7 +32,8 @@ typedef struct DealAudit
 	DealTotals *totals;			/* NULL: not kept */
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
-	bool		connected;		/* to SPI: only when there is something to write */
+	bool		connected;		/* to SPI: only when there is something to
+								 * write */
 	StageAudit *moves;			/* NULL until something moved */
 } DealAudit;
 

@@ -124,6 +124,7 @@ get_entry(const DealTotals *totals, TupleTableSlot *deal, SummaryEntry *entry)
 	if (!is_null(totals, deal, DEAL_VALUE_PERIOD))
 	{
 		text = get_text(totals, deal, DEAL_VALUE_PERIOD);
+
 		entry->key.rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	if (is_null(totals, deal, DEAL_CURRENCY))
@@ -131,6 +132,7 @@ get_entry(const DealTotals *totals, TupleTableSlot *deal, SummaryEntry *entry)
 	else
 	{
 		text = get_text(totals, deal, DEAL_CURRENCY);
+
 		entry->key.rest |= crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 

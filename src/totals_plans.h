@@ -48,4 +48,12 @@ extern char *crm_totals_table(Relation deals);
  */
 extern SPIPlanPtr crm_totals_plan(Relation deals, TotalsPlan plan);
 
+/*
+ * Makes the statements that look for a pipeline use the index until
+ * AtEOXact_GUC() of the level returned.  Rows are deleted all the time, and an
+ * index scan is what remembers which of them need no visit any more; small as
+ * the table may be in the planner's eyes.
+ */
+extern int	crm_totals_prefer_index(void);
+
 #endif							/* CRM_TOTALS_PLANS_H */

@@ -7,6 +7,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -66,12 +67,14 @@ add_row(TupleTableSlot *row, void *arg)
 
 	memcpy(entry.key.stage, DatumGetPointer(get(row, TOTALS_STAGE_ID)), UUID_LEN);
 	text = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(get(row, TOTALS_VALUE_PERIOD)));
+
 	entry.key.rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	if (no_currency)
 		entry.key.rest |= SUMMARY_NO_CURRENCY;
 	else
 	{
 		text = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(currency));
+
 		entry.key.rest |= crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	entry.deals = DatumGetInt64(get(row, TOTALS_DEALS));
@@ -91,12 +94,15 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 	Datum		args[] = {UUIDPGetDatum(pipeline_id), UUIDPGetDatum(tenant_id)};
 	bool		nulls[] = {false, tenant_id == NULL};
 	SavedUser	saved;
+	int			guc_level;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(deals, &saved);
+	guc_level = crm_totals_prefer_index();
 	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), UUIDOID, args, nulls,
 					 true, add_row, reader);
+	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
 	SPI_finish();
 }

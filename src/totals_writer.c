@@ -13,6 +13,7 @@
 #include "common/pg_prng.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -134,7 +135,10 @@ write_entry(RowWriter *writer, const TotalsGroup *group, const SummaryEntry *ent
 static bool
 time_to_compact(int nrows)
 {
-	/* With a snapshot of the transaction's, others' deletions would be errors. */
+	/*
+	 * With a snapshot of the transaction's, others' deletions would be
+	 * errors.
+	 */
 	return nrows > 0 && !IsolationUsesXactSnapshot() &&
 		pg_prng_double(&pg_global_prng_state) * ROWS_PER_COMPACTION < nrows &&
 		GetCurrentTimestamp() >= compaction_paused_until;
@@ -195,6 +199,7 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 {
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
+	int			guc_level;
 	int64		nrows;
 
 	/* Until the transaction ends: only then do others see what it did. */
@@ -202,7 +207,9 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 		return -1;
 
 	crm_become_owner(deals, &saved);
+	guc_level = crm_totals_prefer_index();
 	nrows = run_insert(deals, TOTALS_COMPACT, args, NULL);
+	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
 	return nrows;
 }

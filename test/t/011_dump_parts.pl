@@ -142,6 +142,8 @@ same_text(
 	rows_of('elsewhere', '-n', 'crm', '-n', 'team'),
 	rows_of('origin',    '-n', 'crm', '-n', 'team'),
 	'into new CRMs: all rows are there');
+totals_agree($node, 'elsewhere', $_, "into new CRMs: totals of $_", 'tools')
+  foreach qw(crm team);
 
 # By the owner, who is no superuser.
 create_database($node, 'by_owner');
@@ -226,6 +228,9 @@ $node->command_ok(
 	'data of a complete dump, triggers off');
 same_text(rows_of('no_disabling'), rows_of('origin'),
 	'data of a complete dump: all rows are there');
+totals_agree($node, 'no_disabling', $_->[0],
+	"data of a complete dump: totals of $_->[0]")
+  foreach @CrmTest::crms;
 
 # One tenant's rows, by one who sees no others.
 $node->safe_psql('origin',
