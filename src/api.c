@@ -79,9 +79,26 @@ crm_api_run(const char *query, int nargs, const Datum *args)
 }
 
 Datum
-crm_api_value(int column, bool *isnull)
+crm_api_value(int column, Oid type, bool *isnull)
 {
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	Datum		value;
+	bool		none;
+
+	/* The table is the user's: it may have been altered, or be no CRM's. */
+	if (SPI_gettypeid(desc, column) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, but the CRM needs %s", SPI_fname(desc, column),
+						format_type_be(SPI_gettypeid(desc, column)), format_type_be(type))));
+	value = SPI_getbinval(SPI_tuptable->vals[0], desc, column, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("null value in column \"%s\"", SPI_fname(desc, column))));
+	return value;
 }
 
 char *
@@ -133,10 +150,12 @@ PG_FUNCTION_INFO_V1(crm_current_row);
 Datum
 crm_current_row(PG_FUNCTION_ARGS)
 {
-	Oid			relid = get_typ_typrelid(get_fn_expr_argtype(fcinfo->flinfo, 0));
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			relid = get_typ_typrelid(type);
 	Datum		args[] = {UUIDPGetDatum(crm_api_uuid(fcinfo, 1, "id"))};
 	Datum		row = (Datum) 0;
-	bool		isnull = true;
+	bool		found;
+	char	   *table;
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -144,17 +163,14 @@ crm_current_row(PG_FUNCTION_ARGS)
 				 errmsg("first argument of \"%s\" is not of a table's row type", "crm_current_row")));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (crm_api_run(psprintf("SELECT crm_row_ FROM %s AS crm_row_ WHERE crm_row_.id OPERATOR(pg_catalog.=) $1",
-							 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-														get_rel_name(relid))),
-					1, args) > 0)
-	{
-		row = crm_api_value(1, &isnull);
-		if (!isnull)
-			row = SPI_datumTransfer(row, false, -1);
-	}
+	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	/* r.*, as r alone would be a column of that name */
+	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),
+						1, args) > 0;
+	if (found)
+		row = SPI_datumTransfer(crm_api_value(1, type, NULL), false, -1);
 	SPI_finish();
-	if (isnull)
+	if (!found)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(row);
 }

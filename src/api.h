@@ -29,11 +29,13 @@ extern const pg_uuid_t *crm_api_uuid(FunctionCallInfo fcinfo, int n, const char 
 
 /*
  * Runs a query; its parameters are uuids, or of the given types.  Returns how
- * many rows it concerned; crm_api_value() reads those that it returned.
+ * many rows it concerned.  Of the first row that it returned, crm_api_value()
+ * reads a column, which must be of that type (and not null, if isnull is
+ * NULL), and crm_api_text() one of any type, as text; NULL if it is null.
  */
 extern uint64 crm_api_run(const char *query, int nargs, const Datum *args);
 extern uint64 crm_api_run_typed(const char *query, int nargs, const Oid *types, const Datum *args);
-extern Datum crm_api_value(int column, bool *isnull);
+extern Datum crm_api_value(int column, Oid type, bool *isnull);
 extern char *crm_api_text(int column);
 
 /* Runs a query that returns one row at most; ERROR PT404 if it returns none. */

@@ -70,8 +70,9 @@ check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageF
 	if (stage->status != closing->status)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is given, but %s enters stage \"%s\", where deals are %s", closing->name,
-						crm_deal_label(deal), stage->name, crm_deal_status_name(stage->status)),
+				 errmsg("%s is given, but %s enters stage %s, where deals are %s", closing->name,
+						crm_deal_label(deal), crm_stage_label(deal->lookup, stage),
+						crm_deal_status_name(stage->status)),
 				 errhint("Name a stage whose deals are %s, or leave %s out.",
 						 crm_deal_status_name(closing->status), closing->name),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));

@@ -7,13 +7,17 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "deal_history.h"
 #include "owner_rights.h"
@@ -33,6 +37,7 @@ crm_deal_history_open(DealHistory *history, Relation deals)
 	history->relid = InvalidOid;
 	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
 		return;
+	(void) crm_trusted_sibling(deals, "stage_changes");
 	rel = table_open(relid, AccessShareLock);
 	history->deal_id = crm_optional_column(rel, "deal_id", UUIDOID);
 	history->move_no = crm_optional_column(rel, "move_no", INT4OID);
@@ -44,52 +49,50 @@ crm_deal_history_open(DealHistory *history, Relation deals)
 	table_close(rel, NoLock);
 }
 
-/* A search for the highest number. */
-typedef struct LastMove
-{
-	AttrNumber	move_no;
-	int32		last;
-} LastMove;
-
-static bool
-consider_move(Relation rel, HeapTuple tuple, void *arg)
-{
-	LastMove   *search = arg;
-
-	search->last = Max(search->last, DatumGetInt32(crm_required_value(rel, tuple, search->move_no)));
-	return true;
-}
-
+/*
+ * The rows of a deal that is just being inserted do not change, so no snapshot
+ * is needed.  With one, serializable transactions that insert deals would be
+ * in conflict with those that move others.
+ */
 int32
 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 {
-	LastMove	search = {history->move_no, 0};
+	int32		last = 0;
 	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
 	if (!OidIsValid(history->relid))
 		return 0;
 	rel = table_open(history->relid, NoLock);
-	crm_visit_rows(rel, history->index, history->deal_id, deal_id, consider_move, &search);
+	ScanKeyInit(&key, history->deal_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(deal_id));
+	scan = systable_beginscan(rel, history->index, true, SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+		last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	systable_endscan(scan);
 	table_close(rel, NoLock);
-	return search.last;
+	return last;
 }
 
 bool
-crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, pg_uuid_t *stage_id)
+crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
+					pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT from_stage_id FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+	char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
 								 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
 								 "ORDER BY move_no DESC LIMIT 1",
 								 crm_trusted_sibling(deals, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID};
-	Datum		args[] = {UUIDPGetDatum(deal_id)};
+	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 	SavedUser	saved;
 	bool		found;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(query, 2, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the history of a deal");
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;

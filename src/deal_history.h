@@ -24,8 +24,10 @@ extern int32 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_
 
 /*
  * The open stage that the deal stood in last, apart from moves that were taken
- * back; false if there is none.
+ * back and from those of another tenant's deal, now deleted, of the same id;
+ * false if there is none.
  */
-extern bool crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, pg_uuid_t *stage_id);
+extern bool crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id,
+								const pg_uuid_t *tenant_id, pg_uuid_t *stage_id);
 
 #endif							/* CRM_DEAL_HISTORY_H */

@@ -79,7 +79,8 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 		!crm_uuid_equal(&stage->pipeline_id, get_uuid(deal, DEAL_PIPELINE_ID)))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage \"%s\" does not belong to pipeline %s", stage->name,
+				 errmsg("stage %s does not belong to pipeline %s",
+						crm_stage_label(deal->lookup, stage),
 						crm_uuid_text(get_uuid(deal, DEAL_PIPELINE_ID))),
 				 errdetail("%s was to stand in both.", crm_deal_label(deal)),
 				 errhint("Write stage_id alone; pipeline_id follows."),
@@ -87,7 +88,8 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 	if (status_written(deal, &status) && status != stage->status)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("a deal in stage \"%s\" has the status %s, not %s", stage->name,
+				 errmsg("a deal in stage %s has the status %s, not %s",
+						crm_stage_label(deal->lookup, stage),
 						crm_deal_status_name(stage->status), crm_deal_status_name(status)),
 				 errdetail("%s was to have both.", crm_deal_label(deal)),
 				 errhint("Write stage_id alone; status follows."),
@@ -102,7 +104,7 @@ first_open_stage(const DealWrite *deal, const PipelineFacts *pipeline)
 	if (stage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("pipeline \"%s\" has no open stage", pipeline->name),
+				 errmsg("pipeline %s has no open stage", crm_pipeline_label(deal->lookup, pipeline)),
 				 errdetail("%s was to enter its first one.", crm_deal_label(deal)),
 				 errhint("Add a stage, or name the stage in stage_id.")));
 	return stage;
@@ -117,9 +119,9 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	if (stage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg(count == 0 ? "pipeline \"%s\" has no stage for deals that are %s" :
-						"pipeline \"%s\" has several stages for deals that are %s",
-						pipeline->name, crm_deal_status_name(status)),
+				 errmsg(count == 0 ? "pipeline %s has no stage for deals that are %s" :
+						"pipeline %s has several stages for deals that are %s",
+						crm_pipeline_label(deal->lookup, pipeline), crm_deal_status_name(status)),
 				 errdetail("%s was to become %s.", crm_deal_label(deal), crm_deal_status_name(status)),
 				 errhint("Name the stage in stage_id.")));
 	return stage;
@@ -148,9 +150,10 @@ last_open_stage(const DealWrite *deal)
 	pg_uuid_t	id;
 	const StageFacts *stage = NULL;
 
-	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), &id))
+	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), get_uuid(deal, DEAL_TENANT_ID), &id))
 		stage = crm_find_stage(deal->lookup, &id);
-	if (stage == NULL || stage->status != DEAL_OPEN)
+	if (stage == NULL || stage->status != DEAL_OPEN ||
+		!crm_uuid_equal(&stage->tenant_id, get_uuid(deal, DEAL_TENANT_ID)))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s cannot be reopened by its status alone", crm_deal_label(deal)),

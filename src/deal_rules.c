@@ -20,6 +20,7 @@
 
 #include "deal_write.h"
 #include "running_writes.h"
+#include "tenant_guard.h"
 #include "undo.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
@@ -160,8 +161,10 @@ continue_history(DealWrite *deal)
 }
 
 static void
-insert_deal(DealWrite *deal)
+insert_deal(void *arg)
 {
+	DealWrite  *deal = arg;
+
 	deal->restored = is_restored(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
@@ -212,7 +215,9 @@ undoes_move(const DealWrite *deal, int32 move_no)
 	const StageFacts *stage;
 	DealStatus	status;
 
-	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+	if (deal_is_null(deal, DEAL_STAGE_ID) || deal_is_null(deal, DEAL_PIPELINE_ID) ||
+		deal_is_null(deal, DEAL_STATUS) ||
+		crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
 		return false;
 	stage = crm_find_stage(deal->lookup, stage_id);
 	if (stage == NULL ||
@@ -342,7 +347,9 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert)
+	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal.row.rel, insert_deal, &deal);
+	else if (deal.insert)
 		insert_deal(&deal);
 	else
 		update_deal(&deal);

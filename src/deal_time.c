@@ -39,15 +39,12 @@ chosen_time(const DealWrite *deal, const StageFacts *stage)
 }
 
 static void
-check_archived(const DealWrite *deal, const char *kind, const char *name,
-			   TimestampTz archived_at, TimestampTz effective)
+refuse_archived(const DealWrite *deal, const char *kind, const char *label,
+				TimestampTz archived_at, TimestampTz effective)
 {
-	/* What entered before the archiving may still be told: imports, restores. */
-	if (effective < archived_at)
-		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s \"%s\" is archived and takes no new deals", kind, name),
+			 errmsg("%s %s is archived and takes no new deals", kind, label),
 			 errdetail("%s was to enter it as of %s; it was archived at %s.", crm_deal_label(deal),
 					   pstrdup(timestamptz_to_str(effective)),
 					   pstrdup(timestamptz_to_str(archived_at))),
@@ -93,10 +90,14 @@ crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
 	if (deal->restored)
 		return effective;
 
-	check_archived(deal, "stage", stage->name, stage->archived_at, effective);
-	if (pipeline != NULL &&
+	/* What entered before the archiving may still be told: imports, restores. */
+	if (effective >= stage->archived_at)
+		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
+						stage->archived_at, effective);
+	if (pipeline != NULL && effective >= pipeline->archived_at &&
 		(deal->insert || !crm_uuid_equal(&stage->pipeline_id,
 										 DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID)))))
-		check_archived(deal, "pipeline", pipeline->name, pipeline->archived_at, effective);
+		refuse_archived(deal, "pipeline", crm_pipeline_label(deal->lookup, pipeline),
+						pipeline->archived_at, effective);
 	return effective;
 }

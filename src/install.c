@@ -51,6 +51,7 @@
 
 #include "errors.h"
 #include "install.h"
+#include "planted.h"
 
 #define DEALS			"deals"
 #define RULES_FUNCTION	"crm_deal_rules"
@@ -310,6 +311,7 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 						 quote_literal_cstr(name))));
 	check_public(schema);
 	check_public(extension_schema(fcinfo));
+	crm_check_planted(extension_schema(fcinfo));
 	check_empty(schema, extension);
 	return schema;
 }

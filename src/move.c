@@ -45,18 +45,25 @@ timestamp_text(TimestampTz time)
 	return pstrdup(timestamptz_to_str(time));
 }
 
+/* Whether the status in that column of the last query's row is lost. */
+static bool
+is_lost(int column)
+{
+	char	   *status = crm_api_text(column);
+
+	return status != NULL && strcmp(status, "lost") == 0;
+}
+
 static void
 lock_deal(Move *move)
 {
-	bool		isnull;
-
 	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.status, d.lost_reason FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							 crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
 					"deal", move->deal_id);
-	move->stands_in = *DatumGetUUIDP(crm_api_value(1, &isnull));
-	move->entered = DatumGetTimestampTz(crm_api_value(2, &isnull));
-	move->is_lost = strcmp(crm_api_text(3), "lost") == 0;
+	move->stands_in = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	move->entered = DatumGetTimestampTz(crm_api_value(2, TIMESTAMPTZOID, NULL));
+	move->is_lost = is_lost(3);
 	move->old_reason = crm_api_text(4);
 
 	/*
@@ -122,7 +129,7 @@ update_deal(Move *move, bool enters)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
 								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
 						  "deal", move->deal_id);
-	move->is_lost = strcmp(crm_api_text(1), "lost") == 0;
+	move->is_lost = is_lost(1);
 }
 
 /* The deal stands there already: a request made again changes nothing. */

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -56,11 +57,10 @@ crm_set_default_pipeline(PG_FUNCTION_ARGS)
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
 	char	   *find;
 	pg_uuid_t	tenant_id;
-	bool		isnull;
 
 	find = psprintf("SELECT p.archived_at, p.tenant_id FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1", pipelines);
 	crm_api_require(find, "pipeline", pipeline_id);
-	tenant_id = *DatumGetUUIDP(crm_api_value(2, &isnull));
+	tenant_id = *DatumGetUUIDP(crm_api_value(2, UUIDOID, NULL));
 	lock_pipelines(pipelines, rel, &tenant_id);
 	crm_api_require(find, "pipeline", pipeline_id);
 	check_not_archived(pipeline_id);
@@ -93,7 +93,6 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	Relation	rel = crm_api_begin(fcinfo, NULL);
 	char	   *links = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
-	bool		isnull;
 
 	crm_api_check_update(rel, "is_primary");
 	crm_api_require(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
@@ -106,7 +105,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("contact %s is not linked to deal %s", crm_uuid_text(contact_id), crm_uuid_text(deal_id)),
 				 errhint("Insert the contact into deal_contacts first.")));
-	*result = *DatumGetUUIDP(crm_api_value(1, &isnull));
+	*result = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 
 	(void) crm_api_run(psprintf("UPDATE %s c SET is_primary = false WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 								"AND c.is_primary AND c.contact_id OPERATOR(pg_catalog.<>) $2", links), 2, args);

@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 
 #include "row_edit.h"
+#include "row_label.h"
 #include "row_rules.h"
 #include "table_kinds.h"
 
@@ -19,7 +20,8 @@ typedef struct OtherDefault
 {
 	const AttrNumber *columns;
 	const pg_uuid_t *id;		/* of the pipeline being written */
-	char	   *name;			/* of the other one, if there is one */
+	pg_uuid_t	other_id;		/* of the other default, if there is one */
+	char	   *name;			/* its name, or NULL */
 } OtherDefault;
 
 static bool
@@ -27,10 +29,13 @@ consider_default(Relation rel, HeapTuple tuple, void *arg)
 {
 	OtherDefault *other = arg;
 
-	if (DatumGetBool(crm_required_value(rel, tuple, other->columns[PIPELINE_IS_DEFAULT])) &&
-		!crm_uuid_equal(other->id, DatumGetUUIDP(crm_required_value(rel, tuple, other->columns[PIPELINE_ID]))))
-		other->name = TextDatumGetCString(crm_required_value(rel, tuple, other->columns[PIPELINE_NAME]));
-	return other->name == NULL;
+	if (!DatumGetBool(crm_required_value(rel, tuple, other->columns[PIPELINE_IS_DEFAULT])))
+		return true;
+	other->other_id = *DatumGetUUIDP(crm_required_value(rel, tuple, other->columns[PIPELINE_ID]));
+	if (crm_uuid_equal(other->id, &other->other_id))
+		return true;
+	other->name = TextDatumGetCString(crm_required_value(rel, tuple, other->columns[PIPELINE_NAME]));
+	return false;
 }
 
 static void
@@ -48,9 +53,20 @@ check_only_default(RowEdit *row, const AttrNumber *columns)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("there is a default pipeline already"),
-				 errdetail("It is \"%s\".", other.name),
+				 errdetail("It is %s.", crm_row_label(RelationGetRelid(row->rel), &other.other_id, other.name)),
 				 errhint("Call set_default_pipeline to make another one the default."),
 				 errtablecol(row->rel, columns[PIPELINE_IS_DEFAULT])));
+}
+
+static void
+apply_pipeline_rules(RowEdit *row, const AttrNumber *columns)
+{
+	AttrNumber	is_default = columns[PIPELINE_IS_DEFAULT];
+
+	if (!crm_row_is_null(row, is_default) && DatumGetBool(crm_row_get(row, is_default)) &&
+		(row->old_values == NULL || crm_row_old_is_null(row, is_default) ||
+		 !DatumGetBool(crm_row_get_old(row, is_default))))
+		check_only_default(row, columns);
 }
 
 /*
@@ -65,14 +81,10 @@ crm_pipeline_rules(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_pipeline_rules",
 											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
-	AttrNumber	is_default = columns[PIPELINE_IS_DEFAULT];
 	RowEdit		row;
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL));
-	if (!crm_row_is_null(&row, is_default) && DatumGetBool(crm_row_get(&row, is_default)) &&
-		(row.old_values == NULL || crm_row_old_is_null(&row, is_default) ||
-		 !DatumGetBool(crm_row_get_old(&row, is_default))))
-		check_only_default(&row, columns);
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL),
+						apply_pipeline_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -18,6 +18,7 @@
 #include "row_edit.h"
 #include "row_rules.h"
 #include "table_info.h"
+#include "tenant_guard.h"
 
 typedef struct TenantCheck
 {
@@ -113,15 +114,43 @@ crm_row_columns(FmgrInfo *flinfo, Relation rel, int nparents, char **parents)
 	return columns;
 }
 
-void
-crm_apply_row_rules(RowEdit *row, const RowColumns *columns)
+/* What apply_rules() is given, when it is guarded. */
+typedef struct Application
 {
+	RowEdit    *row;
+	const RowColumns *columns;
+	TableRules	table_rules;
+	const AttrNumber *table_columns;
+} Application;
+
+static void
+apply_rules(void *arg)
+{
+	const Application *application = arg;
+	RowEdit    *row = application->row;
+	const RowColumns *columns = application->columns;
+
+	for (int i = 0; i < columns->nparents; i++)
+		check_parent(row, columns, &columns->parents[i]);
+	if (application->table_rules != NULL)
+		application->table_rules(row, application->table_columns);
+}
+
+void
+crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
+					TableRules table_rules, const AttrNumber *table_columns)
+{
+	Application application = {row, columns, table_rules, table_columns};
+
 	if (columns->id != InvalidAttrNumber)
 		crm_row_keep(row, columns->id);
 	crm_row_keep(row, columns->tenant_id);
 	crm_check_not_null(row->rel, columns->tenant_id, crm_row_is_null(row, columns->tenant_id));
-	for (int i = 0; i < columns->nparents; i++)
-		check_parent(row, columns, &columns->parents[i]);
+	if (row->old_values == NULL &&
+		crm_is_foreign_tenant(row->rel, DatumGetUUIDP(crm_row_get(row, columns->tenant_id))))
+		crm_run_guarded(row->rel, apply_rules, &application);
+	else
+		apply_rules(&application);
 	if (row->old_values != NULL && columns->updated_at != InvalidAttrNumber)
 		crm_row_set(row, columns->updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
 }
@@ -144,6 +173,6 @@ crm_row_rules(PG_FUNCTION_ARGS)
 	RowEdit		row;
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, columns);
+	crm_apply_row_rules(&row, columns, NULL, NULL);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -32,6 +32,12 @@ typedef struct RowColumns
 extern const RowColumns *crm_row_columns(FmgrInfo *flinfo, Relation rel,
 										 int nparents, char **parents);
 
-extern void crm_apply_row_rules(RowEdit *row, const RowColumns *columns);
+/*
+ * The common rules, then the table's own ones, if any.  A row inserted for a
+ * tenant that is not the user's learns nothing from their errors.
+ */
+typedef void (*TableRules) (RowEdit *row, const AttrNumber *table_columns);
+extern void crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
+								TableRules table_rules, const AttrNumber *table_columns);
 
 #endif							/* CRM_ROW_RULES_H */

@@ -285,6 +285,14 @@ crm_session_tenant(pg_uuid_t *tenant)
 	*tenant = context.tenant;
 }
 
+bool
+crm_session_is_tenant(const pg_uuid_t *tenant)
+{
+	refresh_context();
+	return context.state == TENANT_OK &&
+		memcmp(tenant, &context.tenant, sizeof(*tenant)) == 0;
+}
+
 /*
  * The actor is for the record, not for access: where the claims do not tell,
  * for whatever reason, it is the session user.

@@ -14,6 +14,9 @@ extern void crm_define_settings(void);
 /* The tenant; ERROR 42501 if the session names none. */
 extern void crm_session_tenant(pg_uuid_t *tenant);
 
+/* Whether that is the tenant; no error. */
+extern bool crm_session_is_tenant(const pg_uuid_t *tenant);
+
 /* The actor (changed_by), palloc'd in the current context; never NULL. */
 extern char *crm_session_actor(void);
 

@@ -97,6 +97,38 @@ crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
 	return audit;
 }
 
+static Datum
+get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
+
+	crm_check_not_null(audit->deals, audit->columns[column], isnull);
+	return value;
+}
+
+/*
+ * The rules count the moves, and what they did not count they have not seen:
+ * not its time, nor the status that goes with the stage.
+ */
+static void
+check_counted(const StageAudit *audit)
+{
+	Datum		old_move_no = get(audit, audit->old_deal, DEAL_MOVE_NO);
+	Datum		new_move_no = get(audit, audit->new_deal, DEAL_MOVE_NO);
+
+	if (DatumGetInt32(new_move_no) != DatumGetInt32(old_move_no))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("deal %s was moved past the rules of the CRM",
+					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)))),
+			 errdetail("Its stage changed, but not the number of its moves."),
+			 errhint("The trigger with function \"%s\" must be enabled, and the last of the BEFORE triggers of table \"%s\": they run in the order of their names.",
+					 "crm_deal_rules", RelationGetRelationName(audit->deals)),
+			 errtable(audit->deals)));
+}
+
 void
 crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
 {
@@ -129,6 +161,7 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 
 	audit->old_deal = old_deal;
 	audit->new_deal = new_deal;
+	check_counted(audit);
 	for (int i = 0; i < lengthof(copied); i++)
 		change.values[copied[i].field] =
 			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,

@@ -11,8 +11,8 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "row_edit.h"
+#include "row_label.h"
 #include "stage_facts.h"
 #include "table_kinds.h"
 
@@ -102,7 +103,7 @@ read_pipeline(Relation rel, HeapTuple tuple, void *arg)
 	facts->exists = true;
 	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[PIPELINE_TENANT_ID]));
 	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[PIPELINE_NAME]));
-	facts->currency = datumCopy(crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY]), false, -1);
+	facts->currency = PointerGetDatum(PG_DETOAST_DATUM_COPY(crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY])));
 	facts->archived_at = archived_at(tuple, columns[PIPELINE_ARCHIVED_AT], desc);
 	return false;
 }
@@ -123,11 +124,15 @@ read_stage(Relation rel, HeapTuple tuple, void *arg)
 	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 	if (!crm_parse_deal_status(crm_required_value(rel, tuple, columns[STAGE_DEAL_STATUS]),
 							   &facts->status))
-		elog(ERROR, "unexpected deal_status of stage \"%s\"", facts->name);
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("a stage has an unknown deal_status"),
+				 errdetail("It is stage %s.", crm_uuid_text(&facts->id)),
+				 errhint("Its deal_status is to be open, won or lost.")));
 	probability = heap_getattr(tuple, columns[STAGE_PROBABILITY], desc, &isnull);
 	facts->has_probability = !isnull;
 	if (!isnull)
-		facts->probability = datumCopy(probability, false, -1);
+		facts->probability = PointerGetDatum(PG_DETOAST_DATUM_COPY(probability));
 	facts->archived_at = archived_at(tuple, columns[STAGE_ARCHIVED_AT], desc);
 	return false;
 }
@@ -212,6 +217,17 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 	return true;
 }
 
+/* Has the stage looked up again: this transaction itself has changed it. */
+static void
+forget_stage(StageLookup *lookup, const pg_uuid_t *id)
+{
+	StageFacts *facts = hash_search(lookup->stage_facts, id, HASH_FIND, NULL);
+
+	if (facts != NULL)
+		facts->exists = false;
+	lookup->last_stage = NULL;
+}
+
 /*
  * The first of the pipeline's unarchived stages of that status, and how many
  * there are.  Its status was read before it is locked, and is read again.
@@ -241,7 +257,10 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 		crm_visit_rows(rel, index, search.columns[STAGE_PIPELINE_ID], pipeline_id,
 					   consider_stage, &search);
 		facts = search.count > 0 ? crm_find_stage(lookup, &search.id) : NULL;
-		/* It may have changed while we waited for who changed it. */
+		/* It may have changed while we waited, or since we looked it up. */
+		if (facts != NULL && facts->status != status)
+			forget_stage(lookup, &search.id);
+		CHECK_FOR_INTERRUPTS();
 	} while (search.count > 0 && (facts == NULL || facts->status != status));
 	table_close(rel, NoLock);
 
@@ -308,6 +327,18 @@ crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id)
 	lookup->default_tenant = *tenant_id;
 	lookup->default_pipeline = crm_find_pipeline(lookup, &search.id);
 	return lookup->default_pipeline;
+}
+
+char *
+crm_stage_label(const StageLookup *lookup, const StageFacts *stage)
+{
+	return crm_row_label(lookup->stages, &stage->id, stage->name);
+}
+
+char *
+crm_pipeline_label(const StageLookup *lookup, const PipelineFacts *pipeline)
+{
+	return crm_row_label(lookup->pipelines, &pipeline->id, pipeline->name);
 }
 
 bool

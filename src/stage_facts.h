@@ -66,6 +66,10 @@ extern const StageFacts *crm_find_only_stage(StageLookup *lookup, const pg_uuid_
 /* The tenant's default pipeline; NULL: none. */
 extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id);
 
+/* How a message calls the stage or pipeline: its name, or its id to who may not see it. */
+extern char *crm_stage_label(const StageLookup *lookup, const StageFacts *stage);
+extern char *crm_pipeline_label(const StageLookup *lookup, const PipelineFacts *pipeline);
+
 /* 'open', 'won' or 'lost'; false if the text is none of them. */
 extern bool crm_parse_deal_status(Datum text, DealStatus *status);
 extern const char *crm_deal_status_name(DealStatus status);

@@ -104,8 +104,7 @@ write_order(const char *stages, const Datum *args)
 								   "WHERE s.position OPERATOR(pg_catalog.<>) o.n LIMIT 1", stages),
 						  2, order_types, args) > 0)
 	{
-		bool		isnull;
-		pg_uuid_t	id = *DatumGetUUIDP(crm_api_value(1, &isnull));
+		pg_uuid_t	id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 
 		crm_api_unchanged(psprintf("SELECT FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), "stage", &id);
 	}

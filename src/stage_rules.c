@@ -32,11 +32,13 @@
 #include "table_kinds.h"
 
 /*
- * Runs a query whose parameter is a uuid, with the newest snapshot, and says
- * whether it returned a row.  The caller is connected to SPI.
+ * Runs a query whose parameter is a uuid, and says whether it returned a row.
+ * With the newest snapshot, which shows even what the running statement itself
+ * has done: it may have put deals into the stage.  If a row is to be locked,
+ * the transaction's snapshot.  The caller is connected to SPI.
  */
 static bool
-query_by_uuid(const char *query, const pg_uuid_t *id, bool read_only)
+query_by_uuid(const char *query, const pg_uuid_t *id, bool newest)
 {
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(id)};
@@ -44,8 +46,8 @@ query_by_uuid(const char *query, const pg_uuid_t *id, bool read_only)
 
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, args, NULL, read_only ? GetLatestSnapshot() : InvalidSnapshot,
-							 InvalidSnapshot, read_only, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_snapshot(plan, args, NULL, newest ? GetLatestSnapshot() : InvalidSnapshot,
+							 InvalidSnapshot, false, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed");
 	return SPI_processed > 0;
 }
@@ -185,9 +187,15 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
-		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]) ||
-		!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
 		return;					/* the constraints say it */
+	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("\"%s\" is not a status of deals",
+						TextDatumGetCString(crm_row_get(row, columns[STAGE_DEAL_STATUS]))),
+				 errhint("Use open, won or lost."),
+				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
 	if (row->old_values == NULL)
 	{
@@ -246,7 +254,7 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	}
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1));
-	apply_stage_rules(&row, columns);
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1),
+						apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

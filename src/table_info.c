@@ -341,8 +341,7 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 
 /*
  * A lock of the lock manager's, not of the row: it is shared without writing
- * anything, and renaming or reordering stages need not wait for those who move
- * deals.  Keys that collide wait for each other, no more; and one transaction
+ * anything, and renaming a stage need not wait for those who move deals.  Keys that collide wait for each other, no more; and one transaction
  * may meet any number of keys without using up the shared memory for locks.
  */
 static bool

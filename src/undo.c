@@ -31,7 +31,7 @@ typedef struct Undo
 	Oid			deals;
 	pg_uuid_t	deal_id;
 	pg_uuid_t	stage_id;		/* where the deal goes back to */
-	int32		move_no;		/* of the move that takes it there */
+	int64		move_no;		/* of the move that takes it there */
 	pg_uuid_t	reverts;
 } Undo;
 
@@ -55,6 +55,7 @@ static const struct
 };
 
 #define NGIVEN lengthof(given_back)
+#define NREQUIRED 4				/* up to the status: never null */
 
 static const Undo *undo_in_progress = NULL;
 
@@ -95,39 +96,39 @@ crm_undo_impossible(const pg_uuid_t *deal_id)
 static void
 lock_deal(Relation deals, Undo *undo, Datum *present)
 {
-	bool		isnull;
-
-	crm_api_require(psprintf("SELECT d.move_no, d.stage_id, d.stage_entered_at FROM %s d "
+	crm_api_require(psprintf("SELECT d.move_no, d.stage_id, d.stage_entered_at, d.tenant_id FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							 crm_sibling_name(deals, RelationGetRelationName(deals))),
 					"deal", &undo->deal_id);
-	undo->move_no = DatumGetInt32(crm_api_value(1, &isnull)) + 1;
+	undo->move_no = (int64) DatumGetInt32(crm_api_value(1, INT4OID, NULL)) + 1;
 	present[0] = UUIDPGetDatum(&undo->deal_id);
-	present[1] = crm_api_value(2, &isnull);
-	present[2] = crm_api_value(3, &isnull);
+	present[1] = crm_api_value(2, UUIDOID, NULL);
+	present[2] = crm_api_value(3, TIMESTAMPTZOID, NULL);
+	present[3] = crm_api_value(4, UUIDOID, NULL);
 }
 
 /*
  * The last move that stands, being no revert nor reverted, if it is how the
  * deal came to be where it is.  The history is read with the owner's rights, as
- * the caller, who holds a lock on the deal, need not see it.
+ * the caller, who holds a lock on the deal, need not see it; but not that of
+ * another tenant's deal, which had the id before it was deleted.
  */
 static void
 find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, char *nulls)
 {
-	static const Oid types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID};
+	static const Oid types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID, UUIDOID};
 	const char *history = crm_trusted_sibling(deals, "stage_changes");
 	StringInfoData query;
 	SavedUser	saved;
 	uint64		found;
-	bool		isnull;
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT m.id");
 	for (int i = 0; i < NGIVEN; i++)
 		appendStringInfo(&query, ", %s", given_back[i].of_move);
 	appendStringInfo(&query, " FROM (SELECT c.* FROM %1$s c "
-					 "WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.reverts_id IS NULL "
+					 "WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+					 "AND c.tenant_id OPERATOR(pg_catalog.=) $4 AND c.reverts_id IS NULL "
 					 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
 					 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
 					 "ORDER BY c.move_no DESC LIMIT 1) m "
@@ -142,10 +143,12 @@ find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, 
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
 
-	undo->reverts = *DatumGetUUIDP(crm_api_value(1, &isnull));
+	undo->reverts = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	for (int i = 0; i < NGIVEN; i++)
 	{
-		values[i] = crm_api_value(i + 2, &isnull);
+		bool		isnull = false;
+
+		values[i] = crm_api_value(i + 2, given_back[i].type, i < NREQUIRED ? NULL : &isnull);
 		nulls[i] = isnull ? 'n' : ' ';
 	}
 	undo->stage_id = *DatumGetUUIDP(values[2]);
@@ -188,7 +191,7 @@ crm_undo_move(PG_FUNCTION_ARGS)
 	Relation	deals = crm_api_begin(fcinfo, &crm_deal_kind);
 	const Undo *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *crm_api_uuid(fcinfo, 1, "deal_id")};
-	Datum		present[3];
+	Datum		present[4];
 	Datum		values[NGIVEN];
 	char		nulls[NGIVEN];
 

@@ -116,6 +116,9 @@ SELECT count(*) FROM (
 ) differences;
 SELECT count(*) FROM random_summaries, crm_summary_rows(s) r
 WHERE scale(value) <> 4 OR scale(weighted_value) <> 8;
+-- and are numerics as the server makes them, to the bit
+SELECT count(*) FROM random_summaries, crm_summary_rows(s) r
+WHERE numeric_send(value) <> numeric_send(round(value, 4)) OR numeric_send(weighted_value) <> numeric_send(round(weighted_value, 8));
 SELECT count(*) AS same FROM random_summaries
 WHERE s = s::text::crm_summary AND s::text = s::text::crm_summary::text AND s::jsonb = s::text::jsonb;
 

@@ -41,9 +41,12 @@ sub new_database
 # The database is what the origin is, and its CRMs work.
 sub is_restored
 {
-	my ($db, $name) = @_;
+	my ($db, $name, @options) = @_;
 
-	same_text(dump_text($node, $db), $origin, "$name: identical");
+	same_text(
+		dump_text($node, $db, @options),
+		@options ? dump_text($node, 'origin', @options) : $origin,
+		"$name: identical");
 	all_work($node, $db, $name);
 	$node->safe_psql('postgres', "DROP DATABASE $db");
 	return;
@@ -105,7 +108,8 @@ $node->command_ok(
 	'--clean');
 is_restored($db, '--clean');
 
-# The schema, then the data: now the triggers are there, and fire.
+# The schema, then the data: now the triggers are there, and fire.  They add the
+# deals up anew, to rows of stage_totals that may be others with the same sums.
 $node->command_ok(
 	[ 'pg_dump', '--schema-only', '-f', "$dir/schema.sql", 'origin' ],
 	'schema only');
@@ -137,7 +141,10 @@ foreach my $name (sort keys %data_only)
 			[ psql_file($db, "$dir/data.sql", '-1', '-U', $user) ],
 			"$name, by $user");
 		$node->safe_psql($db, 'REFRESH MATERIALIZED VIEW app.own_matview');
-		is_restored($db, "$name, by $user");
+		is_restored(
+			$db,
+			"$name, by $user",
+			'--exclude-table-data=*.stage_totals');
 	}
 }
 

@@ -101,44 +101,42 @@ is( $node->safe_psql(
 	0,
 	'without its policy, a table of several tenants shows no row');
 
-# Putting it back: new CRMs, the user's columns, the rows.
-$node->safe_psql('drop', <<~'SQL');
-	SET client_min_messages = warning;
-	CREATE EXTENSION crm SCHEMA extensions;
-	SELECT extensions.crm_install('crm_new'), extensions.crm_install('team_new', 'shared'),
-		extensions.crm_install('north_new');
+# Putting it back as the documentation says.
+my ($documented) =
+  slurp_file('docs/backup-and-restore.md') =~ /^```sql\n(BEGIN;.*?)^```/ms;
+my $own_columns = <<~'SQL';
 	ALTER TABLE crm_new.deals ADD region text NOT NULL DEFAULT 'emea',
 		ADD yearly numeric GENERATED ALWAYS AS (amount * 12) STORED, ADD "Ümlaut" text[];
 	ALTER TABLE crm_new.stage_changes ADD note text DEFAULT 'automatic';
-	CREATE PROCEDURE public.copy_rows(old text, new text) LANGUAGE plpgsql AS $$
-	DECLARE
-		table_name text;
-		columns text;
-	BEGIN
-		FOREACH table_name IN ARRAY ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes',
-			'tags', 'deal_tags']
-		LOOP
-			SELECT string_agg(quote_ident(attname), ', ') INTO columns
-			FROM pg_attribute
-			WHERE attrelid = format('%I.%I', old, table_name)::regclass
-				AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
-			EXECUTE format('INSERT INTO %I.%I (%s) SELECT %3$s FROM %4$I.%2$I', new, table_name, columns, old);
-		END LOOP;
-	END $$;
-	CALL copy_rows('crm', 'crm_new');
-	CALL copy_rows('team', 'team_new');
-	CALL copy_rows('Büro "Nord" 1', 'north_new');
-	DROP PROCEDURE public.copy_rows;
 	SQL
-foreach my $pair ([ '"crm"', 'crm' ], [ '"team"', 'team' ],
-	[ $schemas[2], 'north' ])
-{
-	my ($schema, $new) = @$pair;
 
-	$node->safe_psql('drop', <<~SQL);
-		ALTER SCHEMA $schema RENAME TO ${new}_old;
-		ALTER SCHEMA ${new}_new RENAME TO $schema;
-		SQL
+isnt(
+	$node->psql(
+		'drop',
+		CrmTest::crm_session('crm_owner', 'public') . $documented,
+		stderr => \$stderr),
+	0,
+	'a column of the user that is forgotten is an error');
+like($stderr, qr/column "(?:region|note)" of relation/, 'which names it');
+foreach my $way (
+	[ '"crm"',     'crm',   'single', $own_columns ],
+	[ '"team"',    'team',  'shared', '' ],
+	[ $schemas[2], 'north', 'single', '' ])
+{
+	my ($schema, $new, $tenancy, $columns) = @$way;
+	my $sql = $documented;
+
+	$sql =~ s/^-- ALTER TABLE .*\n/$columns/m;
+	$sql =~
+	  s/(?<=')crm(?=\.%)|(?<=FROM )crm(?=\.%)|(?<=SCHEMA )crm(?= RENAME)|(?<=RENAME TO )crm(?=;)/$schema/g;
+	$sql =~ s/\bcrm_(new|old)\b/${new}_$1/g;
+	$sql =~
+	  s/crm_install\('${new}_new'\)/crm_install('${new}_new', '$tenancy')/;
+	$sql =~ s/CREATE EXTENSION/$& IF NOT EXISTS/;
+	$node->safe_psql('drop',
+		CrmTest::crm_session('crm_owner', 'public')
+		  . "SET client_min_messages = warning;\n$sql");
+
 	foreach my $table (@tables)
 	{
 		is( $node->safe_psql(

@@ -1,6 +1,7 @@
 -- What every file of test/pgtap begins with, inside its transaction: the
 -- extensions, a CRM in the schema crm (of the tenancy in the variable of that
--- name), and helpers in the schema t.
+-- name, owned by the role in the variable owner, which is made), and helpers in
+-- the schema t.
 --
 -- A file runs as a superuser in a new, empty database:
 --
@@ -20,7 +21,14 @@ CREATE SCHEMA t;
 CREATE EXTENSION pgtap SCHEMA t;
 CREATE SCHEMA extensions;
 CREATE EXTENSION crm SCHEMA extensions;
+GRANT USAGE ON SCHEMA extensions TO PUBLIC;
+\if :{?owner}
+CREATE ROLE :"owner";
+SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), :'owner') \gexec
+SET LOCAL ROLE :"owner";
+\endif
 SELECT 'crm_install: ' || extensions.crm_install('crm', :'tenancy') \g /dev/null
+RESET ROLE;
 SET LOCAL search_path = crm, t;
 
 -- A uuid for a name, the same each time.

@@ -1,0 +1,216 @@
+-- What the code does by query, with the owner's rights or the caller's, means
+-- the CRM's tables and PostgreSQL's operators, whatever the caller's search
+-- path holds, and runs as the owner nothing that others have put beside it.
+BEGIN;
+\set owner crm_owner
+\ir include/setup.sql
+\ir include/roles.sql
+SELECT t.make_pipelines() \g /dev/null
+SELECT plan(44);
+
+CREATE ROLE crm_mallory;
+GRANT USAGE ON SCHEMA crm TO crm_mallory;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA crm TO crm_mallory;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm TO crm_mallory;
+
+-- Mallory's schema: functions and operators that fit better than what is meant,
+-- and tables, types and temporary tables of our names.
+CREATE SCHEMA evil AUTHORIZATION crm_mallory;
+SET LOCAL ROLE crm_mallory;
+CREATE FUNCTION evil.strike() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'hijacked as %', current_user USING ERRCODE = 'EV1LS';
+END $$;
+DO $$
+DECLARE
+    l text;
+    r text;
+    operator text;
+BEGIN
+    FOR l, r IN SELECT a, b FROM unnest('{uuid,text,integer,bigint,boolean,numeric,timestamptz}'::text[]) AS a,
+        unnest('{uuid,text,integer,bigint,boolean,numeric,timestamptz}'::text[]) AS b
+    LOOP
+        EXECUTE format('CREATE FUNCTION evil.op(%s, %s) RETURNS boolean LANGUAGE sql AS ''SELECT evil.strike()''', l, r);
+        FOREACH operator IN ARRAY '{=,<>,<,>,<=,>=,||,-,+,->>}'::text[]
+        LOOP
+            EXECUTE format('CREATE OPERATOR evil.%s (FUNCTION = evil.op, LEFTARG = %s, RIGHTARG = %s)', operator, l, r);
+        END LOOP;
+    END LOOP;
+END $$;
+DO $$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT name, args FROM (VALUES
+            ('unnest', 'uuid[]'), ('unnest', 'anyarray'), ('format', 'text, uuid, text'), ('format', 'text, uuid'),
+            ('format', 'text, text, bigint'), ('string_agg', 'text, text'), ('quote_literal', 'text'), ('left', 'text, integer'),
+            ('count', ''), ('min', 'integer'), ('row_number', ''), ('clock_timestamp', ''), ('now', ''), ('btrim', 'text'), ('lower', 'text'),
+            ('jsonb_object_field_text', 'jsonb, text'), ('jsonb_exists', 'jsonb, text'), ('to_jsonb', 'anyelement'),
+            ('crm_uuid_v7', ''), ('crm_not_given', 'uuid'), ('crm_is_currency', 'text'), ('crm_current_actor', ''),
+            ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regclass, uuid'),
+            ('crm_current_row', 'anyelement, uuid')) AS v (name, args)
+    LOOP
+        EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS boolean LANGUAGE sql AS ''SELECT evil.strike()''', f.name, f.args);
+    END LOOP;
+END $$;
+CREATE DOMAIN evil.uuid AS pg_catalog.uuid CHECK (evil.strike());
+CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.strike());
+CREATE DOMAIN evil.jsonb AS pg_catalog.jsonb CHECK (evil.strike());
+CREATE DOMAIN evil.timestamptz AS pg_catalog.timestamptz CHECK (evil.strike());
+CREATE VIEW evil.stage_changes AS SELECT evil.strike();
+CREATE VIEW evil.deals AS SELECT evil.strike();
+CREATE TEMPORARY TABLE deals (id pg_catalog.uuid);
+CREATE TEMPORARY TABLE stages (id pg_catalog.uuid, deal_status pg_catalog.text);
+CREATE TEMPORARY TABLE pipelines (id pg_catalog.uuid);
+CREATE TEMPORARY TABLE stage_changes (id pg_catalog.uuid);
+CREATE TEMPORARY TABLE contacts (id pg_catalog.uuid);
+RESET ROLE;
+
+-- As mallory, in mallory's search path.  The statement is written without
+-- operators, as these would be mallory's.
+CREATE FUNCTION t.in_evil_path(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    PERFORM set_config('search_path', 'pg_temp, evil, pg_catalog, crm', true);
+    EXECUTE 'SET LOCAL ROLE crm_mallory';
+    BEGIN
+        EXECUTE statement;
+        result := 'ok';
+    EXCEPTION WHEN OTHERS THEN
+        result := pg_catalog.concat_ws(' ', SQLSTATE, SQLERRM);
+    END;
+    RESET ROLE;
+    PERFORM pg_catalog.set_config('search_path', 'crm, t', true);
+    RETURN result;
+END $$;
+
+SELECT is(in_evil_path('SELECT 1::integer OPERATOR(pg_catalog.=) 1'), 'ok', 'the harness itself is clean');
+SELECT is(in_evil_path('SELECT 1::numeric = 1::integer'), 'EV1LS hijacked as crm_mallory', 'and the path is evil');
+
+CREATE FUNCTION t.quiet(statement text, what text) RETURNS text LANGUAGE sql AS $$
+    SELECT is(t.in_evil_path(statement), 'ok', what)
+$$;
+SELECT quiet(format($$INSERT INTO crm.deals (id, title, amount) VALUES (%L, 'one', 10), (%L, 'two', 20)$$, id('one'), id('two')), 'insert deals');
+SELECT quiet(format($$UPDATE crm.deals SET stage_id = %L WHERE id OPERATOR(pg_catalog.=) %L$$, id('Qualified'), id('one')), 'move one');
+SELECT quiet(format($$UPDATE crm.deals SET stage_id = %L$$, id('Paused')), 'move many');
+SELECT quiet($$UPDATE crm.deals SET status = 'won'$$, 'win');
+SELECT quiet($$UPDATE crm.deals SET status = 'open'$$, 'reopen by history');
+SELECT is(count(*), 7::bigint, 'all moves are in the history of the CRM') FROM crm.stage_changes;
+SELECT quiet(format('SELECT crm.undo_move(%L)', id('one')), 'undo_move');
+SELECT quiet(format('SELECT extensions.crm_undo_move(''crm.deals'', %L)', id('two')), 'crm_undo_move');
+SELECT quiet(format('SELECT crm.move_deal(%L, %L, lost_reason => ''x'', expected_stage_id => %L)', id('one'), id('Lost'), id('Won')), 'move_deal');
+SELECT is(in_evil_path(format('SELECT crm.move_deal(%L, %L, expected_stage_id => %L)', id('one'), id('Lost'), id('Won'))),
+    format('PT409 deal %s is not in the expected stage', id('one')), 'move_deal, not where expected');
+SELECT quiet(format($$INSERT INTO crm.stages (id, pipeline_id, name) VALUES (%L, %L, 'new'), (%L, %2$L, 'other')$$, id('new'), id('Sales'), id('other')), 'add stages');
+SELECT quiet(format($$UPDATE crm.stages SET deal_status = 'won' WHERE id OPERATOR(pg_catalog.=) %L$$, id('new')), 'change the status of a stage');
+SELECT is(in_evil_path(format($$UPDATE crm.stages SET deal_status = 'open' WHERE id OPERATOR(pg_catalog.=) %L$$, id('Lost'))),
+    '23514 deal_status of stage "Lost" cannot change while deals stand in it', 'of a stage in use');
+SELECT is(in_evil_path(format($$DELETE FROM crm.stages WHERE id OPERATOR(pg_catalog.=) %L$$, id('Lost'))),
+    '23503 stage "Lost" cannot be deleted while deals stand in it', 'delete a stage in use');
+SELECT quiet(format('SELECT crm.reorder_stages(%L, %L)', id('Sales'), (SELECT array_agg(s.id ORDER BY s.position DESC) FROM crm.stages AS s WHERE pipeline_id = id('Sales'))), 'reorder_stages');
+SELECT is(in_evil_path(format('SELECT crm.reorder_stages(%L, %L)', id('Sales'), ARRAY[id('Due')])),
+    '22023 stage_ids must name all stages of the pipeline, each once', 'reorder_stages, wrong ones');
+SELECT quiet(format('SELECT crm.delete_stage(%L, %L)', id('Lost'), id('Disqualified')), 'delete_stage with deals');
+SELECT quiet(format('SELECT crm.delete_stage(%L)', id('other')), 'delete_stage');
+SELECT quiet(format('SELECT crm.apply_stage_probability(%L)', id('Lead')), 'apply_stage_probability');
+SELECT quiet($$SELECT crm.create_pipeline('P', '["a", {"name": "b", "deal_status": "won"}]', is_default => true)$$, 'create_pipeline');
+SELECT quiet(format('SELECT crm.set_default_pipeline(%L)', id('Sales')), 'set_default_pipeline');
+SELECT quiet(format('INSERT INTO crm.deal_contacts (deal_id, contact_id) VALUES (%L, %L)', id('one'), id('person')), 'link a contact');
+SELECT quiet(format('SELECT crm.set_primary_contact(%L, %L)', id('one'), id('person')), 'set_primary_contact');
+SELECT quiet(format('SELECT crm.context_for_person(%L)', id('person')), 'context_for_person');
+SELECT quiet(format('SELECT crm.pipeline_summary(%L)', id('Sales')), 'pipeline_summary');
+SELECT quiet('SELECT pipeline_name, deals FROM crm.pipeline_stage_summary', 'pipeline_stage_summary');
+SELECT quiet('SELECT extensions.crm_installations()', 'crm_installations');
+SELECT quiet('SELECT extensions.crm_installed_version(''crm'')', 'crm_installed_version');
+SELECT is(in_evil_path('SELECT extensions.crm_install(''evil'')'), '42710 schema "evil" is not empty', 'crm_install in a schema full of traps');
+SELECT is(in_evil_path('SELECT extensions.crm_link_contacts(''crm'', ''crm.tags'')'), '42501 must be owner of table deal_contacts', 'crm_link_contacts');
+
+-- A function that runs with its owner's rights and has a BEGIN ATOMIC body is
+-- as safe with ours in it as with PostgreSQL's.
+CREATE FUNCTION t.undo(deal uuid) RETURNS void LANGUAGE sql SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT crm.undo_move(deal);
+END;
+UPDATE crm.deals SET stage_id = id('Due') WHERE id = id('two');
+SELECT quiet(format('SELECT t.undo(%L)', id('two')), 'undo_move with the rights of another');
+
+-- Rights of the owner of a table do not reach what others put beside it.  Here
+-- mallory may create in the schema of a superuser's tables, which look like
+-- those of a CRM.
+CREATE SCHEMA common;
+GRANT CREATE, USAGE ON SCHEMA common TO crm_mallory;
+CREATE TABLE common.copy_of_deals (LIKE crm.deals INCLUDING DEFAULTS);
+CREATE TABLE common.copy_of_stages (LIKE crm.stages INCLUDING DEFAULTS);
+INSERT INTO common.copy_of_deals SELECT * FROM crm.deals;
+INSERT INTO common.copy_of_stages SELECT * FROM crm.stages;
+GRANT SELECT, UPDATE, DELETE, REFERENCES ON ALL TABLES IN SCHEMA common TO crm_mallory;
+SET LOCAL ROLE crm_mallory;
+CREATE VIEW common.stage_changes AS SELECT c.* FROM crm.stage_changes AS c WHERE evil.strike();
+CREATE VIEW common.pipelines AS SELECT p.* FROM crm.pipelines AS p WHERE current_user = 'crm_mallory' OR evil.strike();
+CREATE VIEW common.deals AS SELECT d.* FROM crm.deals AS d WHERE evil.strike();
+RESET ROLE;
+SELECT is(as_role('crm_mallory', format('SELECT extensions.crm_undo_move(''common.copy_of_deals'', %L)', id('one'))),
+    E'42501\ntables "copy_of_deals" and "stage_changes" of schema "common" have different owners\n'
+        'The first one''s owner would run what the other one attached to its table.\nGive all tables of the CRM to the same owner.',
+    'crm_undo_move on a table of another');
+SELECT is(split_part(as_role('crm_mallory', format('SELECT extensions.crm_reorder_stages(''common.copy_of_stages'', %L, ''{}'')', id('Sales'))), E'\n', 2),
+    'tables "copy_of_stages" and "pipelines" of schema "common" have different owners', 'crm_reorder_stages on a table of another');
+
+-- A table of deals whose history somebody else has made.
+CREATE TABLE common.d (LIKE crm.deals INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+ALTER TABLE common.d ADD FOREIGN KEY (stage_id) REFERENCES crm.stages, ADD FOREIGN KEY (pipeline_id) REFERENCES crm.pipelines;
+SELECT format('CREATE TRIGGER r BEFORE INSERT OR UPDATE ON common.d FOR EACH ROW EXECUTE FUNCTION extensions.crm_deal_rules(%L)',
+    extensions.crm_version()) \gexec
+SELECT format('CREATE TRIGGER a AFTER UPDATE ON common.d REFERENCING OLD TABLE AS o NEW TABLE AS n
+    FOR EACH STATEMENT EXECUTE FUNCTION extensions.crm_stage_audit(%L)', extensions.crm_version()) \gexec
+SELECT alike(error_of(format($$INSERT INTO common.d SELECT * FROM crm.deals WHERE id = %L; UPDATE common.d SET stage_id = %L$$, id('two'), id('Due'))),
+    E'42501\ntables "d" and "stage_changes" of schema "common" have different owners%', 'a move is not recorded by what others made');
+CREATE TABLE common.s (LIKE crm.stages INCLUDING DEFAULTS);
+INSERT INTO common.s SELECT * FROM crm.stages;
+ALTER TABLE common.s ADD FOREIGN KEY (pipeline_id) REFERENCES crm.pipelines;
+SELECT format('CREATE TRIGGER r BEFORE INSERT OR UPDATE OR DELETE ON common.s FOR EACH ROW
+    EXECUTE FUNCTION extensions.crm_stage_rules(%L, ''pipeline_id'')', extensions.crm_version()) \gexec
+SELECT alike(error_of($$DELETE FROM common.s$$), E'42501\ntables "s" and "deals" of schema "common" have different owners%', 'nor are deals looked for there');
+SELECT alike(error_of(format($$INSERT INTO common.s (pipeline_id, name) VALUES (%L, 'x')$$, id('Sales'))),
+    E'42501\ntables "s" and "pipelines" of schema "common" have different owners%', 'nor pipelines');
+
+-- With REFERENCES, which is enough for a foreign key, one does not read the
+-- names and probabilities of stages.
+GRANT REFERENCES ON crm.stages, crm.pipelines TO crm_mallory;
+REVOKE SELECT ON crm.stages, crm.pipelines FROM crm_mallory;
+SET LOCAL ROLE crm_mallory;
+CREATE TABLE evil.d (LIKE crm.deals INCLUDING DEFAULTS);
+ALTER TABLE evil.d ADD FOREIGN KEY (stage_id) REFERENCES crm.stages, ADD FOREIGN KEY (pipeline_id) REFERENCES crm.pipelines;
+SELECT format('CREATE TRIGGER r BEFORE INSERT OR UPDATE ON evil.d FOR EACH ROW EXECUTE FUNCTION extensions.crm_deal_rules(%L)',
+    extensions.crm_version()) \gexec
+RESET ROLE;
+SELECT alike(as_role('crm_mallory', format($$INSERT INTO evil.d (title, stage_id) VALUES ('x', %L)$$, id('Due'))),
+    E'42501\nthe owner of table "d" may not read all of table "%"\n%', 'a table of one''s own that refers to stages of others');
+GRANT SELECT ON crm.stages, crm.pipelines TO crm_mallory;
+SELECT is(outcome('crm_mallory', format($$INSERT INTO evil.d (title, stage_id) VALUES ('x', %L)$$, id('Due'))), 'ok', 'with SELECT it may');
+ALTER TABLE crm.stages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_of_them ON crm.stages USING (true);
+SELECT is(outcome('crm_mallory', format($$INSERT INTO evil.d (title, stage_id) VALUES ('x', %L)$$, id('Due'))), '42501', 'but not past row security');
+
+-- What others have put beside the extension is not bound by a new CRM.
+GRANT CREATE ON SCHEMA extensions TO crm_mallory;
+SET LOCAL ROLE crm_mallory;
+CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM evil.strike(); RETURN NULL; END';
+RESET ROLE;
+SELECT is(error_of('SELECT extensions.crm_install(''another'')'),
+    E'42501\nfunction extensions.crm_not_given(uuid) stands beside the extension\n'
+        'The CRM would run it instead of what is meant, and its owner is crm_mallory.\n'
+        'Drop it, or give it to the owner of schema "extensions".', 'a planted function');
+DROP FUNCTION extensions.crm_not_given(uuid);
+SET LOCAL ROLE crm_mallory;
+CREATE FUNCTION extensions.harmless(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';
+CREATE OPERATOR extensions.>= (FUNCTION = evil.op, LEFTARG = numeric, RIGHTARG = integer);
+RESET ROLE;
+SELECT alike(error_of('SELECT extensions.crm_install(''another'')'),
+    E'42501\noperator extensions.>=(numeric,integer) stands beside the extension\n%', 'a planted operator');
+DROP OPERATOR extensions.>= (numeric, integer);
+SELECT is(error_of('SELECT extensions.crm_install(''another'')'), 'no error', 'other functions may stand there');
+
+SELECT * FROM finish();
+ROLLBACK;
