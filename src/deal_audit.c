@@ -177,9 +177,13 @@ follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_
 			crm_deal_totals_replace(audit->totals, audit->old_deal, audit->new_deal);
 		if (audit->history && !same_uuid(audit, DEAL_STAGE_ID))
 		{
+			/* The rules see to that, if no trigger runs after them. */
 			if (!same_uuid(audit, DEAL_ID))
-				elog(ERROR, "transition tables of \"%s\" are out of step",
-					 RelationGetRelationName(audit->deals));
+				ereport(ERROR,
+						(errcode(ERRCODE_CHECK_VIOLATION),
+						 errmsg("column \"id\" of table \"%s\" never changes",
+								RelationGetRelationName(audit->deals)),
+						 errtablecol(audit->deals, audit->columns[DEAL_ID])));
 			record_move(audit);
 		}
 	}
@@ -228,7 +232,9 @@ PG_FUNCTION_INFO_V1(crm_deal_audit);
 Datum
 crm_deal_audit(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_audit", TRIGGER_EVENT_AFTER);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_audit", TRIGGER_EVENT_AFTER,
+											 CRM_ON_WRITE | CRM_ON(TRIGGER_EVENT_DELETE) |
+											 CRM_ON(TRIGGER_EVENT_TRUNCATE));
 	TriggerEvent event = trigdata->tg_event;
 	DealAudit	audit = {trigdata->tg_relation};
 

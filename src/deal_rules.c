@@ -22,6 +22,7 @@
 #include "running_writes.h"
 #include "tenant_guard.h"
 #include "undo.h"
+#include "uuid.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
 typedef struct DealStatement
@@ -153,8 +154,12 @@ is_restored(const DealWrite *deal)
 static void
 continue_history(DealWrite *deal)
 {
-	int32		last = crm_last_move_no(deal->history, DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	int32		last;
 
+	if (crm_take_new_uuid(id))
+		return;					/* by default: no need to look */
+	last = crm_last_move_no(deal->history, id);
 	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
 		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
@@ -215,9 +220,7 @@ undoes_move(const DealWrite *deal, int32 move_no)
 	const StageFacts *stage;
 	DealStatus	status;
 
-	if (deal_is_null(deal, DEAL_STAGE_ID) || deal_is_null(deal, DEAL_PIPELINE_ID) ||
-		deal_is_null(deal, DEAL_STATUS) ||
-		crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
 		return false;
 	stage = crm_find_stage(deal->lookup, stage_id);
 	if (stage == NULL ||
@@ -264,9 +267,12 @@ update_deal(DealWrite *deal)
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
-/* The columns without which the rules cannot be applied. */
+/*
+ * The columns without which the rules cannot be applied.  Null in one of them
+ * means "not given", also where the user dropped NOT NULL.
+ */
 static void
-check_required(const DealWrite *deal)
+check_required(DealWrite *deal)
 {
 	static const DealColumn required[] = {
 		DEAL_ID, DEAL_TENANT_ID, DEAL_PIPELINE_ID, DEAL_STAGE_ID, DEAL_STATUS,
@@ -276,8 +282,13 @@ check_required(const DealWrite *deal)
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
-		crm_check_not_null(deal->row.rel, deal->columns[required[i]],
-						   deal_old_is_null(deal, required[i]));
+	{
+		DealColumn	column = required[i];
+
+		crm_check_not_null(deal->row.rel, deal->columns[column], deal_old_is_null(deal, column));
+		if (deal_is_null(deal, column))
+			deal_set(deal, column, deal_get_old(deal, column));
+	}
 }
 
 static DealStatement *
@@ -329,7 +340,7 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -338,6 +349,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 
 	crm_row_open(&deal.row, trigdata);
+	crm_stage_lookup_refresh(statement->lookup);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.history = &statement->history;

@@ -39,7 +39,7 @@ check_version(TriggerData *trigdata, const char *function)
 }
 
 TriggerData *
-crm_trigger_data(FunctionCallInfo fcinfo, const char *function, TriggerEvent timing)
+crm_trigger_data(FunctionCallInfo fcinfo, const char *function, TriggerEvent timing, int events)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
@@ -53,6 +53,13 @@ crm_trigger_data(FunctionCallInfo fcinfo, const char *function, TriggerEvent tim
 				 errmsg("trigger function \"%s\" must be fired %s FOR EACH %s", function,
 						(timing & TRIGGER_EVENT_TIMINGMASK) == TRIGGER_EVENT_BEFORE ? "BEFORE" : "AFTER",
 						(timing & TRIGGER_EVENT_ROW) ? "ROW" : "STATEMENT")));
+	if ((CRM_ON(trigdata->tg_event & TRIGGER_EVENT_OPMASK) & events) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger function \"%s\" must not be fired for %s", function,
+						TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? "INSERT" :
+						TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? "UPDATE" :
+						TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) ? "DELETE" : "TRUNCATE")));
 	check_version(trigdata, function);
 	return trigdata;
 }

@@ -19,13 +19,17 @@ typedef struct RowEdit
 	bool		changed;
 } RowEdit;
 
+/* The events that a trigger function serves. */
+#define CRM_ON(event)	(1 << (event))
+#define CRM_ON_WRITE	(CRM_ON(TRIGGER_EVENT_INSERT) | CRM_ON(TRIGGER_EVENT_UPDATE))
+
 /*
- * The trigger's data, after checking that it was called as a trigger of a
- * table that it can serve, for an installed CRM that it knows.  When and what
- * fires it is checked by the caller's mask of TRIGGER_EVENT_ROW | BEFORE.
+ * The trigger's data, after checking that it was called as a trigger for an
+ * installed CRM that it knows, at that time (TRIGGER_EVENT_ROW | BEFORE) and
+ * for one of those events.
  */
 extern TriggerData *crm_trigger_data(FunctionCallInfo fcinfo, const char *function,
-									 TriggerEvent timing);
+									 TriggerEvent timing, int events);
 
 /*
  * Opens the new row of a BEFORE ROW trigger.  NULL in a NOT NULL column with

@@ -166,7 +166,7 @@ Datum
 crm_row_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_row_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	Trigger    *trigger = trigdata->tg_trigger;
 	const RowColumns *columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
 												trigger->tgnargs - 1, trigger->tgargs + 1);

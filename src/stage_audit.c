@@ -203,7 +203,8 @@ PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum
 crm_history_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE,
+											 CRM_ON(TRIGGER_EVENT_UPDATE));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -241,12 +241,14 @@ Datum
 crm_stage_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE | CRM_ON(TRIGGER_EVENT_DELETE));
 	Relation	rel = trigdata->tg_relation;
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(rel, &crm_stage_kind);
 	RowEdit		row;
 
+	crm_stages_written();
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
 		check_delete(rel, trigdata->tg_trigtuple, columns);

@@ -87,12 +87,9 @@ Datum
 crm_totals_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_totals_guard",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON(TRIGGER_EVENT_INSERT));
 
-	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger function \"%s\" must be fired for INSERT", "crm_totals_guard")));
 	return PointerGetDatum(writing ? trigdata->tg_trigtuple : NULL);
 }
 

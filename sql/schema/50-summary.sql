@@ -181,4 +181,6 @@ stages has the stages in their order, empty ones too, archived ones only while d
 
 source tells where the numbers come from: "totals", kept up to date by every write and read in no time, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
 
-Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.';
+Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.
+
+@mcp';

@@ -30,7 +30,7 @@ mkdir -m 1777 "$TMPDIR"
 
 "$demo" --exit "$sample" >"$out" 2>&1
 is "the demo with the sample ends with success"
-grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| █+$' "$out"
+grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| (█)+$' "$out"
 is "it prints the stage with its numbers and its bar"
 ! grep -q psql "$out"
 is "with --exit it names no way to connect"
