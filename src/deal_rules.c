@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "running_writes.h"
 #include "tenant_guard.h"
 #include "undo.h"
 #include "uuid.h"
@@ -299,6 +300,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
+	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
 	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;

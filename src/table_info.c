@@ -343,23 +343,29 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
  * A lock of the lock manager's, not of the row: it is shared without writing
  * anything, and renaming a stage need not wait for those who move deals.
  */
-static void
-lock_hash(Oid relid, uint64 hash, LOCKMODE mode)
+static bool
+lock_hash(Oid relid, uint64 hash, LOCKMODE mode, bool wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
-	(void) LockAcquire(&tag, mode, false, false);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
 crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
 {
-	lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0) % KEY_LOCKS, mode);
+	(void) lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0) % KEY_LOCKS, mode, true);
+}
+
+bool
+crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
+{
+	return lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0) % KEY_LOCKS, mode, false);
 }
 
 void
 crm_lock_key_alone(Oid relid, const pg_uuid_t *key)
 {
-	lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock);
+	(void) lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock, true);
 }
