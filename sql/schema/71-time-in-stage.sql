@@ -29,7 +29,8 @@ BEGIN ATOMIC
             AND (time_in_stage.entered_from IS NULL OR v.entered_at >= time_in_stage.entered_from)
             AND (time_in_stage.entered_before IS NULL OR v.entered_at < time_in_stage.entered_before)
             AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
-            AND (time_in_stage.currency IS NULL OR d.currency = time_in_stage.currency)
+            AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
     ), measured AS (
         SELECT a.stage_id, a.deal_id, 1 AS visits, a.duration
         FROM visits_asked AS a

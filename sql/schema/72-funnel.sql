@@ -38,7 +38,8 @@ BEGIN ATOMIC
                 OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
                 AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
             AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
-            AND (stage_conversion.currency IS NULL OR d.currency = stage_conversion.currency)
+            AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
     ), starts AS MATERIALIZED (
         SELECT v.deal_id, v.stage_id, min(v.visit_no) AS visit_no
         FROM visits AS v
@@ -144,7 +145,8 @@ BEGIN ATOMIC
                 OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
                 AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
             AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
-            AND (funnel.currency IS NULL OR d.currency = funnel.currency)
+            AND (funnel.currency IS NULL OR funnel.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
     ), ranked AS MATERIALIZED (
         -- The order of the funnel: open stages by position, then all won ones; next
         -- is the rank of the following open stage in use, or of the won ones.

@@ -18,13 +18,14 @@ BEGIN ATOMIC
         END;
 
     WITH counted AS MATERIALIZED (
-        SELECT d.currency, count(*) AS deals, count(d.amount) AS amounts,
+        SELECT coalesce(d.currency, p.currency) AS currency, count(*) AS deals, count(d.amount) AS amounts,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
             count(*) FILTER (WHERE d.status = 'open') AS still_open,
             coalesce(sum(d.amount) FILTER (WHERE d.status = 'won'), 0) AS won_value,
             coalesce(sum(d.amount) FILTER (WHERE d.status = 'lost'), 0) AS lost_value
         FROM deals AS d
+            LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
         WHERE d.archived_at IS NULL
             AND (win_rate.pipeline_id IS NULL OR d.pipeline_id = win_rate.pipeline_id)
             AND (win_rate.cohort = 'created' OR d.status <> 'open')
@@ -33,9 +34,9 @@ BEGIN ATOMIC
             AND (win_rate.period_before IS NULL OR win_rate.period_before >
                 CASE win_rate.cohort WHEN 'created' THEN d.created_at ELSE coalesce(d.won_at, d.lost_at) END)
             AND (win_rate.owner_id IS NULL OR d.owner_id = win_rate.owner_id)
-            AND (win_rate.currency IS NULL OR d.currency = win_rate.currency)
+            AND (win_rate.currency IS NULL OR coalesce(d.currency, p.currency) = win_rate.currency)
             AND (win_rate.value_period IS NULL OR d.value_period = win_rate.value_period)
-        GROUP BY d.currency
+        GROUP BY coalesce(d.currency, p.currency)
     ), total AS (
         SELECT coalesce(sum(c.deals), 0)::bigint AS deals, coalesce(sum(c.won), 0)::bigint AS won,
             coalesce(sum(c.lost), 0)::bigint AS lost, coalesce(sum(c.still_open), 0)::bigint AS still_open,
@@ -72,7 +73,7 @@ COMMENT ON FUNCTION win_rate(uuid, text, timestamptz, timestamptz, uuid, text, t
 
 win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open count for nothing. won_share = won / deals, the open ones included (Salesforce''s conversion rate). win_rate_by_value = won_value / (won_value + lost_value), of the deals that have an amount. Null where there is nothing to divide by.
 
-cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one.
+cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one, a deal without an amount in the currency of its pipeline.
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort.';
 
@@ -91,10 +92,9 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'won_from is after won_before')
         END;
 
-    WITH times AS (
-        SELECT count(*) AS deals, avg(d.won_at - d.created_at) AS average,
-            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY d.won_at - d.created_at) AS percentiles,
-            min(d.won_at - d.created_at) AS shortest, max(d.won_at - d.created_at) AS longest
+    WITH cycles AS (
+        -- An infinite time is one that is not known.
+        SELECT CASE WHEN isfinite(d.won_at) AND isfinite(d.created_at) THEN d.won_at - d.created_at END AS duration
         FROM deals AS d
         WHERE d.archived_at IS NULL
             AND d.status = 'won'
@@ -102,7 +102,14 @@ BEGIN ATOMIC
             AND (sales_cycle.won_from IS NULL OR d.won_at >= sales_cycle.won_from)
             AND (sales_cycle.won_before IS NULL OR d.won_at < sales_cycle.won_before)
             AND (sales_cycle.owner_id IS NULL OR d.owner_id = sales_cycle.owner_id)
-            AND (sales_cycle.currency IS NULL OR d.currency = sales_cycle.currency)
+            AND (sales_cycle.currency IS NULL OR sales_cycle.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
+    ), times AS (
+        SELECT count(*) AS deals, avg(c.duration) AS average,
+            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY c.duration) AS percentiles,
+            min(c.duration) AS shortest, max(c.duration) AS longest
+        FROM cycles AS c
+        WHERE c.duration IS NOT NULL
     )
     SELECT t.deals,
         round(extract(epoch FROM t.average) / 86400, 6),
@@ -138,13 +145,15 @@ BEGIN ATOMIC
         END;
 
     WITH counted AS (
-        SELECT d.currency,
+        SELECT coalesce(d.currency, p.currency) AS currency,
             count(*) FILTER (WHERE d.status = 'open') AS open_deals,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
             avg(d.amount) FILTER (WHERE d.status = 'won') AS average_won_value,
-            extract(epoch FROM avg(d.won_at - d.created_at) FILTER (WHERE d.status = 'won')) / 86400 AS days
+            extract(epoch FROM avg(d.won_at - d.created_at)
+                FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at))) / 86400 AS days
         FROM deals AS d
+            LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
         WHERE d.archived_at IS NULL
             AND (sales_velocity.pipeline_id IS NULL OR d.pipeline_id = sales_velocity.pipeline_id)
             AND (d.status = 'open'
@@ -153,9 +162,9 @@ BEGIN ATOMIC
                 AND (sales_velocity.closed_before IS NULL
                     OR coalesce(d.won_at, d.lost_at) < sales_velocity.closed_before))
             AND (sales_velocity.owner_id IS NULL OR d.owner_id = sales_velocity.owner_id)
-            AND (sales_velocity.currency IS NULL OR d.currency = sales_velocity.currency)
+            AND (sales_velocity.currency IS NULL OR coalesce(d.currency, p.currency) = sales_velocity.currency)
             AND (sales_velocity.value_period IS NULL OR d.value_period = sales_velocity.value_period)
-        GROUP BY d.currency
+        GROUP BY coalesce(d.currency, p.currency)
     )
     SELECT c.currency, c.open_deals, c.won, c.lost, round(c.average_won_value, 4),
         round(c.won::numeric / nullif(c.won + c.lost, 0), 6),
@@ -171,6 +180,6 @@ COMMENT ON FUNCTION sales_velocity(uuid, timestamptz, timestamptz, uuid, text, t
 
 velocity_per_day = open_deals * average_won_value * win_rate / average_days_to_win, the formula of Salesforce and HubSpot. open_deals = deals open now; won, lost = deals closed from closed_from (included) to closed_before (not included); average_won_value = of the won ones that have an amount; win_rate = won / (won + lost); average_days_to_win = average of won_at - created_at, in days of 24 hours. Null where a factor is not known, such as when nothing was won.
 
-Deals without a currency, which have no amount, stand in a row of their own. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. Leaves out archived and deleted deals.
+A deal without an amount counts in the currency of its pipeline. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. Leaves out archived and deleted deals.
 
 Errors: PT404 for an unknown pipeline.';

@@ -41,7 +41,8 @@ BEGIN ATOMIC
     FROM rotting_deals AS r
     WHERE (rotting_deals.pipeline_id IS NULL OR r.pipeline_id = rotting_deals.pipeline_id)
         AND (rotting_deals.owner_id IS NULL OR r.owner_id = rotting_deals.owner_id)
-        AND (rotting_deals.currency IS NULL OR r.currency = rotting_deals.currency)
+        AND (rotting_deals.currency IS NULL OR rotting_deals.currency =
+            coalesce(r.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = r.pipeline_id)))
     ORDER BY r.days_over DESC, r.deal_id;
 END;
 REVOKE EXECUTE ON FUNCTION rotting_deals(uuid, uuid, text) FROM PUBLIC;

@@ -33,7 +33,8 @@ BEGIN ATOMIC
             AND (stage_probabilities.closed_before IS NULL
                 OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
             AND (stage_probabilities.owner_id IS NULL OR d.owner_id = stage_probabilities.owner_id)
-            AND (stage_probabilities.currency IS NULL OR d.currency = stage_probabilities.currency)
+            AND (stage_probabilities.currency IS NULL OR stage_probabilities.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
         GROUP BY v.stage_id
     )
     SELECT s.id, s.name, s.position, s.probability, coalesce(t.closed_deals, 0), coalesce(t.won, 0),

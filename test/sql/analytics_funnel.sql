@@ -32,6 +32,8 @@ SELECT from_stage_name, deals, converted FROM stage_conversion(:sales,
 	period_from => '2024-01-02', period_before => '2024-01-11') WHERE is_next;
 SELECT stage_name, deals, converted FROM funnel(:sales, owner_id => '00000000-0000-0000-0000-000000000011');
 SELECT stage_name, deals, converted, conversion FROM funnel(:sales, currency => 'EUR');
+-- a deal without an amount is of the pipeline's currency
+SELECT stage_name, deals FROM funnel(:sales, currency => 'USD');
 
 -- no deals; one deal; a deal reopened after it was lost, and one won twice
 SELECT stage_name, deals, converted, conversion, won_conversion, lost_conversion FROM funnel(:empty);

@@ -43,6 +43,15 @@ SELECT * FROM sales_cycle(:empty);
 SELECT * FROM sales_velocity(:empty);
 ROLLBACK;
 
+-- infinite times are not known ones
+BEGIN;
+INSERT INTO deals (stage_id, title, amount, created_at, stage_entered_at) VALUES
+	('00000000-0000-0000-0000-0000000000b2', 'Ever', 10, '-infinity', '2024-01-01'),
+	('00000000-0000-0000-0000-0000000000b2', 'Two days', 20, '2024-01-01', '2024-01-03');
+SELECT deals, average_days, max_days FROM sales_cycle(:empty);
+SELECT won, average_days_to_win FROM sales_velocity(:empty);
+ROLLBACK;
+
 -- currencies are never added
 BEGIN;
 INSERT INTO deals (stage_id, title, amount, currency, created_at, stage_entered_at) VALUES
@@ -56,6 +65,9 @@ SELECT * FROM sales_velocity(:sales);
 SELECT value_currency, won_value FROM win_rate(:sales, currency => 'EUR');
 SELECT deals FROM sales_cycle(:sales, currency => 'EUR');
 SELECT velocity_per_day FROM sales_velocity(:sales, currency => 'EUR');
+-- a deal without an amount is of the pipeline's currency
+SELECT value_currency, open_deals FROM sales_velocity(:sales, currency => 'USD');
+SELECT deals FROM win_rate(:sales, 'created', currency => 'USD');
 ROLLBACK;
 
 -- wrong input
