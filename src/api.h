@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "crm_compat.h"
 #include "table_info.h"
 
 /*
@@ -45,7 +46,7 @@ extern void crm_api_require(const char *query, const char *what, const pg_uuid_t
  * For an UPDATE or DELETE of a row that concerned none: ERROR PT404 if the
  * row is gone, as the query tells, else 42501.
  */
-extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id) pg_attribute_noreturn();
+pg_noreturn extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id);
 
 /* ERROR 42501 unless the caller may update that column. */
 extern void crm_api_check_update(Relation rel, const char *column);

@@ -15,6 +15,11 @@
 #error "crm needs PostgreSQL 15 or later"
 #endif
 
+/* 18 has it, and no more the attribute that stood behind a declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 17 can set up a lexer in place; we always want a new one. */
 #if PG_VERSION_NUM >= 170000
 #define crm_make_json_lexer(json, length, encoding, need_escapes) \

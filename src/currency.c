@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "crm_compat.h"
 #include "currency_codes.h"
 
 #define LETTERS	26

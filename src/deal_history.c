@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -75,16 +76,57 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 	return last;
 }
 
+/* The query for the last open stage in a schema; lasts for the session. */
+typedef struct OpenStagePlan
+{
+	NameData	schema;			/* hash key */
+	SPIPlanPtr	plan;
+} OpenStagePlan;
+
+static HTAB *open_stage_plans = NULL;
+
+/* Statements that reopen deals ask for each of them.  The caller is connected to SPI. */
+static SPIPlanPtr
+open_stage_plan(Relation deals, const char *history)
+{
+	NameData	schema;
+	OpenStagePlan *entry;
+	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	bool		found;
+
+	if (open_stage_plans == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(NameData);
+		ctl.entrysize = sizeof(OpenStagePlan);
+		open_stage_plans = hash_create("crm open stage plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	namestrcpy(&schema, get_namespace_name(RelationGetNamespace(deals)));
+	entry = hash_search(open_stage_plans, &schema, HASH_ENTER, &found);
+	if (!found)
+		entry->plan = NULL;
+	if (entry->plan == NULL)
+	{
+		char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+									 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
+									 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
+									 "ORDER BY move_no DESC LIMIT 1", history);
+		SPIPlanPtr	plan = SPI_prepare(query, lengthof(argtypes), argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		entry->plan = plan;
+	}
+	return entry->plan;
+}
+
 bool
 crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
 					pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
-								 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
-								 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
-								 "ORDER BY move_no DESC LIMIT 1",
-								 crm_trusted_sibling(deals, "stage_changes"));
-	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	const char *history = crm_trusted_sibling(deals, "stage_changes");
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 	SavedUser	saved;
 	bool		found;
@@ -92,7 +134,7 @@ crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *t
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_with_args(query, 2, argtypes, args, NULL, false, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(open_stage_plan(deals, history), args, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the history of a deal");
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;

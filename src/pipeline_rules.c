@@ -14,6 +14,7 @@
 #include "row_edit.h"
 #include "row_label.h"
 #include "row_rules.h"
+#include "stage_facts.h"
 #include "table_kinds.h"
 
 typedef struct OtherDefault
@@ -83,6 +84,7 @@ crm_pipeline_rules(PG_FUNCTION_ARGS)
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
 	RowEdit		row;
 
+	crm_stages_written();
 	crm_row_open(&row, trigdata);
 	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL),
 						apply_pipeline_rules, columns);

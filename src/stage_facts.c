@@ -3,9 +3,9 @@
  *		What the rules of deals know of stages and pipelines.
  *
  * The facts are read with the newest snapshot, as a foreign key reads its
- * parent, and once a statement: they are kept in the statement's memory, so
- * there is nothing to invalidate.  Row security does not apply here; callers
- * compare tenants.
+ * parent, and once a statement, in whose memory they are kept.  Only what this
+ * session itself writes meanwhile invalidates them.  Row security does not
+ * apply here; callers compare tenants.
  */
 #include "postgres.h"
 
@@ -27,6 +27,7 @@
 struct StageLookup
 {
 	MemoryContext context;
+	uint64		writes;			/* writes_of_stages when it began */
 	Oid			stages;
 	Oid			pipelines;
 	HTAB	   *stage_facts;
@@ -42,6 +43,8 @@ struct StageLookup
 	pg_uuid_t	default_tenant;
 	const PipelineFacts *default_pipeline;
 };
+
+static uint64 writes_of_stages = 0;
 
 /* A stage in search of its place, for the lookups by pipeline. */
 typedef struct StageSearch
@@ -78,9 +81,33 @@ crm_stage_lookup_create(Relation deals, AttrNumber pipeline_id, AttrNumber stage
 	StageLookup *lookup = MemoryContextAllocZero(context, sizeof(StageLookup));
 
 	lookup->context = context;
+	lookup->writes = writes_of_stages;
 	lookup->stages = crm_referenced_table(deals, stage_id);
 	lookup->pipelines = crm_referenced_table(deals, pipeline_id);
 	return lookup;
+}
+
+void
+crm_stages_written(void)
+{
+	writes_of_stages++;
+}
+
+void
+crm_stage_lookup_refresh(StageLookup *lookup)
+{
+	if (lookup->writes == writes_of_stages)
+		return;
+	if (lookup->stage_facts != NULL)
+		hash_destroy(lookup->stage_facts);
+	if (lookup->pipeline_facts != NULL)
+		hash_destroy(lookup->pipeline_facts);
+	lookup->stage_facts = NULL;
+	lookup->pipeline_facts = NULL;
+	lookup->last_stage = NULL;
+	lookup->searched = false;
+	lookup->default_pipeline = NULL;
+	lookup->writes = writes_of_stages;
 }
 
 static TimestampTz

@@ -50,6 +50,15 @@ extern StageLookup *crm_stage_lookup_create(Relation deals, AttrNumber pipeline_
 											AttrNumber stage_id, MemoryContext context);
 
 /*
+ * Forgets what was looked up if stages or pipelines were written since, as a
+ * function that the statement calls may do: for the begin of each row.
+ */
+extern void crm_stage_lookup_refresh(StageLookup *lookup);
+
+/* Says that this session has written a stage or a pipeline. */
+extern void crm_stages_written(void);
+
+/*
  * The stage or pipeline of that id; NULL if there is none.  The status of a
  * stage that was looked up cannot change before the transaction ends.
  */

@@ -248,6 +248,7 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	const AttrNumber *columns = crm_columns(rel, &crm_stage_kind);
 	RowEdit		row;
 
+	crm_stages_written();
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
 		check_delete(rel, trigdata->tg_trigtuple, columns);

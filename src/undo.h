@@ -8,6 +8,8 @@
 #include "utils/relcache.h"
 #include "utils/uuid.h"
 
+#include "crm_compat.h"
+
 /*
  * If undo_move is putting the deal of that id in that table back into that
  * stage, as its move of that number: the stage change that it reverts.  Else
@@ -17,6 +19,6 @@ extern const pg_uuid_t *crm_undo_in_progress(Relation deals, const pg_uuid_t *de
 											 const pg_uuid_t *stage_id, int32 move_no);
 
 /* The error of undo_move when the deal cannot stand where it stood. */
-extern void crm_undo_impossible(const pg_uuid_t *deal_id) pg_attribute_noreturn();
+pg_noreturn extern void crm_undo_impossible(const pg_uuid_t *deal_id);
 
 #endif							/* CRM_UNDO_H */
