@@ -115,7 +115,8 @@ PG_FUNCTION_INFO_V1(crm_notify_events);
 Datum
 crm_notify_events(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_notify_events", TRIGGER_EVENT_AFTER);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_notify_events", TRIGGER_EVENT_AFTER,
+											 CRM_ON(TRIGGER_EVENT_INSERT));
 	Relation	rel = trigdata->tg_relation;
 	bool		is_move = crm_optional_column(rel, "to_status", TEXTOID) != InvalidAttrNumber;
 	const AttrNumber *columns = crm_columns(rel, is_move ? &move_kind : &created_kind);
@@ -123,11 +124,10 @@ crm_notify_events(PG_FUNCTION_ARGS)
 	MemoryContext per_row;
 	MemoryContext caller;
 
-	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || trigdata->tg_newtable == NULL)
+	if (trigdata->tg_newtable == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger function \"%s\" must be fired for INSERT, with a new transition table",
-						"crm_notify_events")));
+				 errmsg("trigger function \"%s\" needs a new transition table", "crm_notify_events")));
 
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	per_row = AllocSetContextCreate(CurrentMemoryContext, "crm events row", ALLOCSET_SMALL_SIZES);

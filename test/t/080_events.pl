@@ -116,8 +116,7 @@ is(events('crm', "DELETE FROM deals WHERE id = '${id}4'"),
 # Another CRM, of several tenants: it has a switch of its own.
 my $other = 'Büro "Nord" 1';
 is( events(
-		$other,
-		"$make; INSERT INTO deals (id, title) VALUES ('${id}6', 'e')",
+		$other, "$make; INSERT INTO deals (id, title) VALUES ('${id}6', 'e')",
 		$tenant),
 	'',
 	'another CRM is silent');
