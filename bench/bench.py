@@ -37,6 +37,7 @@ class Bench:
         self.db.sql("CREATE SCHEMA extensions; CREATE EXTENSION crm SCHEMA extensions")
         self.db.sql("ALTER DATABASE postgres SET search_path = crm, extensions, public")
         self.rows = []
+        self.group_by = 0
         self.curves = {"move": {}, "summary": {}, "rollup": {}}
 
     # ---- the data
@@ -331,27 +332,32 @@ class Bench:
             times.append(session.timed(lambda: session.sql(f"SELECT pipeline_summary('{PIPELINE}')")))
         self.report("pipeline_summary()" + pending, {"crm": times}, "crm", 1, "µs")
         median = statistics.median(w for w, _ in times[1:])
-        self.ratio("GROUP BY ÷ pipeline_summary() (wall)", f"{self.group_by / median:.1f}")
+        if self.group_by:
+            self.ratio("GROUP BY ÷ pipeline_summary() (wall)", f"{self.group_by / median:.1f}")
         self.curves["rollup"].setdefault("pipeline_summary()", []).append((self.size, median * 1e3))
-        self.curves["rollup"].setdefault("GROUP BY", []).append((self.size, self.group_by * 1e3))
+        if self.group_by:
+            self.curves["rollup"].setdefault("GROUP BY", []).append((self.size, self.group_by * 1e3))
 
     # ---- all of it
 
     def run(self):
         size = 10000
+        largest = ["many", "nothing", "one_row", "sync", "clients", "copy"]
+        work = {"summary": self.summaries, "rollup": self.rollup, "bulk": lambda: self.bulk("few"),
+                "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
+                "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
+                "clients": self.clients, "copy": self.copy}
+        only = self.options.only.split(",") if self.options.only else list(work)
+        if set(only) - set(work):
+            sys.exit(f"--only: of {', '.join(work)}")
+        if not set(only) - set(largest):
+            size = self.options.scale
         while size <= self.options.scale:
             self.load(size)
-            self.summaries()
-            self.rollup()
-            self.bulk("few")
-            if size == self.options.scale:
-                if self.many:
-                    self.bulk("many")
-                self.nothing_moves()
-                self.one_row(sync=False)
-                self.one_row(sync=True)
-                self.clients()
-                self.copy()
+            for name in only:
+                if name == "many" and not self.many or name in largest and size < self.options.scale:
+                    continue
+                work[name]()
             size *= 10
 
     def write(self):
@@ -366,6 +372,8 @@ class Bench:
                   "summary": ("Summary of a pipeline from its deals", "ms"),
                   "rollup": ("Summary by rollup", "ms")}
         for name, (title, label) in charts.items():
+            if not self.curves[name]:
+                continue
             with open(f"{self.options.results}/{name}.svg", "w", encoding="utf-8") as file:
                 file.write(svg.chart(title, label, self.curves[name]))
 
@@ -380,6 +388,7 @@ def main():
     parser.add_argument("--scale", type=number, default=100000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--only", default="")
     parser.add_argument("--pgbench", default="pgbench")
     parser.add_argument("--results", default=".")
     bench = Bench(parser.parse_args())

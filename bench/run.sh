@@ -2,9 +2,11 @@
 # Measures what crm costs and what it saves, in a private PostgreSQL: a table in
 # Markdown on standard output, plots of the curves (SVG) in bench/results.
 #
-#	SCALE=100k ROUNDS=5 bench/run.sh
+#	SCALE=100k ROUNDS=5 ONLY=bulk,one_row bench/run.sh
 #
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
+# ONLY names parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
+# clients, copy; all if not given.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
@@ -38,5 +40,5 @@ quietly as_server "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w restart
 results=${RESULTS:-$top/bench/results}
 mkdir -p "$results"
 python3 "$top/bench/bench.py" --scale "${SCALE:-100k}" --rounds "${ROUNDS:-5}" \
-	--pgbench "$bin/pgbench" --results "$results"
+	--pgbench "$bin/pgbench" --results "$results" --only "${ONLY:-}"
 echo "Plots: $results" >&2
