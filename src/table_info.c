@@ -36,7 +36,7 @@
 
 #define MAX_COLUMNS 32
 
-/* How many locks stand for the keys of a table. */
+/* How many locks stand for all keys of a table. */
 #define KEY_LOCKS 256
 
 typedef struct TableKey
@@ -341,27 +341,31 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 
 /*
  * A lock of the lock manager's, not of the row: it is shared without writing
- * anything, and renaming a stage need not wait for those who move deals.  Keys that collide wait for each other, no more; and one transaction
- * may meet any number of keys without using up the shared memory for locks.
+ * anything, and renaming a stage need not wait for those who move deals.
  */
 static bool
-lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode, bool wait)
+lock_hash(Oid relid, uint64 hash, LOCKMODE mode, bool wait)
 {
-	uint32		hash = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, hash, 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
 	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
 crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
 {
-	(void) lock_key(relid, key, mode, true);
+	(void) lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0) % KEY_LOCKS, mode, true);
 }
 
 bool
 crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
 {
-	return lock_key(relid, key, mode, false);
+	return lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0) % KEY_LOCKS, mode, false);
+}
+
+void
+crm_lock_key_alone(Oid relid, const pg_uuid_t *key)
+{
+	(void) lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock, true);
 }

@@ -78,4 +78,12 @@ extern void crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
 /* The same without waiting; false if somebody else is in the way. */
 extern bool crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
 
+/*
+ * crm_lock_key lets one transaction meet thousands of keys, as a bulk write meets
+ * stages, without using up the shared memory for locks: a few locks stand for
+ * all keys, and keys that collide wait for each other, no more.  This one,
+ * only for who locks a key or two, exclusively, hardly ever makes others wait.
+ */
+extern void crm_lock_key_alone(Oid relid, const pg_uuid_t *key);
+
 #endif							/* CRM_TABLE_INFO_H */

@@ -28,7 +28,7 @@ static pg_noinline void
 report_damage(void)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
+			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("stage totals are damaged"),
 			 errhint("Compute them anew with crm_rebuild_totals().")));
 }

@@ -316,7 +316,7 @@ INSERT INTO variations VALUES
         CREATE TRIGGER aa AFTER UPDATE OF stage_id ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.again()'),
     ('CREATE FUNCTION t.vanish() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN DELETE FROM crm.deals WHERE id = NEW.id; RETURN NULL; END'';
         CREATE TRIGGER aa AFTER UPDATE ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.vanish()'),
-    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_stage_audit'),
+    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_audit_update'),
     ('ALTER TABLE crm.stages DISABLE TRIGGER USER'), ('SET LOCAL session_replication_role = replica'),
     ('CREATE TABLE crm.big_deals (LIKE crm.deals) INHERITS (crm.deals); INSERT INTO crm.big_deals SELECT * FROM crm.deals'),
     ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD NOTHING'), ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD DELETE FROM crm.tags'),
@@ -336,7 +336,7 @@ CREATE FUNCTION t.attach(function_name text, tab text, timing text, event text, 
 $$;
 INSERT INTO variations
     SELECT attach(f, tab, timing, event, level, args, transition)
-    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_stage_audit,crm_history_guard,crm_row_rules}'::text[]) AS f,
+    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_history_guard,crm_totals_guard,crm_row_rules}'::text[]) AS f,
         unnest('{deals,stages,tags,stage_changes}'::text[]) AS tab,
         (VALUES ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
             ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'STATEMENT', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', ''),
