@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(43);
+SELECT plan(44);
 \if :{?thorough}
 \else
 \set thorough 0
@@ -343,8 +343,9 @@ INSERT INTO variations
             ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'), ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING NEW TABLE AS n'),
             ('AFTER', 'UPDATE', 'ROW', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'),
             ('AFTER', 'INSERT', 'STATEMENT', 'REFERENCING NEW TABLE AS n')) AS w (timing, event, level, transition),
-        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''']) WITH ORDINALITY AS a (args, n)
-    WHERE a.n = 1 OR :thorough = 1;
+        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''',
+            'VERSION, ''history'', ''totals''']) WITH ORDINALITY AS a (args, n)
+    WHERE a.n = 1 OR a.args LIKE '%totals%' AND f = 'crm_deal_audit' OR :thorough = 1;
 SELECT all_clean('with trigger functions where they do not belong');
 INSERT INTO variations
     SELECT format('ALTER TABLE crm.%I DISABLE TRIGGER USER; ', tab) || attach(f, tab, 'BEFORE', 'INSERT OR UPDATE', 'ROW', args, '')
@@ -357,7 +358,7 @@ SELECT all_clean('with the rules of another table');
 -- The functions that take a table, given every relation there is.
 SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regclass, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every relation there is')
 FROM (VALUES ('crm_undo_move', ''), ('crm_move_deal', ', t.id(''x''), NULL, NULL, NULL'), ('crm_reorder_stages', ', ARRAY[t.id(''x'')]'),
-        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', '')) AS v (f, rest),
+        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
     (SELECT oid FROM pg_class UNION ALL VALUES (0::oid), (4294967295)) AS c,
     outcome(format('SELECT extensions.%s(%s, t.id(''x'')%s)', f, c.oid, rest)) AS o
 GROUP BY f;
