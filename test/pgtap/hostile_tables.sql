@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(43);
+SELECT plan(44);
 \if :{?thorough}
 \else
 \set thorough 0
@@ -316,7 +316,7 @@ INSERT INTO variations VALUES
         CREATE TRIGGER aa AFTER UPDATE OF stage_id ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.again()'),
     ('CREATE FUNCTION t.vanish() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN DELETE FROM crm.deals WHERE id = NEW.id; RETURN NULL; END'';
         CREATE TRIGGER aa AFTER UPDATE ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.vanish()'),
-    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_stage_audit'),
+    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_audit_update'),
     ('ALTER TABLE crm.stages DISABLE TRIGGER USER'), ('SET LOCAL session_replication_role = replica'),
     ('CREATE TABLE crm.big_deals (LIKE crm.deals) INHERITS (crm.deals); INSERT INTO crm.big_deals SELECT * FROM crm.deals'),
     ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD NOTHING'), ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD DELETE FROM crm.tags'),
@@ -336,15 +336,16 @@ CREATE FUNCTION t.attach(function_name text, tab text, timing text, event text, 
 $$;
 INSERT INTO variations
     SELECT attach(f, tab, timing, event, level, args, transition)
-    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_stage_audit,crm_history_guard,crm_row_rules}'::text[]) AS f,
+    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_history_guard,crm_totals_guard,crm_row_rules}'::text[]) AS f,
         unnest('{deals,stages,tags,stage_changes}'::text[]) AS tab,
         (VALUES ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
             ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'STATEMENT', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', ''),
             ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'), ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING NEW TABLE AS n'),
             ('AFTER', 'UPDATE', 'ROW', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'),
             ('AFTER', 'INSERT', 'STATEMENT', 'REFERENCING NEW TABLE AS n')) AS w (timing, event, level, transition),
-        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''']) WITH ORDINALITY AS a (args, n)
-    WHERE a.n = 1 OR :thorough = 1;
+        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''',
+            'VERSION, ''history'', ''totals''']) WITH ORDINALITY AS a (args, n)
+    WHERE a.n = 1 OR a.args LIKE '%totals%' AND f = 'crm_deal_audit' OR :thorough = 1;
 SELECT all_clean('with trigger functions where they do not belong');
 INSERT INTO variations
     SELECT format('ALTER TABLE crm.%I DISABLE TRIGGER USER; ', tab) || attach(f, tab, 'BEFORE', 'INSERT OR UPDATE', 'ROW', args, '')
@@ -357,7 +358,7 @@ SELECT all_clean('with the rules of another table');
 -- The functions that take a table, given every relation there is.
 SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regclass, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every relation there is')
 FROM (VALUES ('crm_undo_move', ''), ('crm_move_deal', ', t.id(''x''), NULL, NULL, NULL'), ('crm_reorder_stages', ', ARRAY[t.id(''x'')]'),
-        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', '')) AS v (f, rest),
+        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
     (SELECT oid FROM pg_class UNION ALL VALUES (0::oid), (4294967295)) AS c,
     outcome(format('SELECT extensions.%s(%s, t.id(''x'')%s)', f, c.oid, rest)) AS o
 GROUP BY f;
