@@ -138,10 +138,6 @@ DROP TRIGGER follow ON deals;
 DROP TRIGGER aa_follow ON deals;
 
 -- A function that asks while the statement runs sees what the deals say.
-CREATE FUNCTION t.total(pipeline uuid) RETURNS numeric LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    RETURN (SELECT pipeline_summary -> 'total_value' FROM crm.pipeline_summary(pipeline));
-END $$;
 CREATE FUNCTION t.note_total() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     summary jsonb := crm.pipeline_summary(t.id('Renewals'));

@@ -199,6 +199,28 @@ $node->command_checks_all(
 	'writers of every kind, while the totals are checked');
 exact($node, 'totals after');
 
+# A function that a statement calls sees some rows as they will be, and their
+# totals not yet: it is given what the deals say.  Of rows that were there before
+# the transaction no other trigger waits to be fired.
+$node->safe_psql('postgres', <<~'SQL');
+	CREATE FUNCTION t.counted() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+	DECLARE
+		counted bigint := (SELECT count(*) FROM crm.deals WHERE archived_at IS NULL);
+	BEGIN
+		IF counted <> (SELECT sum((crm.pipeline_summary(id) ->> 'total_deals')::bigint) FROM crm.pipelines) THEN
+			RAISE 'not what the deals say';
+		END IF;
+		RETURN counted;
+	END $$;
+	SQL
+is( $node->psql(
+		'postgres',
+		'UPDATE deals SET archived_at = CASE WHEN archived_at IS NULL AND t.counted() > 0 THEN now() END'
+	),
+	0,
+	'in the middle of a statement');
+exact($node, 'and after it');
+
 # A prepared transaction that has summed up keeps nobody from writing.
 $node->safe_psql('postgres', <<~'SQL');
 	BEGIN;
