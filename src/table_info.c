@@ -36,7 +36,7 @@
 
 #define MAX_COLUMNS 32
 
-/* How many locks stand for the keys of a table. */
+/* How many locks stand for the keys of a tenant in a table. */
 #define KEY_LOCKS 256
 
 typedef struct TableKey
@@ -340,8 +340,9 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 }
 
 void
-crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
+crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode)
 {
+	uint32		tenant = hash_bytes(tenant_id->data, UUID_LEN);
 	uint32		hash = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
 	LOCKTAG		tag;
 
@@ -350,8 +351,8 @@ crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode)
 	 * writing anything, and renaming a stage need not wait for those who move
 	 * deals.  Keys that collide wait for each other, no more; and one
 	 * transaction may meet any number of keys without using up the shared
-	 * memory for locks.
+	 * memory for locks.  Tenants do not wait for each other.
 	 */
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, hash, 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, tenant, hash + 1);
 	(void) LockAcquire(&tag, mode, false, false);
 }

@@ -70,9 +70,9 @@ extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_u
 						   CrmRowVisitor visit, void *arg);
 
 /*
- * Locks, until the end of the transaction, what is known by that key in the
- * table: shared by those who rely on it, exclusive for who changes it.
+ * Locks, until the end of the transaction, what the tenant knows by that key in
+ * the table: shared by those who rely on it, exclusive for who changes it.
  */
-extern void crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
+extern void crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode);
 
 #endif							/* CRM_TABLE_INFO_H */
