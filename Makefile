@@ -54,5 +54,25 @@ $(OBJS): $(wildcard src/*.h) crm.control
 sql/crm--$(EXTVERSION).sql: $(wildcard sql/extension/*.sql sql/schema/*.sql) sql/build.sh crm.control
 	sh sql/build.sh $(EXTVERSION) > $@
 
+# crm-mcp, a program that speaks with libpq.
+MCP_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard crm-mcp/*.c)))
+EXTRA_CLEAN += crm-mcp/crm-mcp $(MCP_OBJS) $(MCP_OBJS:.o=.bc)
+
+all: crm-mcp/crm-mcp
+crm-mcp/crm-mcp: $(MCP_OBJS)
+	$(CC) $(CFLAGS) $(MCP_OBJS) $(LDFLAGS) -L$(libdir) -lpq -o $@
+$(MCP_OBJS): $(wildcard crm-mcp/*.h) crm.control
+$(MCP_OBJS): override CPPFLAGS += -I$(includedir)
+
+install: install-crm-mcp
+.PHONY: install-crm-mcp uninstall-crm-mcp
+install-crm-mcp: crm-mcp/crm-mcp
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1'
+	$(INSTALL_PROGRAM) crm-mcp/crm-mcp '$(DESTDIR)$(bindir)/crm-mcp'
+	$(INSTALL_DATA) crm-mcp/crm-mcp.1 '$(DESTDIR)$(mandir)/man1/crm-mcp.1'
+uninstall: uninstall-crm-mcp
+uninstall-crm-mcp:
+	rm -f '$(DESTDIR)$(bindir)/crm-mcp' '$(DESTDIR)$(mandir)/man1/crm-mcp.1'
+
 META.json: META.json.in crm.control
 	sed 's/@VERSION@/$(EXTVERSION)/g' $< > $@

@@ -11,7 +11,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
-all_suites="lint regress isolation pgtap tap demo"
+all_suites="lint regress isolation pgtap tap mcp nginx demo"
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $all_suites
 for suite

@@ -19,7 +19,7 @@ my $different = 0;
 chdir "$FindBin::Bin/.." or die "chdir: $!";
 my $typedefs = write_typedefs();
 
-foreach my $file (sort glob 'src/*.[ch]')
+foreach my $file (sort glob 'src/*.[ch] crm-mcp/*.[ch]')
 {
 	settle($file, indent_c(slurp($file)));
 }
@@ -79,7 +79,8 @@ sub write_typedefs
 	chomp $pg_config;
 	my $include = `$pg_config --includedir-server`;
 	chomp $include;
-	my %types = map { $_ => 1 } qw(bool int128 uint128 size_t uuid_t va_list);
+	my %types = map { $_ => 1 }
+	  qw(bool int128 uint128 size_t ssize_t uuid_t va_list PGconn PGresult PGcancel);
 
 	find(
 		{
@@ -90,7 +91,8 @@ sub write_typedefs
 			}
 		},
 		$include,
-		'src');
+		'src',
+		'crm-mcp');
 	spew("$tmp/typedefs", map { "$_\n" } sort keys %types);
 	return "$tmp/typedefs";
 }

@@ -24,6 +24,10 @@ test_packages()			# the major version
 	echo clang perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
 	echo pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
+	# For the clients of MCP; any npm will do, it brings the Node they need.
+	command -v npm >/dev/null || echo npm
+	# The paths of examples/nginx.
+	echo nginx libnginx-mod-http-js
 }
 
 major_version()			# that of the PostgreSQL to use, else 15
@@ -61,6 +65,18 @@ as_root()
 
 # Debian makes and starts a cluster with every new server, unless told not to.
 no_cluster=/etc/postgresql-common/createcluster.d/zz-crm-setup.conf
+# And it starts nginx, unless this program tells it that it may not.
+no_service=/usr/sbin/policy-rc.d
+
+undo()				# takes away what kept services from being started
+{
+	if [ -n "$server" ]
+	then
+		as_root rm -f "$no_cluster"
+		as_root rmdir "${no_cluster%/*}" 2>/dev/null || true
+	fi
+	[ -z "$made_policy" ] || as_root rm -f "$no_service"
+}
 
 apt()
 {
@@ -98,10 +114,21 @@ then
 		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
 fi
 echo "setup: installing $missing"
+made_policy=
+trap undo EXIT
+case " $missing " in
+	*" nginx "*)
+		if [ ! -e "$no_service" ]
+		then
+			made_policy=yes
+			printf '#!/bin/sh\nexit 101\n' | as_root tee "$no_service" >/dev/null
+			as_root chmod 755 "$no_service"
+		fi
+		;;
+esac
 if [ -n "$server" ]
 then
 	as_root mkdir -p "${no_cluster%/*}"
-	trap 'as_root rm -f "$no_cluster"; as_root rmdir "${no_cluster%/*}" 2>/dev/null || true' EXIT
 	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
 fi
 # shellcheck disable=SC2086

@@ -21,6 +21,7 @@
 #include "deal_write.h"
 #include "tenant_guard.h"
 #include "undo.h"
+#include "uuid.h"
 
 /* What a statement needs for all its rows; lives in fn_extra. */
 typedef struct DealStatement
@@ -152,8 +153,12 @@ is_restored(const DealWrite *deal)
 static void
 continue_history(DealWrite *deal)
 {
-	int32		last = crm_last_move_no(deal->history, DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	int32		last;
 
+	if (crm_take_new_uuid(id))
+		return;					/* by default: no need to look */
+	last = crm_last_move_no(deal->history, id);
 	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
 		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));

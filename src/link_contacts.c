@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
+#include "embedding.h"
 #include "errors.h"
 #include "install.h"
 
@@ -453,6 +454,7 @@ crm_link_contacts(PG_FUNCTION_ARGS)
 	check_matches(linking, table, key);
 	add_foreign_key(linking, table, key, action);
 	view = create_view(&installation, table, key, columns);
+	crm_embed_contacts(installation.schema);
 	SPI_finish();
 	relation_close(table, NoLock);
 	PG_RETURN_OID(view);
@@ -482,7 +484,10 @@ crm_unlink_contacts(PG_FUNCTION_ARGS)
 	SPI_connect();
 	view = get_relname_relid(VIEW, installation.schema);
 	if (OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW)
+	{
+		crm_unembed_contacts(installation.schema);
 		run(psprintf("DROP VIEW %s", qualified_name(view)));
+	}
 	run(psprintf("ALTER TABLE %s DROP CONSTRAINT " FOREIGN_KEY,
 				 qualified_name(linking)));
 	SPI_finish();

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "mcp.h"
 #include "session.h"
 
 PG_MODULE_MAGIC;
@@ -16,6 +17,8 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	/* First: the other one closes the prefix "crm". */
+	crm_mcp_define_settings();
 	crm_define_settings();
 }
 

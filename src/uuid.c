@@ -41,6 +41,8 @@ static struct
 	int64		last_ns;		/* time in the last id made */
 	uuid_t		key;			/* secret: its hashes are the random bits */
 	uint64		made;			/* ids made from key */
+	pg_uuid_t	last;
+	bool		last_is_new;	/* nobody took it yet */
 }			generator;
 
 /*
@@ -101,6 +103,17 @@ crm_make_uuid_v7(pg_uuid_t *result)
 	result->data[7] = (unsigned char) fraction;
 	/* This half has the variant already: it is a uuid's. */
 	memcpy(result->data + 8, hash + 8, 8);
+	generator.last = *result;
+	generator.last_is_new = true;
+}
+
+bool
+crm_take_new_uuid(const pg_uuid_t *uuid)
+{
+	if (!generator.last_is_new || memcmp(generator.last.data, uuid->data, UUID_LEN) != 0)
+		return false;
+	generator.last_is_new = false;
+	return true;
 }
 
 /* One step of crm_make_external_uuid(); name is in the server's encoding. */

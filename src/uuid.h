@@ -11,6 +11,12 @@
 extern void crm_make_uuid_v7(pg_uuid_t *result);
 
 /*
+ * Whether it is the last one that crm_make_uuid_v7() made, and this the first
+ * time to ask: then it is so new that nothing bears it yet.
+ */
+extern bool crm_take_new_uuid(const pg_uuid_t *uuid);
+
+/*
  * The version 5 uuid of an id that another system gave: uuid5(uuid5(CRM's
  * namespace, source), external_id), over the UTF-8 form of both strings.
  */

@@ -50,7 +50,9 @@ COMMENT ON FUNCTION create_pipeline(text, jsonb, boolean, text, text, text, json
 
 Only name is required. stages is an array, in the order of the pipeline, of names or of objects with the keys name, deal_status (open, won or lost; default open), probability (0 to 1), rotting_days, external_id and metadata. With is_default true it becomes the default pipeline instead of the one that was. currency is given to amounts of its deals that come without one.
 
-Returns the pipeline. Errors: 22023 for stages that are not as described, 23505 for a name that is taken.';
+Returns the pipeline. Errors: 22023 for stages that are not as described, 23505 for a name that is taken.
+
+@mcp name=pipelines_create_with_stages additive';
 
 CREATE FUNCTION set_default_pipeline(pipeline_id uuid)
     RETURNS pipelines
@@ -65,4 +67,6 @@ COMMENT ON FUNCTION set_default_pipeline(uuid) IS
 
 Deals created without a pipeline go to the default one. The pipeline that was the default is none any more.
 
-Returns the pipeline. Errors: PT404 for an unknown pipeline, 23514 for an archived one.';
+Returns the pipeline. Errors: PT404 for an unknown pipeline, 23514 for an archived one.
+
+@mcp name=pipelines_set_default idempotent';

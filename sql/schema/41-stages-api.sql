@@ -15,7 +15,9 @@ COMMENT ON FUNCTION reorder_stages(uuid, uuid[]) IS
 
 stage_ids names all stages of the pipeline, archived ones too, each once, in their new order. Their positions become 1, 2, ...
 
-Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22023 if a stage is missing, repeated or not of the pipeline.';
+Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22023 if a stage is missing, repeated or not of the pipeline.
+
+@mcp name=stages_reorder idempotent';
 
 CREATE FUNCTION delete_stage(stage_id uuid, move_deals_to uuid DEFAULT NULL)
     RETURNS integer
@@ -29,7 +31,9 @@ COMMENT ON FUNCTION delete_stage(uuid, uuid) IS
 
 move_deals_to is the stage for the deals that stand in the one to delete, archived deals too; each is recorded as a move. It can be left out if there are none.
 
-Returns how many deals moved. Errors: PT404 for an unknown stage, 23503 for an unknown move_deals_to or if deals have nowhere to go, 22023 if the two are the same.';
+Returns how many deals moved. Errors: PT404 for an unknown stage, 23503 for an unknown move_deals_to or if deals have nowhere to go, 22023 if the two are the same.
+
+@mcp name=stages_delete_moving_deals';
 
 CREATE FUNCTION apply_stage_probability(stage_id uuid)
     RETURNS integer
@@ -61,4 +65,6 @@ COMMENT ON FUNCTION apply_stage_probability(uuid) IS
 
 A changed probability of a stage counts for deals that enter from then on; this applies it to those that stand there now, archived ones too, whatever theirs is.
 
-Returns how many deals changed. Errors: PT404 for an unknown stage, 22023 for a stage without a probability.';
+Returns how many deals changed. Errors: PT404 for an unknown stage, 22023 for a stage without a probability.
+
+@mcp name=stages_apply_probability idempotent';

@@ -15,7 +15,9 @@ COMMENT ON FUNCTION move_deal(uuid, uuid, timestamptz, text, uuid) IS
 
 effective_at is when it moved (default: now), not before it entered its present stage. lost_reason is for stages of lost deals. expected_stage_id is the stage from which the deal is to move: if it stands elsewhere, somebody was faster, and nothing changes. A deal that stands in the stage already stays as it is, so a request can be made again.
 
-Returns the deal. Errors: PT404 for an unknown deal, 23503 for an unknown stage, PT409 if the deal is not in expected_stage_id, 23514 for a time or stage that the rules refuse, 22023 for a lost_reason where deals are not lost.';
+Returns the deal. Errors: PT404 for an unknown deal, 23503 for an unknown stage, PT409 if the deal is not in expected_stage_id, 23514 for a time or stage that the rules refuse, 22023 for a lost_reason where deals are not lost.
+
+@mcp name=deals_move additive idempotent';
 
 CREATE FUNCTION undo_move(deal_id uuid)
     RETURNS deals
@@ -31,4 +33,6 @@ COMMENT ON FUNCTION undo_move(uuid) IS
 
 The deal is put back as it was before, won_at, lost_at and lost_reason included. The history gets a row whose reverts_id names the move; analytics skip both.
 
-Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.';
+Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.
+
+@mcp name=deals_undo_move additive';

@@ -14,7 +14,9 @@ COMMENT ON FUNCTION set_primary_contact(uuid, uuid) IS
 
 The contact must be linked to the deal, as a row of deal_contacts. The one that was primary is none any more.
 
-Returns the row of deal_contacts. Errors: PT404 for an unknown deal or a contact that is not linked to it.';
+Returns the row of deal_contacts. Errors: PT404 for an unknown deal or a contact that is not linked to it.
+
+@mcp name=deals_set_primary_contact idempotent';
 
 CREATE FUNCTION context_for_person(person_id uuid)
     RETURNS jsonb
@@ -107,4 +109,6 @@ COMMENT ON FUNCTION context_for_person(uuid) IS
 
 person is the row of the linked contacts, or null if contacts are not linked. deals lists their unarchived deals, the open ones first, each with its pipeline, stage, tags, the person''s role and the last five changes, newest first. totals adds them up by status and currency.
 
-Errors: PT404 if contacts are linked and there is no such person.';
+Errors: PT404 if contacts are linked and there is no such person.
+
+@mcp';

@@ -169,4 +169,6 @@ Counts the unarchived deals: all of them, or those of an owner (owner_id), with 
 
 stages has the stages in their order, empty ones too, archived ones only while deals stand there. Sums over different currencies are never added: where a part has several, its currency and its values are null, and by_currency has them apart. currency is the one of the amounts, or the pipeline''s if there are none.
 
-Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.';
+Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.
+
+@mcp';

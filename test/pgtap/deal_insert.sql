@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(57);
+SELECT plan(58);
 
 -- No stage given: the first open stage of the pipeline given, or of the default one.
 INSERT INTO deals (id, title) VALUES (id('a'), 'A');
@@ -179,6 +179,11 @@ INSERT INTO deals (id, title, stage_entered_at) VALUES (id('v'), 'V again', '202
 SELECT is(move_no, 1, 'an id with a history: its moves are counted on') FROM deals WHERE id = id('v');
 UPDATE deals SET stage_id = id('Paused'), stage_entered_at = '2024-02-02' WHERE id = id('v');
 SELECT is(history('v'), E'1: Lead > Qualified at 2024-01-02 00:00:00+00\n2: Lead > Paused at 2024-02-02 00:00:00+00', 'so that it can move');
+INSERT INTO deals (title) VALUES ('short-lived') RETURNING id AS short_lived \gset
+UPDATE deals SET stage_id = id('Qualified') WHERE id = :'short_lived';
+DELETE FROM deals WHERE id = :'short_lived';
+INSERT INTO deals (id, title) VALUES (:'short_lived', 'again');
+SELECT is(move_no, 1, 'also right after, when its id is the last one made') FROM deals WHERE id = :'short_lived';
 
 -- A stage and a deal in it, by one statement.
 WITH s AS (

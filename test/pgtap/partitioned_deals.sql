@@ -18,8 +18,7 @@ BEGIN
     FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = 'crm.deals'::regclass AND a.attnum > 0;
     SELECT array_agg(pg_get_triggerdef(oid)) INTO trigger_definitions
-    FROM pg_trigger WHERE tgrelid = 'crm.deals'::regclass AND NOT tgisinternal
-        AND tgfoid IN ('extensions.crm_deal_rules'::regproc, 'extensions.crm_stage_audit'::regproc);
+    FROM pg_trigger WHERE tgrelid = 'crm.deals'::regclass AND NOT tgisinternal;
     DROP TABLE crm.deals CASCADE;
     EXECUTE format('CREATE TABLE crm.deals (mine text DEFAULT ''x'', %s, PRIMARY KEY (id, status)) PARTITION BY LIST (status)', columns);
     CREATE TABLE crm.deals_open PARTITION OF crm.deals FOR VALUES IN ('open');
