@@ -95,10 +95,10 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
 
 	crm_api_check_update(rel, "is_primary");
-	crm_api_require(psprintf("SELECT d.tenant_id FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
+	crm_api_require(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
 							 crm_sibling_name(rel, "deals")), "deal", deal_id);
 	/* Not the deal's row: who may not write deals may still do this. */
-	crm_lock_key(RelationGetRelid(rel), DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL)), deal_id, AccessExclusiveLock);
+	crm_lock_key_alone(RelationGetRelid(rel), deal_id);
 	if (crm_api_run(psprintf("SELECT c.id FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 							 "AND c.contact_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE", links), 2, args) == 0)
 		ereport(ERROR,

@@ -36,7 +36,7 @@
 
 #define MAX_COLUMNS 32
 
-/* How many locks stand for the keys of a tenant in a table. */
+/* How many locks stand for all keys of a tenant in a table. */
 #define KEY_LOCKS 256
 
 typedef struct TableKey
@@ -339,20 +339,31 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 	}
 }
 
+/*
+ * A lock of the lock manager's, not of the row: it is shared without writing
+ * anything, and renaming a stage need not wait for those who move deals.
+ */
+static void
+lock_hash(Oid relid, uint64 hash, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
+	(void) LockAcquire(&tag, mode, false, false);
+}
+
 void
 crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode)
 {
-	uint32		tenant = hash_bytes(tenant_id->data, UUID_LEN);
-	uint32		hash = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
-	LOCKTAG		tag;
+	uint64		tenant = hash_bytes(tenant_id->data, UUID_LEN);
+	uint64		lock = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
 
-	/*
-	 * A lock of the lock manager's, not of the row: it is shared without
-	 * writing anything, and renaming a stage need not wait for those who move
-	 * deals.  Keys that collide wait for each other, no more; and one
-	 * transaction may meet any number of keys without using up the shared
-	 * memory for locks.  Tenants do not wait for each other.
-	 */
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, tenant, hash + 1);
-	(void) LockAcquire(&tag, mode, false, false);
+	/* Each tenant has its own, so that tenants do not wait for each other. */
+	lock_hash(relid, lock << 32 | tenant, mode);
+}
+
+void
+crm_lock_key_alone(Oid relid, const pg_uuid_t *key)
+{
+	lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock);
 }

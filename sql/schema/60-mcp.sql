@@ -3,6 +3,7 @@
 -- What PostgREST sends as text/event-stream.  It refuses to serve GET for a
 -- client that asks for nothing else, unless a function returns that.
 CREATE DOMAIN "text/event-stream" AS json;
+REVOKE USAGE ON DOMAIN "text/event-stream" FROM PUBLIC;
 COMMENT ON DOMAIN "text/event-stream" IS 'The media type that clients of the Model Context Protocol ask for by GET';
 
 CREATE FUNCTION mcp(json)

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(37);
+SELECT plan(39);
 
 -- What has to hold after anything: the history of each deal has no gap, each move
 -- begins where the one before ended, and the last one ends where the deal is.
@@ -154,6 +154,14 @@ SELECT is(broken_histories(), 0::bigint, 'nor by exceptions that are caught');
 SELECT throws_ok($$UPDATE deals SET stage_id = CASE external_id WHEN '19999' THEN id('nowhere') ELSE id('Qualified') END$$, '23503', NULL, 'a bad row of many');
 SELECT throws_ok($$INSERT INTO deals (title, stage_id) SELECT 'x', CASE i WHEN 9999 THEN id('nowhere') ELSE id('Lead') END FROM generate_series(1, 10000) AS i$$, '23503',
     format('stage %s does not exist', id('nowhere')), 'a bad row of many inserted');
+SELECT is(broken_histories(), 0::bigint, 'no history is broken');
+
+-- Thousands of stages and pipelines by one statement: no lock for each.
+INSERT INTO pipelines (id, name) SELECT id('P' || i), 'P' || i FROM generate_series(1, 8000) AS i;
+INSERT INTO stages (id, pipeline_id, name) SELECT id(n || i), id('P' || i), n FROM generate_series(1, 8000) AS i, unnest(ARRAY['A', 'B']) AS n;
+INSERT INTO deals (title, stage_id) SELECT 'Spread', id('A' || i) FROM generate_series(1, 8000) AS i;
+UPDATE deals SET stage_id = s.id FROM stages AS s WHERE deals.title = 'Spread' AND s.pipeline_id = deals.pipeline_id AND s.name = 'B';
+SELECT cmp_ok((SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'object' AND classid = 'stages'::regclass), '<=', 256::bigint, 'deals in 16,000 stages: few locks');
 SELECT is(broken_histories(), 0::bigint, 'no history is broken');
 
 SELECT * FROM finish();

@@ -120,7 +120,7 @@ SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribu
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace
     AND obj_description(p.oid, 'pg_proc') IS NULL$$, 'every function has one');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace AND p.proargnames IS NOT NULL
-    AND obj_description(p.oid, 'pg_proc') !~ E'^[^\n]{5,80}\n\n.'$$, 'one that is called has a title, an empty line, and text');
+    AND obj_description(p.oid, 'pg_proc') !~ E'^[^\n]{5,100}\n\n.'$$, 'one that is called has a title, an empty line, and text');
 SELECT is_empty($$SELECT p.oid::regprocedure, a FROM pg_proc AS p, unnest(p.proargnames[:p.pronargs]) AS a
     WHERE p.pronamespace = 'crm'::regnamespace
     AND a <> ALL ('{deal_id,stage_id,pipeline_id,contact_id,person_id}') AND strpos(obj_description(p.oid, 'pg_proc'), a) = 0

@@ -14,6 +14,7 @@ CREATE ROLE ga_deputy;
 CREATE ROLE ga_other;
 SELECT format('GRANT CREATE ON DATABASE %I TO ga_owner', current_database()) \gexec
 -- The CRM is of an owner who is no superuser.
+REVOKE USAGE ON SCHEMA extensions FROM PUBLIC;
 GRANT USAGE ON SCHEMA extensions TO ga_owner, ga_deputy;
 DROP SCHEMA crm CASCADE;
 SET LOCAL ROLE ga_owner;
@@ -101,6 +102,7 @@ INSERT INTO t.functions VALUES
     ('from_pipeline', 'read write admin agent'), ('to_pipeline', 'read write admin agent'),
     ('weighted_value', 'read write admin agent'), ('summary', 'read write admin agent'),
     ('contacts', 'read write admin agent'), ('deals', 'read write admin agent'),
+    ('context_for_deal', 'read write admin agent'), ('mcp', 'read write admin agent'), ('mcp', 'read write admin agent'),
     ('move_deal', 'write admin agent'), ('undo_move', 'write admin agent'), ('set_primary_contact', 'write admin agent'),
     ('create_pipeline', 'admin'), ('set_default_pipeline', 'admin'), ('reorder_stages', 'admin'),
     ('delete_stage', 'admin'), ('apply_stage_probability', 'admin');
@@ -166,6 +168,9 @@ CREATE FUNCTION t.rpc_codes(function text, body jsonb) RETURNS text LANGUAGE sql
     FROM unnest('{ga_read,ga_write,ga_admin,ga_agent}'::name[]) WITH ORDINALITY AS r (role, n) $$;
 SELECT is(rpc_codes('pipeline_summary', jsonb_build_object('pipeline_id', (SELECT id FROM pipelines))), 'ok ok ok ok', 'rpc/pipeline_summary');
 SELECT is(rpc_codes('context_for_person', jsonb_build_object('person_id', id('Ann'))), 'ok ok ok ok', 'rpc/context_for_person');
+SELECT is(rpc_codes('context_for_deal', jsonb_build_object('deal_id', id('D'))), 'ok ok ok ok', 'rpc/context_for_deal');
+SELECT is((SELECT string_agg(coalesce(request(r, '{}', $$SELECT crm.mcp('{"jsonrpc": "2.0", "id": 1, "method": "ping"}')$$) ->> 'code', 'ok'), ' ')
+    FROM unnest('{ga_read,ga_write,ga_admin,ga_agent}'::name[]) AS r), 'ok ok ok ok', 'rpc/mcp');
 SELECT is(rpc_codes('move_deal', jsonb_build_object('deal_id', id('D'), 'stage_id', stage('Lost'), 'lost_reason', 'price')), '42501 ok ok ok', 'rpc/move_deal');
 SELECT is(rpc_codes('undo_move', jsonb_build_object('deal_id', id('D'))), '42501 ok PT409 PT409', 'rpc/undo_move');
 SELECT is(rpc('ga_agent', '{}', 'move_deal', jsonb_build_object('deal_id', id('D'), 'stage_id', stage('Won'))) #>> '{0,status}', 'won', 'an agent wins a deal');

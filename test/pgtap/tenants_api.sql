@@ -51,7 +51,8 @@ INSERT INTO t.attacks (function, body) VALUES
     ('undo_move', '{"deal_id": "@acme d"}'), ('set_primary_contact', '{"deal_id": "@acme d", "contact_id": "@Ann"}'),
     ('set_default_pipeline', '{"pipeline_id": "@acme p"}'), ('delete_stage', '{"stage_id": "@acme s1"}'),
     ('delete_stage', '{"stage_id": "@mallory s2", "move_deals_to": "@acme s1"}'), ('apply_stage_probability', '{"stage_id": "@acme s1"}'),
-    ('reorder_stages', '{"pipeline_id": "@acme p", "stage_ids": "{}"}'), ('pipeline_summary', '{"pipeline_id": "@acme p"}');
+    ('reorder_stages', '{"pipeline_id": "@acme p", "stage_ids": "{}"}'), ('pipeline_summary', '{"pipeline_id": "@acme p"}'),
+    ('context_for_deal', '{"deal_id": "@acme d"}');
 CREATE FUNCTION t.ids(body jsonb, of text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT coalesce(jsonb_object_agg(k, CASE WHEN v #>> '{}' ~ '^@' THEN to_jsonb(t.id(replace(substr(v #>> '{}', 2), 'acme', of))) ELSE v END), '{}')
     FROM jsonb_each(body) AS e (k, v) $$;

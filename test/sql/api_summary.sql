@@ -19,11 +19,11 @@ INSERT INTO stages (id, pipeline_id, name, deal_status, probability) VALUES
 	('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-000000000002', 'New', 'open', 0.5),
 	('00000000-0000-0000-0000-0000000000b2', '00000000-0000-0000-0000-000000000002', 'Done', 'won', 1);
 -- as_of changes with every call
-CREATE FUNCTION summary(uuid) RETURNS text LANGUAGE sql
+CREATE FUNCTION printed(uuid) RETURNS text LANGUAGE sql
 	AS $$ SELECT jsonb_pretty(api_summary.pipeline_summary($1) - 'as_of') $$;
 
 -- no deals
-SELECT summary('00000000-0000-0000-0000-000000000001');
+SELECT printed('00000000-0000-0000-0000-000000000001');
 
 INSERT INTO deals (stage_id, title, amount, value_period, owner_id, expected_close_date) VALUES
 	('00000000-0000-0000-0000-0000000000a1', 'One', 100.0001, 'one_time', '00000000-0000-0000-0000-000000000011', '2026-03-01'),
@@ -43,7 +43,7 @@ INSERT INTO deal_tags (deal_id, tag_id)
 	SELECT id, '00000000-0000-0000-0000-0000000000f1' FROM deals WHERE title IN ('Two', 'Four', 'Elsewhere', 'Archived');
 
 -- one currency; an archived stage as long as deals stand there
-SELECT summary('00000000-0000-0000-0000-000000000001');
+SELECT printed('00000000-0000-0000-0000-000000000001');
 SELECT pipeline_name, stage_name, position, deal_status, currency, value_period, deals, deals_without_amount, value, weighted_value
 FROM pipeline_stage_summary ORDER BY pipeline_name, position, currency, value_period;
 SELECT (s ->> 'as_of')::timestamptz BETWEEN now() AND clock_timestamp() AS now
@@ -86,7 +86,7 @@ INSERT INTO deals (stage_id, title, amount, currency) VALUES
 	('00000000-0000-0000-0000-0000000000b1', 'Yen', 30000, 'JPY'),
 	('00000000-0000-0000-0000-0000000000b1', 'Nothing', NULL, NULL),
 	('00000000-0000-0000-0000-0000000000b2', 'Won euro', 50, 'EUR');
-SELECT summary('00000000-0000-0000-0000-000000000002');
+SELECT printed('00000000-0000-0000-0000-000000000002');
 SELECT pipeline_name, stage_name, currency, value_period, deals, deals_without_amount, value, weighted_value
 FROM pipeline_stage_summary WHERE pipeline_name = 'World' ORDER BY position, currency;
 -- each of them as by hand

@@ -1,0 +1,95 @@
+
+# examples/postgrest: the roles that setup.sql makes are what PostgREST needs.
+
+use strict;
+use warnings;
+
+use CrmTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('postgrest');
+$node->safe_psql('postgres', 'CREATE DATABASE api');
+
+$node->command_fails_like(
+	[
+		'psql', '-X',
+		'-d',   $node->connstr('api'),
+		'-f',   'examples/postgrest/setup.sql',
+		'-v',   'ON_ERROR_STOP=1',
+		'-c',   'SELECT 1/0'
+	],
+	qr/give a password/,
+	'it asks for a password');
+$node->command_ok(
+	[
+		'psql',                '-X',
+		'-q',                  '-d',
+		$node->connstr('api'), '-v',
+		'password=secret',     '-f',
+		'examples/postgrest/setup.sql'
+	],
+	'it makes a CRM and roles');
+
+# A request of a role, as PostgREST's user; what it says.
+sub request
+{
+	my ($role,   $claims, $query) = @_;
+	my ($result, $out,    $err) = $node->psql('api', <<~SQL);
+		SET SESSION AUTHORIZATION crm_authenticator;
+		BEGIN;
+		SET LOCAL search_path = crm;
+		SET LOCAL ROLE $role;
+		SET LOCAL "request.jwt.claims" = '$claims';
+		$query;
+		COMMIT;
+		SQL
+
+	return $err =~ /ERROR:  ([^\n]*)/ ? $1 : $out;
+}
+
+my $acme = '{"sub": "ada", "tenant_id": "acme"}';
+is( request(
+		'crm_admin',
+		$acme,
+		q{SELECT name FROM crm.create_pipeline('Sales', '["Lead", {"name": "Won", "deal_status": "won"}]', true)}
+	),
+	'Sales',
+	'an admin makes a pipeline');
+is( request(
+		'crm_agent', $acme,
+		q{INSERT INTO crm.deals (title) VALUES ('a') RETURNING title}),
+	'a',
+	'an agent makes a deal');
+is( request(
+		'crm_user', $acme,
+		q{UPDATE crm.deals SET status = 'won' RETURNING status}),
+	'won',
+	'a user wins it');
+is( request(
+		'crm_reader', $acme,
+		'SELECT changed_by, recorded_by FROM crm.stage_changes'),
+	'ada|crm_authenticator',
+	'a reader sees who did');
+is( request(
+		'crm_reader',
+		'{"tenant_id": "globex"}',
+		'SELECT count(*) FROM crm.deals'),
+	'0',
+	'another tenant sees nothing');
+like(
+	request('crm_agent', $acme, 'DELETE FROM crm.deals'),
+	qr/permission denied/,
+	'an agent deletes nothing');
+like(
+	request('crm_authenticator', $acme, 'SELECT FROM crm.deals'),
+	qr/permission denied/,
+	'PostgREST itself may do nothing');
+like(
+	request('postgres', $acme, 'SELECT 1'),
+	qr/permission denied to set role/,
+	'and becomes nobody else');
+
+$node->stop;
+done_testing();
