@@ -27,7 +27,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test indent
+.PHONY: demo test bench indent
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -35,6 +35,9 @@ test:
 # One suite alone: make test-regress, test-isolation, test-pgtap, ...
 test-%:
 	@scripts/check.sh $*
+# SCALE is the largest table: 100k takes some minutes, 10M hours.
+bench:
+	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh
 indent:
 	@scripts/indent.pl
 

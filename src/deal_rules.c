@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "running_writes.h"
 #include "tenant_guard.h"
 #include "undo.h"
 #include "uuid.h"
@@ -298,6 +299,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
+	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
 	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;
@@ -313,7 +315,7 @@ static bool
 names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
 {
 	static const DealColumn kept[] = {
-		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
+		DEAL_CREATED_AT, DEAL_VERSION, DEAL_MOVE_NO
 	};
 	const Bitmapset *named = trigdata->tg_updatedcols;
 	AttrNumber	entered_at = columns[DEAL_STAGE_ENTERED_AT];

@@ -76,9 +76,8 @@ extension_schema(FunctionCallInfo fcinfo)
 	return get_func_namespace(fcinfo->flinfo->fn_oid);
 }
 
-/* The extension's function of that name that takes no arguments. */
-static Oid
-extension_function(FunctionCallInfo fcinfo, const char *name)
+Oid
+crm_extension_function(FunctionCallInfo fcinfo, const char *name)
 {
 	Oid			function;
 
@@ -99,7 +98,7 @@ static bool
 find_installation(FunctionCallInfo fcinfo, Oid schema,
 				  CrmInstallation *installation)
 {
-	Oid			rules = extension_function(fcinfo, RULES_FUNCTION);
+	Oid			rules = crm_extension_function(fcinfo, RULES_FUNCTION);
 	Oid			relid = get_relname_relid(DEALS, schema);
 	Relation	deals;
 	bool		found = false;
@@ -354,7 +353,7 @@ pin_settings(Oid schema, Oid extension_schema)
 static void
 run_script(FunctionCallInfo fcinfo, const char *function)
 {
-	char	   *script = TextDatumGetCString(OidFunctionCall0(extension_function(fcinfo, function)));
+	char	   *script = TextDatumGetCString(OidFunctionCall0(crm_extension_function(fcinfo, function)));
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))

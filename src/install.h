@@ -20,6 +20,9 @@ typedef struct CrmInstallation
 extern char *crm_required_text(FunctionCallInfo fcinfo, int n,
 							   const char *what);
 
+/* The function of that name and without arguments, of the called one's extension. */
+extern Oid	crm_extension_function(FunctionCallInfo fcinfo, const char *name);
+
 /*
  * The CRM in the schema of that name, its deals locked against DDL until the
  * transaction ends; ERROR 3F000 without such a schema, PT404 without a CRM.

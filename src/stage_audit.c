@@ -1,69 +1,43 @@
 /*
  * stage_audit.c
- *		Records every move of every deal, whoever writes.
- *
- * crm_stage_audit is the AFTER UPDATE trigger of deals, one call a statement.
- * It walks the transition tables, which hold the old and the new rows in the
- * same order, and hands the moves to the writer.  A trigger that makes a
- * partitioned table skip the new row of a pair breaks that order; the rows
- * are then paired by id, which never changes.
+ *		Records the moves of deals in stage_changes, and keeps them there.
  */
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
-#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "row_edit.h"
+#include "stage_audit.h"
 #include "stage_change_writer.h"
-#include "table_kinds.h"
 #include "undo.h"
 
-typedef struct Audit
+struct StageAudit
 {
-	Relation	rel;
+	Relation	deals;
 	const AttrNumber *columns;
-	TupleTableSlot *old_slot;
-	TupleTableSlot *new_slot;
-	StageChangeWriter *writer;	/* NULL until something moved */
-	MemoryContext per_row;
-} Audit;
-
-static Datum
-get(const Audit *audit, TupleTableSlot *slot, DealColumn column)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, audit->columns[column], &isnull);
-
-	crm_check_not_null(audit->rel, audit->columns[column], isnull);
-	return value;
-}
-
-static bool
-same_uuid(const Audit *audit, DealColumn column)
-{
-	return crm_uuid_equal(DatumGetUUIDP(get(audit, audit->old_slot, column)),
-						  DatumGetUUIDP(get(audit, audit->new_slot, column)));
-}
+	TupleTableSlot *old_deal;
+	TupleTableSlot *new_deal;
+	StageChangeWriter *writer;
+	MemoryContext per_move;
+};
 
 /* Appends "name": value of the old row, if the new row has another one. */
 static void
-append_replaced(const Audit *audit, StringInfo json, DealColumn column, const char *name, Oid type)
+append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, const char *name, Oid type)
 {
 	bool		old_null,
 				new_null;
-	Datum		old_value = slot_getattr(audit->old_slot, audit->columns[column], &old_null);
-	Datum		new_value = slot_getattr(audit->new_slot, audit->columns[column], &new_null);
+	Datum		old_value = slot_getattr(audit->old_deal, audit->columns[column], &old_null);
+	Datum		new_value = slot_getattr(audit->new_deal, audit->columns[column], &new_null);
 
 	if (old_null)
 	{
@@ -72,7 +46,7 @@ append_replaced(const Audit *audit, StringInfo json, DealColumn column, const ch
 		 * to know.
 		 */
 		if (column == DEAL_LOST_REASON && !new_null &&
-			!slot_attisnull(audit->old_slot, audit->columns[DEAL_LOST_AT]))
+			!slot_attisnull(audit->old_deal, audit->columns[DEAL_LOST_AT]))
 			appendStringInfo(json, "%c\"%s\": null", json->len == 0 ? '{' : ',', name);
 		return;
 	}
@@ -95,7 +69,7 @@ append_replaced(const Audit *audit, StringInfo json, DealColumn column, const ch
 
 /* What the move cleared or replaced of how the deal was closed; false: nothing. */
 static bool
-closing(const Audit *audit, Datum *result)
+closing(const StageAudit *audit, Datum *result)
 {
 	StringInfoData json;
 
@@ -110,30 +84,53 @@ closing(const Audit *audit, Datum *result)
 	return true;
 }
 
+StageAudit *
+crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
+{
+	StageAudit *audit = palloc0(sizeof(StageAudit));
+
+	audit->deals = deals;
+	audit->columns = columns;
+	audit->writer = crm_stage_changes_begin(deals);
+	audit->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit move",
+											ALLOCSET_SMALL_SIZES);
+	return audit;
+}
+
+static Datum
+get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
+
+	crm_check_not_null(audit->deals, audit->columns[column], isnull);
+	return value;
+}
+
 /*
  * The rules count the moves, and what they did not count they have not seen:
  * not its time, nor the status that goes with the stage.
  */
 static void
-check_counted(const Audit *audit)
+check_counted(const StageAudit *audit)
 {
-	Datum		old_move_no = get(audit, audit->old_slot, DEAL_MOVE_NO);
-	Datum		new_move_no = get(audit, audit->new_slot, DEAL_MOVE_NO);
+	Datum		old_move_no = get(audit, audit->old_deal, DEAL_MOVE_NO);
+	Datum		new_move_no = get(audit, audit->new_deal, DEAL_MOVE_NO);
 
 	if (DatumGetInt32(new_move_no) != DatumGetInt32(old_move_no))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 			 errmsg("deal %s was moved past the rules of the CRM",
-					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_slot, DEAL_ID)))),
+					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)))),
 			 errdetail("Its stage changed, but not the number of its moves."),
 			 errhint("The trigger with function \"%s\" must be enabled, and the last of the BEFORE triggers of table \"%s\": they run in the order of their names.",
-					 "crm_deal_rules", RelationGetRelationName(audit->rel)),
-			 errtable(audit->rel)));
+					 "crm_deal_rules", RelationGetRelationName(audit->deals)),
+			 errtable(audit->deals)));
 }
 
-static void
-record_move(Audit *audit)
+void
+crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
 {
 	static const struct
 	{
@@ -162,16 +159,15 @@ record_move(Audit *audit)
 	const pg_uuid_t *reverts;
 	MemoryContext caller;
 
+	audit->old_deal = old_deal;
+	audit->new_deal = new_deal;
 	check_counted(audit);
-	if (audit->writer == NULL)
-		audit->writer = crm_stage_changes_begin(audit->rel);
-
 	for (int i = 0; i < lengthof(copied); i++)
 		change.values[copied[i].field] =
-			slot_getattr(copied[i].of_old ? audit->old_slot : audit->new_slot,
+			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
 						 audit->columns[copied[i].column], &change.nulls[copied[i].field]);
 
-	reverts = crm_undo_in_progress(audit->rel, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]),
+	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]),
 								   DatumGetUUIDP(change.values[CHANGE_TO_STAGE_ID]),
 								   DatumGetInt32(change.values[CHANGE_MOVE_NO]));
 	change.nulls[CHANGE_REVERTS_ID] = reverts == NULL;
@@ -184,145 +180,18 @@ record_move(Audit *audit)
 									DatumGetTimestampTz(change.values[CHANGE_ENTERED_AT])));
 	}
 
-	caller = MemoryContextSwitchTo(audit->per_row);
+	caller = MemoryContextSwitchTo(audit->per_move);
 	change.nulls[CHANGE_CLOSING] = !closing(audit, &change.values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);
 	crm_stage_changes_add(audit->writer, &change);
-	MemoryContextReset(audit->per_row);
+	MemoryContextReset(audit->per_move);
 }
 
-/* Where the new row of a deal is, when it has to be found by its id. */
-typedef struct NewRow
+void
+crm_stage_audit_end(StageAudit *audit)
 {
-	pg_uuid_t	id;				/* hash key */
-	MinimalTuple tuple;
-} NewRow;
-
-static void
-audit_by_id(Audit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
-{
-	HASHCTL		ctl = {0};
-	HTAB	   *by_id;
-	NewRow	   *row;
-
-	ctl.keysize = UUID_LEN;
-	ctl.entrysize = sizeof(NewRow);
-	ctl.hcxt = CurrentMemoryContext;
-	by_id = hash_create("crm new rows", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-
-	tuplestore_rescan(new_rows);
-	while (tuplestore_gettupleslot(new_rows, true, false, audit->new_slot))
-	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_slot, DEAL_ID)), HASH_ENTER, NULL);
-		row->tuple = ExecCopySlotMinimalTuple(audit->new_slot);
-	}
-
-	tuplestore_rescan(old_rows);
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_slot))
-	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_slot, DEAL_ID)), HASH_FIND, NULL);
-		if (row == NULL)
-			continue;			/* not stored after all */
-		ExecStoreMinimalTuple(row->tuple, audit->new_slot, false);
-		if (!same_uuid(audit, DEAL_STAGE_ID))
-			record_move(audit);
-	}
-	hash_destroy(by_id);
-}
-
-/* False if the rows turn out not to be in step; nothing was recorded then. */
-static bool
-in_step(Audit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
-{
-	if (tuplestore_tuple_count(old_rows) != tuplestore_tuple_count(new_rows))
-		return false;
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_slot))
-	{
-		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_slot) ||
-			!same_uuid(audit, DEAL_ID))
-			return false;
-	}
-	return true;
-}
-
-static void
-audit_statement(Audit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
-{
-	bool		partitioned = audit->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-
-	tuplestore_rescan(old_rows);
-	tuplestore_rescan(new_rows);
-
-	/* Only partitions can get out of step; know it before writing anything. */
-	if (partitioned)
-	{
-		if (!in_step(audit, old_rows, new_rows))
-		{
-			audit_by_id(audit, old_rows, new_rows);
-			return;
-		}
-		tuplestore_rescan(old_rows);
-		tuplestore_rescan(new_rows);
-	}
-
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_slot))
-	{
-		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_slot))
-			elog(ERROR, "transition tables of \"%s\" are out of step",
-				 RelationGetRelationName(audit->rel));
-		if (!same_uuid(audit, DEAL_STAGE_ID))
-		{
-			/* The rules see to that, if no trigger runs after them. */
-			if (!same_uuid(audit, DEAL_ID))
-				ereport(ERROR,
-						(errcode(ERRCODE_CHECK_VIOLATION),
-						 errmsg("column \"id\" of table \"%s\" never changes",
-								RelationGetRelationName(audit->rel)),
-						 errtablecol(audit->rel, audit->columns[DEAL_ID])));
-			record_move(audit);
-		}
-	}
-}
-
-/*
- * crm_stage_audit(version): AFTER UPDATE trigger FOR EACH STATEMENT of deals,
- * with both transition tables
- *		Writes a row of stage_changes for each deal whose stage changed, with
- *		the rights of the table's owner.
- */
-PG_FUNCTION_INFO_V1(crm_stage_audit);
-Datum
-crm_stage_audit(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_stage_audit", TRIGGER_EVENT_AFTER,
-											 CRM_ON(TRIGGER_EVENT_UPDATE));
-	Audit		audit = {trigdata->tg_relation};
-
-	if (trigdata->tg_oldtable == NULL || trigdata->tg_newtable == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger function \"%s\" must be fired for UPDATE, with an old and a new transition table",
-						"crm_stage_audit")));
-
-	if (tuplestore_tuple_count(trigdata->tg_newtable) == 0)
-		return PointerGetDatum(NULL);
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	audit.columns = crm_columns(audit.rel, &crm_deal_kind);
-	audit.old_slot = MakeSingleTupleTableSlot(RelationGetDescr(audit.rel), &TTSOpsMinimalTuple);
-	audit.new_slot = MakeSingleTupleTableSlot(RelationGetDescr(audit.rel), &TTSOpsMinimalTuple);
-	audit.per_row = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit row",
-										  ALLOCSET_SMALL_SIZES);
-
-	audit_statement(&audit, trigdata->tg_oldtable, trigdata->tg_newtable);
-	if (audit.writer != NULL)
-		crm_stage_changes_end(audit.writer);
-
-	ExecDropSingleTupleTableSlot(audit.old_slot);
-	ExecDropSingleTupleTableSlot(audit.new_slot);
-	SPI_finish();
-	return PointerGetDatum(NULL);
+	crm_stage_changes_end(audit->writer);
+	MemoryContextDelete(audit->per_move);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "table_info.h"
 
 #define BATCH_SIZE 4096
+#define FIRST_CAPACITY 8		/* most statements move one deal */
 
 /* The parameters after the fields: the same for all rows of a statement. */
 #define PARAM_CHANGED_BY CHANGE_NFIELDS
@@ -82,6 +83,7 @@ struct StageChangeWriter
 	WriterPlans *plans;
 	MemoryContext batch;		/* the values of the batch at hand */
 	int			nrows;
+	int			capacity;		/* of the arrays: a power of two, or 0 */
 	Datum	   *values[CHANGE_NFIELDS];
 	bool	   *nulls[CHANGE_NFIELDS];
 };
@@ -216,23 +218,46 @@ write_batch(StageChangeWriter *writer)
 	crm_restore_user(&saved);
 
 	writer->nrows = 0;
+	writer->capacity = 0;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(writer->batch);
+}
+
+/* Makes room for more rows in the batch. */
+static void
+enlarge_batch(StageChangeWriter *writer)
+{
+	int			capacity = writer->capacity == 0 ? FIRST_CAPACITY : 2 * writer->capacity;
+
+	for (int i = 0; i < CHANGE_NFIELDS; i++)
+	{
+		Datum	   *values = palloc(capacity * sizeof(Datum));
+		bool	   *nulls = palloc(capacity * sizeof(bool));
+
+		if (writer->nrows > 0)
+		{
+			memcpy(values, writer->values[i], writer->nrows * sizeof(Datum));
+			memcpy(nulls, writer->nulls[i], writer->nrows * sizeof(bool));
+			pfree(writer->values[i]);
+			pfree(writer->nulls[i]);
+		}
+		writer->values[i] = values;
+		writer->nulls[i] = nulls;
+	}
+	writer->capacity = capacity;
 }
 
 void
 crm_stage_changes_add(StageChangeWriter *writer, const StageChange *change)
 {
 	MemoryContext caller = MemoryContextSwitchTo(writer->batch);
-	int			row = writer->nrows++;
+	int			row = writer->nrows;
 
+	if (row == writer->capacity)
+		enlarge_batch(writer);
+	writer->nrows++;
 	for (int i = 0; i < CHANGE_NFIELDS; i++)
 	{
-		if (row == 0)
-		{
-			writer->values[i] = palloc(BATCH_SIZE * sizeof(Datum));
-			writer->nulls[i] = palloc(BATCH_SIZE * sizeof(bool));
-		}
 		writer->nulls[i][row] = change->nulls[i];
 		if (!change->nulls[i])
 			writer->values[i][row] = datumCopy(change->values[i], field_types[i].byval,

@@ -343,27 +343,38 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
  * A lock of the lock manager's, not of the row: it is shared without writing
  * anything, and renaming a stage need not wait for those who move deals.
  */
-static void
-lock_hash(Oid relid, uint64 hash, LOCKMODE mode)
+static bool
+lock_hash(Oid relid, uint64 hash, LOCKMODE mode, bool wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
-	(void) LockAcquire(&tag, mode, false, false);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Each tenant has its own locks, so that tenants do not wait for each other. */
+static uint64
+key_lock(const pg_uuid_t *tenant_id, const pg_uuid_t *key)
+{
+	uint64		lock = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
+
+	return lock << 32 | hash_bytes(tenant_id->data, UUID_LEN);
 }
 
 void
 crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode)
 {
-	uint64		tenant = hash_bytes(tenant_id->data, UUID_LEN);
-	uint64		lock = hash_bytes(key->data, UUID_LEN) % KEY_LOCKS;
+	(void) lock_hash(relid, key_lock(tenant_id, key), mode, true);
+}
 
-	/* Each tenant has its own, so that tenants do not wait for each other. */
-	lock_hash(relid, lock << 32 | tenant, mode);
+bool
+crm_try_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode)
+{
+	return lock_hash(relid, key_lock(tenant_id, key), mode, false);
 }
 
 void
 crm_lock_key_alone(Oid relid, const pg_uuid_t *key)
 {
-	lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock);
+	(void) lock_hash(relid, hash_bytes_extended(key->data, UUID_LEN, 0), AccessExclusiveLock, true);
 }

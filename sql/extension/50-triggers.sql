@@ -16,10 +16,15 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION crm_deal_rules() IS
 'BEFORE INSERT OR UPDATE trigger for each row of deals: decides where the deal stands and since when, keeps what follows from it';
 
-CREATE FUNCTION crm_stage_audit() RETURNS trigger
+CREATE FUNCTION crm_deal_audit() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION crm_stage_audit() IS
-'AFTER UPDATE trigger for each statement on deals, with transition tables: writes a row of stage_changes for every move';
+COMMENT ON FUNCTION crm_deal_audit() IS
+'AFTER trigger for each statement on deals, with the transition tables there are: writes a row of stage_changes for every move (argument ''history'', for UPDATE) and keeps stage_totals (argument ''totals'', for INSERT, UPDATE, DELETE and TRUNCATE)';
+
+CREATE FUNCTION crm_totals_guard() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_totals_guard() IS
+'BEFORE INSERT trigger for each row of stage_totals: leaves out the rows that crm_deal_audit() did not write, such as those of a dump whose deals it counts anyway';
 
 CREATE FUNCTION crm_history_guard() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

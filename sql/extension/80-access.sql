@@ -65,63 +65,62 @@ CREATE FUNCTION crm_access_commands(schema oid, owner oid, role oid, level text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH objects AS MATERIALIZED (
-		SELECT 'table' AS kind, c.oid, c.relname AS name, c.relowner AS owner, format('TABLE %s', c.oid::regclass) AS object
+		SELECT 'table' AS kind, c.oid, c.relname AS name, c.oid::regclass::text AS shown
 		FROM pg_class AS c
 		WHERE c.relnamespace = schema AND c.relkind IN ('r', 'p', 'v')
 			AND c.relname IN (SELECT r.name FROM crm_access_rules() AS r WHERE r.kind = 'table')
 		UNION ALL
-		SELECT 'function', p.oid, p.proname, p.proowner, format('FUNCTION %s', p.oid::regprocedure)
+		SELECT 'function', p.oid, p.proname, p.oid::regprocedure::text
 		FROM pg_proc AS p
-		WHERE p.pronamespace = schema AND p.prokind = 'f' AND NOT p.prosecdef
-			AND p.proowner = crm_access_commands.owner
+		WHERE p.pronamespace = schema AND p.prokind = 'f' AND NOT p.prosecdef AND p.proowner = owner
 			AND p.proname IN (SELECT r.name FROM crm_access_rules() AS r WHERE r.kind = 'function')
 	), held AS (
-		SELECT o.object, a.privilege_type,
+		-- what the role has now
+		SELECT o.kind, o.shown, a.privilege_type,
 			has_table_privilege(o.oid, a.privilege_type || ' WITH GRANT OPTION') AS permitted
 		FROM objects AS o JOIN pg_class AS c ON c.oid = o.oid AND o.kind = 'table'
 			CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 		WHERE a.grantee = role
 		UNION
-		SELECT o.object, x.privilege_type,
+		SELECT o.kind, o.shown, x.privilege_type,
 			has_column_privilege(o.oid, a.attnum, x.privilege_type || ' WITH GRANT OPTION')
 		FROM objects AS o JOIN pg_attribute AS a ON a.attrelid = o.oid AND o.kind = 'table'
 			CROSS JOIN LATERAL aclexplode(a.attacl) AS x
 		WHERE x.grantee = role
 		UNION
-		SELECT o.object, a.privilege_type,
+		SELECT o.kind, o.shown, a.privilege_type,
 			has_function_privilege(o.oid, a.privilege_type || ' WITH GRANT OPTION')
 		FROM objects AS o JOIN pg_proc AS p ON p.oid = o.oid AND o.kind = 'function'
 			CROSS JOIN LATERAL aclexplode(p.proacl) AS a
 		WHERE a.grantee = role
 		UNION
-		SELECT format('SCHEMA %I', n.nspname), a.privilege_type,
+		SELECT 'schema', format('%I', n.nspname), a.privilege_type,
 			has_schema_privilege(n.oid, a.privilege_type || ' WITH GRANT OPTION')
 		FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
 		WHERE n.oid = schema AND a.grantee = role AND a.privilege_type = 'USAGE'
-	), granted AS (
-		SELECT o.kind, o.oid, o.object, r.privilege, r.columns
-		FROM crm_access_rules() AS r JOIN objects AS o ON o.kind = r.kind AND o.name = r.name
-		WHERE r.level = crm_access_commands.level
 	), commands AS (
-		SELECT 1 AS step, format('REVOKE %s ON %s FROM %I', h.privilege_type, h.object, pg_get_userbyid(role)) AS command,
-			h.permitted, format('%s on %s', h.privilege_type, lower(left(h.object, strpos(h.object, ' '))) || substr(h.object, strpos(h.object, ' ') + 1)) AS what
+		SELECT 1 AS step, h.kind, h.shown, h.privilege_type AS privilege, h.permitted,
+			format('REVOKE %s ON %s %s FROM %I', h.privilege_type, upper(h.kind), h.shown, pg_get_userbyid(role)) AS command
 		FROM held AS h
 		UNION ALL
-		SELECT 2, format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, pg_get_userbyid(role)),
-			has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION'), format('USAGE on schema %I', n.nspname)
+		SELECT 2, 'schema', format('%I', n.nspname), 'USAGE', has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION'),
+			format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, pg_get_userbyid(role))
 		FROM pg_namespace AS n
 		WHERE n.oid = schema AND level IS NOT NULL
 		UNION ALL
-		SELECT 3, format('GRANT %s ON %s TO %I', g.privilege || coalesce(
-						(SELECT format(' (%s)', string_agg(quote_ident(c), ', ')) FROM unnest(g.columns) AS c HAVING count(*) > 0), ''),
-				g.object, pg_get_userbyid(role)),
-			CASE WHEN g.kind = 'function' THEN has_function_privilege(g.oid, 'EXECUTE WITH GRANT OPTION')
-				WHEN g.columns IS NULL THEN has_table_privilege(g.oid, g.privilege || ' WITH GRANT OPTION')
-				ELSE (SELECT bool_and(has_column_privilege(g.oid, c, g.privilege || ' WITH GRANT OPTION')) FROM unnest(g.columns) AS c) END,
-			format('%s on %s', g.privilege, lower(left(g.object, strpos(g.object, ' '))) || substr(g.object, strpos(g.object, ' ') + 1))
-		FROM granted AS g
+		SELECT 3, o.kind, o.shown, r.privilege,
+			CASE WHEN o.kind = 'function' THEN has_function_privilege(o.oid, 'EXECUTE WITH GRANT OPTION')
+				WHEN r.columns IS NULL THEN has_table_privilege(o.oid, r.privilege || ' WITH GRANT OPTION')
+				ELSE (SELECT bool_and(has_column_privilege(o.oid, c, r.privilege || ' WITH GRANT OPTION'))
+					FROM unnest(r.columns) AS c)
+			END,
+			format('GRANT %s%s ON %s %s TO %I', r.privilege,
+				(SELECT format(' (%s)', string_agg(quote_ident(c), ', ')) FROM unnest(r.columns) AS c HAVING count(*) > 0),
+				upper(o.kind), o.shown, pg_get_userbyid(role))
+		FROM crm_access_rules() AS r JOIN objects AS o ON o.kind = r.kind AND o.name = r.name
+		WHERE r.level = crm_access_commands.level
 	)
-	SELECT c.command, c.permitted, c.what
+	SELECT c.command, c.permitted, format('%s on %s %s', c.privilege, c.kind, c.shown)
 	FROM commands AS c
 	ORDER BY c.step, c.command;
 END;

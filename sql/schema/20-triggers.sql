@@ -10,9 +10,24 @@ CREATE TRIGGER zz_crm_stage_rules BEFORE INSERT OR UPDATE OR DELETE ON stages
 CREATE TRIGGER zz_crm_deal_rules BEFORE INSERT OR UPDATE ON deals
     FOR EACH ROW EXECUTE FUNCTION crm_deal_rules('@VERSION@');
 
-CREATE TRIGGER zz_crm_stage_audit AFTER UPDATE ON deals
+-- What they keep, history and totals, is said by the arguments after the version.
+CREATE TRIGGER zz_crm_deal_audit_insert AFTER INSERT ON deals
+    REFERENCING NEW TABLE AS new_deals
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+
+CREATE TRIGGER zz_crm_deal_audit_update AFTER UPDATE ON deals
     REFERENCING OLD TABLE AS old_deals NEW TABLE AS new_deals
-    FOR EACH STATEMENT EXECUTE FUNCTION crm_stage_audit('@VERSION@');
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'history', 'totals');
+
+CREATE TRIGGER zz_crm_deal_audit_delete AFTER DELETE ON deals
+    REFERENCING OLD TABLE AS old_deals
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+
+CREATE TRIGGER zz_crm_deal_audit_truncate AFTER TRUNCATE ON deals
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+
+CREATE TRIGGER zz_crm_totals_guard BEFORE INSERT ON stage_totals
+    FOR EACH ROW EXECUTE FUNCTION crm_totals_guard('@VERSION@');
 
 CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON stage_changes
     FOR EACH STATEMENT EXECUTE FUNCTION crm_history_guard('@VERSION@');

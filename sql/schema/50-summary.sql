@@ -1,7 +1,8 @@
 -- What a pipeline adds up to.
 --
--- The deals are read once, by the aggregate; all else is made of its result,
--- a row for each stage, currency and value period.
+-- The deals are read once, by the aggregate, or not at all where stage_totals
+-- has the same; all else is made of that, a row for each stage, currency and
+-- value period.
 
 CREATE VIEW pipeline_stage_summary WITH (security_invoker = true) AS
     SELECT p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
@@ -33,7 +34,7 @@ COMMENT ON COLUMN pipeline_stage_summary.weighted_value IS 'Sum of amount times 
 CREATE FUNCTION pipeline_summary(pipeline_id uuid, owner_id uuid DEFAULT NULL, tag_id uuid DEFAULT NULL,
         closing_from date DEFAULT NULL, closing_to date DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT CASE
             WHEN pipeline_summary.in_currency IS NOT NULL
@@ -49,8 +50,15 @@ BEGIN ATOMIC
 
     -- The deals that are asked for.  Who asks for all of them does not pay for
     -- the conditions, whose columns stand far back in the row.
-    WITH deals_asked AS MATERIALIZED (
+    WITH totals AS MATERIALIZED (
         SELECT CASE
+                WHEN coalesce(pipeline_summary.owner_id::text, pipeline_summary.tag_id::text,
+                    pipeline_summary.closing_from::text, pipeline_summary.closing_to::text) IS NULL
+                THEN crm_pipeline_totals('deals'::regclass, pipeline_summary.pipeline_id)
+            END AS summary
+    ), deals_asked AS MATERIALIZED (
+        SELECT CASE
+                WHEN t.summary IS NOT NULL THEN t.summary
                 WHEN pipeline_summary.tag_id IS NOT NULL THEN (
                     SELECT crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
                     FROM deal_tags AS t JOIN deals AS d ON d.id = t.deal_id
@@ -75,6 +83,7 @@ BEGIN ATOMIC
                     WHERE d.pipeline_id = pipeline_summary.pipeline_id
                         AND d.archived_at IS NULL)
             END AS summary
+        FROM totals AS t
     ), facts AS MATERIALIZED (
         SELECT r.stage_id, s.deal_status, r.currency, r.value_period, r.deals, r.deals_without_amount,
             r.value, r.weighted_value,
@@ -122,6 +131,7 @@ BEGIN ATOMIC
             'pipeline_id', p.id,
             'name', p.name,
             'as_of', statement_timestamp(),
+            'source', CASE WHEN (SELECT t.summary IS NULL FROM totals AS t) THEN 'deals' ELSE 'totals' END,
             'open', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'open'), n.part),
             'won', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'won'), n.part),
             'lost', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'lost'), n.part),
@@ -168,6 +178,8 @@ COMMENT ON FUNCTION pipeline_summary(uuid, uuid, uuid, date, date, text) IS
 Counts the unarchived deals: all of them, or those of an owner (owner_id), with a tag (tag_id), or expected to close in a range of days (closing_from, closing_to, both included). total_deals, total_value and weighted_value (the sum of amount times probability, exact) stand at the top for all deals, and under open, won and lost, in each element of stages, by_currency and by_value_period. A deal without an amount counts and adds nothing; deals_without_amount tells how many there are.
 
 stages has the stages in their order, empty ones too, archived ones only while deals stand there. Sums over different currencies are never added: where a part has several, its currency and its values are null, and by_currency has them apart. currency is the one of the amounts, or the pipeline''s if there are none.
+
+source tells where the numbers come from: "totals", kept up to date by every write and read in no time, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
 
 Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.
 

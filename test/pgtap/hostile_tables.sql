@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(44);
+SELECT plan(45);
 \if :{?thorough}
 \else
 \set thorough 0
@@ -107,6 +107,9 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_enable_events('crm'); INSERT INTO crm.deals (title) VALUES ('x'); UPDATE crm.deals SET stage_id = t.id('Paused')$$),
     ($$SELECT extensions.crm_grant_access('crm', 'pg_monitor', level), extensions.crm_revoke_access('crm', 'pg_monitor') FROM unnest('{read,write,admin,agent}'::text[]) AS level$$),
     ($$SELECT extensions.crm_embed('crm')$$),
+    ($$SELECT extensions.crm_pipeline_totals('crm.deals', t.id('Sales'))$$),
+    ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm')$$),
+    ($$TRUNCATE crm.deals CASCADE$$),
     ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm.deal_contacts', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
     ($$SELECT extensions.crm_installations(), extensions.crm_installed_version('crm'), extensions.crm_upgrade('crm')$$);
 
@@ -387,7 +390,7 @@ SELECT all_clean('with the rules of another table');
 -- The functions that take a table, given every relation there is.
 SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regclass, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every relation there is')
 FROM (VALUES ('crm_undo_move', ''), ('crm_move_deal', ', t.id(''x''), NULL, NULL, NULL'), ('crm_reorder_stages', ', ARRAY[t.id(''x'')]'),
-        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', '')) AS v (f, rest),
+        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
     (SELECT oid FROM pg_class UNION ALL VALUES (0::oid), (4294967295)) AS c,
     outcome(format('SELECT extensions.%s(%s, t.id(''x'')%s)', f, c.oid, rest)) AS o
 GROUP BY f;

@@ -1,0 +1,75 @@
+-- How long deals stand in the stages of a pipeline.
+
+CREATE FUNCTION time_in_stage(pipeline_id uuid, measure text DEFAULT 'visit', with_current boolean DEFAULT false,
+        entered_from timestamptz DEFAULT NULL, entered_before timestamptz DEFAULT NULL,
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+    RETURNS TABLE (stage_id uuid, stage_name text, stage_position integer, deal_status text, deals bigint,
+        visits bigint, average_days numeric, median_days numeric, p90_days numeric, max_days numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN time_in_stage.pipeline_id IS NULL
+            THEN crm_raise('22004', 'pipeline_id must not be null')
+            WHEN NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = time_in_stage.pipeline_id)
+            THEN crm_raise('PT404', format('pipeline %s does not exist', time_in_stage.pipeline_id))
+            WHEN coalesce(time_in_stage.measure, '') NOT IN ('visit', 'first', 'latest', 'cumulative')
+            THEN crm_raise('22023', 'measure must be visit, first, latest or cumulative')
+            WHEN time_in_stage.entered_from > time_in_stage.entered_before
+            THEN crm_raise('22023', 'entered_from is after entered_before')
+        END;
+
+    WITH visits_asked AS (
+        SELECT v.deal_id, v.stage_id, v.visit_no, coalesce(v.exited_at, now()) - v.entered_at AS duration
+        FROM stage_visits AS v
+            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
+        WHERE v.pipeline_id = time_in_stage.pipeline_id
+            AND d.archived_at IS NULL
+            -- the clock of a closed deal stands still
+            AND (v.exited_at IS NOT NULL OR time_in_stage.with_current AND v.status = 'open')
+            AND (time_in_stage.entered_from IS NULL OR v.entered_at >= time_in_stage.entered_from)
+            AND (time_in_stage.entered_before IS NULL OR v.entered_at < time_in_stage.entered_before)
+            AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
+            AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
+    ), measured AS (
+        SELECT a.stage_id, a.deal_id, 1 AS visits, a.duration
+        FROM visits_asked AS a
+        WHERE time_in_stage.measure = 'visit'
+        UNION ALL
+        SELECT a.stage_id, a.deal_id, count(*),
+            CASE time_in_stage.measure
+                WHEN 'first' THEN (array_agg(a.duration ORDER BY a.visit_no))[1]
+                WHEN 'latest' THEN (array_agg(a.duration ORDER BY a.visit_no DESC))[1]
+                ELSE sum(a.duration)
+            END
+        FROM visits_asked AS a
+        WHERE time_in_stage.measure <> 'visit'
+        GROUP BY a.stage_id, a.deal_id
+    ), times AS (
+        SELECT m.stage_id, count(DISTINCT m.deal_id) AS deals, sum(m.visits)::bigint AS visits,
+            avg(m.duration) AS average,
+            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY m.duration) AS percentiles,
+            max(m.duration) AS longest
+        FROM measured AS m
+        GROUP BY m.stage_id
+    )
+    SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0), coalesce(t.visits, 0),
+        round(extract(epoch FROM t.average) / 86400, 6),
+        round(extract(epoch FROM t.percentiles[1]) / 86400, 6),
+        round(extract(epoch FROM t.percentiles[2]) / 86400, 6),
+        round(extract(epoch FROM t.longest) / 86400, 6)
+    FROM stages AS s
+        LEFT JOIN times AS t ON t.stage_id = s.id
+    WHERE s.pipeline_id = time_in_stage.pipeline_id
+        AND (s.archived_at IS NULL OR t.stage_id IS NOT NULL)
+    ORDER BY s.position;
+END;
+REVOKE EXECUTE ON FUNCTION time_in_stage(uuid, text, boolean, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION time_in_stage(uuid, text, boolean, timestamptz, timestamptz, uuid, text) IS
+'How long deals stay in each stage of a pipeline, in days of 24 hours
+
+A row per stage, in their order, archived ones only if deals stood there: how many deals, how many visits, and average, median, 90th percentile (both interpolated, as percentile_cont does) and maximum of what measure says. visit: every stay by itself, average = sum of (exited - entered) / visits. The others are one figure a deal: first its first stay, latest its latest (HubSpot''s "latest time in stage"), cumulative all of its stays together (HubSpot''s "cumulative time in stage").
+
+Counts stays that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose stays by when they began, owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
+
+Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.';

@@ -1,0 +1,211 @@
+-- How many deals get from stage to stage.
+--
+-- Both functions count distinct deals, not moves: a deal that goes back and
+-- forth is one deal.  A deal that stood in a stage twice has stood there since
+-- the first time.
+
+CREATE FUNCTION stage_conversion(pipeline_id uuid, rule text DEFAULT 'reached', cohort text DEFAULT 'created',
+        period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL,
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+    RETURNS TABLE (from_stage_id uuid, from_stage_name text, to_stage_id uuid, to_stage_name text,
+        to_status text, is_next boolean, deals bigint, converted bigint, conversion numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN stage_conversion.pipeline_id IS NULL
+            THEN crm_raise('22004', 'pipeline_id must not be null')
+            WHEN NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
+            THEN crm_raise('PT404', format('pipeline %s does not exist', stage_conversion.pipeline_id))
+            WHEN coalesce(stage_conversion.rule, '') NOT IN ('direct', 'reached')
+            THEN crm_raise('22023', 'rule must be direct or reached')
+            WHEN coalesce(stage_conversion.cohort, '') NOT IN ('created', 'entered')
+            THEN crm_raise('22023', 'cohort must be created or entered')
+            WHEN stage_conversion.period_from > stage_conversion.period_before
+            THEN crm_raise('22023', 'period_from is after period_before')
+        END;
+
+    WITH visits AS MATERIALIZED (
+        SELECT v.deal_id, v.stage_id, v.visit_no, v.next_stage_id,
+            stage_conversion.cohort = 'created'
+                OR (stage_conversion.period_from IS NULL OR v.entered_at >= stage_conversion.period_from)
+                AND (stage_conversion.period_before IS NULL OR v.entered_at < stage_conversion.period_before)
+                AS in_cohort
+        FROM stage_visits AS v
+            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
+        WHERE v.pipeline_id = stage_conversion.pipeline_id
+            AND d.archived_at IS NULL
+            AND (stage_conversion.cohort <> 'created'
+                OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
+                AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
+            AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
+            AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
+    ), starts AS MATERIALIZED (
+        SELECT v.deal_id, v.stage_id, min(v.visit_no) AS visit_no
+        FROM visits AS v
+        WHERE v.in_cohort
+        GROUP BY v.deal_id, v.stage_id
+    ), stood AS (
+        SELECT t.stage_id, count(*) AS deals
+        FROM starts AS t
+        GROUP BY t.stage_id
+    ), steps AS MATERIALIZED (
+        -- The pairs that are asked for.  Next to an open stage is the following one
+        -- that is in use; next to the last of them is winning.
+        SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
+            b.id AS to_id, b.name AS to_name, b.deal_status AS to_status, b.position AS to_position,
+            a.deal_status = 'open' AND CASE b.deal_status
+                WHEN 'open' THEN b.position = (SELECT min(n.position) FROM stages AS n
+                    WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                        AND n.archived_at IS NULL AND n.position > a.position)
+                WHEN 'won' THEN NOT EXISTS (SELECT FROM stages AS n
+                    WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                        AND n.archived_at IS NULL AND n.position > a.position)
+                ELSE false
+            END AS is_next
+        FROM stages AS a
+            JOIN stages AS b ON b.pipeline_id = a.pipeline_id AND b.id <> a.id
+        WHERE a.pipeline_id = stage_conversion.pipeline_id
+            AND (a.archived_at IS NULL OR a.id IN (SELECT t.stage_id FROM stood AS t))
+            AND (b.archived_at IS NULL OR b.id IN (SELECT t.stage_id FROM stood AS t))
+            AND (stage_conversion.rule = 'direct'
+                OR b.deal_status <> 'open'
+                OR a.deal_status = 'open' AND b.position > a.position)
+    ), later AS MATERIALIZED (
+        -- Where the deals of a stage stood at some time after it.
+        SELECT DISTINCT t.stage_id AS from_id, t.deal_id, v.stage_id AS to_id
+        FROM starts AS t
+            JOIN visits AS v ON v.deal_id = t.deal_id AND v.visit_no > t.visit_no
+        WHERE stage_conversion.rule = 'reached'
+    ), converted AS (
+        SELECT p.from_id, p.to_id, count(DISTINCT l.deal_id) AS deals
+        FROM steps AS p
+            JOIN later AS l ON l.from_id = p.from_id
+            JOIN stages AS s ON s.id = l.to_id
+        WHERE l.to_id = p.to_id
+            OR p.to_status = 'open' AND (s.deal_status = 'won'
+                OR s.deal_status = 'open' AND s.position > p.to_position)
+        GROUP BY p.from_id, p.to_id
+        UNION ALL
+        SELECT v.stage_id, v.next_stage_id, count(DISTINCT v.deal_id)
+        FROM visits AS v
+        WHERE stage_conversion.rule = 'direct' AND v.in_cohort
+        GROUP BY v.stage_id, v.next_stage_id
+    )
+    SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
+        coalesce(t.deals, 0), coalesce(c.deals, 0),
+        round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
+    FROM steps AS p
+        LEFT JOIN stood AS t ON t.stage_id = p.from_id
+        LEFT JOIN converted AS c ON c.from_id = p.from_id AND c.to_id = p.to_id
+    ORDER BY p.from_position, p.to_position;
+END;
+REVOKE EXECUTE ON FUNCTION stage_conversion(uuid, text, text, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION stage_conversion(uuid, text, text, timestamptz, timestamptz, uuid, text) IS
+'How many deals of a stage came to another one: a row per pair of stages of a pipeline
+
+deals = distinct deals that ever stood in the first stage. converted = those of them that, by the rule direct, moved from it straight to the second; by the rule reached, stood in the second one at some time later, or beyond it: in an open stage further on or, if the second stage is open, in a won one. conversion = converted / deals, null if there were none. is_next marks the steps of the funnel: to the next open stage in use and, from the last one, to the won stages. With reached there are only pairs that lead on or to closed stages.
+
+cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each first stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. HubSpot''s "next step conversion" is the conversion where is_next.
+
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.';
+
+CREATE FUNCTION funnel(pipeline_id uuid, rule text DEFAULT 'reached', cohort text DEFAULT 'created',
+        period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL,
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+    RETURNS TABLE (stage_id uuid, stage_name text, stage_position integer, deal_status text, deals bigint,
+        converted bigint, conversion numeric, won bigint, lost bigint, still_open bigint,
+        won_conversion numeric, lost_conversion numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN funnel.pipeline_id IS NULL
+            THEN crm_raise('22004', 'pipeline_id must not be null')
+            WHEN NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = funnel.pipeline_id)
+            THEN crm_raise('PT404', format('pipeline %s does not exist', funnel.pipeline_id))
+            WHEN coalesce(funnel.rule, '') NOT IN ('direct', 'reached')
+            THEN crm_raise('22023', 'rule must be direct or reached')
+            WHEN coalesce(funnel.cohort, '') NOT IN ('created', 'entered')
+            THEN crm_raise('22023', 'cohort must be created or entered')
+            WHEN funnel.period_from > funnel.period_before
+            THEN crm_raise('22023', 'period_from is after period_before')
+        END;
+
+    WITH visits AS MATERIALIZED (
+        SELECT v.deal_id, v.stage_id, v.visit_no, v.next_stage_id, d.status,
+            funnel.cohort = 'created'
+                OR (funnel.period_from IS NULL OR v.entered_at >= funnel.period_from)
+                AND (funnel.period_before IS NULL OR v.entered_at < funnel.period_before)
+                AS in_cohort
+        FROM stage_visits AS v
+            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
+        WHERE v.pipeline_id = funnel.pipeline_id
+            AND d.archived_at IS NULL
+            AND (funnel.cohort <> 'created'
+                OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
+                AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
+            AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
+            AND (funnel.currency IS NULL OR funnel.currency =
+                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
+    ), ranked AS MATERIALIZED (
+        -- The order of the funnel: open stages by position, then all won ones; next
+        -- is the rank of the following open stage in use, or of the won ones.
+        SELECT s.id, s.name, s.position, s.deal_status, s.archived_at,
+            CASE s.deal_status WHEN 'open' THEN s.position::bigint WHEN 'won' THEN 2147483648 END AS rank,
+            CASE s.deal_status WHEN 'open' THEN coalesce((SELECT min(n.position)::bigint FROM stages AS n
+                WHERE n.pipeline_id = s.pipeline_id AND n.deal_status = 'open'
+                    AND n.archived_at IS NULL AND n.position > s.position), 2147483648) END AS next
+        FROM stages AS s
+        WHERE s.pipeline_id = funnel.pipeline_id
+    ), starts AS MATERIALIZED (
+        SELECT v.deal_id, v.stage_id, min(v.visit_no) AS visit_no, min(v.status) AS status,
+            bool_or(n.rank = s.next) AS went_on
+        FROM visits AS v
+            JOIN ranked AS s ON s.id = v.stage_id
+            LEFT JOIN ranked AS n ON n.id = v.next_stage_id
+        WHERE v.in_cohort
+        GROUP BY v.deal_id, v.stage_id
+    ), reached AS (
+        SELECT t.stage_id, count(DISTINCT t.deal_id) AS deals
+        FROM starts AS t
+            JOIN ranked AS s ON s.id = t.stage_id
+            JOIN visits AS v ON v.deal_id = t.deal_id AND v.visit_no > t.visit_no
+            JOIN ranked AS n ON n.id = v.stage_id AND n.rank >= s.next
+        WHERE funnel.rule = 'reached'
+        GROUP BY t.stage_id
+    ), counted AS (
+        SELECT t.stage_id, count(*) AS deals, count(*) FILTER (WHERE t.went_on) AS went_on,
+            count(*) FILTER (WHERE t.status = 'won') AS won,
+            count(*) FILTER (WHERE t.status = 'lost') AS lost,
+            count(*) FILTER (WHERE t.status = 'open') AS still_open
+        FROM starts AS t
+        GROUP BY t.stage_id
+    ), rows AS (
+        SELECT s.id, s.name, s.position, s.deal_status, coalesce(c.deals, 0) AS deals,
+            CASE WHEN s.deal_status <> 'open' THEN NULL
+                WHEN funnel.rule = 'direct' THEN coalesce(c.went_on, 0)
+                ELSE coalesce(r.deals, 0)
+            END AS converted,
+            coalesce(c.won, 0) AS won, coalesce(c.lost, 0) AS lost, coalesce(c.still_open, 0) AS still_open
+        FROM ranked AS s
+            LEFT JOIN counted AS c ON c.stage_id = s.id
+            LEFT JOIN reached AS r ON r.stage_id = s.id
+        WHERE s.archived_at IS NULL OR c.stage_id IS NOT NULL
+    )
+    SELECT r.id, r.name, r.position, r.deal_status, r.deals, r.converted,
+        round(r.converted::numeric / nullif(r.deals, 0), 6),
+        r.won, r.lost, r.still_open,
+        round(r.won::numeric / nullif(r.deals, 0), 6),
+        round(r.lost::numeric / nullif(r.deals, 0), 6)
+    FROM rows AS r
+    ORDER BY r.position;
+END;
+REVOKE EXECUTE ON FUNCTION funnel(uuid, text, text, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION funnel(uuid, text, text, timestamptz, timestamptz, uuid, text) IS
+'The funnel of a pipeline: how many deals stood in each stage, got further, were won and lost
+
+deals = distinct deals that ever stood in the stage. converted = those of them that, by the rule direct, moved from it straight to the next open stage in use (from the last one: to a won stage); by the rule reached, stood in that stage or beyond it at some time later. conversion = converted / deals (HubSpot''s "next step conversion", Pipedrive''s stage conversion); null for closed stages. won, lost and still_open = what those deals are now; won_conversion = won / deals, lost_conversion = lost / deals (Pipedrive''s won and lost conversion, for each stage). Null where there were no deals.
+
+cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. For all pairs of stages see stage_conversion.
+
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.';

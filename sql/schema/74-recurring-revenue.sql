@@ -1,0 +1,58 @@
+-- What comes in every month and year.
+
+CREATE FUNCTION recurring_revenue(pipeline_id uuid DEFAULT NULL, status text DEFAULT NULL,
+        closed_from timestamptz DEFAULT NULL, closed_before timestamptz DEFAULT NULL,
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+    RETURNS TABLE (deal_status text, value_currency text, recurring_deals bigint, mrr numeric, arr numeric,
+        weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN recurring_revenue.pipeline_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = recurring_revenue.pipeline_id)
+            THEN crm_raise('PT404', format('pipeline %s does not exist', recurring_revenue.pipeline_id))
+            WHEN recurring_revenue.status NOT IN ('open', 'won', 'lost')
+            THEN crm_raise('22023', 'status must be open, won or lost')
+            WHEN recurring_revenue.closed_from > recurring_revenue.closed_before
+            THEN crm_raise('22023', 'closed_from is after closed_before')
+        END;
+
+    WITH deals_asked AS (
+        -- A year's worth is a whole multiple of every amount, so it is exact.
+        SELECT d.status, d.currency, d.amount, d.probability,
+            CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year
+        FROM deals AS d
+        WHERE d.archived_at IS NULL
+            AND d.amount IS NOT NULL
+            AND (recurring_revenue.pipeline_id IS NULL OR d.pipeline_id = recurring_revenue.pipeline_id)
+            AND (recurring_revenue.status IS NULL OR d.status = recurring_revenue.status)
+            AND (d.status = 'open'
+                OR (recurring_revenue.closed_from IS NULL
+                    OR coalesce(d.won_at, d.lost_at) >= recurring_revenue.closed_from)
+                AND (recurring_revenue.closed_before IS NULL
+                    OR coalesce(d.won_at, d.lost_at) < recurring_revenue.closed_before))
+            AND (recurring_revenue.owner_id IS NULL OR d.owner_id = recurring_revenue.owner_id)
+            AND (recurring_revenue.currency IS NULL OR d.currency = recurring_revenue.currency)
+    ), sums AS (
+        SELECT a.status, a.currency, count(a.times_a_year) AS recurring_deals,
+            coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
+            coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
+            count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
+            coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
+        FROM deals_asked AS a
+        GROUP BY a.status, a.currency
+    )
+    SELECT s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
+        round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue)
+    FROM sums AS s
+    ORDER BY array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;
+END;
+REVOKE EXECUTE ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text) IS
+'Monthly and annual recurring revenue of the deals (MRR, ARR): a row per status and currency
+
+arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that is monthly + quarterly / 3 + annual / 12, rounded to 4 digits, as Odoo spreads its recurring plans over their months. weighted_mrr = the same of amount times probability. one_time_revenue = the one-time amounts, which are in none of the others. Deals without an amount are left out.
+
+The revenue that is there stands in the row of won deals; that of open ones is what may come. status (null: all) and closed_from (included) to closed_before (not included), which choose won and lost deals by when they closed, pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals. A deal says how much it brings a period, not for how long: it counts until it is archived.
+
+Errors: PT404 for an unknown pipeline, 22023 for an unknown status.';

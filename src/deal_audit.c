@@ -1,0 +1,265 @@
+/*
+ * deal_audit.c
+ *		Follows every write to deals, whoever writes: history and totals.
+ *
+ * crm_deal_audit is the AFTER STATEMENT trigger of deals.  It walks the
+ * transition tables once and hands the moves to stage_audit.c, and what deals
+ * add up to before and after to deal_totals.c.
+ *
+ * On UPDATE both tables hold the old and the new rows in the same order.  A
+ * trigger that makes a partitioned table skip the new row of a pair breaks
+ * that order; the rows are then paired by id, which never changes.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/hsearch.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "deal_audit.h"
+#include "deal_totals.h"
+#include "row_edit.h"
+#include "stage_audit.h"
+#include "totals_writer.h"
+
+typedef struct DealAudit
+{
+	Relation	deals;
+	const AttrNumber *columns;
+	bool		history;
+	DealTotals *totals;			/* NULL: not kept */
+	TupleTableSlot *old_deal;
+	TupleTableSlot *new_deal;
+	bool		connected;		/* to SPI: only when there is something to
+								 * write */
+	StageAudit *moves;			/* NULL until something moved */
+} DealAudit;
+
+bool
+crm_deal_audit_keeps(const Trigger *trigger, const char *what)
+{
+	for (int i = 1; i < trigger->tgnargs; i++)
+	{
+		if (strcmp(trigger->tgargs[i], what) == 0)
+			return true;
+	}
+	return false;
+}
+
+static Datum
+get(const DealAudit *audit, TupleTableSlot *deal, DealColumn column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
+
+	crm_check_not_null(audit->deals, audit->columns[column], isnull);
+	return value;
+}
+
+static bool
+same_uuid(const DealAudit *audit, DealColumn column)
+{
+	return crm_uuid_equal(DatumGetUUIDP(get(audit, audit->old_deal, column)),
+						  DatumGetUUIDP(get(audit, audit->new_deal, column)));
+}
+
+static void
+connect_spi(DealAudit *audit)
+{
+	if (!audit->connected && SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	audit->connected = true;
+}
+
+static void
+record_move(DealAudit *audit)
+{
+	if (audit->moves == NULL)
+	{
+		connect_spi(audit);
+		audit->moves = crm_stage_audit_begin(audit->deals, audit->columns);
+	}
+	crm_stage_audit_move(audit->moves, audit->old_deal, audit->new_deal);
+}
+
+/* Where the new row of a deal is, when it has to be found by its id. */
+typedef struct NewRow
+{
+	pg_uuid_t	id;				/* hash key */
+	MinimalTuple tuple;
+} NewRow;
+
+static void
+record_moves_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *by_id;
+	NewRow	   *row;
+
+	ctl.keysize = UUID_LEN;
+	ctl.entrysize = sizeof(NewRow);
+	ctl.hcxt = CurrentMemoryContext;
+	by_id = hash_create("crm new rows", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	tuplestore_rescan(new_rows);
+	while (tuplestore_gettupleslot(new_rows, true, false, audit->new_deal))
+	{
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)), HASH_ENTER, NULL);
+		row->tuple = ExecCopySlotMinimalTuple(audit->new_deal);
+	}
+
+	tuplestore_rescan(old_rows);
+	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	{
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)), HASH_FIND, NULL);
+		if (row == NULL)
+			continue;			/* not stored after all */
+		ExecStoreMinimalTuple(row->tuple, audit->new_deal, false);
+		if (!same_uuid(audit, DEAL_STAGE_ID))
+			record_move(audit);
+	}
+	hash_destroy(by_id);
+}
+
+/* False if the rows turn out not to be in step; nothing was recorded then. */
+static bool
+in_step(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+{
+	if (tuplestore_tuple_count(old_rows) != tuplestore_tuple_count(new_rows))
+		return false;
+	tuplestore_rescan(old_rows);
+	tuplestore_rescan(new_rows);
+	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	{
+		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_deal) ||
+			!same_uuid(audit, DEAL_ID))
+			return false;
+	}
+	return true;
+}
+
+/* Counts the rows of one transition table. */
+static void
+count_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
+		   void (*count) (DealTotals *totals, TupleTableSlot *deal))
+{
+	if (audit->totals == NULL)
+		return;
+	tuplestore_rescan(rows);
+	while (tuplestore_gettupleslot(rows, true, false, deal))
+		count(audit->totals, deal);
+}
+
+static void
+follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+{
+	/* Only partitions can get out of step; know it before writing anything. */
+	if (audit->deals->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+		!in_step(audit, old_rows, new_rows))
+	{
+		if (audit->history)
+			record_moves_by_id(audit, old_rows, new_rows);
+		count_rows(audit, old_rows, audit->old_deal, crm_deal_totals_subtract);
+		count_rows(audit, new_rows, audit->new_deal, crm_deal_totals_add);
+		return;
+	}
+
+	tuplestore_rescan(old_rows);
+	tuplestore_rescan(new_rows);
+	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	{
+		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_deal))
+			elog(ERROR, "transition tables of \"%s\" are out of step",
+				 RelationGetRelationName(audit->deals));
+		if (audit->totals != NULL)
+			crm_deal_totals_replace(audit->totals, audit->old_deal, audit->new_deal);
+		if (audit->history && !same_uuid(audit, DEAL_STAGE_ID))
+		{
+			/* The rules see to that, if no trigger runs after them. */
+			if (!same_uuid(audit, DEAL_ID))
+				ereport(ERROR,
+						(errcode(ERRCODE_CHECK_VIOLATION),
+						 errmsg("column \"id\" of table \"%s\" never changes",
+								RelationGetRelationName(audit->deals)),
+						 errtablecol(audit->deals, audit->columns[DEAL_ID])));
+			record_move(audit);
+		}
+	}
+}
+
+static void
+check_protocol(TriggerData *trigdata)
+{
+	TriggerEvent event = trigdata->tg_event;
+
+	if (!((TRIGGER_FIRED_BY_UPDATE(event) && trigdata->tg_oldtable == NULL) ||
+		  (TRIGGER_FIRED_BY_DELETE(event) && trigdata->tg_oldtable == NULL) ||
+		  (TRIGGER_FIRED_BY_UPDATE(event) && trigdata->tg_newtable == NULL) ||
+		  (TRIGGER_FIRED_BY_INSERT(event) && trigdata->tg_newtable == NULL)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger function \"%s\" needs the transition tables of its event",
+					"crm_deal_audit"),
+			 errhint("Declare them with REFERENCING OLD TABLE and NEW TABLE.")));
+}
+
+static void
+write_totals(DealAudit *audit, TriggerEvent event)
+{
+	if (TRIGGER_FIRED_BY_TRUNCATE(event))
+	{
+		connect_spi(audit);
+		crm_totals_truncate(audit->deals);
+	}
+	else if (!crm_deal_totals_are_zero(audit->totals))
+	{
+		connect_spi(audit);
+		crm_totals_insert_and_compact(audit->deals, audit->totals);
+	}
+}
+
+/*
+ * crm_deal_audit(version [, 'history'] [, 'totals']): AFTER trigger FOR EACH
+ * STATEMENT of deals, with the transition tables that its event has
+ *		Writes, with the rights of the table's owner, a row of stage_changes
+ *		for each deal whose stage changed, and rows of stage_totals for what
+ *		the deals of a stage add up to now.
+ */
+PG_FUNCTION_INFO_V1(crm_deal_audit);
+Datum
+crm_deal_audit(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_audit", TRIGGER_EVENT_AFTER,
+											 CRM_ON_WRITE | CRM_ON(TRIGGER_EVENT_DELETE) |
+											 CRM_ON(TRIGGER_EVENT_TRUNCATE));
+	TriggerEvent event = trigdata->tg_event;
+	DealAudit	audit = {trigdata->tg_relation};
+
+	check_protocol(trigdata);
+	audit.history = crm_deal_audit_keeps(trigdata->tg_trigger, CRM_AUDIT_HISTORY);
+	audit.columns = crm_columns(audit.deals, &crm_deal_kind);
+	if (crm_deal_audit_keeps(trigdata->tg_trigger, CRM_AUDIT_TOTALS))
+		audit.totals = crm_deal_totals_begin(audit.deals, audit.columns);
+	audit.old_deal = MakeSingleTupleTableSlot(RelationGetDescr(audit.deals), &TTSOpsMinimalTuple);
+	audit.new_deal = MakeSingleTupleTableSlot(RelationGetDescr(audit.deals), &TTSOpsMinimalTuple);
+
+	if (TRIGGER_FIRED_BY_UPDATE(event))
+		follow_update(&audit, trigdata->tg_oldtable, trigdata->tg_newtable);
+	else if (TRIGGER_FIRED_BY_INSERT(event))
+		count_rows(&audit, trigdata->tg_newtable, audit.new_deal, crm_deal_totals_add);
+	else if (TRIGGER_FIRED_BY_DELETE(event))
+		count_rows(&audit, trigdata->tg_oldtable, audit.old_deal, crm_deal_totals_subtract);
+	ExecDropSingleTupleTableSlot(audit.old_deal);
+	ExecDropSingleTupleTableSlot(audit.new_deal);
+
+	if (audit.moves != NULL)
+		crm_stage_audit_end(audit.moves);
+	if (audit.totals != NULL)
+		write_totals(&audit, event);
+	if (audit.connected)
+		SPI_finish();
+	return PointerGetDatum(NULL);
+}

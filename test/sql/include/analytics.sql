@@ -1,0 +1,49 @@
+-- The worked example of docs/analytics.md, in the CRM that search_path names.
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+INSERT INTO pipelines (id, name, currency) VALUES
+	('00000000-0000-0000-0000-000000000001', 'Sales', 'USD'),
+	('00000000-0000-0000-0000-000000000002', 'Empty', 'USD');
+INSERT INTO stages (id, pipeline_id, name, deal_status, probability) VALUES
+	('00000000-0000-0000-0000-0000000000a1', '00000000-0000-0000-0000-000000000001', 'Lead', 'open', 0.1),
+	('00000000-0000-0000-0000-0000000000a2', '00000000-0000-0000-0000-000000000001', 'Demo', 'open', 0.5),
+	('00000000-0000-0000-0000-0000000000a3', '00000000-0000-0000-0000-000000000001', 'Quote', 'open', 0.8),
+	('00000000-0000-0000-0000-0000000000a4', '00000000-0000-0000-0000-000000000001', 'Won', 'won', 1),
+	('00000000-0000-0000-0000-0000000000a5', '00000000-0000-0000-0000-000000000001', 'Lost', 'lost', 0),
+	('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-000000000002', 'First', 'open', 0.5),
+	('00000000-0000-0000-0000-0000000000b2', '00000000-0000-0000-0000-000000000002', 'Done', 'won', 1);
+INSERT INTO deals (id, stage_id, title, amount, owner_id, created_at) VALUES
+	('00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000a1', 'Alpha', 1000, '00000000-0000-0000-0000-000000000011', '2024-01-01'),
+	('00000000-0000-0000-0000-0000000000d2', '00000000-0000-0000-0000-0000000000a1', 'Beta', 1000, '00000000-0000-0000-0000-000000000012', '2024-01-01'),
+	('00000000-0000-0000-0000-0000000000d3', '00000000-0000-0000-0000-0000000000a1', 'Gamma', 3000, '00000000-0000-0000-0000-000000000011', '2024-01-02'),
+	('00000000-0000-0000-0000-0000000000d4', '00000000-0000-0000-0000-0000000000a1', 'Delta', 1500, '00000000-0000-0000-0000-000000000012', '2024-01-10'),
+	('00000000-0000-0000-0000-0000000000d5', '00000000-0000-0000-0000-0000000000a1', 'Epsilon', NULL, NULL, '2024-02-01'),
+	('00000000-0000-0000-0000-0000000000d6', '00000000-0000-0000-0000-0000000000a1', 'Archived', 9000, NULL, '2024-01-01'),
+	('00000000-0000-0000-0000-0000000000d7', '00000000-0000-0000-0000-0000000000a1', 'Deleted', 9000, NULL, '2024-01-01');
+CREATE FUNCTION move(deal text, stage text, at timestamptz) RETURNS void LANGUAGE sql
+	SET search_path FROM CURRENT
+	AS $$ UPDATE deals SET stage_entered_at = at, stage_id = (SELECT id FROM stages WHERE name = stage)
+		WHERE title = deal $$;
+DO $$ BEGIN
+	PERFORM move('Alpha', 'Demo', '2024-01-05');
+	PERFORM move('Alpha', 'Quote', '2024-01-11');
+	PERFORM move('Alpha', 'Won', '2024-01-21');
+	PERFORM move('Beta', 'Demo', '2024-01-03');
+	PERFORM move('Beta', 'Lead', '2024-01-07');
+	PERFORM move('Beta', 'Demo', '2024-01-10');
+	PERFORM move('Beta', 'Lost', '2024-01-19');
+	PERFORM move('Gamma', 'Quote', '2024-01-12');
+	PERFORM move('Gamma', 'Won', '2024-02-01');
+	PERFORM move('Delta', 'Demo', '2024-01-20');
+	-- Delta was moved by mistake, twice.
+	PERFORM move('Delta', 'Quote', '2024-01-25');
+	PERFORM move('Delta', 'Won', '2024-01-26');
+	PERFORM undo_move('00000000-0000-0000-0000-0000000000d4');
+	PERFORM undo_move('00000000-0000-0000-0000-0000000000d4');
+	PERFORM move('Archived', 'Demo', '2024-01-02');
+	PERFORM move('Archived', 'Won', '2024-01-03');
+	UPDATE deals SET archived_at = '2024-03-01' WHERE title = 'Archived';
+	PERFORM move('Deleted', 'Demo', '2024-01-02');
+	PERFORM move('Deleted', 'Won', '2024-01-03');
+	DELETE FROM deals WHERE title = 'Deleted';
+END $$;
