@@ -117,13 +117,16 @@ PG_FUNCTION_INFO_V1(crm_pipeline_totals);
 Datum
 crm_pipeline_totals(PG_FUNCTION_ARGS)
 {
-	Relation	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	deals;
 	pg_uuid_t  *pipeline_id = PG_GETARG_UUID_P(1);
 	pg_uuid_t	tenant_id;
 	TotalsAccess access = TOTALS_NONE;
 	TotalsReader reader = {.context = CurrentMemoryContext};
 	SummaryView view;
 
+	if (get_rel_relkind(PG_GETARG_OID(0)) == '\0')
+		PG_RETURN_NULL();		/* dropped, or never there */
+	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
 	if (OidIsValid(get_relname_relid("stage_totals", RelationGetNamespace(deals))))
 		access = crm_totals_access(fcinfo, deals, &tenant_id);
 	if (access != TOTALS_NONE)

@@ -201,7 +201,7 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 	int64		nrows;
 
 	/*
-	 * Until the transaction ends: only then do others see what it did.  Nobody
+	 * Until the transaction ends: only then do others see what it did. Nobody
 	 * waits for it, so that tenants may share it.
 	 */
 	if (!crm_try_lock_key(RelationGetRelid(deals), &all_tenants, pipeline_id, ExclusiveLock))

@@ -108,7 +108,7 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_grant_access('crm', 'pg_monitor', level), extensions.crm_revoke_access('crm', 'pg_monitor') FROM unnest('{read,write,admin,agent}'::text[]) AS level$$),
     ($$SELECT extensions.crm_embed('crm')$$),
     ($$SELECT extensions.crm_pipeline_totals('crm.deals', t.id('Sales'))$$),
-    ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm')$$),
+    ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm'), extensions.crm_check_totals('crm')$$),
     ($$TRUNCATE crm.deals CASCADE$$),
     ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm.deal_contacts', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
     ($$SELECT extensions.crm_installations(), extensions.crm_installed_version('crm'), extensions.crm_upgrade('crm')$$);
@@ -300,6 +300,10 @@ INSERT INTO variations VALUES
         CREATE TABLE crm.h PARTITION OF crm.stage_changes DEFAULT; INSERT INTO crm.stage_changes SELECT * FROM crm.history'),
     ('ALTER TABLE crm.stage_changes RENAME TO history; CREATE TABLE crm.stage_changes (LIKE crm.history INCLUDING DEFAULTS) PARTITION BY LIST (to_status)'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO INSTEAD NOTHING'),
+    ('CREATE RULE r AS ON INSERT TO crm.stage_totals DO INSTEAD NOTHING'),
+    ('CREATE RULE r AS ON DELETE TO crm.stage_totals DO INSTEAD NOTHING'),
+    ('DROP TABLE crm.stage_totals CASCADE'),
+    ('ALTER TABLE crm.stage_totals RENAME TO other; CREATE VIEW crm.stage_totals AS SELECT * FROM crm.other'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO INSTEAD DELETE FROM crm.deal_tags'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO ALSO DELETE FROM crm.deal_tags'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes WHERE NEW.move_no > 1 DO INSTEAD NOTHING'),
@@ -349,7 +353,7 @@ INSERT INTO variations VALUES
         CREATE TRIGGER aa AFTER UPDATE OF stage_id ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.again()'),
     ('CREATE FUNCTION t.vanish() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN DELETE FROM crm.deals WHERE id = NEW.id; RETURN NULL; END'';
         CREATE TRIGGER aa AFTER UPDATE ON crm.deals FOR EACH ROW EXECUTE FUNCTION t.vanish()'),
-    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_stage_audit'),
+    ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_rules'), ('ALTER TABLE crm.deals DISABLE TRIGGER zz_crm_deal_audit_update'),
     ('ALTER TABLE crm.stages DISABLE TRIGGER USER'), ('SET LOCAL session_replication_role = replica'),
     ('CREATE TABLE crm.big_deals (LIKE crm.deals) INHERITS (crm.deals); INSERT INTO crm.big_deals SELECT * FROM crm.deals'),
     ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD NOTHING'), ('CREATE RULE r AS ON UPDATE TO crm.deals DO INSTEAD DELETE FROM crm.tags'),
@@ -369,14 +373,14 @@ CREATE FUNCTION t.attach(function_name text, tab text, timing text, event text, 
 $$;
 INSERT INTO variations
     SELECT attach(f, tab, timing, event, level, args, transition)
-    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_stage_audit,crm_history_guard,crm_row_rules}'::text[]) AS f,
+    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_totals_guard,crm_notify_events,crm_history_guard,crm_row_rules}'::text[]) AS f,
         unnest('{deals,stages,tags,stage_changes}'::text[]) AS tab,
         (VALUES ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
             ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'STATEMENT', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', ''),
             ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'), ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING NEW TABLE AS n'),
             ('AFTER', 'UPDATE', 'ROW', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'),
             ('AFTER', 'INSERT', 'STATEMENT', 'REFERENCING NEW TABLE AS n')) AS w (timing, event, level, transition),
-        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''']) WITH ORDINALITY AS a (args, n)
+        unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''history'', ''totals''', 'VERSION, ''id'', ''id'', ''tenant_id''']) WITH ORDINALITY AS a (args, n)
     WHERE a.n = 1 OR :thorough = 1;
 SELECT all_clean('with trigger functions where they do not belong');
 INSERT INTO variations
