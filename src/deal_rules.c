@@ -315,7 +315,7 @@ static bool
 names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
 {
 	static const DealColumn kept[] = {
-		DEAL_CREATED_AT, DEAL_VERSION, DEAL_MOVE_NO
+		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
 	};
 	const Bitmapset *named = trigdata->tg_updatedcols;
 	AttrNumber	entered_at = columns[DEAL_STAGE_ENTERED_AT];

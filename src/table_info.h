@@ -75,9 +75,6 @@ extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_u
  */
 extern void crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode);
 
-/* The same without waiting; false if somebody else is in the way. */
-extern bool crm_try_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode);
-
 /*
  * crm_lock_key lets one transaction meet thousands of keys, as a bulk write meets
  * stages, without using up the shared memory for locks: a few locks stand for

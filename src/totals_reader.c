@@ -4,13 +4,13 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api.h"
 #include "owner_rights.h"
 #include "row_receiver.h"
 #include "totals_access.h"
@@ -28,7 +28,7 @@ static pg_noinline void
 report_damage(void)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
+			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("stage totals are damaged"),
 			 errhint("Compute them anew with crm_rebuild_totals().")));
 }
@@ -96,15 +96,12 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 	SavedUser	saved;
 	int			guc_level;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	crm_become_owner(deals, &saved);
 	guc_level = crm_totals_prefer_index();
 	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), UUIDOID, args, nulls,
 					 true, add_row, reader);
 	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
-	SPI_finish();
 }
 
 /*
@@ -117,24 +114,18 @@ PG_FUNCTION_INFO_V1(crm_pipeline_totals);
 Datum
 crm_pipeline_totals(PG_FUNCTION_ARGS)
 {
-	Relation	deals;
-	pg_uuid_t  *pipeline_id = PG_GETARG_UUID_P(1);
-	pg_uuid_t	tenant_id;
+	TotalsReader reader = {.context = CurrentMemoryContext,.summary = crm_summary_new()};
+	Relation	deals = crm_api_begin(fcinfo, NULL);
 	TotalsAccess access = TOTALS_NONE;
-	TotalsReader reader = {.context = CurrentMemoryContext};
+	pg_uuid_t	tenant_id;
 	SummaryView view;
 
-	if (get_rel_relkind(PG_GETARG_OID(0)) == '\0')
-		PG_RETURN_NULL();		/* dropped, or never there */
-	deals = table_open(PG_GETARG_OID(0), AccessShareLock);
 	if (OidIsValid(get_relname_relid("stage_totals", RelationGetNamespace(deals))))
 		access = crm_totals_access(fcinfo, deals, &tenant_id);
 	if (access != TOTALS_NONE)
-	{
-		reader.summary = crm_summary_new();
-		read_totals(deals, pipeline_id, access == TOTALS_OF_TENANT ? &tenant_id : NULL, &reader);
-	}
-	table_close(deals, NoLock);
+		read_totals(deals, PG_GETARG_UUID_P(1), access == TOTALS_OF_TENANT ? &tenant_id : NULL,
+					&reader);
+	crm_api_end(deals);
 	if (access == TOTALS_NONE)
 		PG_RETURN_NULL();
 

@@ -10,8 +10,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -19,7 +22,6 @@
 
 #include "owner_rights.h"
 #include "row_edit.h"
-#include "table_info.h"
 #include "totals_plans.h"
 #include "totals_writer.h"
 
@@ -31,6 +33,9 @@
  * slower and slower.  A session spends no more than this part of its time on it.
  */
 #define COMPACTION_PAUSE	20
+
+/* So many locks stand for all pipelines: a statement may touch any number. */
+#define COMPACTION_LOCKS	256
 
 static TimestampTz compaction_paused_until = 0;
 
@@ -191,20 +196,29 @@ crm_totals_insert_and_compact(Relation deals, const DealTotals *totals)
 	write_totals(deals, totals, true);
 }
 
+/*
+ * Locks the pipeline for summing up, until the transaction ends: only then do
+ * others see what was done.  Does not wait; false if somebody else has it.
+ */
+static bool
+lock_pipeline(Relation deals, const pg_uuid_t *pipeline_id)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationGetRelid(deals),
+					   hash_bytes(pipeline_id->data, UUID_LEN) % COMPACTION_LOCKS, 0);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 int64
 crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 {
-	static const pg_uuid_t all_tenants;
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
 	int			guc_level;
 	int64		nrows;
 
-	/*
-	 * Until the transaction ends: only then do others see what it did. Nobody
-	 * waits for it, so that tenants may share it.
-	 */
-	if (!crm_try_lock_key(RelationGetRelid(deals), &all_tenants, pipeline_id, ExclusiveLock))
+	if (!lock_pipeline(deals, pipeline_id))
 		return -1;
 
 	crm_become_owner(deals, &saved);

@@ -40,15 +40,11 @@ BEGIN ATOMIC
             AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
             AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
                 coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
-    ), starts AS MATERIALIZED (
-        SELECT v.deal_id, v.stage_id, min(v.visit_no) AS visit_no
+    ), stood AS MATERIALIZED (
+        SELECT v.stage_id, count(DISTINCT v.deal_id) AS deals
         FROM visits AS v
         WHERE v.in_cohort
-        GROUP BY v.deal_id, v.stage_id
-    ), stood AS (
-        SELECT t.stage_id, count(*) AS deals
-        FROM starts AS t
-        GROUP BY t.stage_id
+        GROUP BY v.stage_id
     ), steps AS MATERIALIZED (
         -- The pairs that are asked for.  Next to an open stage is the following one
         -- that is in use; next to the last of them is winning.
@@ -71,21 +67,27 @@ BEGIN ATOMIC
             AND (stage_conversion.rule = 'direct'
                 OR b.deal_status <> 'open'
                 OR a.deal_status = 'open' AND b.position > a.position)
-    ), later AS MATERIALIZED (
-        -- Where the deals of a stage stood at some time after it.
-        SELECT DISTINCT t.stage_id AS from_id, t.deal_id, v.stage_id AS to_id
-        FROM starts AS t
-            JOIN visits AS v ON v.deal_id = t.deal_id AND v.visit_no > t.visit_no
+    ), by_deal AS (
+        -- Per deal and pair: the first visit to the one stage, and the last one to the
+        -- other or beyond.  Joined to the few pairs and grouped, never to itself.
+        SELECT v.deal_id, p.from_id, p.to_id,
+            min(v.visit_no) FILTER (WHERE v.stage_id = p.from_id AND v.in_cohort) AS stood_at,
+            max(v.visit_no) FILTER (WHERE v.stage_id = p.to_id
+                OR p.to_status = 'open' AND (s.deal_status = 'won'
+                    OR s.deal_status = 'open' AND s.position > p.to_position)) AS further_at
+        FROM visits AS v
+            JOIN stages AS s ON s.id = v.stage_id
+            JOIN steps AS p ON v.stage_id = p.from_id
+                OR v.stage_id = p.to_id
+                OR p.to_status = 'open' AND (s.deal_status = 'won'
+                    OR s.deal_status = 'open' AND s.position > p.to_position)
         WHERE stage_conversion.rule = 'reached'
+        GROUP BY v.deal_id, p.from_id, p.to_id
     ), converted AS (
-        SELECT p.from_id, p.to_id, count(DISTINCT l.deal_id) AS deals
-        FROM steps AS p
-            JOIN later AS l ON l.from_id = p.from_id
-            JOIN stages AS s ON s.id = l.to_id
-        WHERE l.to_id = p.to_id
-            OR p.to_status = 'open' AND (s.deal_status = 'won'
-                OR s.deal_status = 'open' AND s.position > p.to_position)
-        GROUP BY p.from_id, p.to_id
+        SELECT b.from_id, b.to_id, count(*) AS deals
+        FROM by_deal AS b
+        WHERE b.further_at > b.stood_at
+        GROUP BY b.from_id, b.to_id
         UNION ALL
         SELECT v.stage_id, v.next_stage_id, count(DISTINCT v.deal_id)
         FROM visits AS v
@@ -131,7 +133,7 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'period_from is after period_before')
         END;
 
-    WITH visits AS MATERIALIZED (
+    WITH visits AS (
         SELECT v.deal_id, v.stage_id, v.visit_no, v.next_stage_id, d.status,
             funnel.cohort = 'created'
                 OR (funnel.period_from IS NULL OR v.entered_at >= funnel.period_from)
@@ -157,39 +159,34 @@ BEGIN ATOMIC
                     AND n.archived_at IS NULL AND n.position > s.position), 2147483648) END AS next
         FROM stages AS s
         WHERE s.pipeline_id = funnel.pipeline_id
-    ), starts AS MATERIALIZED (
-        SELECT v.deal_id, v.stage_id, min(v.visit_no) AS visit_no, min(v.status) AS status,
-            bool_or(n.rank = s.next) AS went_on
+    ), stood AS (
+        -- Per deal and stage: the first visit, and the last one to the next stage or
+        -- beyond.  Joined to the few stages and grouped, never to itself.
+        SELECT v.deal_id, s.id AS stage_id, min(v.status) AS status,
+            min(v.visit_no) FILTER (WHERE v.stage_id = s.id AND v.in_cohort) AS stood_at,
+            bool_or(v.stage_id = s.id AND v.in_cohort AND n.rank = s.next) AS went_on,
+            max(v.visit_no) FILTER (WHERE r.rank >= s.next) AS further_at
         FROM visits AS v
-            JOIN ranked AS s ON s.id = v.stage_id
+            JOIN ranked AS r ON r.id = v.stage_id
             LEFT JOIN ranked AS n ON n.id = v.next_stage_id
-        WHERE v.in_cohort
-        GROUP BY v.deal_id, v.stage_id
-    ), reached AS (
-        SELECT t.stage_id, count(DISTINCT t.deal_id) AS deals
-        FROM starts AS t
-            JOIN ranked AS s ON s.id = t.stage_id
-            JOIN visits AS v ON v.deal_id = t.deal_id AND v.visit_no > t.visit_no
-            JOIN ranked AS n ON n.id = v.stage_id AND n.rank >= s.next
-        WHERE funnel.rule = 'reached'
-        GROUP BY t.stage_id
+            JOIN ranked AS s ON s.id = v.stage_id OR r.rank >= s.next
+        GROUP BY v.deal_id, s.id
     ), counted AS (
-        SELECT t.stage_id, count(*) AS deals, count(*) FILTER (WHERE t.went_on) AS went_on,
+        SELECT t.stage_id, count(*) AS deals,
+            count(*) FILTER (WHERE CASE funnel.rule WHEN 'direct' THEN t.went_on
+                ELSE t.further_at > t.stood_at END) AS converted,
             count(*) FILTER (WHERE t.status = 'won') AS won,
             count(*) FILTER (WHERE t.status = 'lost') AS lost,
             count(*) FILTER (WHERE t.status = 'open') AS still_open
-        FROM starts AS t
+        FROM stood AS t
+        WHERE t.stood_at IS NOT NULL
         GROUP BY t.stage_id
     ), rows AS (
         SELECT s.id, s.name, s.position, s.deal_status, coalesce(c.deals, 0) AS deals,
-            CASE WHEN s.deal_status <> 'open' THEN NULL
-                WHEN funnel.rule = 'direct' THEN coalesce(c.went_on, 0)
-                ELSE coalesce(r.deals, 0)
-            END AS converted,
+            CASE WHEN s.deal_status = 'open' THEN coalesce(c.converted, 0) END AS converted,
             coalesce(c.won, 0) AS won, coalesce(c.lost, 0) AS lost, coalesce(c.still_open, 0) AS still_open
         FROM ranked AS s
             LEFT JOIN counted AS c ON c.stage_id = s.id
-            LEFT JOIN reached AS r ON r.stage_id = s.id
         WHERE s.archived_at IS NULL OR c.stage_id IS NOT NULL
     )
     SELECT r.id, r.name, r.position, r.deal_status, r.deals, r.converted,

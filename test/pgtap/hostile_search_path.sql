@@ -202,7 +202,7 @@ ALTER TABLE common.d ADD FOREIGN KEY (stage_id) REFERENCES crm.stages, ADD FOREI
 SELECT format('CREATE TRIGGER r BEFORE INSERT OR UPDATE ON common.d FOR EACH ROW EXECUTE FUNCTION extensions.crm_deal_rules(%L)',
     extensions.crm_version()) \gexec
 SELECT format('CREATE TRIGGER a AFTER UPDATE ON common.d REFERENCING OLD TABLE AS o NEW TABLE AS n
-    FOR EACH STATEMENT EXECUTE FUNCTION extensions.crm_deal_audit(%L, %L)', extensions.crm_version(), 'history') \gexec
+    FOR EACH STATEMENT EXECUTE FUNCTION extensions.crm_deal_audit(%L, ''history'')', extensions.crm_version()) \gexec
 SELECT alike(error_of(format($$INSERT INTO common.d SELECT * FROM crm.deals WHERE id = %L; UPDATE common.d SET stage_id = %L$$, id('two'), id('Due'))),
     E'42501\ntables "d" and "stage_changes" of schema "common" have different owners%', 'a move is not recorded by what others made');
 CREATE TABLE common.s (LIKE crm.stages INCLUDING DEFAULTS);

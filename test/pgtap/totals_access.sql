@@ -169,7 +169,7 @@ SELECT is(error_of($$INSERT INTO deals (title) VALUES ('x')$$), E'39P01\ntotals 
 DROP RULE nothing ON stage_totals;
 ALTER TABLE stage_totals ALTER weighted_value DROP NOT NULL;
 UPDATE stage_totals SET weighted_value = NULL;
-SELECT is(left(error_of($$SELECT extensions.crm_pipeline_totals('crm.deals', id('one'))$$), 30), E'XX001\nstage totals are damaged', 'damage is noticed');
+SELECT is(left(error_of($$SELECT extensions.crm_pipeline_totals('crm.deals', id('one'))$$), 30), E'22000\nstage totals are damaged', 'damage is noticed');
 SELECT extensions.crm_rebuild_totals() \g /dev/null
 SELECT is(seen('one'), '2 totals', 'and repaired');
 DROP TABLE stage_totals;

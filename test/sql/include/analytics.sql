@@ -1,6 +1,7 @@
 -- The worked example of docs/analytics.md, in the CRM that search_path names.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 INSERT INTO pipelines (id, name, currency) VALUES
 	('00000000-0000-0000-0000-000000000001', 'Sales', 'USD'),
 	('00000000-0000-0000-0000-000000000002', 'Empty', 'USD');
