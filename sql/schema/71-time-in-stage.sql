@@ -48,7 +48,7 @@ BEGIN ATOMIC
     ), times AS (
         SELECT m.stage_id, count(DISTINCT m.deal_id) AS deals, sum(m.visits)::bigint AS visits,
             avg(m.duration) AS average,
-            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY m.duration) AS percentiles,
+            percentile_cont(ARRAY[0.5::double precision, 0.9::double precision]) WITHIN GROUP (ORDER BY m.duration) AS percentiles,
             max(m.duration) AS longest
         FROM measured AS m
         GROUP BY m.stage_id

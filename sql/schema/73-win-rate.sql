@@ -106,7 +106,7 @@ BEGIN ATOMIC
                 coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
     ), times AS (
         SELECT count(*) AS deals, avg(c.duration) AS average,
-            percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY c.duration) AS percentiles,
+            percentile_cont(ARRAY[0.5::double precision, 0.9::double precision]) WITHIN GROUP (ORDER BY c.duration) AS percentiles,
             min(c.duration) AS shortest, max(c.duration) AS longest
         FROM cycles AS c
         WHERE c.duration IS NOT NULL

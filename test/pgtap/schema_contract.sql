@@ -213,6 +213,7 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE UNIQUE INDEX deal_contacts_deal_id_contact_id_key ON crm.deal_contacts USING btree (deal_id, contact_id)'),
         ('CREATE INDEX deal_contacts_contact_id_idx ON crm.deal_contacts USING btree (contact_id)'),
         ('CREATE UNIQUE INDEX deal_contacts_primary_key ON crm.deal_contacts USING btree (deal_id) WHERE is_primary'),
+        ('CREATE INDEX stage_changes_reverts_id_idx ON crm.stage_changes USING btree (reverts_id) WHERE (reverts_id IS NOT NULL)'),
         ('CREATE UNIQUE INDEX stage_changes_pkey ON crm.stage_changes USING btree (id)'),
         ('CREATE UNIQUE INDEX stage_changes_deal_id_move_no_key ON crm.stage_changes USING btree (deal_id, move_no)'),
         ('CREATE UNIQUE INDEX tags_pkey ON crm.tags USING btree (id)'),

@@ -61,6 +61,15 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('context_for_person', '{"person_id": null}', '22004 400', 'the argument is null'),
     ('context_for_deal', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
     ('context_for_deal', '{"deal_id": null}', '22004 400', 'the argument is null'),
+    ('time_in_stage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('stage_conversion', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('funnel', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('win_rate', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('sales_cycle', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('sales_velocity', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('recurring_revenue', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('rotting_deals', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('stage_probabilities', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "closing_from": "2026-02-01", "closing_to": "2026-01-01"}', '22023 400', 'the range is empty'),
     ('pipeline_summary', '{"pipeline_id": null}', '22004 400', 'the argument is null');
@@ -69,7 +78,8 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
     AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
-    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal') ORDER BY function, n) AS f;
+    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
+        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))

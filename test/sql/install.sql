@@ -131,7 +131,7 @@ CREATE VIEW public.crossing AS
 		AND r.relnamespace >= 16384;
 SELECT * FROM public.crossing;
 CREATE TABLE public.witness (deal_id uuid CONSTRAINT witness_fkey REFERENCES crm.deals);
-SELECT * FROM public.crossing;
+SELECT * FROM public.crossing ORDER BY 1, 2;
 DROP TABLE public.witness;
 
 -- one does not see the other's rows
