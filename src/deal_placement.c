@@ -35,10 +35,10 @@ reference_error(const DealWrite *deal, DealColumn column, const char *what)
 static const StageFacts *
 stage_written(const DealWrite *deal)
 {
-	const StageFacts *stage = crm_find_stage(deal->lookup, get_uuid(deal, DEAL_STAGE_ID));
+	const StageFacts *stage = crm_find_stage(deal->lookup, get_uuid(deal, DEAL_STAGE_ID),
+											 get_uuid(deal, DEAL_TENANT_ID));
 
-	if (stage == NULL ||
-		!crm_uuid_equal(&stage->tenant_id, get_uuid(deal, DEAL_TENANT_ID)))
+	if (stage == NULL)
 		reference_error(deal, DEAL_STAGE_ID, "stage");
 	return stage;
 }
@@ -151,9 +151,8 @@ last_open_stage(const DealWrite *deal)
 	const StageFacts *stage = NULL;
 
 	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), get_uuid(deal, DEAL_TENANT_ID), &id))
-		stage = crm_find_stage(deal->lookup, &id);
-	if (stage == NULL || stage->status != DEAL_OPEN ||
-		!crm_uuid_equal(&stage->tenant_id, get_uuid(deal, DEAL_TENANT_ID)))
+		stage = crm_find_stage(deal->lookup, &id, get_uuid(deal, DEAL_TENANT_ID));
+	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s cannot be reopened by its status alone", crm_deal_label(deal)),

@@ -222,12 +222,11 @@ undoes_move(const DealWrite *deal, int32 move_no)
 
 	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
 		return false;
-	stage = crm_find_stage(deal->lookup, stage_id);
+	stage = crm_find_stage(deal->lookup, stage_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)));
 	if (stage == NULL ||
 		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
 		stage->status != status ||
-		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))) ||
-		!crm_uuid_equal(&stage->tenant_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID))))
+		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))))
 		crm_undo_impossible(id);
 	return true;
 }

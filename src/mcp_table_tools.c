@@ -267,10 +267,14 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 	if (rows > limit)
 	{
 		bool		isnull;
+		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1, &isnull);
 
+		if (isnull)				/* the user may have dropped the constraint */
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("null value in column \"%s\"", KEY)));
 		appendStringInfoString(&out, ",\"next_cursor\":");
-		escape_json(&out, cursor_after(SPI_getbinval(SPI_tuptable->vals[limit - 1],
-													 SPI_tuptable->tupdesc, 1, &isnull)));
+		escape_json(&out, cursor_after(id));
 	}
 	appendStringInfoChar(&out, '}');
 	return out.data;

@@ -28,7 +28,7 @@ lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
 	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.tenant_id OPERATOR(pg_catalog.=) $1 "
 								"ORDER BY p.id FOR NO KEY UPDATE", pipelines), 1, args);
 	/* the lock of the rule that there is one default: also for those to come */
-	crm_lock_key(RelationGetRelid(rel), tenant_id, AccessExclusiveLock);
+	crm_lock_key(RelationGetRelid(rel), tenant_id, tenant_id, AccessExclusiveLock);
 }
 
 static void

@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -44,6 +43,9 @@ struct StageLookup
 	const PipelineFacts *default_pipeline;
 };
 
+/* How often a stage is looked for anew that changed when it was found. */
+#define MAX_TRIES 100
+
 static uint64 writes_of_stages = 0;
 
 /* A stage in search of its place, for the lookups by pipeline. */
@@ -52,6 +54,7 @@ typedef struct StageSearch
 	const AttrNumber *columns;
 	DealStatus	status;
 	pg_uuid_t	id;
+	pg_uuid_t	tenant_id;
 	int			position;
 	int			count;
 } StageSearch;
@@ -190,12 +193,13 @@ crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 }
 
 const StageFacts *
-crm_find_stage(StageLookup *lookup, const pg_uuid_t *id)
+crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant_id)
 {
 	StageFacts *facts = lookup->last_stage;
 	bool		found;
 
-	if (facts != NULL && crm_uuid_equal(&facts->id, id))
+	if (facts != NULL && crm_uuid_equal(&facts->id, id) &&
+		crm_uuid_equal(&facts->tenant_id, tenant_id))
 		return facts;
 
 	if (lookup->stage_facts == NULL)
@@ -204,19 +208,20 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id)
 	facts = hash_search(lookup->stage_facts, id, HASH_ENTER, &found);
 	if (!found)
 		facts->exists = false;
-	if (!facts->exists)
+	if (!facts->exists || !crm_uuid_equal(&facts->tenant_id, tenant_id))
 	{
 		Relation	rel = table_open(lookup->stages, AccessShareLock);
 		FactsReader reader = {crm_columns(rel, &crm_stage_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
 		/* Whoever changes a stage's status locks it exclusively first. */
-		crm_lock_key(lookup->stages, id, AccessShareLock);
+		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
+		facts->exists = false;
 		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id, read_stage, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
-	if (!facts->exists)
+	if (!facts->exists || !crm_uuid_equal(&facts->tenant_id, tenant_id))
 		return NULL;
 	lookup->last_stage = facts;
 	return facts;
@@ -240,6 +245,7 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 	{
 		search->position = position;
 		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_ID]));
+		search->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_TENANT_ID]));
 	}
 	return true;
 }
@@ -267,6 +273,7 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 	Oid			index;
 	StageSearch search = {.status = status};
 	const StageFacts *facts;
+	int			tries = 0;
 
 	if (lookup->searched && lookup->searched_status == status &&
 		crm_uuid_equal(&lookup->searched_pipeline, pipeline_id))
@@ -283,11 +290,14 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 		search.count = 0;
 		crm_visit_rows(rel, index, search.columns[STAGE_PIPELINE_ID], pipeline_id,
 					   consider_stage, &search);
-		facts = search.count > 0 ? crm_find_stage(lookup, &search.id) : NULL;
+		facts = search.count > 0 ? crm_find_stage(lookup, &search.id, &search.tenant_id) : NULL;
 		/* It may have changed while we waited, or since we looked it up. */
 		if (facts != NULL && facts->status != status)
 			forget_stage(lookup, &search.id);
-		CHECK_FOR_INTERRUPTS();
+		if (++tries > MAX_TRIES)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("the stages of pipeline %s keep changing", crm_uuid_text(pipeline_id))));
 	} while (search.count > 0 && (facts == NULL || facts->status != status));
 	table_close(rel, NoLock);
 

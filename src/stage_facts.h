@@ -59,10 +59,13 @@ extern void crm_stage_lookup_refresh(StageLookup *lookup);
 extern void crm_stages_written(void);
 
 /*
- * The stage or pipeline of that id; NULL if there is none.  The status of a
- * stage that was looked up cannot change before the transaction ends.
+ * The tenant's stage of that id; NULL if there is none, or it is another's.  Its
+ * status cannot change before the transaction ends.
  */
-extern const StageFacts *crm_find_stage(StageLookup *lookup, const pg_uuid_t *id);
+extern const StageFacts *crm_find_stage(StageLookup *lookup, const pg_uuid_t *id,
+										const pg_uuid_t *tenant_id);
+
+/* The pipeline of that id, whoever's it is; NULL if there is none. */
 extern const PipelineFacts *crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id);
 
 /* The first stage of the pipeline, by position, that is open and not archived; NULL: none. */

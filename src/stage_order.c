@@ -180,16 +180,18 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
 	Relation	rel = crm_api_begin(fcinfo, &crm_stage_kind);
 	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
-	char	   *find_stage = psprintf("SELECT FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	char	   *find_stage = psprintf("SELECT s.tenant_id FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	pg_uuid_t	tenant_id;
 	uint64		moved = 0;
 
 	crm_api_require(find_stage, "stage", stage_id);
+	tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	if (move_deals_to != NULL)
 	{
 		check_destination(find_stage, stage_id, move_deals_to);
 		moved = move_deals(rel, args);
 		/* From here on no deal enters; those that did meanwhile follow. */
-		crm_lock_key(RelationGetRelid(rel), stage_id, AccessExclusiveLock);
+		crm_lock_key(RelationGetRelid(rel), &tenant_id, stage_id, AccessExclusiveLock);
 		moved += move_deals(rel, args);
 	}
 	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)

@@ -160,7 +160,8 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	const pg_uuid_t *id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_ID]));
 	AttrNumber	probability = columns[STAGE_PROBABILITY];
 
-	crm_lock_key(RelationGetRelid(row->rel), id, AccessExclusiveLock);
+	crm_lock_key(RelationGetRelid(row->rel), DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
+				 id, AccessExclusiveLock);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),

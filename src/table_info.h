@@ -70,19 +70,17 @@ extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_u
 						   CrmRowVisitor visit, void *arg);
 
 /*
- * Locks, until the end of the transaction, what is known by that key in the
- * table: shared by those who rely on it, exclusive for who changes it.
+ * Locks, until the end of the transaction, what the tenant knows by that key in
+ * the table: shared by those who rely on it, exclusive for who changes it.
  */
-extern void crm_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
-
-/* The same without waiting; false if somebody else is in the way. */
-extern bool crm_try_lock_key(Oid relid, const pg_uuid_t *key, LOCKMODE mode);
+extern void crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode);
 
 /*
  * crm_lock_key lets one transaction meet thousands of keys, as a bulk write meets
  * stages, without using up the shared memory for locks: a few locks stand for
- * all keys, and keys that collide wait for each other, no more.  This one,
- * only for who locks a key or two, exclusively, hardly ever makes others wait.
+ * all keys of a tenant, and keys that collide wait for each other, no more;
+ * tenants do not.  This one, only for who locks a key or two, exclusively,
+ * hardly ever makes others wait.
  */
 extern void crm_lock_key_alone(Oid relid, const pg_uuid_t *key);
 

@@ -31,6 +31,7 @@ open_deals(FunctionCallInfo fcinfo)
 {
 	char	   *name = crm_required_text(fcinfo, 0, "schema name");
 	CrmInstallation installation;
+	Relation	deals;
 
 	crm_get_installation(fcinfo, name, &installation);
 	if (!has_privs_of_role(GetUserId(), installation.owner))
@@ -38,7 +39,10 @@ open_deals(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of the CRM in schema \"%s\"", name),
 				 errhint("Its owner is %s.", GetUserNameFromId(installation.owner, false))));
-	return table_open(installation.deals, AccessShareLock);
+	deals = table_open(installation.deals, AccessShareLock);
+	/* The queries below rely on the types. */
+	(void) crm_columns(deals, &crm_deal_kind);
+	return deals;
 }
 
 /* Runs a SELECT without parameters. */
@@ -56,7 +60,11 @@ static void
 execute(const char *command, int expected)
 {
 	if (SPI_execute(command, false, 0) != expected)
-		elog(ERROR, "could not run: %s", command);
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("totals cannot be kept in table \"stage_totals\""),
+				 errdetail("A rule replaces this: %s", command),
+				 errhint("Drop the rule.")));
 }
 
 /* A pipeline that has several rows for one total. */
@@ -98,8 +106,8 @@ crm_compact_totals(PG_FUNCTION_ARGS)
 {
 	Relation	deals = open_deals(fcinfo);
 	PendingPipelines pending = {.context = CurrentMemoryContext};
-	char	   *query = psprintf("SELECT pipeline_id, pg_catalog.sum(n)::pg_catalog.int8 FROM "
-								 "(SELECT pipeline_id, pg_catalog.count(*) AS n FROM %s GROUP BY %s) t "
+	char	   *query = psprintf("SELECT pipeline_id::pg_catalog.uuid, pg_catalog.sum(n)::pg_catalog.int8 FROM "
+								 "(SELECT pipeline_id, pg_catalog.count(*) AS n FROM %s WHERE pipeline_id IS NOT NULL GROUP BY %s) t "
 								 "GROUP BY pipeline_id HAVING pg_catalog.max(n) OPERATOR(pg_catalog.>) 1",
 								 crm_totals_table(deals), crm_totals_key);
 	SavedUser	saved;
@@ -234,7 +242,8 @@ crm_check_totals(PG_FUNCTION_ARGS)
 	char	   *query = psprintf(
 								 "SELECT %1$s, pg_catalog.sum(d1)::pg_catalog.int8, pg_catalog.sum(t1)::pg_catalog.int8, "
 								 "pg_catalog.sum(d2)::pg_catalog.int8, pg_catalog.sum(t2)::pg_catalog.int8, "
-								 "pg_catalog.sum(d3), pg_catalog.sum(t3), pg_catalog.sum(d4), pg_catalog.sum(t4) FROM "
+								 "pg_catalog.sum(d3)::pg_catalog.numeric, pg_catalog.sum(t3)::pg_catalog.numeric, "
+								 "pg_catalog.sum(d4)::pg_catalog.numeric, pg_catalog.sum(t4)::pg_catalog.numeric FROM "
 								 "(SELECT %1$s, pg_catalog.count(*) AS d1, "
 								 "pg_catalog.count(*) FILTER (WHERE amount IS NULL) AS d2, "
 								 "coalesce(pg_catalog.sum(amount), 0) AS d3, "

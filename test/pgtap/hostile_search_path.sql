@@ -6,7 +6,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(44);
+SELECT plan(64);
 
 CREATE ROLE crm_mallory;
 GRANT USAGE ON SCHEMA crm TO crm_mallory;
@@ -125,6 +125,45 @@ SELECT quiet('SELECT extensions.crm_installations()', 'crm_installations');
 SELECT quiet('SELECT extensions.crm_installed_version(''crm'')', 'crm_installed_version');
 SELECT is(in_evil_path('SELECT extensions.crm_install(''evil'')'), '42710 schema "evil" is not empty', 'crm_install in a schema full of traps');
 SELECT is(in_evil_path('SELECT extensions.crm_link_contacts(''crm'', ''crm.tags'')'), '42501 must be owner of table deal_contacts', 'crm_link_contacts');
+
+-- Tools of agents: errors end in the reply.
+CREATE FUNCTION t.reply_in_evil_path(method text, params text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message json := format('{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}', method, params);
+    result text;
+BEGIN
+    PERFORM set_config('search_path', 'pg_temp, evil, pg_catalog, crm', true);
+    EXECUTE 'SET LOCAL ROLE crm_mallory';
+    BEGIN
+        EXECUTE 'SELECT pg_catalog.textin(pg_catalog.json_out(crm.mcp($1)))' USING message INTO result;
+    EXCEPTION WHEN OTHERS THEN
+        result := pg_catalog.concat_ws(' ', SQLSTATE, SQLERRM);
+    END;
+    RESET ROLE;
+    PERFORM pg_catalog.set_config('search_path', 'crm, t', true);
+    RETURN result;
+END $$;
+SELECT is(regexp_count(reply_in_evil_path('tools/list', '{}'), '"inputSchema"') > 20, true, 'mcp lists its tools');
+SELECT ok(r LIKE '%"isError":false%', format('mcp: %s', name)) || CASE WHEN r LIKE '%"isError":false%' THEN '' ELSE E'\n# ' || r END
+FROM (VALUES ('deals_list', '{"limit":1,"search":"o","archived":false}'), ('deals_list', format('{"stage_id":"%s"}', id('Due'))),
+        ('deals_create', format('{"id":"%s","title":"three","amount":5,"metadata":{"a":1}}', id('three'))),
+        ('deals_get', format('{"id":"%s"}', id('three'))),
+        ('deals_update', format('{"id":"%s","title":"drei","expected_version":1}', id('three'))),
+        ('tags_create', format('{"id":"%s","name":"tag"}', id('tag'))),
+        ('deals_tag', format('{"deal_id":"%s","tag_id":"%s"}', id('three'), id('tag'))),
+        ('deals_link_contact', format('{"deal_id":"%s","contact_id":"%s","role":"x"}', id('three'), id('person'))),
+        ('deals_link_contact', format('{"deal_id":"%s","contact_id":"%s","role":"y"}', id('three'), id('person'))),
+        ('deals_untag', format('{"deal_id":"%s","tag_id":"%s"}', id('three'), id('tag'))),
+        ('deals_unlink_contact', format('{"deal_id":"%s","contact_id":"%s"}', id('three'), id('person'))),
+        ('deals_move', format('{"deal_id":"%s","stage_id":"%s"}', id('three'), id('Due'))),
+        ('deals_undo_move', format('{"deal_id":"%s"}', id('three'))),
+        ('pipeline_summary', format('{"pipeline_id":"%s"}', id('Sales'))),
+        ('context_for_person', format('{"person_id":"%s"}', id('person'))),
+        ('context_for_deal', format('{"deal_id":"%s"}', id('three'))),
+        ('pipelines_create_with_stages', '{"name":"Q","stages":["a"]}'),
+        ('stages_list', '{"limit":2}'),
+        ('deals_delete', format('{"id":"%s"}', id('three')))) AS v (name, arguments),
+    reply_in_evil_path('tools/call', format('{"name":"%s","arguments":%s}', name, arguments)) AS r;
 
 -- A function that runs with its owner's rights and has a BEGIN ATOMIC body is
 -- as safe with ours in it as with PostgreSQL's.

@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(44);
+SELECT plan(45);
 \if :{?thorough}
 \else
 \set thorough 0
@@ -24,7 +24,7 @@ EXCEPTION WHEN OTHERS THEN
     IF SQLSTATE LIKE 'XX%' AND SQLERRM NOT LIKE 'referential integrity query %' THEN
         RETURN SQLSTATE || ' ' || SQLERRM;
     END IF;
-    RETURN CASE WHEN SQLSTATE = 'UNDOI' THEN 'ok' ELSE replace(SQLSTATE, 'XX', 'xx') END;
+    RETURN CASE WHEN SQLSTATE = 'UNDOI' THEN 'ok' ELSE replace(SQLSTATE, 'XX000', 'xx000') END;
 END $$;
 
 -- Deals to write to: one that moved, one that did not, one that is lost.
@@ -34,6 +34,18 @@ UPDATE deals SET stage_id = id('Lost'), lost_reason = 'none' WHERE id = id('lost
 INSERT INTO tags (id, name) VALUES (id('tag'), 'tag');
 INSERT INTO deal_tags (deal_id, tag_id) VALUES (id('new'), id('tag'));
 INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('new'), id('contact')), (id('new'), id('other'));
+
+-- A tool of agents, whose errors end in the reply.
+CREATE FUNCTION t.mcp(method text, params text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    reply json := extensions.crm_mcp('crm.deals', format('{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}', method, params)::json);
+BEGIN
+    IF reply #>> '{error,data,code}' LIKE 'XX%' OR reply IS NULL THEN
+        RAISE EXCEPTION '%', reply USING ERRCODE = 'XXMCP';
+    ELSIF reply -> 'error' IS NOT NULL OR reply #>> '{result,isError}' = 'true' THEN
+        RAISE EXCEPTION '%', reply;
+    END IF;
+END $$;
 
 -- All that a CRM does, in brief.
 CREATE TABLE t.doings (statement text);
@@ -90,14 +102,35 @@ INSERT INTO t.doings VALUES
     ($$SELECT crm.pipeline_summary(t.id('Sales'))$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
     ($$SELECT crm.move_deal(t.id('new'), t.id('Paused'))$$),
+    ($$SELECT t.mcp('tools/list', '{}')$$),
+    ($$SELECT t.mcp('tools/call', '{"name":"context_for_deal","arguments":{"deal_id":"22af645d-1859-cb5c-a6da-0c484f1f37ea"}}')$$),
+    ($$SELECT extensions.crm_enable_events('crm'); INSERT INTO crm.deals (title) VALUES ('x'); UPDATE crm.deals SET stage_id = t.id('Paused')$$),
+    ($$SELECT extensions.crm_grant_access('crm', 'pg_monitor', level), extensions.crm_revoke_access('crm', 'pg_monitor') FROM unnest('{read,write,admin,agent}'::text[]) AS level$$),
+    ($$SELECT extensions.crm_embed('crm')$$),
+    ($$SELECT extensions.crm_pipeline_totals('crm.deals', t.id('Sales'))$$),
+    ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm'), extensions.crm_check_totals('crm')$$),
+    ($$TRUNCATE crm.deals CASCADE$$),
+    ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm.deal_contacts', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
     ($$SELECT extensions.crm_installations(), extensions.crm_installed_version('crm'), extensions.crm_upgrade('crm')$$);
 
 -- Of these, a part for each variation, the same each time.
 CREATE FUNCTION t.chosen(variation text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT statement FROM t.doings
-    WHERE current_setting('t.thorough') = '1' OR variation = 'SELECT' OR hashtext(variation || statement) % 12 = 0
+    WHERE current_setting('t.thorough') = '1' OR variation = 'SELECT' OR hashtext(variation || statement) % 20 = 0
 $$;
 SELECT set_config('t.thorough', :'thorough', true) \g /dev/null
+
+INSERT INTO t.doings
+    SELECT format('SELECT t.mcp(''tools/call'', %L)', format('{"name":"%s","arguments":{%s}}', name, arguments))
+    FROM (VALUES ('deals_list', '"limit":1'), ('deals_list', format('"stage_id":"%s","status":"open","search":"e","archived":true', id('Lead'))),
+            ('deals_get', format('"id":"%s"', id('new'))), ('deals_create', format('"id":"%s","title":"x","amount":1,"tenant_id":"%s"', id('x'), id('x'))),
+            ('deals_create', '"title":"x","metadata":{"a":[]}'), ('deals_update', format('"id":"%s","title":"x","expected_version":1', id('new'))),
+            ('deals_delete', format('"id":"%s"', id('new'))), ('deals_move', format('"deal_id":"%s","stage_id":"%s"', id('new'), id('Paused'))),
+            ('deals_tag', format('"deal_id":"%s","tag_id":"%s"', id('moved'), id('tag'))), ('deals_untag', format('"deal_id":"%s","tag_id":"%s"', id('new'), id('tag'))),
+            ('deals_link_contact', format('"deal_id":"%s","contact_id":"%s","role":"x"', id('new'), id('contact'))),
+            ('deals_unlink_contact', format('"deal_id":"%s","contact_id":"%s"', id('new'), id('contact'))),
+            ('stages_list', '"limit":2'), ('pipelines_list', '"limit":1,"cursor":"AAAAAAAAAAAAAAAAAAAAAA=="'), ('tags_list', '"limit":1'),
+            ('tags_create', '"name":"x"')) AS v (name, arguments);
 
 -- Does that after a variation: how many statements ended well and how many
 -- with errors, and all internal errors.  A variation that is itself impossible
@@ -267,6 +300,10 @@ INSERT INTO variations VALUES
         CREATE TABLE crm.h PARTITION OF crm.stage_changes DEFAULT; INSERT INTO crm.stage_changes SELECT * FROM crm.history'),
     ('ALTER TABLE crm.stage_changes RENAME TO history; CREATE TABLE crm.stage_changes (LIKE crm.history INCLUDING DEFAULTS) PARTITION BY LIST (to_status)'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO INSTEAD NOTHING'),
+    ('CREATE RULE r AS ON INSERT TO crm.stage_totals DO INSTEAD NOTHING'),
+    ('CREATE RULE r AS ON DELETE TO crm.stage_totals DO INSTEAD NOTHING'),
+    ('DROP TABLE crm.stage_totals CASCADE'),
+    ('ALTER TABLE crm.stage_totals RENAME TO other; CREATE VIEW crm.stage_totals AS SELECT * FROM crm.other'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO INSTEAD DELETE FROM crm.deal_tags'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO ALSO DELETE FROM crm.deal_tags'),
     ('CREATE RULE r AS ON INSERT TO crm.stage_changes WHERE NEW.move_no > 1 DO INSTEAD NOTHING'),
@@ -336,7 +373,7 @@ CREATE FUNCTION t.attach(function_name text, tab text, timing text, event text, 
 $$;
 INSERT INTO variations
     SELECT attach(f, tab, timing, event, level, args, transition)
-    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_history_guard,crm_totals_guard,crm_row_rules}'::text[]) AS f,
+    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_totals_guard,crm_notify_events,crm_history_guard,crm_row_rules}'::text[]) AS f,
         unnest('{deals,stages,tags,stage_changes}'::text[]) AS tab,
         (VALUES ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
             ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'STATEMENT', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', ''),
@@ -373,6 +410,13 @@ SELECT format('CREATE TRIGGER b BEFORE UPDATE ON t.tags FOR EACH STATEMENT EXECU
     extensions.crm_version()) \gexec
 SELECT alike(error_of($$UPDATE t.tags SET name = 'x'$$), E'42501\nrows of "tags" are never updated%', 'a guarded view');
 SELECT alike(error_of('SELECT extensions.crm_deal_rules()'), '39P01%', 'a trigger function is not called otherwise');
+
+-- A page of rows without an id.
+CREATE SCHEMA keyless;
+CREATE TABLE keyless.deals (id uuid);
+INSERT INTO keyless.deals VALUES (NULL), (NULL);
+SELECT alike(extensions.crm_mcp('keyless.deals', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"deals_list","arguments":{"limit":1}}}')::text,
+    '%null value in column%', 'mcp lists rows without an id');
 
 -- A column named as whatever we might call the row.
 CREATE TABLE t.named (id uuid, r int, t int, c int, d int, crm_row_ int);
