@@ -95,7 +95,11 @@ END $$;
 CREATE TRIGGER plpgsql_rules BEFORE INSERT OR UPDATE ON deals FOR EACH ROW EXECUTE FUNCTION plpgsql_rules();
 CREATE TRIGGER plpgsql_audit AFTER UPDATE ON deals FOR EACH ROW
     WHEN (OLD.stage_id IS DISTINCT FROM NEW.stage_id) EXECUTE FUNCTION plpgsql_audit();
-CREATE TRIGGER plpgsql_totals AFTER INSERT OR UPDATE OR DELETE ON deals FOR EACH ROW EXECUTE FUNCTION plpgsql_totals();
+CREATE TRIGGER plpgsql_totals AFTER INSERT OR DELETE ON deals FOR EACH ROW EXECUTE FUNCTION plpgsql_totals();
+CREATE TRIGGER plpgsql_totals_update AFTER UPDATE ON deals FOR EACH ROW
+    WHEN ((OLD.stage_id, OLD.amount, OLD.currency, OLD.probability, OLD.value_period, OLD.archived_at IS NULL)
+        IS DISTINCT FROM (NEW.stage_id, NEW.amount, NEW.currency, NEW.probability, NEW.value_period, NEW.archived_at IS NULL))
+    EXECUTE FUNCTION plpgsql_totals();
 
 -- The other way to keep totals: a row for each, which every writer updates.
 CREATE TABLE counters (stage_id uuid PRIMARY KEY, deals bigint NOT NULL, value numeric NOT NULL) WITH (fillfactor = 50);
