@@ -18,7 +18,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -145,11 +144,7 @@ crm_embed(PG_FUNCTION_ARGS)
 	CrmInstallation installation;
 
 	PreventCommandIfReadOnly("crm_embed()");
-	crm_get_installation(fcinfo, schema_name, &installation);
-	if (!has_privs_of_role(GetUserId(), installation.owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of the CRM in schema \"%s\"", schema_name)));
+	crm_get_own_installation(fcinfo, schema_name, &installation);
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(embedded); i++)

@@ -139,6 +139,19 @@ crm_get_installation(FunctionCallInfo fcinfo, const char *schema_name,
 						 quote_literal_cstr(schema_name))));
 }
 
+void
+crm_get_own_installation(FunctionCallInfo fcinfo, const char *schema_name,
+						 CrmInstallation *installation)
+{
+	crm_get_installation(fcinfo, schema_name, installation);
+	if (!has_privs_of_role(GetUserId(), installation->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of the CRM in schema \"%s\"", schema_name),
+				 errhint("Its owner is %s.",
+						 GetUserNameFromId(installation->owner, false))));
+}
+
 /* Refuses the names that CREATE SCHEMA or search_path would take amiss. */
 static void
 check_schema_name(const char *name)
@@ -453,13 +466,7 @@ crm_upgrade(PG_FUNCTION_ARGS)
 	char	   *name = crm_required_text(fcinfo, 0, "schema name");
 	CrmInstallation installation;
 
-	crm_get_installation(fcinfo, name, &installation);
-	if (!has_privs_of_role(GetUserId(), installation.owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of the CRM in schema \"%s\"", name),
-				 errhint("Its owner is %s.",
-						 GetUserNameFromId(installation.owner, false))));
+	crm_get_own_installation(fcinfo, name, &installation);
 	if (is_newer(installation.version, CRM_VERSION))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),

@@ -31,4 +31,9 @@ extern void crm_get_installation(FunctionCallInfo fcinfo,
 								 const char *schema_name,
 								 CrmInstallation *installation);
 
+/* The same for who has the rights of its owner; else ERROR 42501. */
+extern void crm_get_own_installation(FunctionCallInfo fcinfo,
+									 const char *schema_name,
+									 CrmInstallation *installation);
+
 #endif							/* CRM_INSTALL_H */

@@ -9,7 +9,6 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -33,12 +32,7 @@ open_deals(FunctionCallInfo fcinfo)
 	CrmInstallation installation;
 	Relation	deals;
 
-	crm_get_installation(fcinfo, name, &installation);
-	if (!has_privs_of_role(GetUserId(), installation.owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of the CRM in schema \"%s\"", name),
-				 errhint("Its owner is %s.", GetUserNameFromId(installation.owner, false))));
+	crm_get_own_installation(fcinfo, name, &installation);
 	deals = table_open(installation.deals, AccessShareLock);
 	/* The queries below rely on the types. */
 	(void) crm_columns(deals, &crm_deal_kind);
