@@ -29,6 +29,7 @@ typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
+	bool		has_history;	/* only inserted deals look there */
 	DealHistory history;
 } DealStatement;
 
@@ -300,7 +301,6 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 												statement->columns[DEAL_STAGE_ID],
 												flinfo->fn_mcxt);
 	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
-	crm_deal_history_open(&statement->history, rel);
 	flinfo->fn_extra = statement;
 	return statement;
 }
@@ -346,6 +346,11 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	/* The executor sets a trigger's function up anew for every statement. */
 	if (statement == NULL)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !statement->has_history)
+	{
+		crm_deal_history_open(&statement->history, trigdata->tg_relation);
+		statement->has_history = true;
+	}
 
 	crm_row_open(&deal.row, trigdata);
 	crm_stage_lookup_refresh(statement->lookup);
