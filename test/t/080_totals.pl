@@ -322,7 +322,7 @@ isnt($node->safe_psql('postgres', 'SELECT t.wrong()'),
 my ($stdout, $stderr);
 is( $node->psql(
 		'postgres',
-		q{SET statement_timeout = '50ms'; SELECT crm_rebuild_totals()},
+		q{SET statement_timeout = '5ms'; SELECT crm_rebuild_totals()},
 		stderr => \$stderr),
 	3,
 	'a rebuild is cancelled');
