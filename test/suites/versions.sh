@@ -4,9 +4,10 @@
 : "${CRM_TOP:?}" "${work:?}"
 number=0
 
-debian()			# runs a script in the Debian at $root, with a /proc of its own
+debian()			# runs a command in the Debian at $root, with a /proc of its own
 {
-	unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$root" sh -euc "$1"
+	unshare --mount --pid --fork --mount-proc="$root/proc" \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" "$@"
 }
 
 put_up()			# $1: the release
@@ -39,7 +40,7 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 		tail -n 3 "$work/$1.log" | sed 's/^/# /'
 		return
 	fi
-	debian '/crm/scripts/check.sh regress isolation pgtap tap' >"$work/$1.log" 2>&1
+	debian /crm/scripts/check.sh regress isolation pgtap tap >"$work/$1.log" 2>&1
 	result=$?
 	grep -q "^PostgreSQL: PostgreSQL $2\." "$work/$1.log" || result=1
 	sed -n 's/^\([a-z]*\): \([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2 \3/p' "$work/$1.log" >"$work/$1.counts"
