@@ -99,7 +99,7 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_current_row(NULL::crm.deals, t.id('new'))$$),
     ($$SELECT extensions.crm_current_row(NULL::crm.stages, t.id('Due'))$$),
     ($$SELECT extensions.crm_contact('crm.deal_contacts', t.id('contact'))$$),
-    ($$SELECT crm.pipeline_summary(t.id('Sales'))$$),
+    ($$SELECT crm.pipeline_summary(t.id('Sales')), crm.pipeline_summary(t.id('Sales'), in_currency => 'EUR'), crm.forecast()$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
     ($$SELECT crm.move_deal(t.id('new'), t.id('Paused'))$$),
     ($$SELECT t.mcp('tools/list', '{}')$$),
@@ -446,7 +446,7 @@ BEGIN
     EXECUTE format('DROP TABLE crm.%1$s_1 CASCADE; CREATE TABLE crm.%1$s_1 (junk int, %2$s); ALTER TABLE crm.%1$s_1 DROP junk;
         ALTER TABLE crm.%1$I ATTACH PARTITION crm.%1$s_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)', tab, columns);
 END $$;
-SELECT format('DROP FUNCTION %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace \gexec
+SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace \gexec
 DROP VIEW crm.pipeline_stage_summary;
 TRUNCATE pipelines, stages, deals, deal_contacts, deal_tags, tags, stage_changes;
 SELECT partition('pipelines'), partition('stages'), partition('deals') \g /dev/null
