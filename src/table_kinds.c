@@ -26,6 +26,7 @@ static const CrmColumn stage_columns[] = {
 	[STAGE_POSITION] = {"position", INT4OID},
 	[STAGE_DEAL_STATUS] = {"deal_status", TEXTOID},
 	[STAGE_PROBABILITY] = {"probability", NUMERICOID},
+	[STAGE_FORECAST_CATEGORY] = {"forecast_category", TEXTOID},
 	[STAGE_ARCHIVED_AT] = {"archived_at", TIMESTAMPTZOID},
 	[STAGE_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID},
 };

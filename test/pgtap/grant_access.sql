@@ -77,17 +77,18 @@ CREATE FUNCTION t.rights(role name) RETURNS TABLE (tab name, rights text) LANGUA
 $$;
 SELECT results_eq($$SELECT * FROM t.rights('ga_read')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'r'),
     ('deal_tags', 'r'), ('deals', 'r'), ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
-    ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'r')$$, 'read: tables');
+    ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'r')$$, 'read: tables');
 SELECT results_eq($$SELECT * FROM t.rights('ga_write')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'rawd'),
     ('deal_tags', 'rawd'), ('deals', 'rawd'), ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
-    ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'rawd')$$, 'write: tables');
+    ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'rawd')$$, 'write: tables');
 SELECT results_eq($$SELECT * FROM t.rights('ga_admin')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'rawd'),
     ('deal_tags', 'rawd'), ('deals', 'rawd'), ('pipeline_stage_summary', 'r'), ('pipelines', 'rawd'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
-    ('stage_visits', 'r'), ('stages', 'rawd'), ('tags', 'rawd')$$, 'admin: tables');
+    ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'rawd'), ('tags', 'rawd')$$, 'admin: tables');
 SELECT results_eq($$SELECT * FROM t.rights('ga_agent')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'),
     ('deal_contacts', 'ra(is_primary role)'), ('deal_tags', 'ra'),
     ('deals', 'ra(lost_at lost_reason pipeline_id probability stage_entered_at stage_id status won_at)'),
-    ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'ra')$$, 'agent: tables');
+    ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
+    ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'ra')$$, 'agent: tables');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c, unnest('{ga_read,ga_write,ga_admin,ga_agent}'::name[]) AS r
     WHERE c.relnamespace = 'crm'::regnamespace AND c.relname IN ('stage_changes', 'deal_changes', 'stage_totals')
     AND (has_any_column_privilege(r, c.oid, 'INSERT, UPDATE') OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE'))$$,
@@ -106,7 +107,7 @@ INSERT INTO t.functions VALUES
     ('funnel', 'read write admin agent'), ('win_rate', 'read write admin agent'),
     ('sales_cycle', 'read write admin agent'), ('sales_velocity', 'read write admin agent'),
     ('recurring_revenue', 'read write admin agent'), ('rotting_deals', 'read write admin agent'),
-    ('stage_probabilities', 'read write admin agent'),
+    ('stage_probabilities', 'read write admin agent'), ('forecast', 'read write admin agent'),
     ('context_for_deal', 'read write admin agent'), ('mcp', 'read write admin agent'), ('mcp', 'read write admin agent'),
     ('move_deal', 'write admin agent'), ('undo_move', 'write admin agent'), ('set_primary_contact', 'write admin agent'),
     ('create_pipeline', 'admin'), ('set_default_pipeline', 'admin'), ('reorder_stages', 'admin'),

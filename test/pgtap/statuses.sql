@@ -70,6 +70,8 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('recurring_revenue', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('rotting_deals', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('stage_probabilities', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('forecast', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
     ('pipeline_summary', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "closing_from": "2026-02-01", "closing_to": "2026-01-01"}', '22023 400', 'the range is empty'),
     ('pipeline_summary', '{"pipeline_id": null}', '22004 400', 'the argument is null');
@@ -79,7 +81,7 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
-        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities') ORDER BY function, n) AS f;
+        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))

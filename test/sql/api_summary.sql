@@ -130,7 +130,10 @@ RESET ROLE;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA api_summary TO regress_api_summary;
 GRANT SELECT ON pipelines, pipeline_stage_summary TO regress_api_summary;
 SET ROLE regress_api_summary;
+-- which table the error names is the server's to choose
+\set VERBOSITY sqlstate
 SELECT pipeline_summary('00000000-0000-0000-0000-000000000001');
+\set VERBOSITY default
 -- with the reader's rights, not the owner's
 SELECT count(*) FROM pipeline_stage_summary;
 RESET ROLE;
