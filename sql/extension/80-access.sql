@@ -26,7 +26,7 @@ BEGIN ATOMIC
 			'weighted_value', 'summary', 'stage_changes', 'contacts', 'deals',
 			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline',
 			'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity',
-			'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate']),
+			'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate', 'conversion_rates']),
 		('write', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('agent', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('admin', ARRAY['create_pipeline', 'set_default_pipeline', 'reorder_stages', 'delete_stage',
