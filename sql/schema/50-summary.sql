@@ -52,15 +52,19 @@ BEGIN ATOMIC
     -- none.  Who asks for all deals does not pay for the conditions, nor for a
     -- planner that thinks that they leave few.
     WITH dated AS (
-        SELECT d.tenant_id, CASE WHEN pipeline_summary_converted.in_currency <> d.currency
-                THEN crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
+        SELECT d.tenant_id, d.rate_day,
             crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) AS summary
-        FROM deals AS d
-        WHERE coalesce(pipeline_summary_converted.owner_id::text, pipeline_summary_converted.tag_id::text,
-                pipeline_summary_converted.closing_from::text, pipeline_summary_converted.closing_to::text) IS NULL
-            AND d.pipeline_id = pipeline_summary_converted.pipeline_id
-            AND d.archived_at IS NULL
-        GROUP BY 1, 2
+        FROM (SELECT a.tenant_id, CASE WHEN pipeline_summary_converted.in_currency <> a.currency
+                    THEN crm_conversion_day(a.won_at, a.lost_at) END AS rate_day,
+                a.stage_id, a.amount, a.currency, a.probability, a.value_period
+            FROM deals AS a
+            WHERE coalesce(pipeline_summary_converted.owner_id::text, pipeline_summary_converted.tag_id::text,
+                    pipeline_summary_converted.closing_from::text, pipeline_summary_converted.closing_to::text) IS NULL
+                AND a.pipeline_id = pipeline_summary_converted.pipeline_id
+                AND a.archived_at IS NULL
+            -- else the planner takes every won_at for a group
+            OFFSET 0) AS d
+        GROUP BY d.tenant_id, d.rate_day
         UNION ALL
         SELECT d.tenant_id, CASE WHEN pipeline_summary_converted.in_currency <> d.currency
                 THEN crm_conversion_day(d.won_at, d.lost_at) END,
