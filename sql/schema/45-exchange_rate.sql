@@ -88,13 +88,13 @@ BEGIN ATOMIC
                 LIMIT 1) AS f ON true
         WHERE a.currency <> conversion_rates.in_currency
     ), missing AS (
-        SELECT m.currency, to_jsonb(m.day) #>> '{}' AS day, row_number() OVER (ORDER BY m.day, m.currency) AS n,
-            count(*) OVER () AS missing
+        SELECT m.currency, to_jsonb(m.day) #>> '{}' AS day, row_number() OVER (ORDER BY m.day, m.currency) AS n
         FROM (SELECT DISTINCT f.currency, f.day FROM found AS f WHERE f.rates IS NULL) AS m
     ), complaint AS (
         SELECT min(m.currency) FILTER (WHERE m.n = 1) AS currency, min(m.day) FILTER (WHERE m.n = 1) AS day,
-            'Missing: ' || string_agg(format('%s on %s', m.currency, m.day), ', ' ORDER BY m.n) FILTER (WHERE m.n <= 5)
-            || CASE WHEN max(m.missing) > 5 THEN format(' and %s more', max(m.missing) - 5) ELSE '' END AS detail
+            CASE WHEN count(*) > 1 THEN 'Missing: '
+                || string_agg(format('%s on %s', m.currency, m.day), ', ' ORDER BY m.n) FILTER (WHERE m.n <= 5)
+                || CASE WHEN count(*) > 5 THEN format(', and %s more', count(*) - 5) ELSE '' END END AS detail
         FROM missing AS m
     )
     SELECT f.tenant_id, f.currency, f.day, f.multiply_by, f.divide_by, f.rates
@@ -116,7 +116,7 @@ REVOKE EXECUTE ON FUNCTION conversion_rates(text, uuid[], text[], date[]) FROM P
 COMMENT ON FUNCTION conversion_rates(text, uuid[], text[], date[]) IS
 'How amounts of several currencies and days are converted to one: a row for each currency and day
 
-What exchange_rate tells of a currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see.
+What exchange_rate tells of a currency, its conversion to in_currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see.
 
 Errors: 22023 for what is not a currency, and where a rate is missing: the message names the first pair and day, the detail five of them.';
 

@@ -72,6 +72,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('stage_probabilities', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('forecast', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('exchange_rate', '{"base": "EUR", "quote": "USD"}', '22023 400', 'there is no rate'),
+    ('conversion_rates', '{"in_currency": "BUCKS", "tenant_ids": [], "currencies": [], "days": []}', '22023 400', 'the currency is none'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
     ('pipeline_summary_converted', '{"pipeline_id": "@nothing", "in_currency": "USD"}', 'PT404 404', 'there is no such pipeline'),
     ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
@@ -84,7 +85,7 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
-        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate',
+        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate', 'conversion_rates',
         'pipeline_summary_converted') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
