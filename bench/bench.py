@@ -200,32 +200,43 @@ class Bench:
         self.report("UPDATE that moves nothing, per deal", result, "floor", self.few, "µs")
 
     def one_row(self, sync):
-        moves = 300 if sync else 1000
-        ids = self.db.sql(f"SELECT string_agg(id::text, ' ') FROM (SELECT id FROM bench_hot ORDER BY n LIMIT {moves}) AS d").split()
-        self.where = 1
+        """
+        Many short turns, as other work on the machine changes what a move costs from one
+        tenth of a second to the next: variants are compared within some milliseconds.
+        """
+        turn, turns = (10, 5) if sync else (40, 25)
+        ids = self.db.sql(f"SELECT string_agg(id::text, ' ' ORDER BY n) FROM bench_hot WHERE n <= {turn * turns}").split()
+        where = dict.fromkeys(ids, 1)
         session = Connection()
         session.sql(f"SET synchronous_commit = {'on' if sync else 'off'}")
         session.prepare("move", f"UPDATE deals SET stage_id = $2, {MOVE_BY_NUMBER} WHERE id = $1")
 
-        def moved():
-            self.where = 3 - self.where
-            for deal in ids:
-                session.execute("move", deal, stage(self.where))
+        def move(deal):
+            where[deal] = 3 - where[deal]
+            session.execute("move", deal, stage(where[deal]))
 
-        def measure(variant):
-            self.enable(variant)
-            session.execute("move", ids[0], stage(self.where))  # plans anew
-            times = session.timed(moved)
-            self.clean()
-            return times
+        def moved(deals):
+            for deal in deals:
+                move(deal)
 
         variants = ["floor", "audit", "no totals", "crm", "PL/pgSQL audit", "PL/pgSQL"]
         if not self.has_totals:
             variants.remove("no totals")
-        result = self.compare(variants, measure)
+        result = {v: [] for v in variants}
+        for number in range(turns * (self.rounds + 1)):
+            start = number * turn % len(ids)
+            for variant in variants[number % len(variants):] + variants[:number % len(variants)]:
+                self.enable(variant)
+                moved(ids[start:start + 3])     # plans and caches anew
+                times = session.timed(lambda: moved(ids[start:start + turn]))
+                if number >= turns:
+                    result[variant].append(times)
+            if number % turns == 0:
+                self.clean()
         what = f"one-row move, synchronous_commit {'on' if sync else 'off'}"
-        self.report(what, result, "floor", moves, "µs")
+        self.report(what, result, "floor", turn, "µs")
         self.overheads(what, result, "crm", "PL/pgSQL")
+        self.overheads(f"{what}, audit alone", result, "audit", "PL/pgSQL audit")
 
     def clients(self):
         script = tempfile.NamedTemporaryFile("w", suffix=".sql")
