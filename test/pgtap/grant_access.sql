@@ -72,19 +72,19 @@ CREATE FUNCTION t.rights(role name) RETURNS TABLE (tab name, rights text) LANGUA
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND has_column_privilege(role, c.oid, a.attnum, 'UPDATE')) END)
     FROM pg_class AS c
     WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-        AND c.relname NOT IN ('deal_changes', 'stage_totals')
+        AND c.relname <> 'stage_totals'
     ORDER BY c.relname COLLATE "C"
 $$;
-SELECT results_eq($$SELECT * FROM t.rights('ga_read')$$, $$VALUES ('contacts'::name, 'r'), ('deal_contacts', 'r'),
+SELECT results_eq($$SELECT * FROM t.rights('ga_read')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'r'),
     ('deal_tags', 'r'), ('deals', 'r'), ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
     ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'r')$$, 'read: tables');
-SELECT results_eq($$SELECT * FROM t.rights('ga_write')$$, $$VALUES ('contacts'::name, 'r'), ('deal_contacts', 'rawd'),
+SELECT results_eq($$SELECT * FROM t.rights('ga_write')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'rawd'),
     ('deal_tags', 'rawd'), ('deals', 'rawd'), ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
     ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'r'), ('tags', 'rawd')$$, 'write: tables');
-SELECT results_eq($$SELECT * FROM t.rights('ga_admin')$$, $$VALUES ('contacts'::name, 'r'), ('deal_contacts', 'rawd'),
+SELECT results_eq($$SELECT * FROM t.rights('ga_admin')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'), ('deal_contacts', 'rawd'),
     ('deal_tags', 'rawd'), ('deals', 'rawd'), ('pipeline_stage_summary', 'r'), ('pipelines', 'rawd'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
     ('stage_forecast_categories', 'r'), ('stage_visits', 'r'), ('stages', 'rawd'), ('tags', 'rawd')$$, 'admin: tables');
-SELECT results_eq($$SELECT * FROM t.rights('ga_agent')$$, $$VALUES ('contacts'::name, 'r'),
+SELECT results_eq($$SELECT * FROM t.rights('ga_agent')$$, $$VALUES ('contacts'::name, 'r'), ('deal_changes', 'r'),
     ('deal_contacts', 'ra(is_primary role)'), ('deal_tags', 'ra'),
     ('deals', 'ra(lost_at lost_reason pipeline_id probability stage_entered_at stage_id status won_at)'),
     ('pipeline_stage_summary', 'r'), ('pipelines', 'r'), ('rotting_deals', 'r'), ('stage_changes', 'r'),
