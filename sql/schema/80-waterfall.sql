@@ -27,16 +27,8 @@ BEGIN ATOMIC
         SELECT p.tenant_id, p.currency, coalesce(pipeline_waterfall.to_at, 'infinity') AS to_at
         FROM pipelines AS p
         WHERE p.id = pipeline_waterfall.pipeline_id
-    ), moves AS MATERIALIZED (
-        -- all since from_at: the first one after a moment tells what was at that moment
-        SELECT c.deal_id, c.move_no, c.entered_at, c.changed_at, c.from_pipeline_id, c.from_status,
-            c.to_pipeline_id, c.to_status
-        FROM stage_changes AS c
-        WHERE c.changed_at > pipeline_waterfall.from_at
-            AND c.tenant_id = (SELECT a.tenant_id FROM asked AS a)
-            AND c.reverts_id IS NULL
-            AND NOT EXISTS (SELECT FROM stage_changes AS r WHERE r.reverts_id = c.id)
     ), edits AS MATERIALIZED (
+        -- all since from_at: the first one after a moment tells what was at that moment
         SELECT c.deal_id, c.move_no, c.version, c.changed_at, c.change,
             c.pipeline_id, c.status, c.stage_entered_at,
             c.old_amount, c.old_currency, c.old_owner_id, c.old_archived_at IS NOT NULL AS was_archived,
@@ -44,6 +36,21 @@ BEGIN ATOMIC
         FROM deal_changes AS c
         WHERE c.changed_at > pipeline_waterfall.from_at
             AND c.tenant_id = (SELECT a.tenant_id FROM asked AS a)
+    ), put_back AS MATERIALIZED (
+        SELECT e.deal_id, e.move_no, e.version, e.changed_at
+        FROM edits AS e
+        WHERE e.change = 'restored'
+    ), moves AS MATERIALIZED (
+        -- A deal that was put back may be told to have moved before it was: not in its first life.
+        SELECT c.deal_id, c.move_no, c.entered_at, c.changed_at, c.from_pipeline_id, c.from_status,
+            c.to_pipeline_id, c.to_status
+        FROM stage_changes AS c
+        WHERE c.changed_at > pipeline_waterfall.from_at
+            AND c.tenant_id = (SELECT a.tenant_id FROM asked AS a)
+            AND c.reverts_id IS NULL
+            AND NOT EXISTS (SELECT FROM stage_changes AS r WHERE r.reverts_id = c.id)
+            AND NOT EXISTS (SELECT FROM put_back AS b
+                WHERE b.deal_id = c.deal_id AND b.move_no < c.move_no AND b.changed_at >= c.changed_at)
     ), first_move AS (
         SELECT DISTINCT ON (m.deal_id) m.deal_id, m.move_no, m.entered_at, m.changed_at, m.from_pipeline_id, m.from_status
         FROM moves AS m
@@ -64,7 +71,7 @@ BEGIN ATOMIC
         FROM edits AS e
         WHERE e.change IN ('created', 'deleted', 'restored')
         ORDER BY e.deal_id, e.changed_at DESC, e.version DESC
-    ), known AS (
+    ), known AS MATERIALIZED (
         -- the deals that are there, or have been deleted; not those that the caller may not see
         SELECT d.id AS deal_id, d.pipeline_id, d.status, d.stage_entered_at, d.amount, d.currency, d.owner_id,
             d.archived_at IS NOT NULL AS archived
@@ -76,6 +83,23 @@ BEGIN ATOMIC
         FROM last_coming AS l
         WHERE l.change = 'deleted'
             AND NOT EXISTS (SELECT FROM deals AS d WHERE d.id = l.deal_id)
+    ), put_back_to AS (
+        -- where the next step found them, or where they are
+        SELECT n.deal_id, n.version, n.changed_at, coalesce(n.next_pipeline_id, k.pipeline_id) AS pipeline_id,
+            coalesce(n.next_status, k.status) AS status
+        FROM (SELECT x.deal_id, x.change, x.version, x.changed_at,
+                    lead(x.pipeline_id) OVER w AS next_pipeline_id, lead(x.status) OVER w AS next_status
+                FROM (SELECT m.deal_id, 'moved' AS change, m.move_no, false AS is_edit, 0 AS version, m.changed_at,
+                            m.from_pipeline_id AS pipeline_id, m.from_status AS status
+                        FROM moves AS m
+                        UNION ALL
+                        SELECT e.deal_id, e.change, e.move_no, true, e.version, e.changed_at, e.pipeline_id, e.status
+                        FROM edits AS e
+                        WHERE e.change IN ('deleted', 'restored')) AS x
+                WHERE x.deal_id IN (SELECT b.deal_id FROM put_back AS b)
+                WINDOW w AS (PARTITION BY x.deal_id ORDER BY x.changed_at, x.move_no, x.is_edit, x.version)) AS n
+            JOIN known AS k ON k.deal_id = n.deal_id
+        WHERE n.change = 'restored'
     ), at_first AS MATERIALIZED (
         -- as they were at from_at, or when they began after that without a row that says so
         SELECT k.deal_id,
@@ -118,9 +142,12 @@ BEGIN ATOMIC
         UNION ALL
         SELECT e.deal_id, e.changed_at, e.move_no, true, e.version, e.change,
             e.change IN ('created', 'restored'), true,
-            e.change <> 'deleted', e.pipeline_id, e.status, e.new_amount, e.new_currency, e.new_owner_id, e.is_archived
+            e.change <> 'deleted', coalesce(b.pipeline_id, e.pipeline_id), coalesce(b.status, e.status),
+            e.new_amount, e.new_currency, e.new_owner_id, e.is_archived
         FROM edits AS e
             CROSS JOIN asked AS a
+            LEFT JOIN put_back_to AS b ON b.deal_id = e.deal_id AND b.version = e.version AND b.changed_at = e.changed_at
+                AND e.change = 'restored'
         WHERE e.changed_at <= a.to_at
             AND e.deal_id IN (SELECT k.deal_id FROM known AS k)
     ), ordered AS (
