@@ -14,7 +14,6 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -22,6 +21,7 @@
 #include "deal_change_audit.h"
 #include "deal_history.h"
 #include "history_writer.h"
+#include "new_deals.h"
 #include "owner_rights.h"
 #include "row_edit.h"
 #include "session.h"
@@ -118,29 +118,7 @@ crm_deal_change_audit_begin(DealChangeAudit *audit, Relation deals, const AttrNu
 		audit->last_watched = Max(audit->last_watched, columns[watched[i]]);
 }
 
-/* Whether values of a watched column that differ in their bytes are other values. */
-static bool
-is_other(DealColumn column, Datum a, Datum b)
-{
-	switch (column)
-	{
-		case DEAL_AMOUNT:
-		case DEAL_PROBABILITY:
-			return !DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
-		case DEAL_CURRENCY:
-		case DEAL_VALUE_PERIOD:
-			{
-				struct varlena *in_a = PG_DETOAST_DATUM_PACKED(a);
-				struct varlena *in_b = PG_DETOAST_DATUM_PACKED(b);
-
-				return VARSIZE_ANY_EXHDR(in_a) != VARSIZE_ANY_EXHDR(in_b) ||
-					memcmp(VARDATA_ANY(in_a), VARDATA_ANY(in_b), VARSIZE_ANY_EXHDR(in_a)) != 0;
-			}
-		default:
-			return true;
-	}
-}
-
+/* Whether the values are the same bytes: of these types, whether they are equal. */
 static inline bool
 is_same(DealColumn column, Datum a, Datum b)
 {
@@ -153,9 +131,8 @@ is_same(DealColumn column, Datum a, Datum b)
 		case DEAL_OWNER_ID:
 			return memcmp(DatumGetPointer(a), DatumGetPointer(b), UUID_LEN) == 0;
 		default:
-			return (VARSIZE_ANY(DatumGetPointer(a)) == VARSIZE_ANY(DatumGetPointer(b)) &&
-					memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(DatumGetPointer(a))) == 0) ||
-				!is_other(column, a, b);
+			return VARSIZE_ANY(DatumGetPointer(a)) == VARSIZE_ANY(DatumGetPointer(b)) &&
+				memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(DatumGetPointer(a))) == 0;
 	}
 }
 
@@ -322,21 +299,36 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 }
 
 /*
- * The history may know the deal: it was deleted and comes back now, or the
- * rows of both tables come from a dump, and nothing is to be added.
+ * Whether a deal that was inserted is new: one with times of its own comes from
+ * a dump, whose history says more than could be said here.
  */
+static bool
+is_new(const DealChangeAudit *audit, TupleTableSlot *deal)
+{
+	bool		isnull;
+
+	return crm_deal_is_surely_new(get_time(audit, deal, DEAL_CREATED_AT),
+								  get_time(audit, deal, DEAL_STAGE_ENTERED_AT),
+								  get_time(audit, deal, DEAL_UPDATED_AT)) ||
+		crm_take_new_deal(DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_ID], &isnull)));
+}
+
 void
 crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 {
-	TimestampTz entered = get_time(audit, new_deal, DEAL_STAGE_ENTERED_AT);
-	TimestampTz clock = get_changes(audit)->clock;
+	bool		new = is_new(audit, new_deal);
 	int32		version = get_version(audit, new_deal);
 	LastChange	last;
 
-	if (!find_last_change(audit, new_deal, &last))
-		record(audit, DEAL_CREATED, NULL, new_deal, version, entered);
-	else if (last.deleted)
-		record(audit, DEAL_RESTORED, NULL, new_deal, version, Max(clock, last.changed_at));
+	if (find_last_change(audit, new_deal, &last))
+	{
+		if (last.deleted)
+			record(audit, DEAL_RESTORED, NULL, new_deal, version,
+				   Max(get_changes(audit)->clock, last.changed_at));
+	}
+	else if (new)
+		record(audit, DEAL_CREATED, NULL, new_deal, version,
+			   get_time(audit, new_deal, DEAL_STAGE_ENTERED_AT));
 }
 
 void

@@ -208,11 +208,15 @@ write_batch(HistoryWriter *writer)
 	if (*plan == NULL)
 		*plan = prepare_insert(writer->name, writer->table, many_rows);
 	if (SPI_execute_plan(*plan, params, nulls, false, 0) != SPI_OK_INSERT)
+	{
+		/* A plan that does nothing depends on nothing: it would stay so. */
+		*plan = NULL;
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("history cannot be recorded in table \"%s\"", writer->table->name),
 				 errdetail("A rule of that table replaces the INSERT."),
 				 errhint("Drop the rule.")));
+	}
 	crm_restore_user(&saved);
 
 	writer->nrows = 0;

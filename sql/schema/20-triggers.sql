@@ -41,6 +41,9 @@ CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON deal_changes
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_contacts
     FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@', 'deal_id');
 
+CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON exchange_rates
+    FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@');
+
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON tags
     FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@');
 

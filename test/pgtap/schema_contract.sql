@@ -6,7 +6,7 @@ SELECT plan(27);
 
 CREATE TABLE t.tables (name text, relid regclass);
 INSERT INTO t.tables SELECT n, ('crm.' || n)::regclass
-FROM unnest(ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'deal_tags']) AS n;
+FROM unnest(ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'deal_tags', 'exchange_rates']) AS n;
 
 SELECT set_has($$SELECT relname::text FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind = 'r'$$, $$SELECT name FROM t.tables$$, 'the tables');
 SELECT set_eq($$SELECT relowner::regrole::text, relkind::text, relpersistence::text FROM pg_class JOIN t.tables ON oid = relid$$,
@@ -164,11 +164,12 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm':
 
 -- What the common columns are.
 SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_uuid_v7()'))$$,
-    ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags'], 'an id, but where two keys make it');
+    ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'exchange_rates'], 'an id, but where two keys make it');
 SELECT set_eq($$SELECT t.name FROM t.tables AS t JOIN t.columns(t.name) AS c ON (c.name, c.type, c.not_null) = ('tenant_id', 'uuid', true)$$, $$SELECT name FROM t.tables$$, 'a tenant_id everywhere');
 -- A client generated from the schema must be able to leave out what is filled in.
 SELECT set_eq($$SELECT t.name || '.' || c.name FROM t.tables AS t, t.columns(t.name) AS c WHERE c.not_null AND c.default_value IS NULL AND t.name NOT IN ('stage_changes', 'deal_changes')$$,
-    ARRAY['pipelines.name', 'stages.pipeline_id', 'stages.name', 'deals.title', 'deal_contacts.deal_id', 'deal_contacts.contact_id', 'tags.name', 'deal_tags.deal_id', 'deal_tags.tag_id'],
+    ARRAY['pipelines.name', 'stages.pipeline_id', 'stages.name', 'deals.title', 'deal_contacts.deal_id', 'deal_contacts.contact_id', 'tags.name', 'deal_tags.deal_id', 'deal_tags.tag_id',
+        'exchange_rates.base', 'exchange_rates.quote', 'exchange_rates.rate'],
     'what must be given');
 
 -- Constraints.
@@ -216,6 +217,12 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('stage_changes', 'stage_changes_pkey', 'PRIMARY KEY (id)'),
         ('deal_changes', 'deal_changes_pkey', 'PRIMARY KEY (id)'),
         ('deal_changes', 'deal_changes_change_check', 'CHECK ((change = ANY (ARRAY[''created''::text, ''updated''::text, ''archived''::text, ''unarchived''::text, ''deleted''::text, ''restored''::text])))'),
+        ('exchange_rates', 'exchange_rates_pkey', 'PRIMARY KEY (id)'),
+        ('exchange_rates', 'exchange_rates_valid_from_key', 'UNIQUE (base, quote, valid_from, tenant_id)'),
+        ('exchange_rates', 'exchange_rates_base_check', 'CHECK (crm_is_currency(base))'),
+        ('exchange_rates', 'exchange_rates_quote_check', 'CHECK ((crm_is_currency(quote) AND (quote <> base)))'),
+        ('exchange_rates', 'exchange_rates_rate_check', 'CHECK (((rate > (0)::numeric) AND (rate < ''Infinity''::numeric)))'),
+        ('exchange_rates', 'exchange_rates_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
         ('tags', 'tags_pkey', 'PRIMARY KEY (id)'),
         ('tags', 'tags_name_check', 'CHECK ((btrim(name) <> ''''::text))'),
         ('tags', 'tags_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
@@ -254,6 +261,9 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE UNIQUE INDEX stage_changes_deal_id_move_no_key ON crm.stage_changes USING btree (deal_id, move_no)'),
         ('CREATE UNIQUE INDEX deal_changes_pkey ON crm.deal_changes USING btree (id)'),
         ('CREATE INDEX deal_changes_deal_id_changed_at_idx ON crm.deal_changes USING btree (deal_id, changed_at)'),
+        ('CREATE UNIQUE INDEX exchange_rates_pkey ON crm.exchange_rates USING btree (id)'),
+        ('CREATE UNIQUE INDEX exchange_rates_valid_from_key ON crm.exchange_rates USING btree (base, quote, valid_from, tenant_id)'),
+        ('CREATE INDEX exchange_rates_quote_base_idx ON crm.exchange_rates USING btree (quote, base)'),
         ('CREATE UNIQUE INDEX tags_pkey ON crm.tags USING btree (id)'),
         ('CREATE UNIQUE INDEX tags_name_key ON crm.tags USING btree (tenant_id, lower(name))'),
         ('CREATE UNIQUE INDEX deal_tags_pkey ON crm.deal_tags USING btree (deal_id, tag_id)'),

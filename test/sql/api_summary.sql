@@ -108,7 +108,7 @@ SELECT pipeline_summary('00000000-0000-0000-0000-00000000dead');
 \echo :LAST_ERROR_SQLSTATE
 SELECT pipeline_summary(NULL);
 \echo :LAST_ERROR_SQLSTATE
-SELECT pipeline_summary('00000000-0000-0000-0000-000000000001', in_currency => 'EUR');
+SELECT pipeline_summary('00000000-0000-0000-0000-000000000001', in_currency => 'BUCKS');
 \echo :LAST_ERROR_SQLSTATE
 SELECT pipeline_summary('00000000-0000-0000-0000-000000000001', closing_from => '2026-04-01', closing_to => '2026-03-31');
 \echo :LAST_ERROR_SQLSTATE
