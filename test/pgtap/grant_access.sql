@@ -82,6 +82,7 @@ INSERT INTO t.relations VALUES
     ('deal_changes', 'r', 'r', 'r', 'r'),
     ('deal_contacts', 'r', 'rawd', 'rawd', 'ra(is_primary role)'),
     ('deal_tags', 'r', 'rawd', 'rawd', 'ra'),
+    ('deal_pushes', 'r', 'r', 'r', 'r'),
     ('deals', 'r', 'rawd', 'rawd', 'ra(lost_at lost_reason pipeline_id probability stage_entered_at stage_id status won_at)'),
     ('exchange_rates', 'r', 'r', 'rawd', 'r'),
     ('pipeline_stage_summary', 'r', 'r', 'r', 'r'),
