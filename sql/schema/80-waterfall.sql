@@ -96,7 +96,7 @@ BEGIN ATOMIC
                             m.from_pipeline_id AS pipeline_id, m.from_status AS status
                         FROM moves AS m
                         UNION ALL
-                        SELECT e.deal_id, e.change, e.move_no, true, e.version, e.changed_at, e.pipeline_id, e.status
+                        SELECT e.deal_id, e.change, e.move_no, true AS is_edit, e.version, e.changed_at, e.pipeline_id, e.status
                         FROM edits AS e
                         WHERE e.change IN ('deleted', 'restored')) AS x
                 WHERE x.deal_id IN (SELECT b.deal_id FROM put_back AS b)
@@ -136,17 +136,20 @@ BEGIN ATOMIC
         WHERE b.changed_at <= a.to_at
             OR b.is_there AND b.entered_at > pipeline_waterfall.from_at AND b.entered_at <= a.to_at
         UNION ALL
-        SELECT m.deal_id, m.changed_at, m.move_no, false, 0, 'moved', true, false,
-            NULL, m.to_pipeline_id, m.to_status, NULL, NULL, NULL, NULL
+        SELECT m.deal_id, m.changed_at AS at, m.move_no, false AS is_edit, 0 AS version, 'moved' AS what,
+            true AS is_place, false AS is_worth,
+            NULL AS is_there, m.to_pipeline_id AS pipeline_id, m.to_status AS status,
+            NULL AS amount, NULL AS currency, NULL AS owner_id, NULL AS archived
         FROM moves AS m
             CROSS JOIN asked AS a
         WHERE m.changed_at <= a.to_at
             AND m.deal_id IN (SELECT k.deal_id FROM known AS k)
         UNION ALL
-        SELECT e.deal_id, e.changed_at, e.move_no, true, e.version, e.change,
-            e.change IN ('created', 'restored'), true,
-            e.change <> 'deleted', coalesce(b.pipeline_id, e.pipeline_id), coalesce(b.status, e.status),
-            e.new_amount, e.new_currency, e.new_owner_id, e.is_archived
+        SELECT e.deal_id, e.changed_at AS at, e.move_no, true AS is_edit, e.version, e.change AS what,
+            e.change IN ('created', 'restored') AS is_place, true AS is_worth,
+            e.change <> 'deleted' AS is_there, coalesce(b.pipeline_id, e.pipeline_id) AS pipeline_id,
+            coalesce(b.status, e.status) AS status,
+            e.new_amount AS amount, e.new_currency AS currency, e.new_owner_id AS owner_id, e.is_archived AS archived
         FROM edits AS e
             CROSS JOIN asked AS a
             LEFT JOIN put_back_to AS b ON b.deal_id = e.deal_id AND b.version = e.version AND b.changed_at = e.changed_at
