@@ -11,12 +11,17 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
-all_suites="lint regress isolation pgtap tap mcp nginx demo"
+all_suites="lint regress isolation pgtap tap mcp nginx demo versions"
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $all_suites
+needs=server
 for suite
 do
 	[ -f "$top/test/suites/$suite.sh" ] || die "no suite $suite; there are: $all_suites"
+	case $suite in
+		regress | isolation | pgtap | tap) ;;
+		*) needs='test' ;;
+	esac
 done
 
 # Counts the tests in the output of a suite: passed, failed, skipped.  It reads
@@ -30,10 +35,10 @@ count()
 		END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
-run_suite()			# lints and the demo run as the caller, the rest as the server's owner
+run_suite()			# some run as the caller, the rest as the server's owner
 {
 	case $1 in
-		lint | demo) sh "$top/test/suites/$1.sh" ;;
+		lint | demo | versions) sh "$top/test/suites/$1.sh" ;;
 		*) (cd "$src" && as_server sh "test/suites/$1.sh") ;;
 	esac
 }
@@ -67,7 +72,7 @@ check_suite()			# runs one suite and adds its counts to the totals
 	echo "$1: $passed passed, $failed failed, $4 skipped ($(($(date +%s) - started)) s)"
 }
 
-"$top/scripts/setup.sh" test
+"$top/scripts/setup.sh" "$needs"
 server_prepare
 server_start local
 

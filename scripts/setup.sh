@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building crm (`setup.sh build`) or also testing it (`setup.sh`)
-# needs on Debian, and says what that is.  Asks nothing when run as root (else
+# Installs what building crm (`setup.sh build`), also testing it inside the server
+# (`setup.sh server`) or all tests (`setup.sh`) need on Debian, and says what that is.  Asks nothing when run as root (else
 # sudo may ask for the password); does nothing if all is there.
 #
 # A PostgreSQL 15 to 18 that is there already is used (see pg_config.sh), not
@@ -18,16 +18,22 @@ server_packages()		# what is missing of PostgreSQL itself: its major version
 	fi
 }
 
-test_packages()			# the major version
+server_test_packages()		# the test drivers; the major version
 {
-	# Compilers, the test drivers, and what the lints run.
-	echo clang perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
+	echo perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
-	echo pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
+}
+
+other_test_packages()
+{
+	# What the lints run.
+	echo clang pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
 	# For the clients of MCP; any npm will do, it brings the Node they need.
 	command -v npm >/dev/null || echo npm
 	# The paths of examples/nginx.
 	echo nginx libnginx-mod-http-js
+	# The Debians that have the other versions of PostgreSQL.
+	echo debootstrap
 }
 
 major_version()			# that of the PostgreSQL to use, else 15
@@ -84,11 +90,12 @@ apt()
 		-o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
-plan()				# build or test, the major version: sets server, missing
+plan()				# build, server or test, the major version: sets server, missing
 {
 	server=$(server_packages "$2")
 	wanted="gcc libc6-dev make uuid-dev $server"
-	[ "$1" = build ] || wanted="$wanted $(test_packages "$2")"
+	[ "$1" = build ] || wanted="$wanted $(server_test_packages "$2")"
+	[ "$1" != test ] || wanted="$wanted $(other_test_packages)"
 	# shellcheck disable=SC2086 # a list of words
 	missing=$(missing $wanted | paste -sd ' ')
 }

@@ -3,8 +3,9 @@
  *		Follows every write to deals, whoever writes: history and totals.
  *
  * crm_deal_audit is the AFTER STATEMENT trigger of deals.  It walks the
- * transition tables once and hands the moves to stage_audit.c, and what deals
- * add up to before and after to deal_totals.c.
+ * transition tables once and hands the moves to stage_audit.c, what else
+ * changed to deal_change_audit.c, and what deals add up to before and after to
+ * deal_totals.c.
  *
  * On UPDATE both tables hold the old and the new rows in the same order.  A
  * trigger that makes a partitioned table skip the new row of a pair breaks
@@ -19,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "deal_audit.h"
+#include "deal_change_audit.h"
 #include "deal_totals.h"
 #include "row_edit.h"
 #include "stage_audit.h"
@@ -29,12 +31,14 @@ typedef struct DealAudit
 	Relation	deals;
 	const AttrNumber *columns;
 	bool		history;
+	bool		keep_changes;
 	DealTotals *totals;			/* NULL: not kept */
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
 	bool		connected;		/* to SPI: only when there is something to
 								 * write */
 	StageAudit *moves;			/* NULL until something moved */
+	DealChangeAudit changes;
 } DealAudit;
 
 bool
@@ -84,6 +88,30 @@ record_move(DealAudit *audit)
 	crm_stage_audit_move(audit->moves, audit->old_deal, audit->new_deal);
 }
 
+/* Records the update of a deal, if it is one to record. */
+static void
+record_update(DealAudit *audit)
+{
+	bool		moved = !same_uuid(audit, DEAL_STAGE_ID);
+
+	/* The rules see to that, if no trigger runs after them. */
+	if (!same_uuid(audit, DEAL_ID))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("column \"id\" of table \"%s\" never changes",
+						RelationGetRelationName(audit->deals)),
+				 errtablecol(audit->deals, audit->columns[DEAL_ID])));
+
+	if (audit->keep_changes &&
+		crm_deal_is_changed(&audit->changes, audit->old_deal, audit->new_deal, moved))
+	{
+		connect_spi(audit);
+		crm_deal_was_updated(&audit->changes, audit->old_deal, audit->new_deal, moved);
+	}
+	if (audit->history && moved)
+		record_move(audit);
+}
+
 /* Where the new row of a deal is, when it has to be found by its id. */
 typedef struct NewRow
 {
@@ -91,8 +119,9 @@ typedef struct NewRow
 	MinimalTuple tuple;
 } NewRow;
 
+/* A row without a new one was not stored after all: the deal is gone. */
 static void
-record_moves_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
 	HASHCTL		ctl = {0};
 	HTAB	   *by_id;
@@ -114,11 +143,16 @@ record_moves_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate 
 	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
 	{
 		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)), HASH_FIND, NULL);
-		if (row == NULL)
-			continue;			/* not stored after all */
-		ExecStoreMinimalTuple(row->tuple, audit->new_deal, false);
-		if (!same_uuid(audit, DEAL_STAGE_ID))
-			record_move(audit);
+		if (row != NULL)
+		{
+			ExecStoreMinimalTuple(row->tuple, audit->new_deal, false);
+			record_update(audit);
+		}
+		else if (audit->keep_changes)
+		{
+			connect_spi(audit);
+			crm_deal_was_deleted(&audit->changes, audit->old_deal);
+		}
 	}
 	hash_destroy(by_id);
 }
@@ -152,6 +186,19 @@ count_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 		count(audit->totals, deal);
 }
 
+/* Records the rows of one transition table, of deals that came or went. */
+static void
+record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
+			void (*record) (DealChangeAudit *changes, TupleTableSlot *deal))
+{
+	if (!audit->keep_changes || tuplestore_tuple_count(rows) == 0)
+		return;
+	connect_spi(audit);
+	tuplestore_rescan(rows);
+	while (tuplestore_gettupleslot(rows, true, false, deal))
+		record(&audit->changes, deal);
+}
+
 static void
 follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
@@ -159,8 +206,8 @@ follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_
 	if (audit->deals->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
 		!in_step(audit, old_rows, new_rows))
 	{
-		if (audit->history)
-			record_moves_by_id(audit, old_rows, new_rows);
+		if (audit->history || audit->keep_changes)
+			record_by_id(audit, old_rows, new_rows);
 		count_rows(audit, old_rows, audit->old_deal, crm_deal_totals_subtract);
 		count_rows(audit, new_rows, audit->new_deal, crm_deal_totals_add);
 		return;
@@ -175,17 +222,8 @@ follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_
 				 RelationGetRelationName(audit->deals));
 		if (audit->totals != NULL)
 			crm_deal_totals_replace(audit->totals, audit->old_deal, audit->new_deal);
-		if (audit->history && !same_uuid(audit, DEAL_STAGE_ID))
-		{
-			/* The rules see to that, if no trigger runs after them. */
-			if (!same_uuid(audit, DEAL_ID))
-				ereport(ERROR,
-						(errcode(ERRCODE_CHECK_VIOLATION),
-						 errmsg("column \"id\" of table \"%s\" never changes",
-								RelationGetRelationName(audit->deals)),
-						 errtablecol(audit->deals, audit->columns[DEAL_ID])));
-			record_move(audit);
-		}
+		if (audit->history || audit->keep_changes)
+			record_update(audit);
 	}
 }
 
@@ -221,11 +259,26 @@ write_totals(DealAudit *audit, TriggerEvent event)
 	}
 }
 
+/* Writes what was recorded, history before totals. */
+static void
+write_all(DealAudit *audit, TriggerEvent event)
+{
+	if (audit->moves != NULL)
+		crm_stage_audit_end(audit->moves);
+	crm_deal_change_audit_end(&audit->changes);
+	if (audit->totals != NULL)
+		write_totals(audit, event);
+	if (audit->connected)
+		SPI_finish();
+}
+
 /*
- * crm_deal_audit(version [, 'history'] [, 'totals']): AFTER trigger FOR EACH
- * STATEMENT of deals, with the transition tables that its event has
+ * crm_deal_audit(version [, 'history'] [, 'changes'] [, 'totals']): AFTER
+ * trigger FOR EACH STATEMENT of deals, with the transition tables that its
+ * event has
  *		Writes, with the rights of the table's owner, a row of stage_changes
- *		for each deal whose stage changed, and rows of stage_totals for what
+ *		for each deal whose stage changed, a row of deal_changes for each one
+ *		that came, went or changed otherwise, and rows of stage_totals for what
  *		the deals of a stage add up to now.
  */
 PG_FUNCTION_INFO_V1(crm_deal_audit);
@@ -240,7 +293,9 @@ crm_deal_audit(PG_FUNCTION_ARGS)
 
 	check_protocol(trigdata);
 	audit.history = crm_deal_audit_keeps(trigdata->tg_trigger, CRM_AUDIT_HISTORY);
+	audit.keep_changes = crm_deal_audit_keeps(trigdata->tg_trigger, CRM_AUDIT_CHANGES);
 	audit.columns = crm_columns(audit.deals, &crm_deal_kind);
+	crm_deal_change_audit_begin(&audit.changes, audit.deals, audit.columns);
 	if (crm_deal_audit_keeps(trigdata->tg_trigger, CRM_AUDIT_TOTALS))
 		audit.totals = crm_deal_totals_begin(audit.deals, audit.columns);
 	audit.old_deal = MakeSingleTupleTableSlot(RelationGetDescr(audit.deals), &TTSOpsMinimalTuple);
@@ -249,17 +304,18 @@ crm_deal_audit(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(event))
 		follow_update(&audit, trigdata->tg_oldtable, trigdata->tg_newtable);
 	else if (TRIGGER_FIRED_BY_INSERT(event))
+	{
 		count_rows(&audit, trigdata->tg_newtable, audit.new_deal, crm_deal_totals_add);
+		record_rows(&audit, trigdata->tg_newtable, audit.new_deal, crm_deal_was_inserted);
+	}
 	else if (TRIGGER_FIRED_BY_DELETE(event))
+	{
 		count_rows(&audit, trigdata->tg_oldtable, audit.old_deal, crm_deal_totals_subtract);
+		record_rows(&audit, trigdata->tg_oldtable, audit.old_deal, crm_deal_was_deleted);
+	}
 	ExecDropSingleTupleTableSlot(audit.old_deal);
 	ExecDropSingleTupleTableSlot(audit.new_deal);
 
-	if (audit.moves != NULL)
-		crm_stage_audit_end(audit.moves);
-	if (audit.totals != NULL)
-		write_totals(&audit, event);
-	if (audit.connected)
-		SPI_finish();
+	write_all(&audit, event);
 	return PointerGetDatum(NULL);
 }

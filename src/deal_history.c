@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -22,7 +23,26 @@
 
 #include "deal_history.h"
 #include "owner_rights.h"
-#include "table_info.h"
+#include "table_kinds.h"
+
+typedef enum PastColumn
+{
+	PAST_DEAL_ID,
+	PAST_TENANT_ID,
+	PAST_CHANGE,
+	PAST_VERSION,
+	PAST_CHANGED_AT
+} PastColumn;
+
+static const CrmColumn past_columns[] = {
+	[PAST_DEAL_ID] = {"deal_id", UUIDOID},
+	[PAST_TENANT_ID] = {"tenant_id", UUIDOID},
+	[PAST_CHANGE] = {"change", TEXTOID},
+	[PAST_VERSION] = {"version", INT4OID},
+	[PAST_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+};
+
+static const CrmTableKind past_kind = {"deal_changes", past_columns, lengthof(past_columns)};
 
 /*
  * Reads the table directly, as every inserted row asks.  Where that cannot be
@@ -74,6 +94,75 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return last;
+}
+
+/*
+ * As long as the table is empty nobody has a past: who loads many deals for the
+ * first time does not pay for looking.
+ */
+void
+crm_deal_past_open(DealPast *past, Relation deals)
+{
+	Oid			relid = get_relname_relid("deal_changes", RelationGetNamespace(deals));
+	Relation	rel;
+
+	past->relid = InvalidOid;
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	(void) crm_trusted_sibling(deals, "deal_changes");
+	rel = table_open(relid, AccessShareLock);
+	if (RelationGetNumberOfBlocks(rel) > 0)
+	{
+		past->columns = crm_columns(rel, &past_kind);
+		past->index = crm_index_on_column(rel, past->columns[PAST_DEAL_ID]);
+		past->relid = OidIsValid(past->index) ? relid : InvalidOid;
+	}
+	table_close(rel, NoLock);
+}
+
+static Datum
+past_value(const DealPast *past, Relation rel, HeapTuple tuple, PastColumn column)
+{
+	return crm_required_value(rel, tuple, past->columns[column]);
+}
+
+/* Without a snapshot, for the same reason. */
+bool
+crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
+				LastChange *last)
+{
+	bool		found = false;
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(past->relid))
+		return false;
+	rel = table_open(past->relid, NoLock);
+	ScanKeyInit(&key, past->columns[PAST_DEAL_ID], BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(deal_id));
+	scan = systable_beginscan(rel, past->index, true, SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		const pg_uuid_t *tenant = DatumGetUUIDP(past_value(past, rel, tuple, PAST_TENANT_ID));
+		TimestampTz changed_at = DatumGetTimestampTz(past_value(past, rel, tuple, PAST_CHANGED_AT));
+		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
+		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
+
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 ||
+			(found && (changed_at < last->changed_at ||
+					   (changed_at == last->changed_at && version < last->version))))
+			continue;
+		found = true;
+		last->changed_at = changed_at;
+		last->version = version;
+		last->deleted = VARSIZE_ANY_EXHDR(change) == strlen("deleted") &&
+			memcmp(VARDATA_ANY(change), "deleted", strlen("deleted")) == 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return found;
 }
 
 /* The query for the last open stage in a schema; lasts for the session. */

@@ -5,6 +5,7 @@
 #ifndef CRM_DEAL_HISTORY_H
 #define CRM_DEAL_HISTORY_H
 
+#include "datatype/timestamp.h"
 #include "utils/relcache.h"
 #include "utils/uuid.h"
 
@@ -29,5 +30,26 @@ extern int32 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_
  */
 extern bool crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id,
 								const pg_uuid_t *tenant_id, pg_uuid_t *stage_id);
+
+/* What deal_changes has of deals, for one statement. */
+typedef struct DealPast
+{
+	Oid			relid;			/* InvalidOid: nothing, or nothing to read */
+	Oid			index;			/* on deal_id */
+	const AttrNumber *columns;
+} DealPast;
+
+typedef struct LastChange
+{
+	TimestampTz changed_at;
+	int32		version;
+	bool		deleted;		/* that is what the change was */
+} LastChange;
+
+extern void crm_deal_past_open(DealPast *past, Relation deals);
+
+/* The last change of the tenant's deal of that id; false if there is none. */
+extern bool crm_last_change(const DealPast *past, const pg_uuid_t *deal_id,
+							const pg_uuid_t *tenant_id, LastChange *last);
 
 #endif							/* CRM_DEAL_HISTORY_H */

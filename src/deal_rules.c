@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "deal_write.h"
+#include "new_deals.h"
 #include "running_writes.h"
 #include "tenant_guard.h"
 #include "undo.h"
@@ -166,6 +167,29 @@ continue_history(DealWrite *deal)
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
 }
 
+/* For the history, which otherwise tells a new deal by its times. */
+static void
+note_new_deal(const DealWrite *deal)
+{
+	if (!deal->restored && !deal_is_null(deal, DEAL_UPDATED_AT) &&
+		!crm_deal_is_surely_new(DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)),
+								DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT)),
+								DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT))))
+		crm_note_new_deal(DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+}
+
+static void
+set_created_at(DealWrite *deal)
+{
+	if (!deal_is_null(deal, DEAL_CREATED_AT))
+		return;
+	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	/* Its default is when the transaction began. */
+	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
+}
+
 static void
 insert_deal(void *arg)
 {
@@ -175,13 +199,8 @@ insert_deal(void *arg)
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
 	continue_history(deal);
-	if (!deal_is_null(deal, DEAL_CREATED_AT))
-		return;
-	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
-	/* Its default is when the transaction began. */
-	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
-		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
+	set_created_at(deal);
+	note_new_deal(deal);
 }
 
 /* What stays as it is when the deal stays where it is. */

@@ -15,10 +15,57 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "history_writer.h"
 #include "row_edit.h"
 #include "stage_audit.h"
-#include "stage_change_writer.h"
 #include "undo.h"
+
+/* What a move stores, in the order of the writer's fields. */
+typedef enum ChangeField
+{
+	CHANGE_TENANT_ID,
+	CHANGE_DEAL_ID,
+	CHANGE_FROM_PIPELINE_ID,
+	CHANGE_FROM_STAGE_ID,
+	CHANGE_TO_PIPELINE_ID,
+	CHANGE_TO_STAGE_ID,
+	CHANGE_ENTERED_AT,
+	CHANGE_CHANGED_AT,
+	CHANGE_MOVE_NO,
+	CHANGE_FROM_STATUS,
+	CHANGE_TO_STATUS,
+	CHANGE_AMOUNT,
+	CHANGE_CURRENCY,
+	CHANGE_VALUE_PERIOD,
+	CHANGE_PROBABILITY,
+	CHANGE_FROM_PROBABILITY,
+	CHANGE_REVERTS_ID,
+	CHANGE_CLOSING,
+	CHANGE_NFIELDS
+} ChangeField;
+
+static const HistoryField fields[CHANGE_NFIELDS] = {
+	[CHANGE_TENANT_ID] = {"tenant_id", UUIDOID},
+	[CHANGE_DEAL_ID] = {"deal_id", UUIDOID},
+	[CHANGE_FROM_PIPELINE_ID] = {"from_pipeline_id", UUIDOID},
+	[CHANGE_FROM_STAGE_ID] = {"from_stage_id", UUIDOID},
+	[CHANGE_TO_PIPELINE_ID] = {"to_pipeline_id", UUIDOID},
+	[CHANGE_TO_STAGE_ID] = {"to_stage_id", UUIDOID},
+	[CHANGE_ENTERED_AT] = {"entered_at", TIMESTAMPTZOID},
+	[CHANGE_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+	[CHANGE_MOVE_NO] = {"move_no", INT4OID},
+	[CHANGE_FROM_STATUS] = {"from_status", TEXTOID},
+	[CHANGE_TO_STATUS] = {"to_status", TEXTOID},
+	[CHANGE_AMOUNT] = {"amount", NUMERICOID},
+	[CHANGE_CURRENCY] = {"currency", TEXTOID},
+	[CHANGE_VALUE_PERIOD] = {"value_period", TEXTOID},
+	[CHANGE_PROBABILITY] = {"probability", NUMERICOID},
+	[CHANGE_FROM_PROBABILITY] = {"from_probability", NUMERICOID},
+	[CHANGE_REVERTS_ID] = {"reverts_id", UUIDOID},
+	[CHANGE_CLOSING] = {"closing", TEXTOID, "::pg_catalog.jsonb"},
+};
+
+static const HistoryTable stage_changes = {"stage_changes", fields, CHANGE_NFIELDS};
 
 struct StageAudit
 {
@@ -26,7 +73,7 @@ struct StageAudit
 	const AttrNumber *columns;
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
-	StageChangeWriter *writer;
+	HistoryWriter *writer;
 	MemoryContext per_move;
 };
 
@@ -91,7 +138,7 @@ crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
 
 	audit->deals = deals;
 	audit->columns = columns;
-	audit->writer = crm_stage_changes_begin(deals);
+	audit->writer = crm_history_begin(deals, &stage_changes);
 	audit->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit move",
 											ALLOCSET_SMALL_SIZES);
 	return audit;
@@ -152,10 +199,12 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 		{CHANGE_TO_STATUS, false, DEAL_STATUS},
 		{CHANGE_AMOUNT, false, DEAL_AMOUNT},
 		{CHANGE_CURRENCY, false, DEAL_CURRENCY},
+		{CHANGE_VALUE_PERIOD, false, DEAL_VALUE_PERIOD},
 		{CHANGE_PROBABILITY, false, DEAL_PROBABILITY},
 		{CHANGE_FROM_PROBABILITY, true, DEAL_PROBABILITY},
 	};
-	StageChange change;
+	Datum		values[CHANGE_NFIELDS];
+	bool		nulls[CHANGE_NFIELDS];
 	const pg_uuid_t *reverts;
 	MemoryContext caller;
 
@@ -163,40 +212,40 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	audit->new_deal = new_deal;
 	check_counted(audit);
 	for (int i = 0; i < lengthof(copied); i++)
-		change.values[copied[i].field] =
+		values[copied[i].field] =
 			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
-						 audit->columns[copied[i].column], &change.nulls[copied[i].field]);
+						 audit->columns[copied[i].column], &nulls[copied[i].field]);
 
-	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(change.values[CHANGE_DEAL_ID]),
-								   DatumGetUUIDP(change.values[CHANGE_TO_STAGE_ID]),
-								   DatumGetInt32(change.values[CHANGE_MOVE_NO]));
-	change.nulls[CHANGE_REVERTS_ID] = reverts == NULL;
+	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+								   DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
+								   DatumGetInt32(values[CHANGE_MOVE_NO]));
+	nulls[CHANGE_REVERTS_ID] = reverts == NULL;
 	if (reverts != NULL)
 	{
 		/* The deal is as it was; that it was put back happens now. */
-		change.values[CHANGE_REVERTS_ID] = UUIDPGetDatum(reverts);
-		change.values[CHANGE_CHANGED_AT] =
+		values[CHANGE_REVERTS_ID] = UUIDPGetDatum(reverts);
+		values[CHANGE_CHANGED_AT] =
 			TimestampTzGetDatum(Max(GetCurrentTimestamp(),
-									DatumGetTimestampTz(change.values[CHANGE_ENTERED_AT])));
+									DatumGetTimestampTz(values[CHANGE_ENTERED_AT])));
 	}
 
 	caller = MemoryContextSwitchTo(audit->per_move);
-	change.nulls[CHANGE_CLOSING] = !closing(audit, &change.values[CHANGE_CLOSING]);
+	nulls[CHANGE_CLOSING] = !closing(audit, &values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);
-	crm_stage_changes_add(audit->writer, &change);
+	crm_history_add(audit->writer, values, nulls);
 	MemoryContextReset(audit->per_move);
 }
 
 void
 crm_stage_audit_end(StageAudit *audit)
 {
-	crm_stage_changes_end(audit->writer);
+	crm_history_end(audit->writer);
 	MemoryContextDelete(audit->per_move);
 }
 
 /*
  * crm_history_guard(version): BEFORE UPDATE trigger FOR EACH STATEMENT of
- * stage_changes
+ * stage_changes and deal_changes
  *		History is not rewritten, not even by its owner: always ERROR 42501.
  */
 PG_FUNCTION_INFO_V1(crm_history_guard);
@@ -209,5 +258,5 @@ crm_history_guard(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("rows of \"%s\" are never updated", RelationGetRelationName(trigdata->tg_relation)),
-			 errhint("A move that was wrong is taken back with undo_move, which adds a row.")));
+			 errhint("A move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.")));
 }

@@ -67,7 +67,8 @@ typedef struct CohortDeal
 	UuidKey		id;
 	TimestampTz entered_at;		/* its present stay, if stage is not 0 */
 	int32		move_no;
-	uint16		stage;			/* of its present stay, from 1; 0: that does not count */
+	uint16		stage;			/* of its present stay, from 1; 0: that does
+								 * not count */
 	uint16		status;			/* CohortStatus */
 } CohortDeal;
 
@@ -97,10 +98,12 @@ StaticAssertDecl(sizeof(Cohort) == 48 && sizeof(CohortStage) == 24 && sizeof(Coh
 /* A stay: 0 if there is none, else the stage's number or VISIT_ELSEWHERE. */
 typedef uint16 VisitCode;
 
-#define VISIT_COUNTS	0x8000	/* it is in the period, and has a duration if need be */
+#define VISIT_COUNTS	0x8000	/* it is in the period, and has a duration if
+								 * need be */
 #define VISIT_STAGE(code)	((code) & 0x7FFF)
 #define VISIT_ELSEWHERE	0x7FFF	/* a stage that was not asked for */
-#define VISIT_UNDONE	0x7FFE	/* no stay, as the move that ended it counts for nothing */
+#define VISIT_UNDONE	0x7FFE	/* no stay, as the move that ended it counts
+								 * for nothing */
 
 typedef struct HistoryDeal
 {
@@ -151,7 +154,8 @@ typedef struct StageHistory
 	VisitCode  *next;			/* of FIGURES_DIRECT: where each stay led */
 	int64	   *durations;		/* if FIGURES_BY_DEAL */
 	StageTally *tallies;		/* by stage */
-	StageTally *present;		/* of the present stays, the same in all processes */
+	StageTally *present;		/* of the present stays, the same in all
+								 * processes */
 
 	/* Only where rows are added: */
 	UuidTable  *by_stage;

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -158,7 +159,8 @@ static void
 change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_ID]));
-	AttrNumber	probability = columns[STAGE_PROBABILITY];
+	AttrNumber	probability = columns[STAGE_PROBABILITY],
+				category = columns[STAGE_FORECAST_CATEGORY];
 
 	crm_lock_key(RelationGetRelid(row->rel), DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
 				 id, AccessExclusiveLock);
@@ -171,12 +173,16 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 				 errhint("Move the deals first, or add another stage."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	/* A probability that was not written belongs to the old status. */
+	/* What was not written belongs to the old status. */
 	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
 		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
 										 crm_row_get_old(row, probability))))
 		crm_row_set_null(row, probability);
 	fill_probability(row, columns, status);
+	if (!crm_row_is_null(row, category) && !crm_row_old_is_null(row, category) &&
+		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, crm_row_get(row, category),
+											 crm_row_get_old(row, category))))
+		crm_row_set_null(row, category);
 }
 
 static void

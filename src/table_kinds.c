@@ -26,6 +26,7 @@ static const CrmColumn stage_columns[] = {
 	[STAGE_POSITION] = {"position", INT4OID},
 	[STAGE_DEAL_STATUS] = {"deal_status", TEXTOID},
 	[STAGE_PROBABILITY] = {"probability", NUMERICOID},
+	[STAGE_FORECAST_CATEGORY] = {"forecast_category", TEXTOID},
 	[STAGE_ARCHIVED_AT] = {"archived_at", TIMESTAMPTZOID},
 	[STAGE_UPDATED_AT] = {"updated_at", TIMESTAMPTZOID},
 };
@@ -41,6 +42,8 @@ static const CrmColumn deal_columns[] = {
 	[DEAL_CURRENCY] = {"currency", TEXTOID},
 	[DEAL_PROBABILITY] = {"probability", NUMERICOID},
 	[DEAL_VALUE_PERIOD] = {"value_period", TEXTOID},
+	[DEAL_OWNER_ID] = {"owner_id", UUIDOID},
+	[DEAL_EXPECTED_CLOSE_DATE] = {"expected_close_date", DATEOID},
 	[DEAL_WON_AT] = {"won_at", TIMESTAMPTZOID},
 	[DEAL_LOST_AT] = {"lost_at", TIMESTAMPTZOID},
 	[DEAL_LOST_REASON] = {"lost_reason", TEXTOID},

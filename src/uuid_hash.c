@@ -9,7 +9,7 @@
 
 #include "uuid_hash.h"
 
-#define AHEAD	16			/* uuids */
+#define AHEAD	16				/* uuids */
 
 /* An empty table for the uuids of an array, which must stay where it is. */
 UuidTable *

@@ -19,7 +19,12 @@ COMMENT ON FUNCTION crm_deal_rules() IS
 CREATE FUNCTION crm_deal_audit() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION crm_deal_audit() IS
-'AFTER trigger for each statement on deals, with the transition tables there are: writes a row of stage_changes for every move (argument ''history'', for UPDATE) and keeps stage_totals (argument ''totals'', for INSERT, UPDATE, DELETE and TRUNCATE)';
+'AFTER trigger for each statement on deals, with the transition tables there are: writes a row of stage_changes for every move (argument ''history'', for UPDATE), a row of deal_changes for every deal that comes, goes or changes otherwise (argument ''changes'', for INSERT, UPDATE and DELETE) and keeps stage_totals (argument ''totals'', for INSERT, UPDATE, DELETE and TRUNCATE)';
+
+CREATE FUNCTION crm_deal_truncate() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION crm_deal_truncate() IS
+'BEFORE TRUNCATE trigger for each statement on deals: writes a row of deal_changes for every deal that goes';
 
 CREATE FUNCTION crm_totals_guard() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -29,7 +34,7 @@ COMMENT ON FUNCTION crm_totals_guard() IS
 CREATE FUNCTION crm_history_guard() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION crm_history_guard() IS
-'BEFORE UPDATE trigger for each statement on stage_changes: refuses it';
+'BEFORE UPDATE trigger for each statement on stage_changes and deal_changes: refuses it';
 
 CREATE FUNCTION crm_row_rules() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

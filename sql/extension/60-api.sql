@@ -35,12 +35,12 @@ COMMENT ON FUNCTION crm_set_primary_contact(regclass, uuid, uuid) IS
 -- The argument stages of create_pipeline, checked, one row a stage.
 CREATE FUNCTION crm_stages_from_json(stages jsonb)
 	RETURNS TABLE (number integer, name text, deal_status text, probability numeric,
-		rotting_days integer, external_id text, metadata jsonb)
+		rotting_days integer, forecast_category text, external_id text, metadata jsonb)
 	LANGUAGE sql VOLATILE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT e.n::integer, o.stage ->> 'name', o.stage ->> 'deal_status',
 		(o.stage ->> 'probability')::numeric, (o.stage ->> 'rotting_days')::numeric::integer,
-		o.stage ->> 'external_id', nullif(o.stage -> 'metadata', 'null')
+		o.stage ->> 'forecast_category', o.stage ->> 'external_id', nullif(o.stage -> 'metadata', 'null')
 	FROM (SELECT coalesce(nullif(stages, 'null'), '[]')) AS given (stages)
 		CROSS JOIN LATERAL jsonb_array_elements(
 			CASE WHEN jsonb_typeof(given.stages) = 'array' OR crm_raise('22023',
@@ -55,11 +55,17 @@ BEGIN ATOMIC
 				ELSE jsonb_build_object('name', crm_raise('22023',
 					format('stage %s must be a name or an object, not %s', e.n, jsonb_typeof(e.element))))
 			END,
-			format('It is %s.', left(e.element::text, 200))) AS o (stage, shown)
+			format('It is %s.', left(e.element::text, 200)),
+			CASE coalesce(e.element ->> 'deal_status', 'open')
+				WHEN 'won' THEN ARRAY['closed', 'omitted']
+				WHEN 'lost' THEN ARRAY['omitted']
+				ELSE ARRAY['pipeline', 'best_case', 'commit', 'omitted']
+			END) AS o (stage, shown, categories)
 	WHERE CASE WHEN (SELECT bool_and(CASE
-				WHEN k.key NOT IN ('name', 'deal_status', 'probability', 'rotting_days', 'external_id', 'metadata')
+				WHEN k.key NOT IN ('name', 'deal_status', 'probability', 'rotting_days', 'forecast_category',
+					'external_id', 'metadata')
 				THEN crm_raise('22023', format('stage %s has the unknown key "%s"', e.n, k.key), o.shown,
-					'The keys are name, deal_status, probability, rotting_days, external_id and metadata.')
+					'The keys are name, deal_status, probability, rotting_days, forecast_category, external_id and metadata.')
 				WHEN jsonb_typeof(k.value) = 'null' THEN true
 				WHEN jsonb_typeof(k.value) <> t.type
 				THEN crm_raise('22023', format('%s of stage %s must be %s %s, not %s', k.key, e.n,
@@ -71,6 +77,8 @@ BEGIN ATOMIC
 				WHEN k.key = 'rotting_days' AND ((k.value #>> '{}')::numeric NOT BETWEEN 1 AND 2147483647
 					OR (k.value #>> '{}')::numeric <> trunc((k.value #>> '{}')::numeric))
 				THEN crm_raise('22023', format('rotting_days of stage %s must be a whole number, at least 1', e.n), o.shown)
+				WHEN k.key = 'forecast_category' AND NOT k.value #>> '{}' = ANY (o.categories)
+				THEN crm_raise('22023', format('forecast_category of stage %s must be %s', e.n, array_to_string(o.categories, ' or ')), o.shown)
 				ELSE true END)
 			FROM jsonb_each(o.stage) AS k
 				CROSS JOIN LATERAL (SELECT CASE k.key WHEN 'metadata' THEN 'object'

@@ -9,6 +9,7 @@ CREATE TABLE stages (
     deal_status text NOT NULL DEFAULT 'open',
     probability numeric(5,4),
     rotting_days integer,
+    forecast_category text,
     external_id text,
     metadata jsonb NOT NULL DEFAULT '{}',
     archived_at timestamptz,
@@ -27,6 +28,12 @@ CREATE TABLE stages (
             ELSE probability BETWEEN 0 AND 1
         END),
     CONSTRAINT stages_rotting_days_check CHECK (rotting_days > 0),
+    CONSTRAINT stages_forecast_category_check CHECK (
+        CASE deal_status
+            WHEN 'won' THEN forecast_category IN ('closed', 'omitted')
+            WHEN 'lost' THEN forecast_category = 'omitted'
+            ELSE forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')
+        END),
     CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
@@ -41,6 +48,7 @@ COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique
 COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost';
 COMMENT ON COLUMN stages.probability IS 'The probability, 0 to 1, that a deal gets on entering; 1 for won, 0 for lost; null: deals keep theirs';
 COMMENT ON COLUMN stages.rotting_days IS 'Days in the stage after which an open deal counts as rotting; null: never';
+COMMENT ON COLUMN stages.forecast_category IS 'Where forecasts count the deals: pipeline, best_case, commit or omitted if open, closed or omitted if won, omitted if lost; null: by status and position, see stage_forecast_categories';
 COMMENT ON COLUMN stages.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
 COMMENT ON COLUMN stages.metadata IS 'Further facts, a JSON object of the user''s own';
 COMMENT ON COLUMN stages.archived_at IS 'When the stage was archived; from then on it takes no new deals';

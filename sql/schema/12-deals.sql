@@ -22,6 +22,7 @@ CREATE TABLE deals (
     owner_id uuid,
     organization_id uuid,
     expected_close_date date,
+    forecast_category text,
     won_at timestamptz,
     lost_at timestamptz,
     lost_reason text,
@@ -46,6 +47,7 @@ CREATE TABLE deals (
             WHEN 'lost' THEN coalesce(probability = 0, false)
             ELSE probability BETWEEN 0 AND 1
         END),
+    CONSTRAINT deals_forecast_category_check CHECK (forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')),
     CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
     CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
     CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
@@ -78,6 +80,7 @@ COMMENT ON COLUMN deals.description IS 'What the deal is about';
 COMMENT ON COLUMN deals.owner_id IS 'The person responsible, as another system knows them';
 COMMENT ON COLUMN deals.organization_id IS 'The customer organization, as another system knows it';
 COMMENT ON COLUMN deals.expected_close_date IS 'The day the deal is expected to close';
+COMMENT ON COLUMN deals.forecast_category IS 'Where forecasts count the deal while it is open: pipeline, best_case, commit or omitted; null: where its stage is. Stays until it is changed, and has no effect once the deal is closed';
 COMMENT ON COLUMN deals.won_at IS 'When the deal was won; set exactly while its status is won';
 COMMENT ON COLUMN deals.lost_at IS 'When the deal was lost; set exactly while its status is lost';
 COMMENT ON COLUMN deals.lost_reason IS 'Why the deal was lost; only while its status is lost';

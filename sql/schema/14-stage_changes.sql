@@ -19,6 +19,7 @@ CREATE TABLE stage_changes (
     to_status text NOT NULL,
     amount numeric(19,4),
     currency text,
+    value_period text NOT NULL DEFAULT 'one_time',
     probability numeric(5,4),
     from_probability numeric(5,4),
     changed_by text NOT NULL,
@@ -45,6 +46,7 @@ COMMENT ON COLUMN stage_changes.from_status IS 'The status of the deal before th
 COMMENT ON COLUMN stage_changes.to_status IS 'The status of the deal after the move';
 COMMENT ON COLUMN stage_changes.amount IS 'The amount of the deal as of the move';
 COMMENT ON COLUMN stage_changes.currency IS 'The currency of the deal as of the move';
+COMMENT ON COLUMN stage_changes.value_period IS 'What the amount is per, as of the move';
 COMMENT ON COLUMN stage_changes.probability IS 'The probability of the deal as of the move, in the stage it entered';
 COMMENT ON COLUMN stage_changes.from_probability IS 'The probability of the deal before the move';
 COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the writer declared: see crm_current_actor()';

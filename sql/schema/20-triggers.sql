@@ -10,21 +10,24 @@ CREATE TRIGGER zz_crm_stage_rules BEFORE INSERT OR UPDATE OR DELETE ON stages
 CREATE TRIGGER zz_crm_deal_rules BEFORE INSERT OR UPDATE ON deals
     FOR EACH ROW EXECUTE FUNCTION crm_deal_rules('@VERSION@');
 
--- What they keep, history and totals, is said by the arguments after the version.
+-- What they keep, history, changes and totals, is said by the arguments after the version.
 CREATE TRIGGER zz_crm_deal_audit_insert AFTER INSERT ON deals
     REFERENCING NEW TABLE AS new_deals
-    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'changes', 'totals');
 
 CREATE TRIGGER zz_crm_deal_audit_update AFTER UPDATE ON deals
     REFERENCING OLD TABLE AS old_deals NEW TABLE AS new_deals
-    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'history', 'totals');
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'history', 'changes', 'totals');
 
 CREATE TRIGGER zz_crm_deal_audit_delete AFTER DELETE ON deals
     REFERENCING OLD TABLE AS old_deals
-    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'changes', 'totals');
 
 CREATE TRIGGER zz_crm_deal_audit_truncate AFTER TRUNCATE ON deals
     FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('@VERSION@', 'totals');
+
+CREATE TRIGGER zz_crm_deal_truncate BEFORE TRUNCATE ON deals
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_truncate('@VERSION@');
 
 CREATE TRIGGER zz_crm_totals_guard BEFORE INSERT ON stage_totals
     FOR EACH ROW EXECUTE FUNCTION crm_totals_guard('@VERSION@');
@@ -32,8 +35,14 @@ CREATE TRIGGER zz_crm_totals_guard BEFORE INSERT ON stage_totals
 CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON stage_changes
     FOR EACH STATEMENT EXECUTE FUNCTION crm_history_guard('@VERSION@');
 
+CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON deal_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION crm_history_guard('@VERSION@');
+
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_contacts
     FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@', 'deal_id');
+
+CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON exchange_rates
+    FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@');
 
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON tags
     FOR EACH ROW EXECUTE FUNCTION crm_row_rules('@VERSION@');

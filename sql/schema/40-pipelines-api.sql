@@ -31,9 +31,10 @@ BEGIN ATOMIC
         UNION ALL
         SELECT c.pipeline, c.id FROM in_default_currency AS c
     ), staged AS (
-        INSERT INTO stages (pipeline_id, name, position, deal_status, probability, rotting_days, external_id, metadata)
+        INSERT INTO stages (pipeline_id, name, position, deal_status, probability, rotting_days, forecast_category,
+            external_id, metadata)
         SELECT c.id, s.name, s.number, coalesce(s.deal_status, 'open'), s.probability, s.rotting_days,
-            s.external_id, coalesce(s.metadata, '{}')
+            s.forecast_category, s.external_id, coalesce(s.metadata, '{}')
         FROM created AS c CROSS JOIN crm_stages_from_json(create_pipeline.stages) AS s
         RETURNING id
     )
@@ -48,7 +49,7 @@ REVOKE EXECUTE ON FUNCTION create_pipeline(text, jsonb, boolean, text, text, tex
 COMMENT ON FUNCTION create_pipeline(text, jsonb, boolean, text, text, text, jsonb) IS
 'Create a pipeline with its stages
 
-Only name is required. stages is an array, in the order of the pipeline, of names or of objects with the keys name, deal_status (open, won or lost; default open), probability (0 to 1), rotting_days, external_id and metadata. With is_default true it becomes the default pipeline instead of the one that was. currency is given to amounts of its deals that come without one.
+Only name is required. stages is an array, in the order of the pipeline, of names or of objects with the keys name, deal_status (open, won or lost; default open), probability (0 to 1), rotting_days, forecast_category (pipeline, best_case, commit or omitted), external_id and metadata. With is_default true it becomes the default pipeline instead of the one that was. currency is given to amounts of its deals that come without one.
 
 Returns the pipeline. Errors: 22023 for stages that are not as described, 23505 for a name that is taken.
 

@@ -31,21 +31,82 @@ COMMENT ON COLUMN pipeline_stage_summary.deals_without_amount IS 'Number of deal
 COMMENT ON COLUMN pipeline_stage_summary.value IS 'Sum of the amounts';
 COMMENT ON COLUMN pipeline_stage_summary.weighted_value IS 'Sum of amount times probability, exact';
 
+-- A function of its own: who converts nothing does not pay for its planning.
+CREATE FUNCTION pipeline_summary_converted(pipeline_id uuid, in_currency text, owner_id uuid DEFAULT NULL,
+        tag_id uuid DEFAULT NULL, closing_from date DEFAULT NULL, closing_to date DEFAULT NULL)
+    RETURNS TABLE (stage_id uuid, value_currency text, value_period text, deals bigint, deals_without_amount bigint,
+        value numeric, weighted_value numeric, rates jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN pipeline_summary_converted.pipeline_id IS NULL OR pipeline_summary_converted.in_currency IS NULL
+            THEN crm_raise('22004', 'pipeline_id and in_currency must not be null')
+            WHEN NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = pipeline_summary_converted.pipeline_id)
+            THEN crm_raise('PT404', format('pipeline %s does not exist', pipeline_summary_converted.pipeline_id))
+            WHEN NOT crm_is_currency(pipeline_summary_converted.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', pipeline_summary_converted.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
+        END;
+
+    WITH dated AS (
+        -- added up by the day that their rate is of
+        SELECT CASE d.status
+                WHEN 'won' THEN (d.won_at AT TIME ZONE 'UTC')::date
+                WHEN 'lost' THEN (d.lost_at AT TIME ZONE 'UTC')::date
+                ELSE (now() AT TIME ZONE 'UTC')::date
+            END AS day,
+            crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) AS summary
+        FROM deals AS d
+        WHERE d.pipeline_id = pipeline_summary_converted.pipeline_id
+            AND d.archived_at IS NULL
+            AND (pipeline_summary_converted.tag_id IS NULL OR EXISTS (
+                SELECT FROM deal_tags AS t WHERE t.deal_id = d.id AND t.tag_id = pipeline_summary_converted.tag_id))
+            AND (pipeline_summary_converted.owner_id IS NULL OR d.owner_id = pipeline_summary_converted.owner_id)
+            AND (pipeline_summary_converted.closing_from IS NULL OR d.expected_close_date >= pipeline_summary_converted.closing_from)
+            AND (pipeline_summary_converted.closing_to IS NULL OR d.expected_close_date <= pipeline_summary_converted.closing_to)
+        GROUP BY 1
+    ), sums AS MATERIALIZED (
+        SELECT d.day, r.stage_id, CASE WHEN r.deals > r.deals_without_amount THEN r.currency END AS currency, r.value_period,
+            r.deals, r.deals_without_amount, r.value, r.weighted_value
+        FROM dated AS d
+            CROSS JOIN LATERAL crm_summary_rows(d.summary) AS r
+    ), conversions AS MATERIALIZED (
+        SELECT c.currency, c.day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT DISTINCT s.currency, s.day FROM sums AS s WHERE s.currency IS NOT NULL ORDER BY 1, 2) AS c
+            CROSS JOIN LATERAL exchange_rate(c.currency, pipeline_summary_converted.in_currency, c.day) AS e
+    )
+    SELECT s.stage_id, pipeline_summary_converted.in_currency, s.value_period, sum(s.deals)::bigint,
+        sum(s.deals_without_amount)::bigint,
+        coalesce(sum(crm_convert(s.value, c.multiply_by, c.divide_by)), 0),
+        coalesce(sum(crm_convert(s.weighted_value, c.multiply_by, c.divide_by)), 0),
+        crm_rates_used(array_agg(c.rates))
+    FROM sums AS s
+        LEFT JOIN conversions AS c ON c.currency = s.currency AND c.day = s.day
+    GROUP BY s.stage_id, s.value_period;
+END;
+REVOKE EXECUTE ON FUNCTION pipeline_summary_converted(uuid, text, uuid, uuid, date, date) FROM PUBLIC;
+COMMENT ON FUNCTION pipeline_summary_converted(uuid, text, uuid, uuid, date, date) IS
+'What a pipeline adds up to in one currency: a row for each stage and value period that has deals
+
+The rows that pipeline_summary makes its answer of when it is given in_currency; owner_id, tag_id, closing_from and closing_to choose deals as they do there. value = sum of the amounts, weighted_value = sum of amount times probability; those of won and lost deals converted at the rate of the day (UTC) that they were closed on, those of open ones at the latest rate; see exchange_rate. rates are those that were used.
+
+Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.';
+
 CREATE FUNCTION pipeline_summary(pipeline_id uuid, owner_id uuid DEFAULT NULL, tag_id uuid DEFAULT NULL,
         closing_from date DEFAULT NULL, closing_to date DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     SELECT CASE
-            WHEN pipeline_summary.in_currency IS NOT NULL
-            THEN crm_raise('22023', 'in_currency is not supported yet', NULL,
-                'Leave it out; by_currency has the sums of each currency.')
             WHEN pipeline_summary.pipeline_id IS NULL
             THEN crm_raise('22004', 'pipeline_id must not be null')
             WHEN NOT EXISTS (SELECT FROM pipelines AS p WHERE p.id = pipeline_summary.pipeline_id)
             THEN crm_raise('PT404', format('pipeline %s does not exist', pipeline_summary.pipeline_id))
             WHEN pipeline_summary.closing_from > pipeline_summary.closing_to
             THEN crm_raise('22023', 'closing_from is after closing_to')
+            WHEN NOT crm_is_currency(pipeline_summary.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', pipeline_summary.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
         END;
 
     -- The deals that are asked for.  Who asks for all of them does not pay for
@@ -53,12 +114,14 @@ BEGIN ATOMIC
     WITH totals AS MATERIALIZED (
         SELECT CASE
                 WHEN coalesce(pipeline_summary.owner_id::text, pipeline_summary.tag_id::text,
-                    pipeline_summary.closing_from::text, pipeline_summary.closing_to::text) IS NULL
+                    pipeline_summary.closing_from::text, pipeline_summary.closing_to::text,
+                    pipeline_summary.in_currency) IS NULL
                 THEN crm_pipeline_totals('deals'::regclass, pipeline_summary.pipeline_id)
             END AS summary
     ), deals_asked AS MATERIALIZED (
         SELECT CASE
                 WHEN t.summary IS NOT NULL THEN t.summary
+                WHEN pipeline_summary.in_currency IS NOT NULL THEN NULL
                 WHEN pipeline_summary.tag_id IS NOT NULL THEN (
                     SELECT crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
                     FROM deal_tags AS t JOIN deals AS d ON d.id = t.deal_id
@@ -84,92 +147,38 @@ BEGIN ATOMIC
                         AND d.archived_at IS NULL)
             END AS summary
         FROM totals AS t
-    ), facts AS MATERIALIZED (
-        SELECT r.stage_id, s.deal_status, r.currency, r.value_period, r.deals, r.deals_without_amount,
-            r.value, r.weighted_value,
-            -- only amounts have a currency that matters
-            CASE WHEN r.deals > r.deals_without_amount THEN r.currency END AS amount_currency
+    ), converted AS MATERIALIZED (
+        SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.value, c.weighted_value, c.rates
+        FROM pipeline_summary_converted(pipeline_summary.pipeline_id, pipeline_summary.in_currency, pipeline_summary.owner_id,
+                pipeline_summary.tag_id, pipeline_summary.closing_from, pipeline_summary.closing_to) AS c
+        WHERE pipeline_summary.in_currency IS NOT NULL
+    ), sums AS (
+        SELECT r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount, r.value, r.weighted_value
         FROM deals_asked AS a
             CROSS JOIN LATERAL crm_summary_rows(a.summary) AS r
-            LEFT JOIN stages AS s ON s.id = r.stage_id
-    ), pipeline AS MATERIALIZED (
-        SELECT p.id, p.name,
-            CASE (SELECT count(DISTINCT f.amount_currency) FROM facts AS f)
-                WHEN 0 THEN p.currency
-                WHEN 1 THEN (SELECT min(f.amount_currency) FROM facts AS f)
-            END AS currency
-        FROM pipelines AS p
-        WHERE p.id = pipeline_summary.pipeline_id
-    ), sums AS (
-        -- of all deals, then by status, stage, currency and value period
-        SELECT grouping(f.deal_status, f.stage_id, f.currency, f.value_period) AS kind,
-            f.deal_status, f.stage_id, f.currency, f.value_period,
-            count(DISTINCT f.amount_currency) AS currencies,
-            min(f.amount_currency) AS amount_currency,
-            sum(f.deals) AS deals, sum(f.deals_without_amount) AS deals_without_amount,
-            sum(f.value) AS value, sum(f.weighted_value) AS weighted_value
-        FROM facts AS f
-        GROUP BY GROUPING SETS ((), (f.deal_status), (f.stage_id), (f.currency), (f.currency, f.deal_status),
-            (f.value_period), (f.value_period, f.deal_status))
-    ), parts AS MATERIALIZED (
-        SELECT s.kind, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals_without_amount,
-            jsonb_build_object(
-                'currency', CASE
-                    WHEN s.kind IN (b'1101'::integer, b'0101'::integer) THEN s.currency
-                    WHEN s.currencies = 0 THEN p.currency
-                    WHEN s.currencies = 1 THEN s.amount_currency
-                END,
-                'total_deals', coalesce(s.deals, 0),
-                'total_value', CASE WHEN s.currencies <= 1 THEN trim_scale(coalesce(s.value, 0)) END,
-                'weighted_value', CASE WHEN s.currencies <= 1 THEN trim_scale(coalesce(s.weighted_value, 0)) END) AS part
-        FROM sums AS s CROSS JOIN pipeline AS p
-    ), nothing AS MATERIALIZED (
-        SELECT jsonb_build_object('currency', p.currency, 'total_deals', 0, 'total_value', 0, 'weighted_value', 0) AS part
-        FROM pipeline AS p
+        UNION ALL
+        SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.value, c.weighted_value
+        FROM converted AS c
     )
     SELECT jsonb_build_object(
             'pipeline_id', p.id,
             'name', p.name,
             'as_of', statement_timestamp(),
-            'source', CASE WHEN (SELECT t.summary IS NULL FROM totals AS t) THEN 'deals' ELSE 'totals' END,
-            'open', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'open'), n.part),
-            'won', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'won'), n.part),
-            'lost', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'lost'), n.part),
-            'stages', coalesce((
-                SELECT jsonb_agg(jsonb_build_object('stage_id', g.id, 'name', g.name, 'position', g.position,
-                        'deal_status', g.deal_status) || coalesce(s.part, n.part) ORDER BY g.position)
-                FROM stages AS g
-                    LEFT JOIN parts AS s ON s.kind = b'1011'::integer AND s.stage_id = g.id
-                WHERE g.pipeline_id = p.id AND (g.archived_at IS NULL OR s.part IS NOT NULL)), '[]'),
-            'by_currency', coalesce((
-                SELECT jsonb_agg(c.part || jsonb_build_object(
-                        'open', coalesce(c.open, n.part) - 'currency', 'won', coalesce(c.won, n.part) - 'currency',
-                        'lost', coalesce(c.lost, n.part) - 'currency')
-                    ORDER BY c.currency)
-                FROM (SELECT s.currency,
-                            max(s.part::text) FILTER (WHERE s.kind = b'1101'::integer)::jsonb AS part,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'open')::jsonb AS open,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'won')::jsonb AS won,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'lost')::jsonb AS lost
-                        FROM parts AS s
-                        WHERE s.kind IN (b'1101'::integer, b'0101'::integer)
-                        GROUP BY s.currency) AS c), '[]'),
-            'by_value_period', coalesce((
-                SELECT jsonb_agg(jsonb_build_object('value_period', c.value_period) || c.part || jsonb_build_object(
-                        'open', coalesce(c.open, n.part), 'won', coalesce(c.won, n.part), 'lost', coalesce(c.lost, n.part))
-                    ORDER BY array_position(ARRAY['one_time', 'monthly', 'quarterly', 'annual'], c.value_period))
-                FROM (SELECT s.value_period,
-                            max(s.part::text) FILTER (WHERE s.kind = b'1110'::integer)::jsonb AS part,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'open')::jsonb AS open,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'won')::jsonb AS won,
-                            max(s.part::text) FILTER (WHERE s.deal_status = 'lost')::jsonb AS lost
-                        FROM parts AS s
-                        WHERE s.kind IN (b'1110'::integer, b'0110'::integer)
-                        GROUP BY s.value_period) AS c), '[]'),
-            'deals_without_amount', coalesce(t.deals_without_amount, 0)) || t.part
-    FROM pipeline AS p
-        CROSS JOIN nothing AS n
-        JOIN parts AS t ON t.kind = b'1111'::integer;
+            'source', CASE WHEN (SELECT t.summary IS NULL FROM totals AS t) THEN 'deals' ELSE 'totals' END)
+        || crm_summary_report(coalesce(pipeline_summary.in_currency, p.currency),
+            (SELECT jsonb_agg(jsonb_build_object('stage_id', g.id, 'name', g.name, 'position', g.position,
+                    'deal_status', g.deal_status, 'archived', g.archived_at IS NOT NULL))
+                FROM stages AS g WHERE g.pipeline_id = p.id),
+            (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'currency', s.currency, 'value_period', s.value_period,
+                    'deals', s.deals, 'deals_without_amount', s.deals_without_amount,
+                    'value', s.value, 'weighted_value', s.weighted_value))
+                FROM sums AS s))
+        || CASE
+            WHEN pipeline_summary.in_currency IS NULL THEN '{}'
+            ELSE jsonb_build_object('rates', crm_rates_used(ARRAY(SELECT c.rates FROM converted AS c)))
+        END
+    FROM pipelines AS p
+    WHERE p.id = pipeline_summary.pipeline_id;
 END;
 REVOKE EXECUTE ON FUNCTION pipeline_summary(uuid, uuid, uuid, date, date, text) FROM PUBLIC;
 COMMENT ON FUNCTION pipeline_summary(uuid, uuid, uuid, date, date, text) IS
@@ -181,6 +190,8 @@ stages has the stages in their order, empty ones too, archived ones only while d
 
 source tells where the numbers come from: "totals", kept up to date by every write and read in no time, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
 
-Errors: PT404 for an unknown pipeline, 22023 for in_currency, which is not supported yet.
+in_currency converts all amounts to one currency, so that every part has values: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest rate; see exchange_rate. rates are those that were used. Read from the deals.
+
+Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.
 
 @mcp';

@@ -20,6 +20,13 @@ CREATE POLICY tenant ON deal_contacts USING (tenant_id = (SELECT crm_current_ten
 ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT crm_current_tenant()));
 
+ALTER TABLE exchange_rates ALTER tenant_id SET DEFAULT crm_current_tenant();
+ALTER TABLE exchange_rates ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON exchange_rates USING (tenant_id = (SELECT crm_current_tenant()));
+
+ALTER TABLE deal_changes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT crm_current_tenant()));
+
 ALTER TABLE tags ALTER tenant_id SET DEFAULT crm_current_tenant();
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tags USING (tenant_id = (SELECT crm_current_tenant()));

@@ -23,7 +23,7 @@ forbid "white space at the end of a line" \
 	--include='*.sql' --include='*.sh' --include='*.pl' --include='*.py' --include=Makefile \
 	--include='*.spec'
 forbid "a path of one machine" \
-	grep -nE '/(work|home|root)/' -r . --exclude-dir=.git --exclude=sources.sh
+	grep -nE '/(work|home|root)/' -rI . --exclude-dir=.git --exclude=.git --exclude=sources.sh
 version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 forbid "the version stands in crm.control only" \
 	grep -nE "(^|[^0-9.])$(echo "$version" | sed 's/\./\\./g')([^0-9.]|\$)" -rI . \

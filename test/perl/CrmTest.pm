@@ -100,7 +100,7 @@ sub install
 		GRANT USAGE ON SCHEMA $name TO crm_app;
 		GRANT SELECT, INSERT, UPDATE, DELETE
 			ON pipelines, stages, deals, deal_contacts, tags, deal_tags TO crm_app;
-		GRANT SELECT ON stage_changes TO crm_app;
+		GRANT SELECT ON stage_changes, deal_changes TO crm_app;
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $name TO crm_app;
 		SQL
 	return;
@@ -257,7 +257,8 @@ sub psql_file
 		'-d', $db, '-f', $file, @options);
 }
 
-# Each deal has as many moves as its history, and stands where that ends.
+# Each deal has as many moves as its history, and stands where that ends; it is
+# what its last change says.
 sub history_agrees
 {
 	my ($node, $db, $schema, $name) = @_;
@@ -276,6 +277,20 @@ sub history_agrees
 			FROM stage_changes c WHERE c.deal_id = d.id) h
 		WHERE (h.count, h.last) IS DISTINCT FROM (d.move_no, d.move_no)
 			OR d.move_no > 0 AND (h.stands_in, h.status) IS DISTINCT FROM (d.stage_id, d.status)
+		SQL
+	is( $node->safe_psql(
+			$db,
+			'SET search_path = '
+			  . quote_ident($schema)
+			  . <<~'SQL'), '', "$name: the last change");
+		;
+		SELECT d.external_id, h.*
+		FROM deals d LEFT JOIN LATERAL (
+			SELECT c.* FROM deal_changes c WHERE c.deal_id = d.id
+			ORDER BY c.changed_at DESC, c.version DESC LIMIT 1) h ON true
+		WHERE h.change IS NULL OR h.change = 'deleted' OR h.version > d.version
+			OR (h.new_amount, h.new_currency, h.new_value_period, h.new_expected_close_date, h.new_owner_id, h.new_archived_at)
+				IS DISTINCT FROM (d.amount, d.currency, d.value_period, d.expected_close_date, d.owner_id, d.archived_at)
 		SQL
 	return;
 }
@@ -315,6 +330,14 @@ sub still_works
 				AND d.move_no = b.move_no + 2)
 		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
+		SQL
+	is( $node->safe_psql($db,
+			$sql . <<~'SQL'), 't', "$name: changes are recorded");
+		SET client_min_messages = error;
+		UPDATE deals SET amount = coalesce(amount, 0) + 7 WHERE external_id = 'many moves';
+		SELECT c.change = 'updated' AND c.new_amount = d.amount AND coalesce(c.old_amount, 0) = d.amount - 7
+		FROM deals d JOIN deal_changes c ON c.deal_id = d.id AND c.version = d.version
+		WHERE d.external_id = 'many moves'
 		SQL
 	is($node->safe_psql($db, $sql . <<~'SQL'), '', "$name: and summed up");
 		SELECT p.name, j, d
@@ -444,6 +467,16 @@ DELETE FROM deals WHERE external_id = 'gone';
 UPDATE deals SET stage_id = pg_temp.stage('Renewals', 'Trial') WHERE external_id = 'stage deleted';
 UPDATE deals SET stage_id = pg_temp.stage('Renewals', 'Lead') WHERE external_id = 'stage deleted';
 DELETE FROM stages WHERE id = pg_temp.stage('Renewals', 'Trial');
+
+-- Changes of all kinds, and deals that came back.
+UPDATE deals SET expected_close_date = '2024-02-29', owner_id = crm_external_uuid('people', 'x') WHERE status = 'open';
+UPDATE deals SET amount = amount * 1.1 WHERE amount BETWEEN 1 AND 1000000;
+UPDATE deals SET archived_at = '2023-08-01' WHERE external_id IN ('no amount', 'own probability');
+UPDATE deals SET archived_at = NULL WHERE external_id = 'own probability';
+CREATE TEMP TABLE back AS SELECT * FROM deals WHERE external_id IN ('own probability', 'won');
+DELETE FROM deals WHERE id IN (SELECT id FROM back);
+INSERT INTO deals SELECT * FROM back;
+DROP TABLE back;
 
 -- Times that were corrected, and a version that counts.
 UPDATE deals SET created_at = now() + interval '1 hour' WHERE external_id = 'born later';

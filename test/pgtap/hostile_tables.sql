@@ -99,7 +99,7 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_current_row(NULL::crm.deals, t.id('new'))$$),
     ($$SELECT extensions.crm_current_row(NULL::crm.stages, t.id('Due'))$$),
     ($$SELECT extensions.crm_contact('crm.deal_contacts', t.id('contact'))$$),
-    ($$SELECT crm.pipeline_summary(t.id('Sales'))$$),
+    ($$SELECT crm.pipeline_summary(t.id('Sales')), crm.pipeline_summary(t.id('Sales'), in_currency => 'EUR'), crm.forecast()$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
     ($$SELECT crm.move_deal(t.id('new'), t.id('Paused'))$$),
     ($$SELECT t.mcp('tools/list', '{}')$$),
@@ -319,6 +319,23 @@ INSERT INTO variations VALUES
     ('CREATE FUNCTION t.down() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN UPDATE crm.deals SET stage_id = t.id(''''Due'''')
             WHERE stage_id <> t.id(''''Due''''); RETURN NULL; END'';
         CREATE TRIGGER a AFTER INSERT ON crm.stage_changes FOR EACH STATEMENT EXECUTE FUNCTION t.down()');
+INSERT INTO variations VALUES
+    ('DROP TABLE crm.deal_changes CASCADE'),
+    ('ALTER TABLE crm.deal_changes RENAME TO history; CREATE VIEW crm.deal_changes AS SELECT * FROM crm.history'),
+    ('ALTER TABLE crm.deal_changes RENAME TO history; CREATE MATERIALIZED VIEW crm.deal_changes AS SELECT * FROM crm.history'),
+    ('ALTER TABLE crm.deal_changes RENAME TO history; CREATE INDEX deal_changes ON crm.history (id)'),
+    ('ALTER TABLE crm.deal_changes RENAME TO history; CREATE TABLE crm.deal_changes (LIKE crm.history INCLUDING DEFAULTS) PARTITION BY LIST (change);
+        CREATE TABLE crm.h PARTITION OF crm.deal_changes DEFAULT; INSERT INTO crm.deal_changes SELECT * FROM crm.history'),
+    ('ALTER TABLE crm.deal_changes RENAME TO history; CREATE TABLE crm.deal_changes (LIKE crm.history INCLUDING DEFAULTS) PARTITION BY LIST (change)'),
+    ('CREATE RULE r AS ON INSERT TO crm.deal_changes DO INSTEAD NOTHING'),
+    ('CREATE RULE r AS ON INSERT TO crm.deal_changes DO ALSO DELETE FROM crm.deal_tags'),
+    ('ALTER TABLE crm.deal_changes ALTER change DROP NOT NULL; CREATE TABLE crm.h AS TABLE crm.deal_changes; DELETE FROM crm.deal_changes;
+        UPDATE crm.h SET change = NULL; INSERT INTO crm.deal_changes SELECT * FROM crm.h'),
+    ('ALTER TABLE crm.deal_changes ALTER deal_id TYPE text'), ('ALTER TABLE crm.deal_changes ALTER version TYPE bigint'),
+    ('ALTER TABLE crm.deal_changes DROP version CASCADE'), ('ALTER TABLE crm.deal_changes RENAME old_amount TO amount'),
+    ('DROP INDEX crm.deal_changes_deal_id_changed_at_idx'),
+    ('CREATE FUNCTION t.down() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN DELETE FROM crm.deals; RETURN NULL; END'';
+        CREATE TRIGGER a AFTER INSERT ON crm.deal_changes FOR EACH STATEMENT EXECUTE FUNCTION t.down()');
 SELECT all_clean('with another history');
 INSERT INTO variations
     SELECT format('ALTER TABLE crm.%1$I RENAME TO other; CREATE VIEW crm.%1$I AS SELECT * FROM crm.other', tab)
@@ -373,15 +390,15 @@ CREATE FUNCTION t.attach(function_name text, tab text, timing text, event text, 
 $$;
 INSERT INTO variations
     SELECT attach(f, tab, timing, event, level, args, transition)
-    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_totals_guard,crm_notify_events,crm_history_guard,crm_row_rules}'::text[]) AS f,
+    FROM unnest('{crm_pipeline_rules,crm_stage_rules,crm_deal_rules,crm_deal_audit,crm_deal_truncate,crm_totals_guard,crm_notify_events,crm_history_guard,crm_row_rules}'::text[]) AS f,
         unnest('{deals,stages,tags,stage_changes}'::text[]) AS tab,
-        (VALUES ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
+        (VALUES ('BEFORE', 'TRUNCATE', 'STATEMENT', ''), ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'ROW', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE', 'ROW', ''),
             ('BEFORE', 'INSERT OR UPDATE OR DELETE', 'STATEMENT', ''), ('AFTER', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', ''),
             ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'), ('AFTER', 'UPDATE', 'STATEMENT', 'REFERENCING NEW TABLE AS n'),
             ('AFTER', 'UPDATE', 'ROW', 'REFERENCING OLD TABLE AS o NEW TABLE AS n'),
             ('AFTER', 'INSERT', 'STATEMENT', 'REFERENCING NEW TABLE AS n')) AS w (timing, event, level, transition),
         unnest(ARRAY['VERSION', '', 'VERSION, ''pipeline_id''', 'VERSION, ''name''', '''9.9.9''', 'VERSION, ''id'', ''id'', ''tenant_id''',
-            'VERSION, ''history'', ''totals''']) WITH ORDINALITY AS a (args, n)
+            'VERSION, ''history'', ''changes'', ''totals''']) WITH ORDINALITY AS a (args, n)
     WHERE a.n = 1 OR a.args LIKE '%totals%' AND f = 'crm_deal_audit' OR :thorough = 1;
 SELECT all_clean('with trigger functions where they do not belong');
 INSERT INTO variations
@@ -446,7 +463,7 @@ BEGIN
     EXECUTE format('DROP TABLE crm.%1$s_1 CASCADE; CREATE TABLE crm.%1$s_1 (junk int, %2$s); ALTER TABLE crm.%1$s_1 DROP junk;
         ALTER TABLE crm.%1$I ATTACH PARTITION crm.%1$s_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)', tab, columns);
 END $$;
-SELECT format('DROP FUNCTION %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace \gexec
+SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace \gexec
 DROP VIEW crm.pipeline_stage_summary;
 TRUNCATE pipelines, stages, deals, deal_contacts, deal_tags, tags, stage_changes;
 SELECT partition('pipelines'), partition('stages'), partition('deals') \g /dev/null

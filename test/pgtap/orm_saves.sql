@@ -145,7 +145,7 @@ SELECT ok(changed_at > now(), 'as of now') FROM stage_changes WHERE deal_id = id
 
 -- Stages and pipelines, saved whole.
 SELECT lives_ok($$UPDATE stages SET id = id, tenant_id = tenant_id, pipeline_id = pipeline_id, name = 'Lead!', position = position, deal_status = deal_status,
-    probability = probability, rotting_days = rotting_days, external_id = external_id, metadata = metadata, archived_at = archived_at,
+    probability = probability, rotting_days = rotting_days, forecast_category = forecast_category, external_id = external_id, metadata = metadata, archived_at = archived_at,
     created_at = date_trunc('milliseconds', created_at), updated_at = updated_at WHERE id = id('Lead')$$, 'a stage in use, saved whole');
 SELECT lives_ok($$UPDATE pipelines SET id = id, tenant_id = tenant_id, name = 'Sales!', description = description, is_default = is_default, currency = currency,
     external_id = external_id, metadata = metadata, archived_at = archived_at, created_at = created_at, updated_at = updated_at WHERE id = id('Sales')$$, 'the default pipeline, saved whole');

@@ -5,7 +5,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(34);
+SELECT plan(35);
 
 CREATE ROLE crm_reader;
 CREATE ROLE crm_writer;
@@ -36,6 +36,10 @@ INSERT INTO t.commands VALUES
     ('stage_changes', 'insert', $$INSERT INTO crm.stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id,
         to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by)
         SELECT tenant_id, id, pipeline_id, stage_id, pipeline_id, stage_id, now(), now(), 99, 'open', 'open', 'x'
+        FROM crm.deals LIMIT 1$$),
+    ('deal_changes', 'insert', $$INSERT INTO crm.deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at,
+        changed_at, move_no, version, change, status, changed_by)
+        SELECT tenant_id, id, pipeline_id, stage_id, now(), now(), 99, 99, 'updated', 'open', 'x'
         FROM crm.deals LIMIT 1$$);
 INSERT INTO t.commands
     SELECT tab, c.command, format(c.statement, tab) FROM t.commands, (VALUES
@@ -56,24 +60,24 @@ SELECT results_eq($$SELECT * FROM allowed('crm_stranger')$$, $$VALUES
     ('truncate', NULL, '42501'), ('update', NULL, '42501')$$, 'a stranger can do nothing');
 SELECT results_eq($$SELECT * FROM allowed('crm_reader')$$, $$VALUES
     ('delete', NULL, '42501'), ('insert', NULL, '42501'),
-    ('select', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('select', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
     ('truncate', NULL, '42501'), ('update', NULL, '42501')$$, 'a reader can read');
 SELECT results_eq($$SELECT * FROM allowed('crm_writer')$$, $$VALUES
     ('delete', 'deal_contacts deal_tags deals pipelines stages tags', '42501'),
     ('insert', 'deal_contacts deal_tags deals pipelines stages tags', '42501'),
-    ('select', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('select', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
     ('truncate', NULL, '42501'),
     ('update', 'deal_contacts deal_tags deals pipelines stages tags', '42501')$$, 'a writer can write all but history');
 SELECT results_eq($$SELECT * FROM allowed('crm_owner')$$, $$VALUES
-    ('delete', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
-    ('insert', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
-    ('select', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
-    ('truncate', 'deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('delete', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('insert', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('select', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
+    ('truncate', 'deal_changes deal_contacts deal_tags deals pipelines stage_changes stages tags', NULL),
     ('update', 'deal_contacts deal_tags deals pipelines stages tags', '42501')$$, 'the owner can do all but update history');
 
 -- History is never updated: not by its owner, nor by a superuser.
 SELECT is(as_role('crm_owner', 'UPDATE crm.stage_changes SET changed_by = changed_by'),
-    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, which adds a row.',
+    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.',
     'the owner does not update history');
 SELECT is(outcome('postgres', 'UPDATE crm.stage_changes SET changed_by = changed_by WHERE false'), '42501',
     'nor does a superuser, even without a row');
@@ -81,6 +85,10 @@ SELECT is(outcome('crm_owner', $$INSERT INTO crm.stage_changes SELECT * FROM crm
     ON CONFLICT (id) DO UPDATE SET changed_by = 'x'$$), '42501', 'nor does an upsert');
 SELECT is(outcome('crm_owner', $$MERGE INTO crm.stage_changes AS c USING crm.deals AS d ON c.deal_id = d.id
     WHEN MATCHED THEN UPDATE SET changed_by = 'x'$$), '42501', 'nor does MERGE');
+
+SELECT is(as_role('crm_owner', 'UPDATE crm.deal_changes SET changed_by = changed_by'),
+    E'42501\nrows of "deal_changes" are never updated\nA move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.',
+    'nor is the history of values');
 
 -- Who may write deals may move them, and nothing else is needed for that.
 SELECT is(as_role('crm_writer', $$UPDATE crm.deals SET stage_id = md5('Qualified')::uuid WHERE title = 'new'$$), 'ok',

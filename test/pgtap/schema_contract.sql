@@ -2,11 +2,11 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL search_path = crm, extensions, t, pg_catalog;
-SELECT plan(26);
+SELECT plan(27);
 
 CREATE TABLE t.tables (name text, relid regclass);
 INSERT INTO t.tables SELECT n, ('crm.' || n)::regclass
-FROM unnest(ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'tags', 'deal_tags']) AS n;
+FROM unnest(ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'deal_tags', 'exchange_rates']) AS n;
 
 SELECT set_has($$SELECT relname::text FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind = 'r'$$, $$SELECT name FROM t.tables$$, 'the tables');
 SELECT set_eq($$SELECT relowner::regrole::text, relkind::text, relpersistence::text FROM pg_class JOIN t.tables ON oid = relid$$,
@@ -40,6 +40,7 @@ SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
     ('deal_status', 'text', true, '''open''::text'),
     ('probability', 'numeric(5,4)', false, NULL),
     ('rotting_days', 'integer', false, NULL),
+    ('forecast_category', 'text', false, NULL),
     ('external_id', 'text', false, NULL),
     ('metadata', 'jsonb', true, '''{}''::jsonb'),
     ('archived_at', 'timestamp with time zone', false, NULL),
@@ -64,6 +65,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
     ('owner_id', 'uuid', false, NULL),
     ('organization_id', 'uuid', false, NULL),
     ('expected_close_date', 'date', false, NULL),
+    ('forecast_category', 'text', false, NULL),
     ('won_at', 'timestamp with time zone', false, NULL),
     ('lost_at', 'timestamp with time zone', false, NULL),
     ('lost_reason', 'text', false, NULL),
@@ -98,12 +100,42 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('to_status', 'text', true, NULL),
     ('amount', 'numeric(19,4)', false, NULL),
     ('currency', 'text', false, NULL),
+    ('value_period', 'text', true, '''one_time''::text'),
     ('probability', 'numeric(5,4)', false, NULL),
     ('from_probability', 'numeric(5,4)', false, NULL),
     ('changed_by', 'text', true, NULL),
     ('recorded_by', 'text', true, 'SESSION_USER'),
     ('reverts_id', 'uuid', false, NULL),
     ('closing', 'jsonb', false, NULL)$$, 'columns of stage_changes');
+SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
+    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('tenant_id', 'uuid', true, NULL),
+    ('deal_id', 'uuid', true, NULL),
+    ('pipeline_id', 'uuid', true, NULL),
+    ('stage_id', 'uuid', true, NULL),
+    ('stage_entered_at', 'timestamp with time zone', true, NULL),
+    ('changed_at', 'timestamp with time zone', true, NULL),
+    ('recorded_at', 'timestamp with time zone', true, 'clock_timestamp()'),
+    ('move_no', 'integer', true, NULL),
+    ('version', 'integer', true, NULL),
+    ('change', 'text', true, NULL),
+    ('status', 'text', true, NULL),
+    ('old_amount', 'numeric(19,4)', false, NULL),
+    ('new_amount', 'numeric(19,4)', false, NULL),
+    ('old_currency', 'text', false, NULL),
+    ('new_currency', 'text', false, NULL),
+    ('old_probability', 'numeric(5,4)', false, NULL),
+    ('new_probability', 'numeric(5,4)', false, NULL),
+    ('old_value_period', 'text', false, NULL),
+    ('new_value_period', 'text', false, NULL),
+    ('old_expected_close_date', 'date', false, NULL),
+    ('new_expected_close_date', 'date', false, NULL),
+    ('old_owner_id', 'uuid', false, NULL),
+    ('new_owner_id', 'uuid', false, NULL),
+    ('old_archived_at', 'timestamp with time zone', false, NULL),
+    ('new_archived_at', 'timestamp with time zone', false, NULL),
+    ('changed_by', 'text', true, NULL),
+    ('recorded_by', 'text', true, 'SESSION_USER')$$, 'columns of deal_changes');
 SELECT results_eq($$SELECT * FROM t.columns('tags')$$, $$VALUES
     ('id', 'uuid', true, 'crm_uuid_v7()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
@@ -132,11 +164,12 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm':
 
 -- What the common columns are.
 SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_uuid_v7()'))$$,
-    ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'tags'], 'an id, but where two keys make it');
+    ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'exchange_rates'], 'an id, but where two keys make it');
 SELECT set_eq($$SELECT t.name FROM t.tables AS t JOIN t.columns(t.name) AS c ON (c.name, c.type, c.not_null) = ('tenant_id', 'uuid', true)$$, $$SELECT name FROM t.tables$$, 'a tenant_id everywhere');
 -- A client generated from the schema must be able to leave out what is filled in.
-SELECT set_eq($$SELECT t.name || '.' || c.name FROM t.tables AS t, t.columns(t.name) AS c WHERE c.not_null AND c.default_value IS NULL AND t.name <> 'stage_changes'$$,
-    ARRAY['pipelines.name', 'stages.pipeline_id', 'stages.name', 'deals.title', 'deal_contacts.deal_id', 'deal_contacts.contact_id', 'tags.name', 'deal_tags.deal_id', 'deal_tags.tag_id'],
+SELECT set_eq($$SELECT t.name || '.' || c.name FROM t.tables AS t, t.columns(t.name) AS c WHERE c.not_null AND c.default_value IS NULL AND t.name NOT IN ('stage_changes', 'deal_changes')$$,
+    ARRAY['pipelines.name', 'stages.pipeline_id', 'stages.name', 'deals.title', 'deal_contacts.deal_id', 'deal_contacts.contact_id', 'tags.name', 'deal_tags.deal_id', 'deal_tags.tag_id',
+        'exchange_rates.base', 'exchange_rates.quote', 'exchange_rates.rate'],
     'what must be given');
 
 -- Constraints.
@@ -157,6 +190,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('stages', 'stages_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('stages', 'stages_name_check', 'CHECK ((btrim(name) <> ''''::text))'),
         ('stages', 'stages_probability_check', 'CHECK ( CASE deal_status WHEN ''won''::text THEN COALESCE((probability = (1)::numeric), false) WHEN ''lost''::text THEN COALESCE((probability = (0)::numeric), false) ELSE ((probability >= (0)::numeric) AND (probability <= (1)::numeric)) END)'),
+        ('stages', 'stages_forecast_category_check', 'CHECK ( CASE deal_status WHEN ''won''::text THEN (forecast_category = ANY (ARRAY[''closed''::text, ''omitted''::text])) WHEN ''lost''::text THEN (forecast_category = ''omitted''::text) ELSE (forecast_category = ANY (ARRAY[''pipeline''::text, ''best_case''::text, ''commit''::text, ''omitted''::text])) END)'),
         ('stages', 'stages_rotting_days_check', 'CHECK ((rotting_days > 0))'),
         ('deals', 'deals_external_id_key', 'UNIQUE (tenant_id, external_id)'),
         ('deals', 'deals_pkey', 'PRIMARY KEY (id)'),
@@ -165,6 +199,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deals', 'deals_amount_check', 'CHECK ((amount <> ''NaN''::numeric))'),
         ('deals', 'deals_amount_currency_check', 'CHECK (((amount IS NULL) OR (currency IS NOT NULL)))'),
         ('deals', 'deals_currency_check', 'CHECK (crm_is_currency(currency))'),
+        ('deals', 'deals_forecast_category_check', 'CHECK ((forecast_category = ANY (ARRAY[''pipeline''::text, ''best_case''::text, ''commit''::text, ''omitted''::text])))'),
         ('deals', 'deals_lost_at_check', 'CHECK (((status = ''lost''::text) = (lost_at IS NOT NULL)))'),
         ('deals', 'deals_lost_reason_check', 'CHECK (((lost_reason IS NULL) OR (status = ''lost''::text)))'),
         ('deals', 'deals_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
@@ -180,6 +215,14 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deal_contacts', 'deal_contacts_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('stage_changes', 'stage_changes_deal_id_move_no_key', 'UNIQUE (deal_id, move_no)'),
         ('stage_changes', 'stage_changes_pkey', 'PRIMARY KEY (id)'),
+        ('deal_changes', 'deal_changes_pkey', 'PRIMARY KEY (id)'),
+        ('deal_changes', 'deal_changes_change_check', 'CHECK ((change = ANY (ARRAY[''created''::text, ''updated''::text, ''archived''::text, ''unarchived''::text, ''deleted''::text, ''restored''::text])))'),
+        ('exchange_rates', 'exchange_rates_pkey', 'PRIMARY KEY (id)'),
+        ('exchange_rates', 'exchange_rates_valid_from_key', 'UNIQUE (base, quote, valid_from, tenant_id)'),
+        ('exchange_rates', 'exchange_rates_base_check', 'CHECK (crm_is_currency(base))'),
+        ('exchange_rates', 'exchange_rates_quote_check', 'CHECK ((crm_is_currency(quote) AND (quote <> base)))'),
+        ('exchange_rates', 'exchange_rates_rate_check', 'CHECK (((rate > (0)::numeric) AND (rate < ''Infinity''::numeric)))'),
+        ('exchange_rates', 'exchange_rates_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
         ('tags', 'tags_pkey', 'PRIMARY KEY (id)'),
         ('tags', 'tags_name_check', 'CHECK ((btrim(name) <> ''''::text))'),
         ('tags', 'tags_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
@@ -190,7 +233,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
 SELECT is_empty($$SELECT c.conrelid::regclass, c.conname FROM pg_constraint AS c JOIN t.tables AS t ON t.relid = c.conrelid WHERE c.contype = 'f'
         AND (cardinality(c.conkey) <> 1 OR NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1] AND i.indpred IS NULL))$$,
     'each foreign key is of one column and has an index');
-SELECT is_empty($$SELECT c.conname FROM pg_constraint AS c JOIN t.tables AS t ON t.relid = c.conrelid WHERE t.name = 'stage_changes' AND c.contype = 'f'$$, 'the history has none');
+SELECT is_empty($$SELECT c.conname FROM pg_constraint AS c JOIN t.tables AS t ON t.relid = c.conrelid WHERE t.name IN ('stage_changes', 'deal_changes') AND c.contype = 'f'$$, 'the history has none');
 
 -- Indexes.
 SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index AS i JOIN t.tables AS t ON t.relid = i.indrelid$$,
@@ -216,6 +259,11 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE INDEX stage_changes_reverts_id_idx ON crm.stage_changes USING btree (reverts_id) WHERE (reverts_id IS NOT NULL)'),
         ('CREATE UNIQUE INDEX stage_changes_pkey ON crm.stage_changes USING btree (id)'),
         ('CREATE UNIQUE INDEX stage_changes_deal_id_move_no_key ON crm.stage_changes USING btree (deal_id, move_no)'),
+        ('CREATE UNIQUE INDEX deal_changes_pkey ON crm.deal_changes USING btree (id)'),
+        ('CREATE INDEX deal_changes_deal_id_changed_at_idx ON crm.deal_changes USING btree (deal_id, changed_at)'),
+        ('CREATE UNIQUE INDEX exchange_rates_pkey ON crm.exchange_rates USING btree (id)'),
+        ('CREATE UNIQUE INDEX exchange_rates_valid_from_key ON crm.exchange_rates USING btree (base, quote, valid_from, tenant_id)'),
+        ('CREATE INDEX exchange_rates_quote_base_idx ON crm.exchange_rates USING btree (quote, base)'),
         ('CREATE UNIQUE INDEX tags_pkey ON crm.tags USING btree (id)'),
         ('CREATE UNIQUE INDEX tags_name_key ON crm.tags USING btree (tenant_id, lower(name))'),
         ('CREATE UNIQUE INDEX deal_tags_pkey ON crm.deal_tags USING btree (deal_id, tag_id)'),
@@ -229,7 +277,12 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('pipelines', 'zz_crm_pipeline_rules', 'crm_pipeline_rules(@)'),
         ('stages', 'zz_crm_stage_rules', 'crm_stage_rules(@, ''pipeline_id'')'),
         ('deals', 'zz_crm_deal_rules', 'crm_deal_rules(@)'),
+        ('deals', 'zz_crm_deal_audit_insert', 'crm_deal_audit(@, ''changes'', ''totals'')'),
+        ('deals', 'zz_crm_deal_audit_update', 'crm_deal_audit(@, ''history'', ''changes'', ''totals'')'),
+        ('deals', 'zz_crm_deal_audit_delete', 'crm_deal_audit(@, ''changes'', ''totals'')'),
+        ('deals', 'zz_crm_deal_truncate', 'crm_deal_truncate(@)'),
         ('stage_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
+        ('deal_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
         ('deal_contacts', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
         ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')

@@ -70,6 +70,11 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('recurring_revenue', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('rotting_deals', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('stage_probabilities', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('forecast', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('exchange_rate', '{"base": "EUR", "quote": "USD"}', '22023 400', 'there is no rate'),
+    ('pipeline_summary', '{"pipeline_id": "@Sales", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
+    ('pipeline_summary_converted', '{"pipeline_id": "@nothing", "in_currency": "USD"}', 'PT404 404', 'there is no such pipeline'),
+    ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
     ('pipeline_summary', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "closing_from": "2026-02-01", "closing_to": "2026-01-01"}', '22023 400', 'the range is empty'),
     ('pipeline_summary', '{"pipeline_id": null}', '22004 400', 'the argument is null');
@@ -79,7 +84,8 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
-        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities') ORDER BY function, n) AS f;
+        'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate',
+        'pipeline_summary_converted') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))
@@ -104,6 +110,7 @@ INSERT INTO t.writes (method, tab, condition, body, said, why) VALUES
     ('POST', 'pipelines', NULL, '{"name": "x", "is_default": true}', '23505 409', 'there is a default pipeline'),
     ('POST', 'stages', NULL, '{"name": "x", "pipeline_id": "@nothing"}', '23503 409', 'there is no such pipeline'),
     ('POST', 'stages', NULL, '{"name": "x", "pipeline_id": "@Sales", "position": 1}', '23505 409', 'the position is taken'),
+    ('POST', 'exchange_rates', NULL, '{"base": "EUR", "quote": "EUR", "rate": 1}', '23514 400', 'the two currencies are the same'),
     ('POST', 'tags', NULL, '{"name": "HOT"}', '23505 409', 'the name is taken'),
     ('POST', 'deal_tags', NULL, '{"deal_id": "@A", "tag_id": "@nothing"}', '23503 409', 'there is no such tag'),
     ('POST', 'deal_contacts', NULL, '{"deal_id": "@A", "contact_id": "@Ann"}', '23505 409', 'the contact is linked'),

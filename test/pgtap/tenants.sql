@@ -6,7 +6,7 @@ BEGIN;
 \set owner crm_owner
 \ir include/setup.sql
 \ir include/roles.sql
-SELECT plan(106);
+SELECT plan(111);
 
 CREATE ROLE crm_app;
 GRANT USAGE ON SCHEMA crm TO crm_app;
@@ -59,7 +59,7 @@ SELECT is(string_agg(r, E'\n'), repeat(E'ok\n', 6) || 'ok', 'so has mallory') FR
 -- Each sees its own.
 SELECT is(seen_for('acme', format('SELECT count(*), count(DISTINCT tenant_id), bool_and(tenant_id = %L) FROM crm.%I', tenant('acme'), tab)),
     n || '|1|t', 'acme sees its own ' || tab)
-FROM (VALUES ('pipelines', 1), ('stages', 4), ('deals', 1), ('stage_changes', 1), ('deal_contacts', 1), ('tags', 1), ('deal_tags', 1)) AS v (tab, n);
+FROM (VALUES ('pipelines', 1), ('stages', 4), ('deals', 1), ('stage_changes', 1), ('deal_changes', 1), ('deal_contacts', 1), ('tags', 1), ('deal_tags', 1)) AS v (tab, n);
 SELECT is(seen_for('acme', 'SELECT changed_by, recorded_by FROM crm.stage_changes'), 'acme|' || session_user, 'and who made the change');
 SELECT is(seen_for('acme', 'SELECT DISTINCT pipeline_name FROM crm.pipeline_stage_summary'), 'Sales', 'a view shows its own');
 SELECT is(seen_for('acme', $$SELECT deals FROM crm.pipeline_stage_summary$$), '1', 'and counts its own');
@@ -101,7 +101,7 @@ SELECT is(split_part(as_role('crm_owner', format($$UPDATE crm.deals SET tenant_i
 
 -- Other tenants' rows cannot be seen, updated, deleted.
 SELECT is(seen_for('mallory', format('SELECT * FROM crm.%I WHERE tenant_id <> %L', tab, tenant('mallory'))), 'nothing', 'hidden: ' || tab)
-FROM unnest('{pipelines,stages,deals,stage_changes,deal_contacts,tags,deal_tags}'::text[]) AS tab;
+FROM unnest('{pipelines,stages,deals,stage_changes,deal_changes,deal_contacts,tags,deal_tags}'::text[]) AS tab;
 SELECT is(as_tenant('mallory', format('UPDATE crm.deals SET title = ''x'' WHERE id = %L', id('acme deal'))), 'ok', 'an update of a foreign row');
 SELECT is(as_tenant('mallory', format('DELETE FROM crm.pipelines WHERE id <> %L', id('mallory Sales'))), 'ok', 'and a deletion of foreign rows');
 SELECT results_eq('SELECT count(*), count(*) FILTER (WHERE title = ''x'') FROM deals', 'VALUES (3::bigint, 0::bigint)', 'concern none');
@@ -191,6 +191,9 @@ SELECT is(as_tenant('mallory', format($$INSERT INTO crm.deals (id, title, status
 SELECT is(split_part(as_tenant('mallory', format('SELECT crm.undo_move(%L)', id('acme deal'))), E'\n', 1), 'PT409', 'there is nothing to undo');
 SELECT is(outcome_for('mallory', format('UPDATE crm.deals SET status = ''open'' WHERE id = %L', id('acme deal'))), '23514', 'and nothing to return to');
 
+SELECT is(string_agg(change, ' ' ORDER BY recorded_at), 'created deleted created', 'a new deal, not one that came back') FROM deal_changes WHERE deal_id = id('acme deal');
+SELECT is(seen_for('mallory', format('SELECT change FROM crm.deal_changes WHERE deal_id = %L', id('acme deal'))), 'created', 'whose past is hidden');
+
 -- Policies of the user's: rows that they hide are not named either.
 CREATE POLICY no_secrets ON crm.pipelines AS RESTRICTIVE FOR SELECT USING (name <> 'Sales');
 SELECT alike(as_tenant('globex', $$INSERT INTO crm.deals (title, status) VALUES ('x', 'lost')$$),
@@ -222,8 +225,10 @@ ALTER TABLE crm.pipelines FORCE ROW LEVEL SECURITY;
 ALTER TABLE crm.stages FORCE ROW LEVEL SECURITY;
 ALTER TABLE crm.deals FORCE ROW LEVEL SECURITY;
 ALTER TABLE crm.stage_changes FORCE ROW LEVEL SECURITY;
+ALTER TABLE crm.deal_changes FORCE ROW LEVEL SECURITY;
 SELECT is(as_tenant('globex', format('UPDATE crm.deals SET stage_id = %L', id('globex Lost'))), 'ok', 'FORCE: a move');
 SELECT is(as_tenant('globex', 'SELECT crm.undo_move(id) FROM crm.deals'), 'ok', 'FORCE: undo');
+SELECT is(as_tenant('globex', 'UPDATE crm.deals SET amount = 1'), 'ok', 'FORCE: a change');
 SELECT is(outcome_for('globex', format('DELETE FROM crm.stages WHERE id = %L', id('globex Won'))), '23503', 'FORCE: a stage in use');
 SELECT is(as_tenant('globex', format('INSERT INTO crm.stages (pipeline_id, name) VALUES (%L, ''x'')', id('globex Sales'))), 'ok', 'FORCE: a stage at the end');
 SELECT t.claim('') \g /dev/null

@@ -13,7 +13,7 @@ use Test::More;
 my $node = new_node('drop');
 my @schemas = map { CrmTest::quote_ident($_->[0]) } @CrmTest::crms;
 my @tables =
-  qw(pipelines stages deals deal_contacts stage_changes tags deal_tags);
+  qw(pipelines stages deals deal_contacts stage_changes deal_changes tags deal_tags);
 my ($stdout, $stderr);
 
 make_origin($node, 'drop');
@@ -152,7 +152,7 @@ foreach my $way (
 	$node->safe_psql('drop', <<~SQL);
 		GRANT USAGE ON SCHEMA $schema TO crm_app;
 		GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA $schema TO crm_app;
-		REVOKE UPDATE ON $schema.stage_changes FROM crm_app;
+		REVOKE UPDATE ON $schema.stage_changes, $schema.deal_changes FROM crm_app;
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $schema TO crm_app;
 		SQL
 }

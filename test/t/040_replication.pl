@@ -77,8 +77,9 @@ foreach my $what (sort keys %writes)
 # A logical replica of everything, one of deals and their history alone.
 my $replica = new_node('replica', allows_streaming => 'logical');
 my $connection = $primary->connstr . ' dbname=origin';
-my %published =
-  (everything => \@tables, history => [qw(deals stage_changes)]);
+my %published = (
+	everything => \@tables,
+	history => [qw(deals stage_changes deal_changes)]);
 
 foreach my $name (sort keys %published)
 {
