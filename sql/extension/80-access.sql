@@ -27,7 +27,7 @@ BEGIN ATOMIC
 			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline',
 			'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity',
 			'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate',
-			'slippage', 'pipeline_waterfall']),
+			'conversion_rates', 'slippage', 'pipeline_waterfall']),
 		('write', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('agent', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('admin', ARRAY['create_pipeline', 'set_default_pipeline', 'reorder_stages', 'delete_stage',
