@@ -6,7 +6,7 @@ SET search_path = analytics_tenants, public;
 CREATE ROLE regress_crm_analyst;
 GRANT USAGE ON SCHEMA analytics_tenants TO regress_crm_analyst;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pipelines, stages, deals, deal_contacts TO regress_crm_analyst;
-GRANT SELECT ON stage_changes, stage_visits, rotting_deals TO regress_crm_analyst;
+GRANT SELECT ON stage_changes, deal_changes, stage_visits, rotting_deals TO regress_crm_analyst;
 -- nobody may call them unless told
 SELECT count(*) FROM pg_proc
 WHERE pronamespace = 'analytics_tenants'::regnamespace AND has_function_privilege('regress_crm_analyst', oid, 'EXECUTE');
@@ -43,7 +43,8 @@ CREATE TEMP VIEW everything AS SELECT
 	(SELECT velocity_per_day FROM analytics_tenants.sales_velocity()) AS velocity,
 	(SELECT one_time_revenue FROM analytics_tenants.recurring_revenue(status => 'won')) AS revenue,
 	(SELECT count(*) FROM analytics_tenants.rotting_deals()) AS rotting,
-	(SELECT sum(s.closed_deals) FROM analytics_tenants.pipelines AS p, analytics_tenants.stage_probabilities(p.id) AS s) AS closed;
+	(SELECT sum(s.closed_deals) FROM analytics_tenants.pipelines AS p, analytics_tenants.stage_probabilities(p.id) AS s) AS closed,
+	(SELECT sum((analytics_tenants.pipeline_summary_as_of(p.id, '2024-01-05') ->> 'total_value')::numeric) FROM analytics_tenants.pipelines AS p) AS as_of;
 ALTER VIEW everything SET (security_invoker = true);
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000001';
 SELECT * FROM everything;
@@ -57,6 +58,7 @@ SELECT sales_velocity('00000000-0000-0000-0000-0000000000f2');
 SELECT recurring_revenue('00000000-0000-0000-0000-0000000000f2');
 SELECT rotting_deals('00000000-0000-0000-0000-0000000000f2');
 SELECT stage_probabilities('00000000-0000-0000-0000-0000000000f2');
+SELECT pipeline_summary_as_of('00000000-0000-0000-0000-0000000000f2', '2024-01-05');
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
 SELECT * FROM everything;
 BEGIN READ ONLY;
@@ -72,7 +74,7 @@ RESET ROLE;
 CREATE POLICY owned ON deals AS RESTRICTIVE FOR SELECT USING (owner_id IS NOT NULL);
 SET ROLE regress_crm_analyst;
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
-SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed FROM everything;
+SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed, as_of FROM everything;
 
 RESET ROLE;
 RESET crm.tenant_id;
