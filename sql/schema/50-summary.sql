@@ -72,16 +72,14 @@ BEGIN ATOMIC
             CROSS JOIN LATERAL crm_summary_rows(d.summary) AS r
     ), conversions AS MATERIALIZED (
         SELECT c.currency, c.day, e.multiply_by, e.divide_by, e.rates
-        FROM (SELECT DISTINCT s.currency, s.day FROM sums AS s WHERE s.currency IS NOT NULL) AS c
+        FROM (SELECT DISTINCT s.currency, s.day FROM sums AS s WHERE s.currency IS NOT NULL ORDER BY 1, 2) AS c
             CROSS JOIN LATERAL exchange_rate(c.currency, pipeline_summary_converted.in_currency, c.day) AS e
     )
     SELECT s.stage_id, pipeline_summary_converted.in_currency, s.value_period, sum(s.deals)::bigint,
         sum(s.deals_without_amount)::bigint,
         coalesce(sum(crm_convert(s.value, c.multiply_by, c.divide_by)), 0),
         coalesce(sum(crm_convert(s.weighted_value, c.multiply_by, c.divide_by)), 0),
-        coalesce((SELECT jsonb_agg(DISTINCT u.rate)
-            FROM jsonb_array_elements(jsonb_agg(c.rates)) AS g (rates)
-                CROSS JOIN LATERAL jsonb_array_elements(nullif(g.rates, 'null')) AS u (rate)), '[]')
+        crm_rates_used(array_agg(c.rates))
     FROM sums AS s
         LEFT JOIN conversions AS c ON c.currency = s.currency AND c.day = s.day
     GROUP BY s.stage_id, s.value_period;
@@ -177,9 +175,7 @@ BEGIN ATOMIC
                 FROM sums AS s))
         || CASE
             WHEN pipeline_summary.in_currency IS NULL THEN '{}'
-            ELSE jsonb_build_object('rates', (
-                SELECT coalesce(jsonb_agg(DISTINCT u.rate), '[]')
-                FROM converted AS c CROSS JOIN LATERAL jsonb_array_elements(c.rates) AS u (rate)))
+            ELSE jsonb_build_object('rates', crm_rates_used(ARRAY(SELECT c.rates FROM converted AS c)))
         END
     FROM pipelines AS p
     WHERE p.id = pipeline_summary.pipeline_id;

@@ -24,28 +24,48 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'period_from is after period_before')
         END;
 
-    WITH visits AS MATERIALIZED (
-        SELECT v.deal_id, v.stage_id, v.visit_no, v.next_stage_id,
-            stage_conversion.cohort = 'created'
-                OR (stage_conversion.period_from IS NULL OR v.entered_at >= stage_conversion.period_from)
-                AND (stage_conversion.period_before IS NULL OR v.entered_at < stage_conversion.period_before)
-                AS in_cohort
-        FROM stage_visits AS v
-            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
-        WHERE v.pipeline_id = stage_conversion.pipeline_id
-            AND d.archived_at IS NULL
-            AND (stage_conversion.cohort <> 'created'
-                OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
-                AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
-            AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
-            AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
-                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
-    ), stood AS MATERIALIZED (
-        SELECT v.stage_id, count(DISTINCT v.deal_id) AS deals
-        FROM visits AS v
-        WHERE v.in_cohort
-        GROUP BY v.stage_id
-    ), steps AS MATERIALIZED (
+    WITH undone AS (
+        -- The moves that were taken back, and those that took them back.
+        SELECT r.id, r.deal_id, r.move_no
+        FROM stage_changes AS r
+        WHERE r.reverts_id IS NOT NULL
+        UNION ALL
+        SELECT c.id, c.deal_id, c.move_no
+        FROM stage_changes AS r
+            JOIN stage_changes AS c ON c.id = r.reverts_id
+        WHERE r.reverts_id IS NOT NULL
+    ), history AS MATERIALIZED (
+        SELECT coalesce(
+            (SELECT crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, c.to_stage_id, c.entered_at, NULL)
+                FROM stage_changes AS c
+                WHERE c.from_pipeline_id = stage_conversion.pipeline_id),
+            -- nobody moved, but deals stand there
+            (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
+                FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
+        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
+                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                stage_conversion.rule, CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END, CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS deals
+            FROM deals AS d
+            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
+                AND d.archived_at IS NULL
+                AND (stage_conversion.cohort <> 'created'
+                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
+                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
+                AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
+                AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+    ), stood AS (
+        SELECT t.stage_id, t.deals
+        FROM history AS h,
+            jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint)
+    ), converted AS (
+        SELECT t."from", t."to", t.deals
+        FROM history AS h,
+            jsonb_to_recordset(h.figures -> 'steps') AS t ("from" uuid, "to" uuid, deals bigint)
+    ), steps AS (
         -- The pairs that are asked for.  Next to an open stage is the following one
         -- that is in use; next to the last of them is winning.
         SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
@@ -67,39 +87,13 @@ BEGIN ATOMIC
             AND (stage_conversion.rule = 'direct'
                 OR b.deal_status <> 'open'
                 OR a.deal_status = 'open' AND b.position > a.position)
-    ), by_deal AS (
-        -- Per deal and pair: the first visit to the one stage, and the last one to the
-        -- other or beyond.  Joined to the few pairs and grouped, never to itself.
-        SELECT v.deal_id, p.from_id, p.to_id,
-            min(v.visit_no) FILTER (WHERE v.stage_id = p.from_id AND v.in_cohort) AS stood_at,
-            max(v.visit_no) FILTER (WHERE v.stage_id = p.to_id
-                OR p.to_status = 'open' AND (s.deal_status = 'won'
-                    OR s.deal_status = 'open' AND s.position > p.to_position)) AS further_at
-        FROM visits AS v
-            JOIN stages AS s ON s.id = v.stage_id
-            JOIN steps AS p ON v.stage_id = p.from_id
-                OR v.stage_id = p.to_id
-                OR p.to_status = 'open' AND (s.deal_status = 'won'
-                    OR s.deal_status = 'open' AND s.position > p.to_position)
-        WHERE stage_conversion.rule = 'reached'
-        GROUP BY v.deal_id, p.from_id, p.to_id
-    ), converted AS (
-        SELECT b.from_id, b.to_id, count(*) AS deals
-        FROM by_deal AS b
-        WHERE b.further_at > b.stood_at
-        GROUP BY b.from_id, b.to_id
-        UNION ALL
-        SELECT v.stage_id, v.next_stage_id, count(DISTINCT v.deal_id)
-        FROM visits AS v
-        WHERE stage_conversion.rule = 'direct' AND v.in_cohort
-        GROUP BY v.stage_id, v.next_stage_id
     )
     SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
         coalesce(t.deals, 0), coalesce(c.deals, 0),
         round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
     FROM steps AS p
         LEFT JOIN stood AS t ON t.stage_id = p.from_id
-        LEFT JOIN converted AS c ON c.from_id = p.from_id AND c.to_id = p.to_id
+        LEFT JOIN converted AS c ON c."from" = p.from_id AND c."to" = p.to_id
     ORDER BY p.from_position, p.to_position;
 END;
 REVOKE EXECUTE ON FUNCTION stage_conversion(uuid, text, text, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
@@ -133,61 +127,62 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'period_from is after period_before')
         END;
 
-    WITH visits AS (
-        SELECT v.deal_id, v.stage_id, v.visit_no, v.next_stage_id, d.status,
-            funnel.cohort = 'created'
-                OR (funnel.period_from IS NULL OR v.entered_at >= funnel.period_from)
-                AND (funnel.period_before IS NULL OR v.entered_at < funnel.period_before)
-                AS in_cohort
-        FROM stage_visits AS v
-            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
-        WHERE v.pipeline_id = funnel.pipeline_id
-            AND d.archived_at IS NULL
-            AND (funnel.cohort <> 'created'
-                OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
-                AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
-            AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
-            AND (funnel.currency IS NULL OR funnel.currency =
-                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
-    ), ranked AS MATERIALIZED (
-        -- The order of the funnel: open stages by position, then all won ones; next
-        -- is the rank of the following open stage in use, or of the won ones.
-        SELECT s.id, s.name, s.position, s.deal_status, s.archived_at,
-            CASE s.deal_status WHEN 'open' THEN s.position::bigint WHEN 'won' THEN 2147483648 END AS rank,
-            CASE s.deal_status WHEN 'open' THEN coalesce((SELECT min(n.position)::bigint FROM stages AS n
-                WHERE n.pipeline_id = s.pipeline_id AND n.deal_status = 'open'
-                    AND n.archived_at IS NULL AND n.position > s.position), 2147483648) END AS next
-        FROM stages AS s
-        WHERE s.pipeline_id = funnel.pipeline_id
+    WITH undone AS (
+        -- The moves that were taken back, and those that took them back.
+        SELECT r.id, r.deal_id, r.move_no
+        FROM stage_changes AS r
+        WHERE r.reverts_id IS NOT NULL
+        UNION ALL
+        SELECT c.id, c.deal_id, c.move_no
+        FROM stage_changes AS r
+            JOIN stage_changes AS c ON c.id = r.reverts_id
+        WHERE r.reverts_id IS NOT NULL
+    ), history AS MATERIALIZED (
+        SELECT coalesce(
+            (SELECT crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, c.to_stage_id, c.entered_at, NULL)
+                FROM stage_changes AS c
+                WHERE c.from_pipeline_id = funnel.pipeline_id),
+            -- nobody moved, but deals stand there
+            (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
+                FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
+        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
+                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = funnel.pipeline_id),
+                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = funnel.pipeline_id),
+                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                funnel.rule, CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END, CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS deals
+            FROM deals AS d
+            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = funnel.pipeline_id)
+                AND d.archived_at IS NULL
+                AND (funnel.cohort <> 'created'
+                    OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
+                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
+                AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
+                AND (funnel.currency IS NULL OR funnel.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
     ), stood AS (
-        -- Per deal and stage: the first visit, and the last one to the next stage or
-        -- beyond.  Joined to the few stages and grouped, never to itself.
-        SELECT v.deal_id, s.id AS stage_id, min(v.status) AS status,
-            min(v.visit_no) FILTER (WHERE v.stage_id = s.id AND v.in_cohort) AS stood_at,
-            bool_or(v.stage_id = s.id AND v.in_cohort AND n.rank = s.next) AS went_on,
-            max(v.visit_no) FILTER (WHERE r.rank >= s.next) AS further_at
-        FROM visits AS v
-            JOIN ranked AS r ON r.id = v.stage_id
-            LEFT JOIN ranked AS n ON n.id = v.next_stage_id
-            JOIN ranked AS s ON s.id = v.stage_id OR r.rank >= s.next
-        GROUP BY v.deal_id, s.id
-    ), counted AS (
-        SELECT t.stage_id, count(*) AS deals,
-            count(*) FILTER (WHERE CASE funnel.rule WHEN 'direct' THEN t.went_on
-                ELSE t.further_at > t.stood_at END) AS converted,
-            count(*) FILTER (WHERE t.status = 'won') AS won,
-            count(*) FILTER (WHERE t.status = 'lost') AS lost,
-            count(*) FILTER (WHERE t.status = 'open') AS still_open
-        FROM stood AS t
-        WHERE t.stood_at IS NOT NULL
-        GROUP BY t.stage_id
+        SELECT t.stage_id, t.deals, t.open, t.won, t.lost
+        FROM history AS h,
+            jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint, open bigint, won bigint, lost bigint)
+    ), converted AS (
+        SELECT t."from", t."to", t.deals
+        FROM history AS h,
+            jsonb_to_recordset(h.figures -> 'steps') AS t ("from" uuid, "to" uuid, deals bigint)
     ), rows AS (
-        SELECT s.id, s.name, s.position, s.deal_status, coalesce(c.deals, 0) AS deals,
-            CASE WHEN s.deal_status = 'open' THEN coalesce(c.converted, 0) END AS converted,
-            coalesce(c.won, 0) AS won, coalesce(c.lost, 0) AS lost, coalesce(c.still_open, 0) AS still_open
-        FROM ranked AS s
-            LEFT JOIN counted AS c ON c.stage_id = s.id
-        WHERE s.archived_at IS NULL OR c.stage_id IS NOT NULL
+        -- Next to an open stage is the following one that is in use; next to the last
+        -- of them is winning, which the steps have as null.
+        SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0) AS deals,
+            CASE WHEN s.deal_status = 'open' THEN coalesce((SELECT c.deals FROM converted AS c
+                WHERE c."from" = s.id AND c."to" IS NOT DISTINCT FROM (SELECT n.id FROM stages AS n
+                    WHERE n.pipeline_id = s.pipeline_id AND n.deal_status = 'open'
+                        AND n.archived_at IS NULL AND n.position > s.position
+                    ORDER BY n.position
+                    LIMIT 1)), 0) END AS converted,
+            coalesce(t.won, 0) AS won, coalesce(t.lost, 0) AS lost, coalesce(t.open, 0) AS still_open
+        FROM stages AS s
+            LEFT JOIN stood AS t ON t.stage_id = s.id
+        WHERE s.pipeline_id = funnel.pipeline_id
+            AND (s.archived_at IS NULL OR t.stage_id IS NOT NULL)
     )
     SELECT r.id, r.name, r.position, r.deal_status, r.deals, r.converted,
         round(r.converted::numeric / nullif(r.deals, 0), 6),

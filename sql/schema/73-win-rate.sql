@@ -2,9 +2,9 @@
 
 CREATE FUNCTION win_rate(pipeline_id uuid DEFAULT NULL, cohort text DEFAULT 'closed',
         period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL,
-        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL)
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS TABLE (deals bigint, won bigint, lost bigint, still_open bigint, win_rate numeric, won_share numeric,
-        value_currency text, won_value numeric, lost_value numeric, win_rate_by_value numeric, by_currency jsonb)
+        value_currency text, won_value numeric, lost_value numeric, win_rate_by_value numeric, by_currency jsonb, rates jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
@@ -15,10 +15,16 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'cohort must be closed or created')
             WHEN win_rate.period_from > win_rate.period_before
             THEN crm_raise('22023', 'period_from is after period_before')
+            WHEN NOT crm_is_currency(win_rate.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', win_rate.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
         END;
 
-    WITH counted AS MATERIALIZED (
-        SELECT coalesce(d.currency, p.currency) AS currency, count(*) AS deals, count(d.amount) AS amounts,
+    WITH dated AS MATERIALIZED (
+        SELECT coalesce(d.currency, p.currency) AS currency,
+            CASE WHEN win_rate.in_currency IS NOT NULL
+                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day,
+            count(*) AS deals, count(d.amount) AS amounts,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
             count(*) FILTER (WHERE d.status = 'open') AS still_open,
@@ -36,7 +42,19 @@ BEGIN ATOMIC
             AND (win_rate.owner_id IS NULL OR d.owner_id = win_rate.owner_id)
             AND (win_rate.currency IS NULL OR coalesce(d.currency, p.currency) = win_rate.currency)
             AND (win_rate.value_period IS NULL OR d.value_period = win_rate.value_period)
-        GROUP BY coalesce(d.currency, p.currency)
+        GROUP BY 1, 2
+    ), conversions AS MATERIALIZED (
+        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL AND s.amounts > 0 ORDER BY 1, 2) AS c
+            CROSS JOIN LATERAL exchange_rate(c.currency, win_rate.in_currency, c.rate_day) AS e
+    ), counted AS MATERIALIZED (
+        SELECT coalesce(win_rate.in_currency, d.currency) AS currency, sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
+            sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost, sum(d.still_open)::bigint AS still_open,
+            sum(coalesce(crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) AS won_value,
+            sum(coalesce(crm_convert(d.lost_value, c.multiply_by, c.divide_by), d.lost_value)) AS lost_value
+        FROM dated AS d
+            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+        GROUP BY 1
     ), total AS (
         SELECT coalesce(sum(c.deals), 0)::bigint AS deals, coalesce(sum(c.won), 0)::bigint AS won,
             coalesce(sum(c.lost), 0)::bigint AS lost, coalesce(sum(c.still_open), 0)::bigint AS still_open,
@@ -64,18 +82,19 @@ BEGIN ATOMIC
         CASE WHEN t.currencies <= 1 THEN trim_scale(t.won_value) END,
         CASE WHEN t.currencies <= 1 THEN trim_scale(t.lost_value) END,
         CASE WHEN t.currencies <= 1 THEN round(t.won_value / nullif(t.won_value + t.lost_value, 0), 6) END,
-        t.by_currency
+        t.by_currency,
+        CASE WHEN win_rate.in_currency IS NOT NULL THEN crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c)) END
     FROM total AS t;
 END;
-REVOKE EXECUTE ON FUNCTION win_rate(uuid, text, timestamptz, timestamptz, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION win_rate(uuid, text, timestamptz, timestamptz, uuid, text, text) IS
+REVOKE EXECUTE ON FUNCTION win_rate(uuid, text, timestamptz, timestamptz, uuid, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION win_rate(uuid, text, timestamptz, timestamptz, uuid, text, text, text) IS
 'How many of the deals were won: by number and by value, one row
 
 win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open count for nothing. won_share = won / deals, the open ones included (Salesforce''s conversion rate). win_rate_by_value = won_value / (won_value + lost_value), of the deals that have an amount. Null where there is nothing to divide by.
 
-cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one, a deal without an amount in the currency of its pipeline.
+cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one, a deal without an amount in the currency of its pipeline. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort, for what is not a currency, and where an exchange rate is missing.';
 
 CREATE FUNCTION sales_cycle(pipeline_id uuid DEFAULT NULL,
         won_from timestamptz DEFAULT NULL, won_before timestamptz DEFAULT NULL,
@@ -131,9 +150,9 @@ Errors: PT404 for an unknown pipeline.';
 
 CREATE FUNCTION sales_velocity(pipeline_id uuid DEFAULT NULL,
         closed_from timestamptz DEFAULT NULL, closed_before timestamptz DEFAULT NULL,
-        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL)
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS TABLE (value_currency text, open_deals bigint, won bigint, lost bigint, average_won_value numeric,
-        win_rate numeric, average_days_to_win numeric, velocity_per_day numeric)
+        win_rate numeric, average_days_to_win numeric, velocity_per_day numeric, rates jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
@@ -142,16 +161,23 @@ BEGIN ATOMIC
             THEN crm_raise('PT404', format('pipeline %s does not exist', sales_velocity.pipeline_id))
             WHEN sales_velocity.closed_from > sales_velocity.closed_before
             THEN crm_raise('22023', 'closed_from is after closed_before')
+            WHEN NOT crm_is_currency(sales_velocity.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', sales_velocity.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
         END;
 
-    WITH counted AS (
+    WITH dated AS MATERIALIZED (
         SELECT coalesce(d.currency, p.currency) AS currency,
+            CASE WHEN sales_velocity.in_currency IS NOT NULL
+                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day,
             count(*) FILTER (WHERE d.status = 'open') AS open_deals,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
-            avg(d.amount) FILTER (WHERE d.status = 'won') AS average_won_value,
-            extract(epoch FROM avg(d.won_at - d.created_at)
-                FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at))) / 86400 AS days
+            count(d.amount) FILTER (WHERE d.status = 'won') AS won_amounts,
+            sum(d.amount) FILTER (WHERE d.status = 'won') AS won_value,
+            count(*) FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at)) AS timed,
+            sum(extract(epoch FROM d.won_at - d.created_at))
+                FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at)) AS seconds
         FROM deals AS d
             LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
         WHERE d.archived_at IS NULL
@@ -164,22 +190,36 @@ BEGIN ATOMIC
             AND (sales_velocity.owner_id IS NULL OR d.owner_id = sales_velocity.owner_id)
             AND (sales_velocity.currency IS NULL OR coalesce(d.currency, p.currency) = sales_velocity.currency)
             AND (sales_velocity.value_period IS NULL OR d.value_period = sales_velocity.value_period)
-        GROUP BY coalesce(d.currency, p.currency)
+        GROUP BY 1, 2
+    ), conversions AS MATERIALIZED (
+        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0 ORDER BY 1, 2) AS c
+            CROSS JOIN LATERAL exchange_rate(c.currency, sales_velocity.in_currency, c.rate_day) AS e
+    ), counted AS (
+        SELECT coalesce(sales_velocity.in_currency, d.currency) AS currency, sum(d.open_deals)::bigint AS open_deals,
+            sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost,
+            sum(coalesce(crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) / nullif(sum(d.won_amounts), 0) AS average_won_value,
+            sum(d.seconds) / nullif(sum(d.timed), 0) / 86400 AS days,
+            array_agg(c.rates) AS rates
+        FROM dated AS d
+            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+        GROUP BY 1
     )
     SELECT c.currency, c.open_deals, c.won, c.lost, round(c.average_won_value, 4),
         round(c.won::numeric / nullif(c.won + c.lost, 0), 6),
         round(c.days, 6),
         -- divided last, by one product, so as to be rounded once
-        round(c.open_deals * c.average_won_value * c.won / nullif((c.won + c.lost) * c.days, 0), 4)
+        round(c.open_deals * c.average_won_value * c.won / nullif((c.won + c.lost) * c.days, 0), 4),
+        CASE WHEN sales_velocity.in_currency IS NOT NULL THEN crm_rates_used(c.rates) END
     FROM counted AS c
     ORDER BY c.currency;
 END;
-REVOKE EXECUTE ON FUNCTION sales_velocity(uuid, timestamptz, timestamptz, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION sales_velocity(uuid, timestamptz, timestamptz, uuid, text, text) IS
+REVOKE EXECUTE ON FUNCTION sales_velocity(uuid, timestamptz, timestamptz, uuid, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION sales_velocity(uuid, timestamptz, timestamptz, uuid, text, text, text) IS
 'How much the open deals will bring in a day, at the pace of the closed ones: a row per currency
 
 velocity_per_day = open_deals * average_won_value * win_rate / average_days_to_win, the formula of Salesforce and HubSpot. open_deals = deals open now; won, lost = deals closed from closed_from (included) to closed_before (not included); average_won_value = of the won ones that have an amount; win_rate = won / (won + lost); average_days_to_win = average of won_at - created_at, in days of 24 hours. Null where a factor is not known, such as when nothing was won.
 
-A deal without an amount counts in the currency of its pipeline. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. Leaves out archived and deleted deals.
+A deal without an amount counts in the currency of its pipeline. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it. Leaves out archived and deleted deals.
 
-Errors: PT404 for an unknown pipeline.';
+Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.';

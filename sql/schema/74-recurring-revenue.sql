@@ -2,9 +2,9 @@
 
 CREATE FUNCTION recurring_revenue(pipeline_id uuid DEFAULT NULL, status text DEFAULT NULL,
         closed_from timestamptz DEFAULT NULL, closed_before timestamptz DEFAULT NULL,
-        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+        owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS TABLE (deal_status text, value_currency text, recurring_deals bigint, mrr numeric, arr numeric,
-        weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric)
+        weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric, rates jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
@@ -15,12 +15,17 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'status must be open, won or lost')
             WHEN recurring_revenue.closed_from > recurring_revenue.closed_before
             THEN crm_raise('22023', 'closed_from is after closed_before')
+            WHEN NOT crm_is_currency(recurring_revenue.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', recurring_revenue.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
         END;
 
     WITH deals_asked AS (
         -- A year's worth is a whole multiple of every amount, so it is exact.
         SELECT d.status, d.currency, d.amount, d.probability,
-            CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year
+            CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year,
+            CASE WHEN recurring_revenue.in_currency IS NOT NULL
+                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day
         FROM deals AS d
         WHERE d.archived_at IS NULL
             AND d.amount IS NOT NULL
@@ -33,26 +38,41 @@ BEGIN ATOMIC
                     OR coalesce(d.won_at, d.lost_at) < recurring_revenue.closed_before))
             AND (recurring_revenue.owner_id IS NULL OR d.owner_id = recurring_revenue.owner_id)
             AND (recurring_revenue.currency IS NULL OR d.currency = recurring_revenue.currency)
-    ), sums AS (
-        SELECT a.status, a.currency, count(a.times_a_year) AS recurring_deals,
+    ), dated AS MATERIALIZED (
+        SELECT a.status, a.currency, a.rate_day, count(a.times_a_year) AS recurring_deals,
             coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
             coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
             count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
             coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
         FROM deals_asked AS a
-        GROUP BY a.status, a.currency
+        GROUP BY a.status, a.currency, a.rate_day
+    ), conversions AS MATERIALIZED (
+        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL ORDER BY 1, 2) AS c
+            CROSS JOIN LATERAL exchange_rate(c.currency, recurring_revenue.in_currency, c.rate_day) AS e
+    ), sums AS (
+        SELECT d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
+            sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
+            sum(coalesce(crm_convert(d.arr, c.multiply_by, c.divide_by), d.arr)) AS arr,
+            sum(coalesce(crm_convert(d.weighted_arr, c.multiply_by, c.divide_by), d.weighted_arr)) AS weighted_arr,
+            sum(coalesce(crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
+            array_agg(c.rates) AS rates
+        FROM dated AS d
+            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+        GROUP BY 1, 2
     )
     SELECT s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
-        round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue)
+        round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue),
+        CASE WHEN recurring_revenue.in_currency IS NOT NULL THEN crm_rates_used(s.rates) END
     FROM sums AS s
     ORDER BY array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;
 END;
-REVOKE EXECUTE ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text) FROM PUBLIC;
-COMMENT ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text) IS
+REVOKE EXECUTE ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION recurring_revenue(uuid, text, timestamptz, timestamptz, uuid, text, text) IS
 'Monthly and annual recurring revenue of the deals (MRR, ARR): a row per status and currency
 
 arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that is monthly + quarterly / 3 + annual / 12, rounded to 4 digits, as Odoo spreads its recurring plans over their months. weighted_mrr = the same of amount times probability. one_time_revenue = the one-time amounts, which are in none of the others. Deals without an amount are left out.
 
-The revenue that is there stands in the row of won deals; that of open ones is what may come. status (null: all) and closed_from (included) to closed_before (not included), which choose won and lost deals by when they closed, pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals. A deal says how much it brings a period, not for how long: it counts until it is archived.
+The revenue that is there stands in the row of won deals; that of open ones is what may come. status (null: all) and closed_from (included) to closed_before (not included), which choose won and lost deals by when they closed, pipeline_id (null: all), owner_id and currency choose deals. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it. Leaves out archived and deleted deals. A deal says how much it brings a period, not for how long: it counts until it is archived.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown status.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown status, for what is not a currency, and where an exchange rate is missing.';

@@ -27,12 +27,12 @@ COMMENT ON COLUMN stage_forecast_categories.is_default IS 'Whether it follows fr
 CREATE FUNCTION forecast(pipeline_id uuid DEFAULT NULL, period text DEFAULT 'month',
         period_from date DEFAULT NULL, period_before date DEFAULT NULL,
         owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL,
-        today date DEFAULT NULL)
+        today date DEFAULT NULL, in_currency text DEFAULT NULL)
     RETURNS TABLE (bucket text, period_start date, period_end date, value_currency text,
         open_deals bigint, open_value numeric, weighted_value numeric, won_deals bigint, won_value numeric,
         pipeline numeric, best_case numeric, commit numeric, closed numeric, omitted numeric,
         open_pipeline numeric, best_case_forecast numeric, commit_forecast numeric, closed_only numeric,
-        deals_without_amount bigint)
+        deals_without_amount bigint, rates jsonb)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT CASE
@@ -43,14 +43,18 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'period must be month or quarter')
             WHEN forecast.period_from > forecast.period_before
             THEN crm_raise('22023', 'period_from is after period_before')
+            WHEN NOT crm_is_currency(forecast.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', forecast.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
         END;
 
     WITH deals_asked AS (
-        -- closed_on decides the period of a won deal, and expected_close_date that of an open one
         SELECT d.status, d.amount, d.probability, coalesce(d.currency, p.currency) AS currency,
             CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
             CASE d.status WHEN 'won' THEN c.forecast_category
-                ELSE coalesce(d.forecast_category, c.forecast_category) END AS category
+                ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
+            CASE WHEN forecast.in_currency IS NOT NULL
+                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day
         FROM deals AS d
             LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
             LEFT JOIN stage_forecast_categories AS c ON c.stage_id = d.stage_id
@@ -61,14 +65,21 @@ BEGIN ATOMIC
             AND (forecast.currency IS NULL OR coalesce(d.currency, p.currency) = forecast.currency)
             AND (forecast.value_period IS NULL OR d.value_period = forecast.value_period)
     ), days AS (
-        SELECT a.status, a.currency, a.day, a.category, count(*) AS deals,
+        SELECT a.status, a.currency, a.day, a.category, a.rate_day, count(*) AS deals,
             count(*) - count(a.amount) AS deals_without_amount,
             coalesce(sum(a.amount), 0) AS value,
             coalesce(sum(a.amount * a.probability), 0) AS weighted_value
         FROM deals_asked AS a
-        GROUP BY a.status, a.currency, a.day, a.category
+        GROUP BY a.status, a.currency, a.day, a.category, a.rate_day
+    ), conversions AS MATERIALIZED (
+        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT DISTINCT s.currency, s.rate_day FROM days AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount ORDER BY 1, 2) AS c
+            CROSS JOIN LATERAL exchange_rate(c.currency, forecast.in_currency, c.rate_day) AS e
     ), placed AS (
-        SELECT y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.value, y.weighted_value,
+        SELECT y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
+            coalesce(crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
+            coalesce(crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
+            c.rates,
             CASE
                 WHEN y.day IS NULL THEN 'no_date'
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
@@ -77,6 +88,7 @@ BEGIN ATOMIC
             date_trunc(forecast.period, y.day::timestamp) AS start,
             y.day
         FROM days AS y
+            LEFT JOIN conversions AS c ON c.currency = y.currency AND c.rate_day = y.rate_day
     ), sums AS (
         SELECT l.bucket, CASE l.bucket WHEN 'period' THEN l.start END AS start, l.currency,
             coalesce(sum(l.deals) FILTER (WHERE l.status = 'open'), 0)::bigint AS open_deals,
@@ -89,7 +101,8 @@ BEGIN ATOMIC
             coalesce(sum(l.value) FILTER (WHERE l.category = 'commit'), 0) AS commit,
             coalesce(sum(l.value) FILTER (WHERE l.category = 'closed'), 0) AS closed,
             coalesce(sum(l.value) FILTER (WHERE l.category = 'omitted'), 0) AS omitted,
-            sum(l.deals_without_amount)::bigint AS deals_without_amount
+            sum(l.deals_without_amount)::bigint AS deals_without_amount,
+            array_agg(l.rates) AS rates
         FROM placed AS l
         WHERE l.bucket <> 'period'
             OR (forecast.period_from IS NULL OR l.day >= forecast.period_from)
@@ -102,20 +115,20 @@ BEGIN ATOMIC
         trim_scale(s.pipeline), trim_scale(s.best_case), trim_scale(s.commit), trim_scale(s.closed), trim_scale(s.omitted),
         trim_scale(s.pipeline + s.best_case + s.commit),
         trim_scale(s.closed + s.commit + s.best_case), trim_scale(s.closed + s.commit), trim_scale(s.closed),
-        s.deals_without_amount
+        s.deals_without_amount, CASE WHEN forecast.in_currency IS NOT NULL THEN crm_rates_used(s.rates) END
     FROM sums AS s
     ORDER BY array_position(ARRAY['overdue', 'period', 'no_date'], s.bucket), s.start, s.currency;
 END;
-REVOKE EXECUTE ON FUNCTION forecast(uuid, text, date, date, uuid, text, text, date) FROM PUBLIC;
-COMMENT ON FUNCTION forecast(uuid, text, date, date, uuid, text, text, date) IS
+REVOKE EXECUTE ON FUNCTION forecast(uuid, text, date, date, uuid, text, text, date, text) FROM PUBLIC;
+COMMENT ON FUNCTION forecast(uuid, text, date, date, uuid, text, text, date, text) IS
 'Forecast the revenue: what is won and what may be, by month or quarter
 
 A row for each bucket and currency: bucket period has a row for each month or quarter (period; period_start to period_end, both included) with the open deals that are expected to close then and the deals that were won then; bucket overdue has the open deals whose expected_close_date is before today, whatever their period; bucket no_date the open deals without one.
 
 open_value = sum of the open amounts, weighted_value = sum of their amount times probability, won_value = won to date. By forecast category: pipeline, best_case, commit, closed, omitted; open_value = pipeline + best_case + commit + what is open and omitted. The category is that of the deal while it is open, else that of its stage (see stage_forecast_categories). Cumulative, as in Salesforce: closed_only = closed; commit_forecast = closed + commit; best_case_forecast = closed + commit + best_case; open_pipeline = pipeline + best_case + commit.
 
-period_from (included) and period_before (not included) choose days in the bucket period; the others are always told whole. today (null: the current date) is for a user in another time zone; won_at counts on its day in the session''s time zone. pipeline_id (null: all), owner_id, currency and value_period choose deals. A deal without an amount counts in the currency of its pipeline and adds nothing; currencies are never added up. Leaves out lost, archived and deleted deals.
+period_from (included) and period_before (not included) choose days in the bucket period; the others are always told whole. today (null: the current date) is for a user in another time zone; won_at counts on its day in the session''s time zone. pipeline_id (null: all), owner_id, currency and value_period choose deals. A deal without an amount counts in the currency of its pipeline and adds nothing; currencies are never added up. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it. Leaves out lost, archived and deleted deals.
 
-Errors: PT404 for an unknown pipeline, 22023 for another period or an empty range.
+Errors: PT404 for an unknown pipeline, 22023 for another period, an empty range, what is not a currency, and where an exchange rate is missing.
 
 @mcp';
