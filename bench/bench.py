@@ -108,7 +108,7 @@ class Bench:
 
     def enable(self, variant):
         if variant == "PL/pgSQL":
-            self.only("plpgsql_rules", "plpgsql_audit", *(["plpgsql_totals.*"] if self.has_totals else []))
+            self.only("plpgsql_rules", "plpgsql_audit", "plpgsql_changes.*", "plpgsql_totals.*")
         else:
             self.only(*self.VARIANTS[variant])
 

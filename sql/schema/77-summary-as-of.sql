@@ -206,7 +206,7 @@ BEGIN ATOMIC
 END;
 REVOKE EXECUTE ON FUNCTION pipeline_summary_as_of(uuid, timestamptz, text) FROM PUBLIC;
 COMMENT ON FUNCTION pipeline_summary_as_of(uuid, timestamptz, text) IS
-'Summarise a pipeline as it stood at a moment of the past: number, value and weighted value of its deals
+'Summarise a pipeline as it stood at a moment of the past
 
 What pipeline_summary told then, as the same object, with as_of the moment and source "history": the deals that stood in the pipeline at that moment, each in its stage of then, with its amount, currency, probability and value_period of then; those deleted since included, those archived then not. Computed from stage_changes (effective times; moves taken back never were) and deal_changes. Before the first deal everything is 0.
 
