@@ -85,13 +85,16 @@ SELECT populate('beta', 2), populate('gamma', 3) \g /dev/null
 CREATE FUNCTION t.all_of(pipeline text, which text) RETURNS text LANGUAGE sql AS $$
     SELECT CASE which
         WHEN 'pipeline_summary' THEN (SELECT concat_ws(' ', s #> '{won,total_value}', s #> '{lost,total_value}', s #> '{open,total_value}', s #> '{open,weighted_value}') FROM crm.pipeline_summary(t.id(pipeline), in_currency => 'AUD') AS s)
+        WHEN 'pipeline_summary_as_of' THEN (SELECT concat_ws(' ', s #> '{won,total_value}', s #> '{lost,total_value}', s #> '{open,total_value}', s #> '{open,weighted_value}') FROM crm.pipeline_summary_as_of(t.id(pipeline), clock_timestamp(), 'AUD') AS s)
+        WHEN 'pipeline_waterfall' THEN (SELECT string_agg(concat_ws(' ', bar, value), ' ' ORDER BY bar_no) FROM crm.pipeline_waterfall(t.id(pipeline), '2024-05-20', in_currency => 'AUD') WHERE value <> 0)
         WHEN 'win_rate' THEN (SELECT concat_ws(' ', trim_scale(won_value), trim_scale(lost_value)) FROM crm.win_rate(t.id(pipeline), in_currency => 'AUD'))
         WHEN 'sales_velocity' THEN (SELECT concat_ws(' ', trim_scale(average_won_value)) FROM crm.sales_velocity(t.id(pipeline), in_currency => 'AUD'))
         WHEN 'recurring_revenue' THEN (SELECT string_agg(trim_scale(one_time_revenue)::text, ' ') FROM crm.recurring_revenue(t.id(pipeline), in_currency => 'AUD'))
         WHEN 'forecast' THEN (SELECT concat_ws(' ', trim_scale(sum(won_value)), trim_scale(sum(open_value))) FROM crm.forecast(t.id(pipeline), in_currency => 'AUD'))
     END $$;
 CREATE TABLE t.answers (which text, beta text, gamma text);
-INSERT INTO t.answers VALUES ('pipeline_summary', '200 200 1200 600', '300 300 1300 650'), ('win_rate', '200 200', '300 300'), ('sales_velocity', '200', '300'),
+INSERT INTO t.answers VALUES ('pipeline_summary', '200 200 1200 600', '300 300 1300 650'), ('pipeline_summary_as_of', '200 200 1200 600', '300 300 1300 650'),
+    ('pipeline_waterfall', 'opening 1200 closing 1200', 'opening 1300 closing 1300'), ('win_rate', '200 200', '300 300'), ('sales_velocity', '200', '300'),
     ('recurring_revenue', '200 1200 200', '300 1300 300'), ('forecast', '200 1200', '300 1300');
 GRANT SELECT ON ALL TABLES IN SCHEMA t TO er_admin;
 -- the superuser, whom row security does not bind, sees all of them
@@ -128,6 +131,28 @@ SELECT is((SELECT won_value FROM win_rate(id('gamma p'), 'created', period_from 
 SELECT is((SELECT average_won_value FROM sales_velocity(id('gamma p'), closed_from => '2024-01-01', in_currency => 'AUD')), 300::numeric, 'sales_velocity: of won deals only');
 SELECT is((SELECT one_time_revenue FROM recurring_revenue(id('gamma p'), 'won', closed_from => '2024-01-01', in_currency => 'AUD')), 300::numeric, 'recurring_revenue: not of other periods');
 SELECT is((SELECT pipeline_summary(id('gamma p'), in_currency => 'AUD', closing_from => '2024-01-01') -> 'total_value'), '0', 'pipeline_summary: not of other deals');
+
+-- As of a moment: open ones at the rate of its day, closed ones as they were.
+SELECT tenant('beta') \g /dev/null
+CREATE FUNCTION t.as_of(at timestamptz) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s #> '{won,total_value}', s #> '{lost,total_value}', s #> '{open,total_value}') FROM crm.pipeline_summary_as_of(t.id('beta p'), at, 'AUD') AS s $$;
+SELECT is(as_of('2024-05-01'), '0 0 0', 'before there was any');
+SELECT is(as_of('2024-05-31 23:59:59Z'), '200 200 200', 'as of a day of the first rate');
+SELECT is(as_of('2024-06-01 00:00Z'), '200 200 1200', 'as of the first day of the second one');
+UPDATE deals SET stage_id = id('beta s1'), stage_entered_at = '2024-06-10' WHERE stage_id = id('beta s2');
+SELECT is(as_of('2024-06-05'), '200 200 1200', 'a won deal that was reopened later');
+SELECT is(as_of('2024-06-15'), '0 200 2400', 'and since');
+UPDATE deals SET stage_id = id('beta s3'), stage_entered_at = '2024-06-20' WHERE stage_id = id('beta s1');
+SELECT is(as_of('2024-06-15'), '0 200 2400', 'they have been lost since');
+SELECT is(as_of('2024-06-25'), '0 2600 0', 'at the rate of when they were lost');
+DELETE FROM deals WHERE tenant_id = id('beta') AND stage_entered_at = '2024-06-20';
+SELECT is(as_of('2024-06-25'), '0 2600 0', 'they have been deleted since');
+SELECT is(as_of(clock_timestamp()), '0 200 0', 'now');
+SELECT is(error_of($$SELECT pipeline_summary_as_of(id('beta p'), '2024-06-25', 'SEK')$$) ~ '^22023\nthere is no exchange rate from EUR to SEK on 2024-05-02\nMissing: EUR on 2024-05-02, EUR on 2024-06-20\n', true, 'as of: what is missing');
+SELECT is(error_of($$SELECT pipeline_summary_as_of(id('beta p'), '2024-06-25', 'sek')$$), E'22023\n"sek" is not a currency\nUse a code of ISO 4217, such as EUR.', 'as of: no currency');
+SELECT is(pipeline_summary_as_of(id('beta p'), '2024-06-25', 'AUD') -> 'rates', '[{"base": "EUR", "rate": 2, "quote": "AUD", "valid_from": "2024-05-01"}, {"base": "EUR", "rate": 12, "quote": "AUD", "valid_from": "2024-06-01"}]', 'as of: rates');
+SELECT is(pipeline_summary_as_of(id('beta p'), '2024-04-25', 'AUD') -> 'rates', '[]', 'as of: no rates');
+SELECT is(pipeline_summary_as_of(id('beta p'), '2024-04-25') -> 'rates', NULL, 'as of: without');
 
 -- Exact to the last digit: deal by deal in another way, by rates of their own,
 -- by inverses and by way of a third currency.
@@ -178,5 +203,7 @@ SELECT is((SELECT jsonb_agg(DISTINCT r) FROM jsonb_array_elements(s -> 'rates') 
         WHERE NOT EXISTS (SELECT FROM exchange_rates AS o WHERE o.tenant_id = id('acme') AND o.quote = r.quote AND o.valid_from > r.valid_from AND o.valid_from <= c.day)),
     'the rates that were used, and no others') FROM pipeline_summary(id('acme p'), in_currency => 'USD') AS s;
 SELECT is(jsonb_array_length(s -> 'rates'), (SELECT count(DISTINCT r)::int FROM jsonb_array_elements(s -> 'rates') AS r), 'each once') FROM pipeline_summary(id('acme p'), in_currency => 'USD') AS s;
+SELECT is(pipeline_summary_as_of(id('acme p'), clock_timestamp(), q) - '{as_of,source}'::text[], pipeline_summary(id('acme p'), in_currency => q) - '{as_of,source}'::text[], q || ': as of now')
+FROM unnest(ARRAY['EUR', 'USD', 'JPY']) AS q;
 SELECT * FROM finish();
 ROLLBACK;
