@@ -278,8 +278,8 @@ time_of_update(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal
 	if (said > made)
 		said = made;
 
-	/* Who says nothing cannot be earlier than what was made before. */
-	if (said < get_time(audit, old_deal, DEAL_UPDATED_AT) && find_last_change(audit, old_deal, &last))
+	/* The clock cannot be earlier than what was made before. */
+	if (said < made && find_last_change(audit, old_deal, &last))
 		said = Max(said, last.changed_at);
 	return Max(said, entered);
 }

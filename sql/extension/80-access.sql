@@ -22,7 +22,7 @@ BEGIN ATOMIC
 			'stage_entered_at', 'won_at', 'lost_at', 'lost_reason']),
 		('agent', ARRAY['deal_contacts'], ARRAY['UPDATE'], ARRAY['role', 'is_primary'])
 	), functions (includes, names) AS (VALUES
-		('read', ARRAY['pipeline_summary', 'pipeline_summary_converted', 'context_for_person', 'context_for_deal', 'mcp',
+		('read', ARRAY['pipeline_summary', 'pipeline_summary_converted', 'pipeline_summary_as_of', 'context_for_person', 'context_for_deal', 'mcp',
 			'weighted_value', 'summary', 'stage_changes', 'contacts', 'deals',
 			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline',
 			'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity',

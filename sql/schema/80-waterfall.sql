@@ -99,6 +99,8 @@ BEGIN ATOMIC
         FROM last_coming AS l
         WHERE l.change = 'deleted'
             AND NOT EXISTS (SELECT FROM deals AS d WHERE d.id = l.deal_id)
+            -- who sees some of the deals only, sees none that nobody can be asked about
+            AND (SELECT crm_sees_all_deals('deals'::regclass))
     ), put_back_to AS (
         -- where the next step found them, or where they are
         SELECT n.deal_id, n.version, n.changed_at, coalesce(n.next_pipeline_id, k.pipeline_id) AS pipeline_id,

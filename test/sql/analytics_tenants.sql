@@ -49,7 +49,8 @@ CREATE TEMP VIEW everything AS SELECT
 	(SELECT sum(f.open_deals + f.won_deals) FROM analytics_tenants.forecast() AS f) AS forecast,
 	(SELECT pushes FROM analytics_tenants.slippage()) AS pushes,
 	(SELECT string_agg(w.bar || ' ' || w.value, ', ' ORDER BY w.bar_no)
-		FROM analytics_tenants.pipelines AS p, analytics_tenants.pipeline_waterfall(p.id, '-infinity') AS w WHERE w.changes <> 0) AS waterfall;
+		FROM analytics_tenants.pipelines AS p, analytics_tenants.pipeline_waterfall(p.id, '-infinity') AS w WHERE w.changes <> 0) AS waterfall,
+	(SELECT sum((analytics_tenants.pipeline_summary_as_of(p.id, '2024-01-05') ->> 'total_value')::numeric) FROM analytics_tenants.pipelines AS p) AS as_of;
 ALTER VIEW everything SET (security_invoker = true);
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000001';
 SELECT * FROM everything;
@@ -66,6 +67,7 @@ SELECT stage_probabilities('00000000-0000-0000-0000-0000000000f2');
 SELECT forecast('00000000-0000-0000-0000-0000000000f2');
 SELECT slippage('00000000-0000-0000-0000-0000000000f2');
 SELECT pipeline_waterfall('00000000-0000-0000-0000-0000000000f2', '2024-01-01');
+SELECT pipeline_summary_as_of('00000000-0000-0000-0000-0000000000f2', '2024-01-05');
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
 SELECT * FROM everything;
 BEGIN READ ONLY;
@@ -81,7 +83,14 @@ RESET ROLE;
 CREATE POLICY owned ON deals AS RESTRICTIVE FOR SELECT USING (owner_id IS NOT NULL);
 SET ROLE regress_crm_analyst;
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
-SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed, forecast, pushes, waterfall FROM everything;
+SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed, forecast, pushes, waterfall, as_of FROM everything;
+-- of deals that are gone nobody can tell whether the policy would have shown them
+DELETE FROM deals WHERE title = 'Open';
+SELECT waterfall, as_of FROM everything;
+RESET ROLE;
+DROP POLICY owned ON deals;
+SET ROLE regress_crm_analyst;
+SELECT waterfall, as_of FROM everything;
 
 RESET ROLE;
 RESET crm.tenant_id;
