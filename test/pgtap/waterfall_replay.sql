@@ -5,7 +5,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(13);
+SELECT plan(15);
 
 CREATE FUNCTION t.pick(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT choices[1 + floor(random() * cardinality(choices))::integer] $$;
@@ -52,8 +52,8 @@ INSERT INTO deals (id, title, stage_id, amount, currency, owner_id)
 SELECT id('deal ' || n), n, id(pick('Lead', 'Qualified', 'Due', 'Won')), random_amount(), pick('USD', 'EUR'), id(pick('ann', 'bob'))
 FROM generate_series(1, 40) AS n;
 CREATE TABLE t.acts AS
-SELECT n, t.act(t.id('deal ' || 1 + floor(random() * 40)::integer), '2024-01-01'::timestamptz + n / 3 * interval '3 hours') AS act
-FROM generate_series(1, 3000) AS n;
+SELECT n, t.act(t.id('deal ' || 1 + floor(random() * 40)::integer), '2024-01-01'::timestamptz + n / 3 * interval '4 hours') AS act
+FROM generate_series(1, 2000) AS n;
 SET LOCAL crm.effective_at = '';
 -- without a history of their own, as after an import that switched the triggers off
 ALTER TABLE deals DISABLE TRIGGER zz_crm_deal_audit_insert;
@@ -64,7 +64,7 @@ UPDATE deals SET stage_id = id('Won'), stage_entered_at = '2024-04-01' WHERE id 
 
 SELECT is_empty($$SELECT k.act FROM unnest(ARRAY['move', 'undo', 'amount now', 'currency', 'archive', 'unarchive', 'delete', 'put back']) AS k (act)
     WHERE NOT EXISTS (SELECT FROM acts AS a WHERE a.act = k.act)$$, 'everything happened');
-SELECT cmp_ok(count(*) FILTER (WHERE act NOT LIKE 'refused%'), '>', 1500::bigint, 'and often') FROM acts;
+SELECT cmp_ok(count(*) FILTER (WHERE act NOT LIKE 'refused%'), '>', 1000::bigint, 'and often') FROM acts;
 SELECT isnt_empty($$SELECT FROM deal_changes WHERE change = 'restored'$$, 'deals were put back');
 SELECT isnt_empty($$SELECT FROM deal_changes AS c JOIN stage_changes AS m ON m.deal_id = c.deal_id AND m.move_no > c.move_no
     WHERE m.changed_at < c.changed_at AND m.reverts_id IS NULL$$, 'moves took effect before edits that were recorded before them');
@@ -194,9 +194,9 @@ END $$;
 CREATE TABLE t.periods AS
 SELECT least(a, b) AS from_at, greatest(a, b) AS to_at
 FROM (SELECT m.at AS a, lead(m.at) OVER (ORDER BY random()) AS b
-    FROM ((SELECT changed_at AS at FROM stage_changes ORDER BY random() LIMIT 8)
-        UNION ALL (SELECT changed_at + interval '1 hour' FROM deal_changes ORDER BY random() LIMIT 8)
-        UNION ALL (SELECT changed_at FROM deal_changes WHERE change IN ('deleted', 'restored') ORDER BY random() LIMIT 6)
+    FROM ((SELECT changed_at AS at FROM stage_changes ORDER BY random() LIMIT 6)
+        UNION ALL (SELECT changed_at + interval '1 hour' FROM deal_changes ORDER BY random() LIMIT 6)
+        UNION ALL (SELECT changed_at FROM deal_changes WHERE change IN ('deleted', 'restored') ORDER BY random() LIMIT 4)
         UNION ALL SELECT unnest('{-infinity,2024-01-01,2024-02-01,2024-03-01,infinity}'::timestamptz[])) AS m) AS p
 WHERE b IS NOT NULL
 UNION ALL VALUES ('-infinity'::timestamptz, 'infinity'::timestamptz), ('2023-01-01', '2024-02-15'), ('2024-02-15', '2024-03-15'), ('2024-03-15', 'infinity');
@@ -211,27 +211,34 @@ SELECT is_empty($$SELECT k.bar FROM unnest(ARRAY['opening', 'new', 'reopened', '
 SELECT is_empty($$SELECT pipeline, from_at, to_at, currency FROM asked GROUP BY 1, 2, 3, 4
     HAVING sum(value) FILTER (WHERE bar <> 'closing') <> sum(value) FILTER (WHERE bar = 'closing')
         OR sum(deals) FILTER (WHERE bar <> 'closing') <> sum(deals) FILTER (WHERE bar = 'closing')$$, 'the bars add up');
-SELECT is_empty($$SELECT a.pipeline, a.from_at, a.to_at, a.currency, a.bar, a.changes, a.deals, a.value FROM asked AS a WHERE a.bar <> 'closing' AND a.changes <> 0
-    EXCEPT SELECT p.id, d.from_at, d.to_at, r.currency, r.bar, r.changes, r.deals, r.value
-    FROM periods AS d CROSS JOIN (VALUES (id('Sales')), (id('Renewals'))) AS p (id) CROSS JOIN LATERAL replay(p.id, d.from_at, d.to_at) AS r$$,
-    'each bar is what the replay says');
-SELECT is_empty($$SELECT p.id, d.from_at, d.to_at, r.currency, r.bar, r.changes, r.deals, r.value
-    FROM periods AS d CROSS JOIN (VALUES (id('Sales')), (id('Renewals'))) AS p (id) CROSS JOIN LATERAL replay(p.id, d.from_at, d.to_at) AS r
-    EXCEPT SELECT a.pipeline, a.from_at, a.to_at, a.currency, a.bar, a.changes, a.deals, a.value FROM asked AS a$$,
-    'and there is no bar that is not there');
-SELECT is_empty($$(SELECT d.from_at, d.to_at, w.value_currency, w.bar, w.changes, w.deals, w.value
-    FROM periods AS d CROSS JOIN LATERAL pipeline_waterfall(id('Sales'), d.from_at, d.to_at, id('ann')) AS w WHERE w.bar <> 'closing' AND w.changes <> 0
-    EXCEPT SELECT d.from_at, d.to_at, r.currency, r.bar, r.changes, r.deals, r.value
-    FROM periods AS d CROSS JOIN LATERAL replay(id('Sales'), d.from_at, d.to_at, id('ann')) AS r)
-    UNION ALL
-    (SELECT d.from_at, d.to_at, r.currency, r.bar, r.changes, r.deals, r.value
-    FROM periods AS d CROSS JOIN LATERAL replay(id('Sales'), d.from_at, d.to_at, id('ann')) AS r
-    EXCEPT SELECT d.from_at, d.to_at, w.value_currency, w.bar, w.changes, w.deals, w.value
-    FROM periods AS d CROSS JOIN LATERAL pipeline_waterfall(id('Sales'), d.from_at, d.to_at, id('ann')) AS w)$$, 'of one owner as well');
+CREATE TABLE t.replayed AS
+SELECT p.id AS pipeline, d.from_at, d.to_at, r.currency, r.bar, r.changes, r.deals, r.value
+FROM periods AS d CROSS JOIN (VALUES (id('Sales')), (id('Renewals'))) AS p (id) CROSS JOIN LATERAL replay(p.id, d.from_at, d.to_at) AS r;
+SELECT is_empty('SELECT pipeline, from_at, to_at, currency, bar, changes, deals, value FROM asked WHERE bar <> ''closing'' AND changes <> 0
+    EXCEPT SELECT * FROM replayed', 'each bar is what the replay says');
+SELECT is_empty('SELECT * FROM replayed
+    EXCEPT SELECT pipeline, from_at, to_at, currency, bar, changes, deals, value FROM asked', 'and there is no bar that is not there');
+SELECT bag_eq($$SELECT w.value_currency, w.bar, w.changes, w.deals, w.value
+        FROM pipeline_waterfall(id('Sales'), '2024-02-15', 'infinity', id('ann')) AS w WHERE w.bar <> 'closing' AND w.changes <> 0$$,
+    $$SELECT r.currency, r.bar, r.changes, r.deals, r.value FROM replay(id('Sales'), '2024-02-15', 'infinity', id('ann')) AS r$$, 'of one owner as well');
 -- now
 SELECT results_eq($$SELECT w.value_currency, w.deals, w.value FROM pipeline_waterfall(id('Sales'), '2024-02-01') AS w WHERE w.bar = 'closing' AND w.deals <> 0 ORDER BY 1$$,
     $$SELECT coalesce(currency, 'USD'), count(*), trim_scale(coalesce(sum(amount), 0)) FROM deals
         WHERE pipeline_id = id('Sales') AND status = 'open' AND archived_at IS NULL GROUP BY 1 ORDER BY 1$$, 'closing is what is open now');
+-- opening and closing, as the summary of that moment has them
+CREATE TABLE t.summaries AS
+SELECT p.id AS pipeline, m.at, c.part ->> 'currency' AS currency, (c.part -> 'open' ->> 'total_value')::numeric AS value
+FROM (SELECT from_at AS at FROM periods UNION SELECT to_at FROM periods) AS m CROSS JOIN (VALUES (id('Sales')), (id('Renewals'))) AS p (id)
+    CROSS JOIN LATERAL jsonb_array_elements(pipeline_summary_as_of(p.id, m.at) -> 'by_currency') AS c (part)
+WHERE m.at BETWEEN '2020-01-01' AND clock_timestamp();
+SELECT is_empty($$SELECT * FROM (
+        SELECT a.pipeline, CASE a.bar WHEN 'opening' THEN a.from_at ELSE a.to_at END AS at, a.currency, a.value
+        FROM asked AS a WHERE a.bar IN ('opening', 'closing') AND a.value <> 0) AS w
+    WHERE w.at BETWEEN '2020-01-01' AND clock_timestamp() EXCEPT SELECT s.pipeline, s.at, s.currency, s.value FROM summaries AS s$$,
+    'a bar at the end is what pipeline_summary_as_of tells');
+SELECT is_empty($$SELECT s.pipeline, s.at, s.currency, s.value FROM summaries AS s WHERE s.value <> 0
+    AND NOT EXISTS (SELECT FROM asked AS a WHERE a.pipeline = s.pipeline AND a.currency = s.currency AND a.value = s.value
+        AND (a.bar = 'opening' AND a.from_at = s.at OR a.bar = 'closing' AND a.to_at = s.at))$$, 'and there is no more');
 -- what closes one period opens the next
 SELECT is_empty($$SELECT a.currency, a.deals, a.value FROM asked AS a WHERE a.bar = 'closing' AND a.to_at = '2024-03-15' AND a.pipeline = id('Sales') AND a.deals <> 0
     EXCEPT SELECT a.currency, a.deals, a.value FROM asked AS a WHERE a.bar = 'opening' AND a.from_at = '2024-03-15' AND a.pipeline = id('Sales')$$,
