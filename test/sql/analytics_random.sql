@@ -176,7 +176,13 @@ CREATE FUNCTION differences(OUT times bigint, OUT steps bigint, OUT funnels bigi
 $$;
 SELECT times, steps, funnels, rows > 1000 AS many FROM differences();
 
--- by several processes, which share a table in blocks: the same
+-- by several processes, which share a table in blocks, and by partitions: the same
+CREATE TABLE moves (LIKE stage_changes) PARTITION BY HASH (id);
+CREATE TABLE moves_0 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE moves_1 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE moves_2 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+INSERT INTO moves SELECT * FROM stage_changes;
+ANALYZE moves;
 CREATE FUNCTION histories() RETURNS TABLE (figures text, period timestamptz, history jsonb)
 	LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -188,16 +194,13 @@ BEGIN
 					(SELECT array_agg(deal_id ORDER BY id) FROM stage_changes WHERE reverts_id IS NOT NULL),
 					(SELECT array_agg(move_no ORDER BY id) FROM stage_changes WHERE reverts_id IS NOT NULL),
 					figures, period, NULL) FROM deals),
-				deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM stage_changes;
+				deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves;
 		END LOOP;
 	END LOOP;
 END $$;
 BEGIN;		-- the same now()
 SET LOCAL max_parallel_workers_per_gather = 0;
 CREATE TABLE serial AS SELECT * FROM histories();
-SET LOCAL max_parallel_workers_per_gather = 2;
-SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
-CREATE TABLE parallel AS SELECT * FROM histories();
 CREATE FUNCTION partial_aggregates(question text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
@@ -207,8 +210,24 @@ BEGIN
 END $$;
 SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
 		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
-	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM stage_changes$$);
-SELECT (SELECT count(*) FROM serial) AS histories, count(*) AS differ FROM (TABLE serial EXCEPT TABLE parallel) AS x;
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+SET LOCAL enable_partitionwise_aggregate = on;
+SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
+		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+DISCARD PLANS;
+CREATE TABLE by_partition AS SELECT * FROM histories();
+SET LOCAL enable_partitionwise_aggregate = off;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
+SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
+		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+DISCARD PLANS;
+CREATE TABLE parallel AS SELECT * FROM histories();
+SELECT (SELECT count(*) FROM serial) AS histories,
+	(SELECT count(*) FROM (TABLE serial EXCEPT TABLE by_partition) AS x) AS differ,
+	(SELECT count(*) FROM (TABLE serial EXCEPT TABLE parallel) AS x) AS differ_too;
 CREATE TABLE by_function AS SELECT m, x.* FROM unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
 	time_in_stage('00000000-0000-0000-0000-000000000001', m, true, percentiles => false) AS x;
 SET LOCAL max_parallel_workers_per_gather = 0;
