@@ -72,10 +72,12 @@ CREATE TABLE stays AS
 	WHERE d.archived_at IS NULL
 	WINDOW w AS (PARTITION BY l.deal_id ORDER BY l.move_no);
 
+ANALYZE stays, stages, deals, stage_changes;
+
 CREATE FUNCTION expected_times(pipeline uuid, measure text, a timestamptz, b timestamptz, owner uuid, cur text)
 	RETURNS TABLE (stage_id uuid, deals bigint, visits bigint, average_days numeric, median_days numeric,
 		p90_days numeric, max_days numeric) LANGUAGE sql SET search_path FROM CURRENT AS $$
-	WITH asked AS (
+	WITH asked AS MATERIALIZED (
 		SELECT * FROM stays AS s WHERE pipeline_id = pipeline AND exited_at IS NOT NULL
 			AND entered_at >= coalesce(a, '-infinity') AND entered_at < coalesce(b, 'infinity')
 			AND (owner IS NULL OR owner_id = owner) AND (cur IS NULL OR currency = cur)
@@ -97,7 +99,7 @@ $$;
 -- converted: from a stay that counts to a later one, or straight
 CREATE FUNCTION expected_steps(pipeline uuid, rule text, cohort text, a timestamptz, b timestamptz, owner uuid, cur text)
 	RETURNS TABLE (from_id uuid, to_id uuid, deals bigint, converted bigint) LANGUAGE sql SET search_path FROM CURRENT AS $$
-	WITH asked AS (
+	WITH asked AS MATERIALIZED (
 		SELECT s.*, g.deal_status, g.position,
 			cohort = 'created' OR entered_at >= coalesce(a, '-infinity') AND entered_at < coalesce(b, 'infinity') AS counts
 		FROM stays AS s JOIN stages AS g ON g.id = s.stage_id
@@ -118,69 +120,87 @@ CREATE TABLE question AS
 	SELECT p AS pipeline, a, CASE WHEN a IS NOT NULL THEN a + interval '40 days' END AS b, owner, cur
 	FROM (VALUES ('00000000-0000-0000-0000-000000000001'::uuid), ('00000000-0000-0000-0000-000000000002')) AS p (p),
 		(VALUES (NULL::timestamptz), ('2024-02-10')) AS a (a),
-		(VALUES (NULL::uuid, NULL), ('00000000-0000-0000-0000-000000000002', NULL), (NULL, 'EUR')) AS f (owner, cur);
+		(VALUES (NULL::uuid, NULL), ('00000000-0000-0000-0000-000000000002', 'EUR')) AS f (owner, cur);
 
-CREATE FUNCTION differences(OUT times bigint, OUT steps bigint, OUT rows bigint) LANGUAGE sql SET search_path FROM CURRENT AS $$
-	WITH t AS (
-		SELECT q, m, s.id, x.deals, x.visits, x.average_days, x.median_days, x.p90_days, x.max_days
-		FROM question AS q, unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
-			time_in_stage(q.pipeline, m, false, q.a, q.b, q.owner, q.cur) AS x, stages AS s WHERE s.id = x.stage_id AND x.deals > 0
-	), u AS (
-		SELECT q, m, x.* FROM question AS q, unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
-			expected_times(q.pipeline, m, q.a, q.b, q.owner, q.cur) AS x
-	), c AS (
-		SELECT q, r, h, x.from_stage_id, x.to_stage_id, x.deals, x.converted FROM question AS q,
-			unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
-			stage_conversion(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x
-	), d AS (
-		SELECT q, r, h, x.* FROM question AS q,
-			unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
-			expected_steps(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x
-	)
-	SELECT (SELECT count(*) FROM ((TABLE t EXCEPT TABLE u) UNION ALL (TABLE u EXCEPT TABLE t)) AS x),
-		(SELECT count(*) FROM (TABLE c EXCEPT TABLE d) AS x),
-		(SELECT count(*) FROM t) + (SELECT count(*) FROM c)
-$$;
-SELECT times, steps, rows > 1000 AS many FROM differences();
-
+CREATE TABLE expected_time AS
+	SELECT q, m, x.* FROM question AS q, unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
+		expected_times(q.pipeline, m, q.a, q.b, q.owner, q.cur) AS x;
+CREATE TABLE expected_step AS
+	SELECT q, r, h, x.* FROM question AS q, unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
+		expected_steps(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x;
 -- the funnel has the steps that are next, to any won stage from the last one
-CREATE FUNCTION funnel_differences() RETURNS bigint LANGUAGE sql SET search_path FROM CURRENT AS $$
-	WITH f AS (
-		SELECT q, r, h, x.stage_id, x.deals, x.converted, x.won, x.lost, x.still_open FROM question AS q,
-			unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
-			funnel(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x
-	), asked AS (
-		SELECT q, r, h, s.*, g.deal_status, g.position,
+CREATE TABLE expected_funnel AS
+	WITH asked AS MATERIALIZED (
+		SELECT q, r, h, s.*, max(CASE g.deal_status WHEN 'won' THEN 1000 WHEN 'open' THEN g.position END)
+				OVER (PARTITION BY q, r, h, deal_id ORDER BY n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS furthest,
 			h = 'created' OR entered_at >= coalesce(q.a, '-infinity') AND entered_at < coalesce(q.b, 'infinity') AS counts
 		FROM question AS q, unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
 			stays AS s JOIN stages AS g ON g.id = s.stage_id
 		WHERE s.pipeline_id = q.pipeline
 			AND (h <> 'created' OR s.created_at >= coalesce(q.a, '-infinity') AND s.created_at < coalesce(q.b, 'infinity'))
 			AND (q.owner IS NULL OR owner_id = q.owner) AND (q.cur IS NULL OR currency = q.cur)
-	), e AS (
-		SELECT q, r, h, f.id, count(DISTINCT x.deal_id),
-			CASE WHEN f.deal_status = 'open' THEN count(DISTINCT x.deal_id) FILTER (WHERE CASE r
-				WHEN 'direct' THEN x.next_stage_id = n.id OR n.id IS NULL AND EXISTS (SELECT FROM stages AS w
-					WHERE w.id = x.next_stage_id AND w.pipeline_id = f.pipeline_id AND w.deal_status = 'won')
-				ELSE EXISTS (SELECT FROM asked AS y WHERE (y.q, y.r, y.h) = (x.q, x.r, x.h) AND y.deal_id = x.deal_id AND y.n > x.n
-					AND (y.deal_status = 'won' OR y.deal_status = 'open' AND y.position >= n.position)) END) END,
-			count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'won'),
-			count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'lost'),
-			count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'open')
-		FROM asked AS x JOIN stages AS f ON f.id = x.stage_id
-			LEFT JOIN LATERAL (SELECT * FROM stages AS n WHERE n.pipeline_id = f.pipeline_id AND n.deal_status = 'open'
-				AND n.archived_at IS NULL AND n.position > f.position ORDER BY n.position LIMIT 1) AS n ON true
-		WHERE x.counts
-		GROUP BY q, r, h, f.id, f.deal_status, n.id
 	)
-	SELECT count(*) FROM ((SELECT * FROM f WHERE deals > 0 EXCEPT TABLE e) UNION ALL (TABLE e EXCEPT TABLE f)) AS x
-$$;
-SELECT funnel_differences();
+	SELECT q, r, h, f.id, count(DISTINCT x.deal_id) AS deals,
+		CASE WHEN f.deal_status = 'open' THEN count(DISTINCT x.deal_id) FILTER (WHERE CASE r
+			WHEN 'direct' THEN x.next_stage_id = n.id OR n.id IS NULL AND EXISTS (SELECT FROM stages AS w
+				WHERE w.id = x.next_stage_id AND w.pipeline_id = f.pipeline_id AND w.deal_status = 'won')
+			ELSE x.furthest >= coalesce(n.position, 1000) END) END AS converted,
+		count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'won') AS won,
+		count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'lost') AS lost,
+		count(DISTINCT x.deal_id) FILTER (WHERE x.status = 'open') AS still_open
+	FROM asked AS x JOIN stages AS f ON f.id = x.stage_id
+		LEFT JOIN LATERAL (SELECT * FROM stages AS n WHERE n.pipeline_id = f.pipeline_id AND n.deal_status = 'open'
+			AND n.archived_at IS NULL AND n.position > f.position ORDER BY n.position LIMIT 1) AS n ON true
+	WHERE x.counts
+	GROUP BY q, r, h, f.id, f.deal_status, n.id;
 
--- by several processes
-SET max_parallel_workers_per_gather = 2;
-SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-SET enable_indexonlyscan = off; SET enable_indexscan = off; SET enable_bitmapscan = off;
+CREATE FUNCTION differences(OUT times bigint, OUT steps bigint, OUT funnels bigint, OUT rows bigint)
+	LANGUAGE sql SET search_path FROM CURRENT AS $$
+	WITH t AS (
+		SELECT q, m, x.stage_id, x.deals, x.visits, x.average_days, x.median_days, x.p90_days, x.max_days
+		FROM question AS q, unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
+			time_in_stage(q.pipeline, m, false, q.a, q.b, q.owner, q.cur) AS x WHERE x.deals > 0
+	), c AS (
+		SELECT q, r, h, x.from_stage_id, x.to_stage_id, x.deals, x.converted FROM question AS q,
+			unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
+			stage_conversion(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x
+	), f AS (
+		SELECT q, r, h, x.stage_id, x.deals, x.converted, x.won, x.lost, x.still_open FROM question AS q,
+			unnest(ARRAY['direct', 'reached']) AS r, unnest(ARRAY['created', 'entered']) AS h,
+			funnel(q.pipeline, r, h, q.a, q.b, q.owner, q.cur) AS x WHERE x.deals > 0
+	)
+	SELECT (SELECT count(*) FROM ((TABLE t EXCEPT TABLE expected_time) UNION ALL (TABLE expected_time EXCEPT TABLE t)) AS x),
+		(SELECT count(*) FROM (TABLE c EXCEPT TABLE expected_step) AS x),
+		(SELECT count(*) FROM ((TABLE f EXCEPT TABLE expected_funnel) UNION ALL (TABLE expected_funnel EXCEPT TABLE f)) AS x),
+		(SELECT count(*) FROM t) + (SELECT count(*) FROM c) + (SELECT count(*) FROM f)
+$$;
+SELECT times, steps, funnels, rows > 1000 AS many FROM differences();
+
+-- by several processes, which share a table in blocks, and by partitions: the same
+CREATE TABLE moves (LIKE stage_changes) PARTITION BY HASH (id);
+CREATE TABLE moves_0 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE moves_1 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE moves_2 PARTITION OF moves FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+INSERT INTO moves SELECT * FROM stage_changes;
+ANALYZE moves;
+CREATE FUNCTION histories() RETURNS TABLE (figures text, period timestamptz, history jsonb)
+	LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+	FOREACH figures IN ARRAY ARRAY['visit', 'first', 'latest', 'cumulative', 'direct', 'reached'] LOOP
+		FOREACH period IN ARRAY ARRAY[NULL, '2024-02-10'::timestamptz] LOOP
+			RETURN QUERY SELECT figures, period, crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
+					(SELECT array_agg(id ORDER BY position) FROM stages WHERE name LIKE 'Stage 1%'),
+					(SELECT array_agg(deal_status ORDER BY position) FROM stages WHERE name LIKE 'Stage 1%'),
+					(SELECT array_agg(deal_id ORDER BY id) FROM stage_changes WHERE reverts_id IS NOT NULL),
+					(SELECT array_agg(move_no ORDER BY id) FROM stage_changes WHERE reverts_id IS NOT NULL),
+					figures, period, NULL) FROM deals),
+				deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves;
+		END LOOP;
+	END LOOP;
+END $$;
+BEGIN;		-- the same now()
+SET LOCAL max_parallel_workers_per_gather = 0;
+CREATE TABLE serial AS SELECT * FROM histories();
 CREATE FUNCTION partial_aggregates(question text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
@@ -190,9 +210,30 @@ BEGIN
 END $$;
 SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
 		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
-	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM stage_changes$$);
-SELECT times, steps FROM differences();
-SELECT funnel_differences();
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+SET LOCAL enable_partitionwise_aggregate = on;
+SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
+		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+DISCARD PLANS;
+CREATE TABLE by_partition AS SELECT * FROM histories();
+SET LOCAL enable_partitionwise_aggregate = off;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
+SELECT partial_aggregates($$SELECT crm_stage_history((SELECT crm_cohort(id, move_no, stage_id, status, stage_entered_at,
+		(SELECT array_agg(id) FROM stages), (SELECT array_agg(deal_status) FROM stages), NULL, NULL, 'direct', NULL, NULL) FROM deals),
+	deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at) FROM moves$$);
+DISCARD PLANS;
+CREATE TABLE parallel AS SELECT * FROM histories();
+SELECT (SELECT count(*) FROM serial) AS histories,
+	(SELECT count(*) FROM (TABLE serial EXCEPT TABLE by_partition) AS x) AS differ,
+	(SELECT count(*) FROM (TABLE serial EXCEPT TABLE parallel) AS x) AS differ_too;
+CREATE TABLE by_function AS SELECT m, x.* FROM unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
+	time_in_stage('00000000-0000-0000-0000-000000000001', m, true, percentiles => false) AS x;
+SET LOCAL max_parallel_workers_per_gather = 0;
+SELECT count(*) AS differ FROM (TABLE by_function EXCEPT SELECT m, x.* FROM unnest(ARRAY['visit', 'first', 'latest', 'cumulative']) AS m,
+	time_in_stage('00000000-0000-0000-0000-000000000001', m, true, percentiles => false) AS x) AS y;
+COMMIT;
 
 RESET search_path;
 DROP SCHEMA analytics_random CASCADE;

@@ -104,11 +104,11 @@ WITH cohort AS MATERIALIZED (
 	SELECT crm_cohort(id, 1, stage, status, since, ARRAY[s(1), s(2)], '{open,won}', ARRAY[s(101)], ARRAY[1], f, NULL, NULL) AS c
 	FROM (SELECT DISTINCT * FROM cases) AS x, unnest(ARRAY['visit', 'latest', 'direct', 'reached']) AS f GROUP BY f
 ), damaged AS MATERIALIZED (
-	SELECT set_byte(c, floor(random() * length(c))::integer, floor(random() * 256)::integer) AS c, n FROM cohort, generate_series(1, 500) AS n
+	SELECT set_byte(c, floor(random() * length(c))::integer, floor(random() * 256)::integer) AS c, n FROM cohort, generate_series(1, 150) AS n
 	UNION ALL
 	SELECT substr(c, 1, n), n FROM cohort, generate_series(0, length(c)) AS n WHERE n < length(c)
 )
-SELECT count(*) > 2000 AS many, count(*) FILTER (WHERE a = '22023') > 500 AS refused,
+SELECT count(*) > 1000 AS many, count(*) FILTER (WHERE a = '22023') > 300 AS refused,
 	count(*) FILTER (WHERE a NOT IN ('false', '22023', '54000')) AS odd
 FROM (SELECT attempt(c) AS a FROM damaged) AS x;
 
