@@ -26,20 +26,29 @@ typedef struct HistoryPart
 
 #define HISTORY_PARTS 7
 
+static HistoryPart
+part(void *array, uint64 count, Size size)
+{
+	HistoryPart result = {array, count, size};
+
+	return result;
+}
+
 static void
 get_parts(StageHistory *history, HistoryPart *parts)
 {
 	const HistoryShape *shape = &history->shape;
-	bool		by_deal = FIGURES_BY_DEAL(shape->figures);
+	uint64		nvisits = shape->nvisits;
+	uint64		nnext = shape->figures == FIGURES_DIRECT ? nvisits : 0;
+	uint64		ndurations = FIGURES_BY_DEAL(shape->figures) ? nvisits : 0;
 
-	parts[0] = (HistoryPart) {(void **) &history->stages, shape->nstages, sizeof(CohortStage)};
-	parts[1] = (HistoryPart) {(void **) &history->deals, (uint64) shape->ndeals + 1, sizeof(HistoryDeal)};
-	parts[2] = (HistoryPart) {(void **) &history->tallies, shape->nstages, sizeof(StageTally)};
-	parts[3] = (HistoryPart) {(void **) &history->present, shape->nstages, sizeof(StageTally)};
-	parts[4] = (HistoryPart) {(void **) &history->visits, shape->nvisits, sizeof(VisitCode)};
-	parts[5] = (HistoryPart) {(void **) &history->next,
-							  shape->figures == FIGURES_DIRECT ? shape->nvisits : 0, sizeof(VisitCode)};
-	parts[6] = (HistoryPart) {(void **) &history->durations, by_deal ? shape->nvisits : 0, sizeof(int64)};
+	parts[0] = part(&history->stages, shape->nstages, sizeof(CohortStage));
+	parts[1] = part(&history->deals, (uint64) shape->ndeals + 1, sizeof(HistoryDeal));
+	parts[2] = part(&history->tallies, shape->nstages, sizeof(StageTally));
+	parts[3] = part(&history->present, shape->nstages, sizeof(StageTally));
+	parts[4] = part(&history->visits, nvisits, sizeof(VisitCode));
+	parts[5] = part(&history->next, nnext, sizeof(VisitCode));
+	parts[6] = part(&history->durations, ndurations, sizeof(int64));
 }
 
 /* A copy without tables, in a context: it can be added to, but not by rows. */

@@ -265,8 +265,7 @@ $node->command_fails_like(\@tenant_dump, qr/this session names no tenant/,
 }
 foreach my $table (
 	qw(pipelines stages deals deal_contacts stage_changes deal_changes tags deal_tags
-	exchange_rates)
-  )
+	exchange_rates))
 {
 	my $query =
 	  "SELECT t FROM team.$table t WHERE tenant_id = '$CrmTest::tenants[0]' ORDER BY 1";
