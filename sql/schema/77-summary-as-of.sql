@@ -38,12 +38,12 @@ BEGIN ATOMIC
         FROM pipelines AS p
         WHERE p.id = pipeline_summary_as_of.pipeline_id
     ), plan AS MATERIALIZED (
-        -- Whether half of the history is older, as it then pays to look for the
-        -- rest: by the row in the middle of the table.
+        -- Whether so much of the history is older that it pays to look for the
+        -- rest: by a row before the middle of the table.
         SELECT coalesce(max(c.changed_at) <= pipeline_summary_as_of.at, false) AS look
         FROM stage_changes AS c
         WHERE c.ctid = (SELECT format('(%s,1)', pg_relation_size('stage_changes'::regclass)
-            / current_setting('block_size')::bigint / 2)::tid)
+            / current_setting('block_size')::bigint * 2 / 5)::tid)
     ), lives AS MATERIALIZED (
         -- Deals that went later: the first time, as some were put back.
         SELECT DISTINCT ON (c.deal_id) c.deal_id, c.change, c.pipeline_id, c.stage_id, c.status, c.stage_entered_at,
@@ -74,7 +74,7 @@ BEGIN ATOMIC
             LEFT JOIN (SELECT DISTINCT b.deal_id FROM taken_back AS b) AS t ON t.deal_id = c.deal_id
     ), visits AS (
         -- those that have ended since
-        SELECT 'ended' AS kind, c.deal_id, c.from_stage_id AS stage_id, c.entered_at, c.move_no, c.amount, c.currency,
+        SELECT 'ended'::text AS kind, c.deal_id, c.from_stage_id AS stage_id, c.entered_at, c.move_no, c.amount, c.currency,
             c.from_probability AS probability, c.value_period, a.id IS NOT NULL AS archived,
             -- when it had been won or lost; null for one that was open
             CASE WHEN c.from_status <> 'open' THEN coalesce((c.closing ->> 'won_at')::timestamptz,
@@ -97,19 +97,21 @@ BEGIN ATOMIC
                     AND s.from_pipeline_id = pipeline_summary_as_of.pipeline_id) AS c
             LEFT JOIN (SELECT d.id FROM deals AS d WHERE d.archived_at IS NOT NULL) AS a ON a.id = c.deal_id
         WHERE NOT EXISTS (SELECT FROM (
-                    SELECT b.id FROM taken_back AS b UNION ALL SELECT b.reverts_id FROM taken_back AS b) AS b (id)
+                    SELECT b.id FROM taken_back AS b UNION ALL SELECT b.reverts_id AS id FROM taken_back AS b) AS b
                 WHERE b.id = c.id)
             -- who sees some of the deals only, sees their history only
             AND ((SELECT crm_sees_all_deals('deals'::regclass)) OR EXISTS (SELECT FROM deals AS d WHERE d.id = c.deal_id))
         UNION ALL
-        SELECT 'present', d.id, d.stage_id, d.stage_entered_at, d.move_no, d.amount, d.currency,
-            d.probability, d.value_period, d.archived_at IS NOT NULL, coalesce(d.won_at, d.lost_at)
+        SELECT 'present'::text AS kind, d.id AS deal_id, d.stage_id, d.stage_entered_at AS entered_at, d.move_no, d.amount, d.currency,
+            d.probability, d.value_period, d.archived_at IS NOT NULL AS archived,
+            coalesce(d.won_at, d.lost_at) AS closed_at
         FROM deals AS d
         WHERE d.pipeline_id = pipeline_summary_as_of.pipeline_id
             AND d.stage_entered_at <= pipeline_summary_as_of.at
         UNION ALL
-        SELECT 'last', l.deal_id, l.stage_id, l.stage_entered_at, l.move_no, NULL, NULL, l.old_probability, NULL, false,
-            CASE WHEN l.status <> 'open' THEN l.stage_entered_at END
+        SELECT 'last'::text AS kind, l.deal_id, l.stage_id, l.stage_entered_at AS entered_at, l.move_no, NULL::numeric AS amount,
+            NULL::text AS currency, l.old_probability AS probability, NULL::text AS value_period, false AS archived,
+            CASE WHEN l.status <> 'open' THEN l.stage_entered_at END AS closed_at
         FROM lives AS l
         WHERE l.change = 'deleted'
             AND l.pipeline_id = pipeline_summary_as_of.pipeline_id
@@ -130,7 +132,7 @@ BEGIN ATOMIC
                                 FROM deal_changes AS x
                                 WHERE x.deal_id = v.deal_id AND x.stage_id = v.stage_id AND x.stage_entered_at = v.entered_at
                                     AND x.changed_at > pipeline_summary_as_of.at AND x.change <> 'created'
-                                UNION ALL SELECT 2, NULL, NULL, v.probability) AS f
+                                UNION ALL SELECT 2 AS choice, NULL::timestamptz AS changed_at, NULL::integer AS version, v.probability) AS f
                         ORDER BY f.choice, f.changed_at, f.version
                         LIMIT 1)
                     ELSE v.probability
@@ -188,12 +190,12 @@ BEGIN ATOMIC
         || crm_summary_report(coalesce(pipeline_summary_as_of.in_currency, p.currency),
             (SELECT jsonb_agg(g.stage)
                 FROM (SELECT jsonb_build_object('stage_id', g.id, 'name', g.name, 'position', g.position,
-                            'deal_status', g.deal_status, 'archived', g.archived_at IS NOT NULL)
+                            'deal_status', g.deal_status, 'archived', g.archived_at IS NOT NULL) AS stage
                         FROM stages AS g WHERE g.pipeline_id = p.id
                         UNION ALL
                         SELECT DISTINCT jsonb_build_object('stage_id', s.stage_id, 'name', NULL, 'position', NULL,
-                            'deal_status', s.deal_status, 'archived', true)
-                        FROM sums AS s WHERE s.deal_status IS NOT NULL) AS g (stage)),
+                            'deal_status', s.deal_status, 'archived', true) AS stage
+                        FROM sums AS s WHERE s.deal_status IS NOT NULL) AS g),
             (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'deal_status', s.deal_status,
                     'currency', s.currency, 'value_period', s.value_period, 'deals', s.deals,
                     'deals_without_amount', s.deals_without_amount, 'value', s.value, 'weighted_value', s.weighted_value))
