@@ -52,7 +52,7 @@ INSERT INTO deals (id, title, stage_id, amount, currency, owner_id)
 SELECT id('deal ' || n), n, id(pick('Lead', 'Qualified', 'Due', 'Won')), random_amount(), pick('USD', 'EUR'), id(pick('ann', 'bob'))
 FROM generate_series(1, 40) AS n;
 CREATE TABLE t.acts AS
-SELECT n, t.act(t.id('deal ' || 1 + floor(random() * 40)::integer), '2024-01-01'::timestamptz + n / 3 * interval '4 hours') AS act
+SELECT n, t.act(t.id('deal ' || 1 + floor(random() * 40)::integer), '2024-01-01'::timestamptz + n / 12 * interval '16 hours') AS act
 FROM generate_series(1, 2000) AS n;
 SET LOCAL crm.effective_at = '';
 -- without a history of their own, as after an import that switched the triggers off
