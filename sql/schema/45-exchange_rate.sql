@@ -108,7 +108,7 @@ BEGIN ATOMIC
             END
         FROM complaint AS c)
     UNION ALL
-    SELECT a.tenant_id, a.currency, a.day, 1, 1, '[]'
+    SELECT a.tenant_id, a.currency, a.day, 1 AS multiply_by, 1 AS divide_by, '[]' AS rates
     FROM asked AS a
     WHERE a.currency = conversion_rates.in_currency;
 END;

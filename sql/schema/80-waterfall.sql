@@ -233,7 +233,7 @@ BEGIN ATOMIC
                 WHEN c.what = 'moved' THEN 'lost'
                 WHEN c.what IN ('archived', 'deleted') THEN c.what
                 ELSE 'reassigned_out'
-            END, c.old_currency, -1, -c.old_value
+            END, c.old_currency, -1 AS deals, -c.old_value
         FROM compared AS c
         WHERE c.counted
             AND (NOT c.counts OR c.currency <> c.old_currency)
@@ -264,7 +264,7 @@ BEGIN ATOMIC
         WHERE pipeline_waterfall.currency IS NULL OR p.currency = pipeline_waterfall.currency
         GROUP BY p.currency, p.bar
         UNION ALL
-        SELECT o.currency, 'opening', count(*), count(*), sum(o.value)
+        SELECT o.currency, 'opening' AS bar, count(*), count(*), sum(o.value)
         FROM opening AS o
         WHERE pipeline_waterfall.currency IS NULL OR o.currency = pipeline_waterfall.currency
         GROUP BY o.currency
