@@ -232,7 +232,7 @@ SELECT is((SELECT s - '{name,position}'::text[] FROM t.before, jsonb_array_eleme
 CREATE ROLE as_of_reader;
 GRANT USAGE ON SCHEMA crm, t, extensions TO as_of_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA crm TO as_of_reader;
-GRANT EXECUTE ON FUNCTION pipeline_summary_as_of TO as_of_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm TO as_of_reader;
 ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY small ON deals USING (amount < 50);
 CREATE TABLE t.visible AS SELECT d.id FROM deals AS d WHERE d.amount < 50;
