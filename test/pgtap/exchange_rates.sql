@@ -139,8 +139,10 @@ CREATE FUNCTION t.as_of(at timestamptz) RETURNS text LANGUAGE sql AS $$
 SELECT is(as_of('2024-05-01'), '0 0 0', 'before there was any');
 SELECT is(as_of('2024-05-31 23:59:59Z'), '200 200 200', 'as of a day of the first rate');
 SELECT is(as_of('2024-06-01 00:00Z'), '200 200 1200', 'as of the first day of the second one');
+UPDATE deals SET won_at = '2024-06-03' WHERE stage_id = id('beta s2');
+SELECT is(as_of('2024-06-05'), '1200 200 1200', 'a day of winning that was corrected');
 UPDATE deals SET stage_id = id('beta s1'), stage_entered_at = '2024-06-10' WHERE stage_id = id('beta s2');
-SELECT is(as_of('2024-06-05'), '200 200 1200', 'a won deal that was reopened later');
+SELECT is(as_of('2024-06-05'), '1200 200 1200', 'a won deal that was reopened later');
 SELECT is(as_of('2024-06-15'), '0 200 2400', 'and since');
 UPDATE deals SET stage_id = id('beta s3'), stage_entered_at = '2024-06-20' WHERE stage_id = id('beta s1');
 SELECT is(as_of('2024-06-15'), '0 200 2400', 'they have been lost since');
