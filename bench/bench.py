@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import svg
+from analytics import Analytics
 from pq import Connection
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -342,11 +343,13 @@ class Bench:
 
     def run(self):
         size = 10000
-        largest = ["many", "nothing", "one_row", "sync", "clients", "copy"]
+        history = Analytics(self)
+        largest = ["many", "nothing", "one_row", "sync", "clients", "copy", "time_in_stage", "funnel"]
         work = {"summary": self.summaries, "rollup": self.rollup, "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
-                "clients": self.clients, "copy": self.copy}
+                "clients": self.clients, "copy": self.copy,
+                "time_in_stage": history.time_in_stage, "funnel": history.funnel}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")

@@ -6,7 +6,7 @@
 #
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
 # ONLY names parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
-# clients, copy; all if not given.
+# clients, copy, time_in_stage, funnel (with 4 moves a deal); all if not given.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh

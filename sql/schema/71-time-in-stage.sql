@@ -36,18 +36,23 @@ BEGIN ATOMIC
             -- nobody moved, but deals stand there
             (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
                 FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
-        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.status, d.stage_entered_at,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = time_in_stage.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = time_in_stage.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before) AS deals
-            FROM deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = time_in_stage.pipeline_id)
-                AND d.archived_at IS NULL
-                AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
-                AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+        FROM (SELECT
+            (SELECT crm_cohort(d.id, d.move_no,
+                    CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END,
+                    d.status, d.stage_entered_at,
+                    (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = time_in_stage.pipeline_id),
+                    (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = time_in_stage.pipeline_id),
+                    (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                    (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                    time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before)
+                FROM deals AS d
+                WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = time_in_stage.pipeline_id)
+                    AND d.archived_at IS NULL
+                    AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
+                    AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
+                        coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
     ), times AS (
         SELECT t.stage_id, t.deals, t.visits, t.longest / 86400000000.0 AS longest,
             t.total / (86400000000.0 * CASE time_in_stage.measure WHEN 'visit' THEN t.visits ELSE t.deals END) AS average
