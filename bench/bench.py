@@ -238,6 +238,9 @@ class Bench:
         self.report(what, result, "floor", turn, "µs")
         self.overheads(what, result, "crm", "PL/pgSQL")
         self.overheads(f"{what}, audit alone", result, "audit", "PL/pgSQL audit")
+        if self.has_totals:
+            share = statistics.median(c[1] / n[1] for n, c in zip(result["no totals"], result["crm"]))
+            self.ratio(f"{what}: with the rollup ÷ without (CPU)", f"{share:.2f}")
 
     def clients(self):
         script = tempfile.NamedTemporaryFile("w", suffix=".sql")

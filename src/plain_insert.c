@@ -451,6 +451,7 @@ crm_plain_insert_row(PlainInsert *insert, const Datum *values, const bool *nulls
 {
 	pg_uuid_t	id;
 
+	CHECK_FOR_INTERRUPTS();
 	fill_slot(insert, values, nulls, &id);
 	table_tuple_insert(insert->rel, insert->slot, insert->cid, 0, NULL);
 	for (int i = 0; i < insert->nindexes; i++)
