@@ -15,6 +15,7 @@ import tempfile
 
 import rollup
 import svg
+from analytics import Analytics
 from pq import Connection
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -237,6 +238,9 @@ class Bench:
         self.report(what, result, "floor", turn, "µs")
         self.overheads(what, result, "crm", "PL/pgSQL")
         self.overheads(f"{what}, audit alone", result, "audit", "PL/pgSQL audit")
+        if self.has_totals:
+            share = statistics.median(c[1] / n[1] for n, c in zip(result["no totals"], result["crm"]))
+            self.ratio(f"{what}: with the rollup ÷ without (CPU)", f"{share:.2f}")
 
     def clients(self):
         script = tempfile.NamedTemporaryFile("w", suffix=".sql")
@@ -342,12 +346,13 @@ class Bench:
 
     def run(self):
         size = 10000
-        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy"]
+        history = Analytics(self)
+        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "time_in_stage", "funnel", "as_of"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
-                "copy": self.copy}
+                "copy": self.copy, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")

@@ -20,6 +20,13 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 17 keeps what an index needs for further rows until it is told of the last. */
+#if PG_VERSION_NUM >= 170000
+#define crm_index_insert_cleanup(index, info) index_insert_cleanup(index, info)
+#else
+#define crm_index_insert_cleanup(index, info) ((void) (index), (void) (info))
+#endif
+
 /* 17 can set up a lexer in place; we always want a new one. */
 #if PG_VERSION_NUM >= 170000
 #define crm_make_json_lexer(json, length, encoding, need_escapes) \

@@ -6,7 +6,7 @@
  * storing the row does.  Invariant: what is stored here, and every error, is
  * what INSERT would store or say.  So a table is plain only if it is an
  * ordinary heap of the owner of deals, without rules, CHECKs, partitions,
- * generated columns, or triggers but the guard's; with B-tree indexes on
+ * generated columns, or triggers but the guard's; with B-tree and BRIN indexes on
  * columns, checked at once, which have all rows or those where columns are or
  * are not null; and if the columns that are not written default to
  * null or to one of the few expressions known here.  Row security does not
@@ -42,6 +42,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "crm_compat.h"
 #include "owner_rights.h"
 #include "plain_insert.h"
 #include "row_edit.h"
@@ -265,7 +266,8 @@ has_plain_indexes(Relation rel)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		plain = plain && index->rd_rel->relam == BTREE_AM_OID && form->indisready &&
+		plain = plain && form->indisready &&
+			(index->rd_rel->relam == BTREE_AM_OID || index->rd_rel->relam == BRIN_AM_OID) &&
 			!form->indisexclusion && form->indimmediate &&
 			heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) &&
 			has_plain_predicates(index);
@@ -451,6 +453,7 @@ crm_plain_insert_row(PlainInsert *insert, const Datum *values, const bool *nulls
 {
 	pg_uuid_t	id;
 
+	CHECK_FOR_INTERRUPTS();
 	fill_slot(insert, values, nulls, &id);
 	table_tuple_insert(insert->rel, insert->slot, insert->cid, 0, NULL);
 	for (int i = 0; i < insert->nindexes; i++)
@@ -472,7 +475,10 @@ crm_plain_insert_end(PlainInsert *insert)
 {
 	ExecDropSingleTupleTableSlot(insert->slot);
 	for (int i = 0; i < insert->nindexes; i++)
+	{
+		crm_index_insert_cleanup(insert->indexes[i], insert->index_infos[i]);
 		index_close(insert->indexes[i], RowExclusiveLock);
+	}
 	table_close(insert->rel, NoLock);
 	CommandCounterIncrement();
 }
