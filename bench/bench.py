@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+import rollup
 import svg
+from analytics import Analytics
 from pq import Connection
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,15 +32,20 @@ def say(text):
 
 
 class Bench:
+    PIPELINE = PIPELINE
+    stage = staticmethod(stage)
+
     def __init__(self, options):
         self.options = options
         self.rounds = options.rounds
         self.db = Connection()
         self.db.sql("CREATE SCHEMA extensions; CREATE EXTENSION crm SCHEMA extensions")
         self.db.sql("ALTER DATABASE postgres SET search_path = crm, extensions, public")
+        self.version = self.db.sql("SHOW server_version")
+        self.has_totals = False
         self.rows = []
         self.group_by = 0
-        self.curves = {"move": {}, "summary": {}, "rollup": {}}
+        self.curves = {"move": {}, "summary": {}, "rollup": {}, "snapshot": {}}
 
     # ---- the data
 
@@ -102,7 +109,7 @@ class Bench:
 
     def enable(self, variant):
         if variant == "PL/pgSQL":
-            self.only("plpgsql_rules", "plpgsql_audit", *(["plpgsql_totals.*"] if self.has_totals else []))
+            self.only("plpgsql_rules", "plpgsql_audit", "plpgsql_changes.*", "plpgsql_totals.*")
         else:
             self.only(*self.VARIANTS[variant])
 
@@ -131,11 +138,15 @@ class Bench:
             ratios = [statistics.median(t[i] / f[i] if f[i] else 0 for t, f in zip(times, result[floor])) for i in (0, 1)]
             self.rows.append((f"{self.size:,}", what, variant, f"{wall * 1e6:,.2f}", f"{cpu * 1e6:,.2f}",
                               f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", label))
-            say("  " + " | ".join(self.rows[-1]))
+            self.say_row()
 
     def ratio(self, text, value):
         self.rows.append((f"{self.size:,}", text, "", "", "", "", value, ""))
-        say(f"  {text}: {value}")
+        self.say_row()
+
+    def say_row(self):
+        """The table as it grows: what has been measured is not lost with what has not."""
+        say("| " + " | ".join(self.rows[-1][:7]) + " |")
 
     def overheads(self, what, result, crm, other):
         gains = [(o[1] - f[1]) / (c[1] - f[1]) for f, c, o in zip(result["floor"], result[crm], result[other]) if c[1] > f[1]]
@@ -190,32 +201,46 @@ class Bench:
         self.report("UPDATE that moves nothing, per deal", result, "floor", self.few, "µs")
 
     def one_row(self, sync):
-        moves = 300 if sync else 1000
-        ids = self.db.sql(f"SELECT string_agg(id::text, ' ') FROM (SELECT id FROM bench_hot ORDER BY n LIMIT {moves}) AS d").split()
-        self.where = 1
+        """
+        Many short turns, as other work on the machine changes what a move costs from one
+        tenth of a second to the next: variants are compared within some milliseconds.
+        """
+        turn, turns = (10, 5) if sync else (40, 25)
+        ids = self.db.sql(f"SELECT string_agg(id::text, ' ' ORDER BY n) FROM bench_hot WHERE n <= {turn * turns}").split()
+        where = dict.fromkeys(ids, 1)
         session = Connection()
         session.sql(f"SET synchronous_commit = {'on' if sync else 'off'}")
         session.prepare("move", f"UPDATE deals SET stage_id = $2, {MOVE_BY_NUMBER} WHERE id = $1")
 
-        def moved():
-            self.where = 3 - self.where
-            for deal in ids:
-                session.execute("move", deal, stage(self.where))
+        def move(deal):
+            where[deal] = 3 - where[deal]
+            session.execute("move", deal, stage(where[deal]))
 
-        def measure(variant):
-            self.enable(variant)
-            session.execute("move", ids[0], stage(self.where))  # plans anew
-            times = session.timed(moved)
-            self.clean()
-            return times
+        def moved(deals):
+            for deal in deals:
+                move(deal)
 
         variants = ["floor", "audit", "no totals", "crm", "PL/pgSQL audit", "PL/pgSQL"]
         if not self.has_totals:
             variants.remove("no totals")
-        result = self.compare(variants, measure)
+        result = {v: [] for v in variants}
+        for number in range(turns * (self.rounds + 1)):
+            start = number * turn % len(ids)
+            for variant in variants[number % len(variants):] + variants[:number % len(variants)]:
+                self.enable(variant)
+                moved(ids[start:start + 3])     # plans and caches anew
+                times = session.timed(lambda: moved(ids[start:start + turn]))
+                if number >= turns:
+                    result[variant].append(times)
+            if number % turns == 0:
+                self.clean()
         what = f"one-row move, synchronous_commit {'on' if sync else 'off'}"
-        self.report(what, result, "floor", moves, "µs")
+        self.report(what, result, "floor", turn, "µs")
         self.overheads(what, result, "crm", "PL/pgSQL")
+        self.overheads(f"{what}, audit alone", result, "audit", "PL/pgSQL audit")
+        if self.has_totals:
+            share = statistics.median(c[1] / n[1] for n, c in zip(result["no totals"], result["crm"]))
+            self.ratio(f"{what}: with the rollup ÷ without (CPU)", f"{share:.2f}")
 
     def clients(self):
         script = tempfile.NamedTemporaryFile("w", suffix=".sql")
@@ -317,36 +342,17 @@ class Bench:
             self.db.sql("DROP INDEX bench_covering")
         self.group_by = statistics.median(w for w, _ in serial["GROUP BY"])
 
-    def rollup(self):
-        """pipeline_summary() with some 1,000 differences pending."""
-        pending = ""
-        if self.has_totals:
-            self.enable("crm")
-            for deal in self.db.sql("SELECT string_agg(id::text, ' ') FROM (SELECT id FROM bench_hot LIMIT 500) AS d").split():
-                self.db.sql(f"UPDATE deals SET stage_id = CASE stage_id WHEN '{stage(1)}' THEN '{stage(3)}' ELSE '{stage(1)}' END::uuid "
-                            f"WHERE id = '{deal}'")
-            pending = ", " + self.db.sql("SELECT count(*) FROM stage_totals") + " rows pending"
-        session = Connection()
-        times = []
-        for _ in range(5 * self.rounds):
-            times.append(session.timed(lambda: session.sql(f"SELECT pipeline_summary('{PIPELINE}')")))
-        self.report("pipeline_summary()" + pending, {"crm": times}, "crm", 1, "µs")
-        median = statistics.median(w for w, _ in times[1:])
-        if self.group_by:
-            self.ratio("GROUP BY ÷ pipeline_summary() (wall)", f"{self.group_by / median:.1f}")
-        self.curves["rollup"].setdefault("pipeline_summary()", []).append((self.size, median * 1e3))
-        if self.group_by:
-            self.curves["rollup"].setdefault("GROUP BY", []).append((self.size, self.group_by * 1e3))
-
     # ---- all of it
 
     def run(self):
         size = 10000
-        largest = ["many", "nothing", "one_row", "sync", "clients", "copy"]
-        work = {"summary": self.summaries, "rollup": self.rollup, "bulk": lambda: self.bulk("few"),
+        history = Analytics(self)
+        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "time_in_stage", "funnel", "as_of"]
+        work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
-                "clients": self.clients, "copy": self.copy}
+                "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
+                "copy": self.copy, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")
@@ -357,25 +363,27 @@ class Bench:
             for name in only:
                 if name == "many" and not self.many or name in largest and size < self.options.scale:
                     continue
+                say(f"{name} ...")
                 work[name]()
             size *= 10
 
     def write(self):
-        version = self.db.sql("SHOW server_version")
         totals = "with" if self.has_totals else "without"
-        print(f"PostgreSQL {version}, {os.cpu_count()} cores, {self.rounds} rounds, {totals} stage_totals\n")
+        print(f"PostgreSQL {self.version}, {os.cpu_count()} cores, {self.rounds} rounds, {totals} stage_totals\n")
         print("| deals | what | variant | wall, µs | CPU, µs | × wall | × CPU |")
         print("|--:|---|---|--:|--:|--:|--:|")
         for row in self.rows:
             print("| " + " | ".join(row[:7]) + " |")
         charts = {"move": ("Moving a deal, in bulk", "CPU, µs per deal"),
                   "summary": ("Summary of a pipeline from its deals", "ms"),
-                  "rollup": ("Summary by rollup", "ms")}
+                  "rollup": ("Summary by rollup", "ms"),
+                  "snapshot": ("Reading the rollup while an old snapshot is held", "ms")}
         for name, (title, label) in charts.items():
             if not self.curves[name]:
                 continue
             with open(f"{self.options.results}/{name}.svg", "w", encoding="utf-8") as file:
-                file.write(svg.chart(title, label, self.curves[name]))
+                file.write(svg.chart(title, label, self.curves[name],
+                                     "moves since the snapshot" if name == "snapshot" else "deals in the table"))
 
 
 def number(text):

@@ -6,7 +6,7 @@ WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 420, 80, 40, 190, 50
 COLORS = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"]
 
 
-def chart(title, ylabel, series):
+def chart(title, ylabel, series, xlabel="deals in the table"):
     """series: {name: [(x, y), ...]}"""
     xs = [x for points in series.values() for x, _ in points]
     ys = [max(y, 1e-9) for points in series.values() for _, y in points]
@@ -25,7 +25,7 @@ def chart(title, ylabel, series):
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
            f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
            f'<text x="14" y="{HEIGHT // 2}" transform="rotate(-90 14 {HEIGHT // 2})">{escape(ylabel)}</text>',
-           f'<text x="{(LEFT + WIDTH - RIGHT) // 2}" y="{HEIGHT - 10}">deals in the table</text>']
+           f'<text x="{(LEFT + WIDTH - RIGHT) // 2}" y="{HEIGHT - 10}" text-anchor="middle">{xlabel}</text>']
     for power in range(y0, y1 + 1):
         y = py(10 ** power)
         out.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'

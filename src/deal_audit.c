@@ -15,6 +15,7 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -60,6 +61,14 @@ get(const DealAudit *audit, TupleTableSlot *deal, DealColumn column)
 
 	crm_check_not_null(audit->deals, audit->columns[column], isnull);
 	return value;
+}
+
+/* The next row of a transition table, which may have millions; false: the end. */
+static bool
+next_row(Tuplestorestate *rows, TupleTableSlot *deal)
+{
+	CHECK_FOR_INTERRUPTS();
+	return tuplestore_gettupleslot(rows, true, false, deal);
 }
 
 static bool
@@ -133,14 +142,14 @@ record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_r
 	by_id = hash_create("crm new rows", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	tuplestore_rescan(new_rows);
-	while (tuplestore_gettupleslot(new_rows, true, false, audit->new_deal))
+	while (next_row(new_rows, audit->new_deal))
 	{
 		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)), HASH_ENTER, NULL);
 		row->tuple = ExecCopySlotMinimalTuple(audit->new_deal);
 	}
 
 	tuplestore_rescan(old_rows);
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	while (next_row(old_rows, audit->old_deal))
 	{
 		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)), HASH_FIND, NULL);
 		if (row != NULL)
@@ -165,9 +174,9 @@ in_step(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 		return false;
 	tuplestore_rescan(old_rows);
 	tuplestore_rescan(new_rows);
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	while (next_row(old_rows, audit->old_deal))
 	{
-		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_deal) ||
+		if (!next_row(new_rows, audit->new_deal) ||
 			!same_uuid(audit, DEAL_ID))
 			return false;
 	}
@@ -182,7 +191,7 @@ count_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 	if (audit->totals == NULL)
 		return;
 	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, deal))
+	while (next_row(rows, deal))
 		count(audit->totals, deal);
 }
 
@@ -195,7 +204,7 @@ record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 		return;
 	connect_spi(audit);
 	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, deal))
+	while (next_row(rows, deal))
 		record(&audit->changes, deal);
 }
 
@@ -215,9 +224,9 @@ follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_
 
 	tuplestore_rescan(old_rows);
 	tuplestore_rescan(new_rows);
-	while (tuplestore_gettupleslot(old_rows, true, false, audit->old_deal))
+	while (next_row(old_rows, audit->old_deal))
 	{
-		if (!tuplestore_gettupleslot(new_rows, true, false, audit->new_deal))
+		if (!next_row(new_rows, audit->new_deal))
 			elog(ERROR, "transition tables of \"%s\" are out of step",
 				 RelationGetRelationName(audit->deals));
 		if (audit->totals != NULL)

@@ -66,10 +66,11 @@ enum
 	FIELD_CHANGED_AT,
 	FIELD_OLD,
 	FIELD_NEW = FIELD_OLD + lengthof(watched),
-	NFIELDS = FIELD_NEW + lengthof(watched)
+	FIELD_CHANGED_BY = FIELD_NEW + lengthof(watched),
+	NFIELDS
 };
 
-static const HistoryField fields[NFIELDS] = {
+static const InsertField fields[NFIELDS] = {
 	{"tenant_id", UUIDOID},
 	{"deal_id", UUIDOID},
 	{"pipeline_id", UUIDOID},
@@ -94,9 +95,10 @@ static const HistoryField fields[NFIELDS] = {
 	{"new_expected_close_date", DATEOID},
 	{"new_owner_id", UUIDOID},
 	{"new_archived_at", TIMESTAMPTZOID},
+	[FIELD_CHANGED_BY] = HISTORY_CHANGED_BY,
 };
 
-static const HistoryTable deal_changes = {"deal_changes", fields, NFIELDS};
+static const InsertTarget deal_changes = {"deal_changes", fields, NFIELDS};
 
 typedef struct DealChanges
 {
@@ -278,8 +280,8 @@ time_of_update(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal
 	if (said > made)
 		said = made;
 
-	/* Who says nothing cannot be earlier than what was made before. */
-	if (said < get_time(audit, old_deal, DEAL_UPDATED_AT) && find_last_change(audit, old_deal, &last))
+	/* The clock cannot be earlier than what was made before. */
+	if (said < made && find_last_change(audit, old_deal, &last))
 		said = Max(said, last.changed_at);
 	return Max(said, entered);
 }
@@ -367,7 +369,7 @@ delete_all_query(Relation deals)
 		}
 	}
 	return psprintf("INSERT INTO %s (%schanged_by) SELECT %s$1 FROM %s d",
-					crm_trusted_sibling(deals, deal_changes.name), columns.data, values.data,
+					crm_trusted_sibling(deals, deal_changes.table), columns.data, values.data,
 					crm_sibling_name(deals, RelationGetRelationName(deals)));
 }
 

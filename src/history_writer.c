@@ -2,7 +2,7 @@
  * history_writer.c
  *		Writes rows of a table of the history, many at a time.
  *
- * A batch becomes an array of records and one INSERT ... SELECT FROM unnest().
+ * Rows go straight into a plain table (plain_insert.c).  Else a batch becomes an array of records and one INSERT ... SELECT FROM unnest().
  * So the row passes through all that the user's table has: columns, triggers,
  * partitions, policies.  (An array for each column would be read by a function
  * each.)  A batch bounds the memory, whatever the size of the statement.  A
@@ -39,7 +39,7 @@
 typedef struct WriterKey
 {
 	NameData	schema;
-	const HistoryTable *table;
+	const InsertTarget *target;
 } WriterKey;
 
 typedef struct WriterPlans
@@ -53,10 +53,12 @@ typedef struct WriterPlans
 struct HistoryWriter
 {
 	Relation	deals;
-	const HistoryTable *table;
+	const InsertTarget *target;
+	PlainInsert *plain;			/* NULL: by SQL */
+	Datum		changed_by;
 	char	   *name;			/* to write to, as queries name it */
 	WriterPlans *plans;
-	MemoryContext batch;		/* the rows at hand */
+	MemoryContext batch;		/* the rows at hand, or what one takes */
 	int			nrows;
 	Datum	   *values;			/* the first row */
 	bool	   *nulls;
@@ -66,9 +68,9 @@ struct HistoryWriter
 static HTAB *writer_plans = NULL;
 
 static WriterPlans *
-find_plans(Relation deals, const HistoryTable *table)
+find_plans(Relation deals, const InsertTarget *target)
 {
-	WriterKey	key = {.table = table};
+	WriterKey	key = {.target = target};
 	WriterPlans *plans;
 	bool		found;
 
@@ -94,14 +96,14 @@ find_plans(Relation deals, const HistoryTable *table)
 
 /* The fields as the columns of a function that returns records. */
 static char *
-record_definition(const HistoryTable *table)
+record_definition(const InsertTarget *target)
 {
 	StringInfoData definition;
 
 	initStringInfo(&definition);
-	for (int i = 0; i < table->nfields; i++)
+	for (int i = 0; i < target->nfields - 1; i++)
 		appendStringInfo(&definition, "%sc%d %s", i == 0 ? "" : ", ", i + 1,
-						 format_type_be_qualified(table->fields[i].type));
+						 format_type_be_qualified(target->fields[i].type));
 	return definition.data;
 }
 
@@ -110,9 +112,9 @@ record_definition(const HistoryTable *table)
  * then changed_by.
  */
 static SPIPlanPtr
-prepare_insert(const char *name, const HistoryTable *table, bool many_rows)
+prepare_insert(const char *name, const InsertTarget *target, bool many_rows)
 {
-	int			nargs = (many_rows ? 1 : table->nfields) + 1;
+	int			nargs = many_rows ? 2 : target->nfields;
 	Oid		   *argtypes = palloc(nargs * sizeof(Oid));
 	StringInfoData columns,
 				values;
@@ -120,9 +122,9 @@ prepare_insert(const char *name, const HistoryTable *table, bool many_rows)
 
 	initStringInfo(&columns);
 	initStringInfo(&values);
-	for (int i = 0; i < table->nfields; i++)
+	for (int i = 0; i < target->nfields - 1; i++)
 	{
-		const HistoryField *field = &table->fields[i];
+		const InsertField *field = &target->fields[i];
 
 		if (!many_rows)
 			argtypes[i] = field->type;
@@ -133,10 +135,10 @@ prepare_insert(const char *name, const HistoryTable *table, bool many_rows)
 	if (many_rows)
 		argtypes[0] = RECORDARRAYOID;
 	argtypes[nargs - 1] = TEXTOID;
-	appendStringInfoString(&columns, "changed_by");
+	appendStringInfoString(&columns, target->fields[target->nfields - 1].column);
 	appendStringInfo(&values, "$%d", nargs);
 	if (many_rows)
-		appendStringInfo(&values, " FROM pg_catalog.unnest($1) AS u (%s)", record_definition(table));
+		appendStringInfo(&values, " FROM pg_catalog.unnest($1) AS u (%s)", record_definition(target));
 
 	/* There is nothing in the parameters that a plan could make use of. */
 	plan = SPI_prepare_cursor(psprintf("INSERT INTO %s (%s) SELECT %s", name, columns.data, values.data),
@@ -148,34 +150,45 @@ prepare_insert(const char *name, const HistoryTable *table, bool many_rows)
 }
 
 static TupleDesc
-make_record_type(const HistoryTable *table)
+make_record_type(const InsertTarget *target)
 {
 	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-	TupleDesc	desc = CreateTemplateTupleDesc(table->nfields);
+	TupleDesc	desc = CreateTemplateTupleDesc(target->nfields - 1);
 
-	for (int i = 0; i < table->nfields; i++)
-		TupleDescInitEntry(desc, i + 1, table->fields[i].column, table->fields[i].type, -1, 0);
+	for (int i = 0; i < desc->natts; i++)
+		TupleDescInitEntry(desc, i + 1, target->fields[i].column, target->fields[i].type, -1, 0);
 	desc = BlessTupleDesc(desc);
 	MemoryContextSwitchTo(caller);
 	return desc;
 }
 
 HistoryWriter *
-crm_history_begin(Relation deals, const HistoryTable *table)
+crm_history_begin(Relation deals, const InsertTarget *target)
 {
 	HistoryWriter *writer = palloc0(sizeof(HistoryWriter));
 
 	writer->deals = deals;
-	writer->table = table;
-	writer->name = crm_trusted_sibling(deals, table->name);
-	writer->plans = find_plans(deals, table);
-	if (writer->plans->record == NULL)
-		writer->plans->record = make_record_type(table);
-	writer->values = palloc(table->nfields * sizeof(Datum));
-	writer->nulls = palloc(table->nfields * sizeof(bool));
+	writer->target = target;
+	writer->changed_by = CStringGetTextDatum(crm_session_actor());
+	writer->plain = crm_plain_insert_begin(deals, target);
 	writer->batch = AllocSetContextCreate(CurrentMemoryContext, "crm history batch",
 										  ALLOCSET_DEFAULT_SIZES);
 	return writer;
+}
+
+/* What only rows that are written by SQL need. */
+static void
+prepare_batches(HistoryWriter *writer)
+{
+	MemoryContext caller = MemoryContextSwitchTo(GetMemoryChunkContext(writer));
+
+	writer->name = crm_trusted_sibling(writer->deals, writer->target->table);
+	writer->plans = find_plans(writer->deals, writer->target);
+	if (writer->plans->record == NULL)
+		writer->plans->record = make_record_type(writer->target);
+	writer->values = palloc(writer->target->nfields * sizeof(Datum));
+	writer->nulls = palloc(writer->target->nfields * sizeof(bool));
+	MemoryContextSwitchTo(caller);
 }
 
 static Datum
@@ -191,7 +204,7 @@ write_batch(HistoryWriter *writer)
 	bool		many_rows = writer->nrows > 1;
 	SPIPlanPtr *plan = many_rows ? &writer->plans->many_rows : &writer->plans->one_row;
 	MemoryContext caller = MemoryContextSwitchTo(writer->batch);
-	int			nvalues = many_rows ? 1 : writer->table->nfields;
+	int			nvalues = many_rows ? 1 : writer->target->nfields - 1;
 	Datum	   *params = palloc((nvalues + 1) * sizeof(Datum));
 	char	   *nulls = palloc(nvalues + 1);
 	SavedUser	saved;
@@ -201,19 +214,19 @@ write_batch(HistoryWriter *writer)
 		params[i] = many_rows ? record_array(writer) : writer->values[i];
 		nulls[i] = !many_rows && writer->nulls[i] ? 'n' : ' ';
 	}
-	params[nvalues] = CStringGetTextDatum(crm_session_actor());
+	params[nvalues] = writer->changed_by;
 	nulls[nvalues] = ' ';
 
 	crm_become_owner(writer->deals, &saved);
 	if (*plan == NULL)
-		*plan = prepare_insert(writer->name, writer->table, many_rows);
+		*plan = prepare_insert(writer->name, writer->target, many_rows);
 	if (SPI_execute_plan(*plan, params, nulls, false, 0) != SPI_OK_INSERT)
 	{
 		/* A plan that does nothing depends on nothing: it would stay so. */
 		*plan = NULL;
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("history cannot be recorded in table \"%s\"", writer->table->name),
+				 errmsg("history cannot be recorded in table \"%s\"", writer->target->table),
 				 errdetail("A rule of that table replaces the INSERT."),
 				 errhint("Drop the rule.")));
 	}
@@ -228,7 +241,7 @@ write_batch(HistoryWriter *writer)
 static void
 keep_first(HistoryWriter *writer, const Datum *values, const bool *nulls)
 {
-	for (int i = 0; i < writer->table->nfields; i++)
+	for (int i = 0; i < writer->plans->record->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(writer->plans->record, i);
 
@@ -239,16 +252,20 @@ keep_first(HistoryWriter *writer, const Datum *values, const bool *nulls)
 }
 
 static Datum
-make_record(HistoryWriter *writer, const Datum *values, const bool *nulls)
+make_record(HistoryWriter *writer, Datum *values, bool *nulls)
 {
-	return HeapTupleGetDatum(heap_form_tuple(writer->plans->record, (Datum *) values, (bool *) nulls));
+	return HeapTupleGetDatum(heap_form_tuple(writer->plans->record, values, nulls));
 }
 
-void
-crm_history_add(HistoryWriter *writer, const Datum *values, const bool *nulls)
+/* Takes a copy of the row, and writes a batch when it is full. */
+static void
+add_to_batch(HistoryWriter *writer, Datum *values, bool *nulls)
 {
-	MemoryContext caller = MemoryContextSwitchTo(writer->batch);
+	MemoryContext caller;
 
+	if (writer->plans == NULL)
+		prepare_batches(writer);
+	caller = MemoryContextSwitchTo(writer->batch);
 	if (writer->nrows == 0)
 		keep_first(writer, values, nulls);
 	else
@@ -268,9 +285,37 @@ crm_history_add(HistoryWriter *writer, const Datum *values, const bool *nulls)
 }
 
 void
+crm_history_add(HistoryWriter *writer, Datum *values, bool *nulls)
+{
+	int			changed_by = writer->target->nfields - 1;
+	MemoryContext caller;
+
+	values[changed_by] = writer->changed_by;
+	nulls[changed_by] = false;
+	if (writer->plain == NULL)
+	{
+		add_to_batch(writer, values, nulls);
+		return;
+	}
+	if (!crm_plain_insert_fits(writer->plain, nulls))
+	{
+		/* SQL says what is wrong with it. */
+		add_to_batch(writer, values, nulls);
+		write_batch(writer);
+		return;
+	}
+	caller = MemoryContextSwitchTo(writer->batch);
+	crm_plain_insert_row(writer->plain, values, nulls);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(writer->batch);
+}
+
+void
 crm_history_end(HistoryWriter *writer)
 {
-	if (writer->nrows > 0)
+	if (writer->plain != NULL)
+		crm_plain_insert_end(writer->plain);
+	else if (writer->nrows > 0)
 		write_batch(writer);
 	MemoryContextDelete(writer->batch);
 }

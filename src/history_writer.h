@@ -5,27 +5,10 @@
 #ifndef CRM_HISTORY_WRITER_H
 #define CRM_HISTORY_WRITER_H
 
-#include "utils/relcache.h"
+#include "plain_insert.h"
 
-/* A column that is written: the type is that of the value. */
-typedef struct HistoryField
-{
-	const char *column;
-	Oid			type;
-	const char *cast;			/* how SQL makes the column's type of it, or
-								 * NULL */
-} HistoryField;
-
-/*
- * A table beside deals.  What is not among the fields has a default, but for
- * changed_by: that is who writes.
- */
-typedef struct HistoryTable
-{
-	const char *name;
-	const HistoryField *fields;
-	int			nfields;
-} HistoryTable;
+/* The last field of a table of the history: who writes. */
+#define HISTORY_CHANGED_BY	{"changed_by", TEXTOID}
 
 typedef struct HistoryWriter HistoryWriter;
 
@@ -33,13 +16,13 @@ typedef struct HistoryWriter HistoryWriter;
  * Begins writing for one statement on that table of deals.  The memory is the
  * current context's; the caller is connected to SPI until the end.
  */
-extern HistoryWriter *crm_history_begin(Relation deals, const HistoryTable *table);
+extern HistoryWriter *crm_history_begin(Relation deals, const InsertTarget *target);
 
 /*
- * Takes a copy of the row, whose values are in the order of the fields; writes
- * when a batch is full.
+ * Writes the row, whose values are in the order of the fields, or takes a copy
+ * and writes when a batch is full.  The last value is filled in here.
  */
-extern void crm_history_add(HistoryWriter *writer, const Datum *values, const bool *nulls);
+extern void crm_history_add(HistoryWriter *writer, Datum *values, bool *nulls);
 
 /* Writes what is left. */
 extern void crm_history_end(HistoryWriter *writer);

@@ -41,10 +41,11 @@ typedef enum ChangeField
 	CHANGE_FROM_PROBABILITY,
 	CHANGE_REVERTS_ID,
 	CHANGE_CLOSING,
+	CHANGE_CHANGED_BY,
 	CHANGE_NFIELDS
 } ChangeField;
 
-static const HistoryField fields[CHANGE_NFIELDS] = {
+static const InsertField fields[CHANGE_NFIELDS] = {
 	[CHANGE_TENANT_ID] = {"tenant_id", UUIDOID},
 	[CHANGE_DEAL_ID] = {"deal_id", UUIDOID},
 	[CHANGE_FROM_PIPELINE_ID] = {"from_pipeline_id", UUIDOID},
@@ -63,9 +64,10 @@ static const HistoryField fields[CHANGE_NFIELDS] = {
 	[CHANGE_FROM_PROBABILITY] = {"from_probability", NUMERICOID},
 	[CHANGE_REVERTS_ID] = {"reverts_id", UUIDOID},
 	[CHANGE_CLOSING] = {"closing", TEXTOID, "::pg_catalog.jsonb"},
+	[CHANGE_CHANGED_BY] = HISTORY_CHANGED_BY,
 };
 
-static const HistoryTable stage_changes = {"stage_changes", fields, CHANGE_NFIELDS};
+static const InsertTarget stage_changes = {"stage_changes", fields, CHANGE_NFIELDS};
 
 struct StageAudit
 {

@@ -11,17 +11,37 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "known_rows.h"
 #include "row_edit.h"
 #include "row_label.h"
 #include "stage_facts.h"
 #include "table_kinds.h"
+
+/* The facts that were looked up, by id.  An entry may move, they do not. */
+typedef struct FactsEntry
+{
+	pg_uuid_t	id;
+	char		status;			/* of the hash table's */
+	void	   *facts;
+} FactsEntry;
+
+#define SH_PREFIX facts
+#define SH_ELEMENT_TYPE FactsEntry
+#define SH_KEY_TYPE pg_uuid_t
+#define SH_KEY id
+#define SH_HASH_KEY(table, key) hash_bytes((key).data, UUID_LEN)
+#define SH_EQUAL(table, a, b) crm_uuid_equal(&(a), &(b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 struct StageLookup
 {
@@ -29,8 +49,8 @@ struct StageLookup
 	uint64		writes;			/* writes_of_stages when it began */
 	Oid			stages;
 	Oid			pipelines;
-	HTAB	   *stage_facts;
-	HTAB	   *pipeline_facts;
+	facts_hash *stage_facts;
+	facts_hash *pipeline_facts;
 
 	/* Bulk writes repeat themselves: the last answers. */
 	StageFacts *last_stage;
@@ -45,6 +65,9 @@ struct StageLookup
 
 /* How often a stage is looked for anew that changed when it was found. */
 #define MAX_TRIES 100
+
+/* Most statements meet one stage, and few more than a handful. */
+#define FEW_FACTS 4
 
 static uint64 writes_of_stages = 0;
 
@@ -66,15 +89,25 @@ typedef struct FactsReader
 	void	   *facts;
 } FactsReader;
 
-static HTAB *
-create_facts_table(const char *name, Size entrysize, MemoryContext context)
+/*
+ * What the table has for that id: new and zero, but for the id that facts begin
+ * with, if it has nothing.
+ */
+static void *
+get_facts(facts_hash * *table, const pg_uuid_t *id, Size size, MemoryContext context)
 {
-	HASHCTL		ctl = {0};
+	FactsEntry *entry;
+	bool		found;
 
-	ctl.keysize = UUID_LEN;
-	ctl.entrysize = entrysize;
-	ctl.hcxt = context;
-	return hash_create(name, 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (*table == NULL)
+		*table = facts_create(context, FEW_FACTS, NULL);
+	entry = facts_insert(*table, *id, &found);
+	if (!found)
+	{
+		entry->facts = MemoryContextAllocZero(context, size);
+		memcpy(entry->facts, id, sizeof(*id));
+	}
+	return entry->facts;
 }
 
 StageLookup *
@@ -102,9 +135,9 @@ crm_stage_lookup_refresh(StageLookup *lookup)
 	if (lookup->writes == writes_of_stages)
 		return;
 	if (lookup->stage_facts != NULL)
-		hash_destroy(lookup->stage_facts);
+		facts_destroy(lookup->stage_facts);
 	if (lookup->pipeline_facts != NULL)
-		hash_destroy(lookup->pipeline_facts);
+		facts_destroy(lookup->pipeline_facts);
 	lookup->stage_facts = NULL;
 	lookup->pipeline_facts = NULL;
 	lookup->last_stage = NULL;
@@ -170,22 +203,16 @@ read_stage(Relation rel, HeapTuple tuple, void *arg)
 const PipelineFacts *
 crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 {
-	PipelineFacts *facts;
-	bool		found;
+	PipelineFacts *facts = get_facts(&lookup->pipeline_facts, id, sizeof(PipelineFacts),
+									 lookup->context);
 
-	if (lookup->pipeline_facts == NULL)
-		lookup->pipeline_facts = create_facts_table("crm pipeline facts", sizeof(PipelineFacts),
-													lookup->context);
-	facts = hash_search(lookup->pipeline_facts, id, HASH_ENTER, &found);
-	if (!found)
-		facts->exists = false;
 	if (!facts->exists)
 	{
 		Relation	rel = table_open(lookup->pipelines, AccessShareLock);
 		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]), reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
+		crm_visit_row(rel, reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -196,18 +223,12 @@ const StageFacts *
 crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant_id)
 {
 	StageFacts *facts = lookup->last_stage;
-	bool		found;
 
 	if (facts != NULL && crm_uuid_equal(&facts->id, id) &&
 		crm_uuid_equal(&facts->tenant_id, tenant_id))
 		return facts;
 
-	if (lookup->stage_facts == NULL)
-		lookup->stage_facts = create_facts_table("crm stage facts", sizeof(StageFacts),
-												 lookup->context);
-	facts = hash_search(lookup->stage_facts, id, HASH_ENTER, &found);
-	if (!found)
-		facts->exists = false;
+	facts = get_facts(&lookup->stage_facts, id, sizeof(StageFacts), lookup->context);
 	if (!facts->exists || !crm_uuid_equal(&facts->tenant_id, tenant_id))
 	{
 		Relation	rel = table_open(lookup->stages, AccessShareLock);
@@ -217,7 +238,7 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		/* Whoever changes a stage's status locks it exclusively first. */
 		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
 		facts->exists = false;
-		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id, read_stage, &reader);
+		crm_visit_row(rel, reader.columns[STAGE_ID], id, read_stage, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -254,10 +275,10 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 static void
 forget_stage(StageLookup *lookup, const pg_uuid_t *id)
 {
-	StageFacts *facts = hash_search(lookup->stage_facts, id, HASH_FIND, NULL);
+	FactsEntry *entry = facts_lookup(lookup->stage_facts, *id);
 
-	if (facts != NULL)
-		facts->exists = false;
+	if (entry != NULL)
+		((StageFacts *) entry->facts)->exists = false;
 	lookup->last_stage = NULL;
 }
 

@@ -18,7 +18,7 @@ typedef enum DealStatus
 
 typedef struct PipelineFacts
 {
-	pg_uuid_t	id;				/* hash key */
+	pg_uuid_t	id;				/* first: see get_facts() */
 	pg_uuid_t	tenant_id;
 	char	   *name;
 	Datum		currency;		/* text */
@@ -28,7 +28,7 @@ typedef struct PipelineFacts
 
 typedef struct StageFacts
 {
-	pg_uuid_t	id;				/* hash key */
+	pg_uuid_t	id;				/* first: see get_facts() */
 	pg_uuid_t	pipeline_id;
 	pg_uuid_t	tenant_id;
 	char	   *name;

@@ -49,12 +49,23 @@ refuse_visit(UuidKey deal, int32 visit_no, const char *what)
 }
 
 /* Counts a stay of so many microseconds. */
-void
-crm_tally(StageTally *tally, int64 duration)
+static inline void
+count_stay(StageTally *tally, int64 duration)
 {
 	tally->longest = tally->visits == 0 ? duration : Max(tally->longest, duration);
 	tally->visits++;
 	tally->total += duration;
+}
+
+/* Adds up what was counted in two places. */
+void
+crm_add_tally(StageTally *to, const StageTally *from)
+{
+	if (from->visits == 0)
+		return;
+	to->longest = to->visits == 0 ? from->longest : Max(to->longest, from->longest);
+	to->visits += from->visits;
+	to->total += from->total;
 }
 
 /* From one time to another; NOT_MEASURED if either is not known. */
@@ -100,7 +111,7 @@ check_cohort(const Cohort *cohort, const char *data, Size size)
 			bad_cohort();
 		nvisits += (uint64) deal.move_no + 1;
 	}
-	if (nvisits >= PG_UINT32_MAX)
+	if (nvisits > MaxAllocSize / sizeof(VisitCode))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the deals of the cohort have made too many moves")));
@@ -130,7 +141,7 @@ add_present(StageHistory *history, const CohortDeal *deal, uint32 place, Timesta
 		if (FIGURES_BY_DEAL(shape->figures))
 			history->durations[place] = duration;
 		else if (counts)
-			crm_tally(&history->present[deal->stage - 1], duration);
+			count_stay(&history->present[deal->stage - 1], duration);
 	}
 	history->visits[place] = deal->stage | (counts ? VISIT_COUNTS : 0);
 }
@@ -237,7 +248,7 @@ add_row(StageHistory *history, const HistoryRow *row)
 	else if (figures == FIGURES_VISIT)
 	{
 		if (row->code & VISIT_COUNTS)
-			crm_tally(&history->tallies[VISIT_STAGE(row->code) - 1], row->duration);
+			count_stay(&history->tallies[VISIT_STAGE(row->code) - 1], row->duration);
 	}
 	else if (FIGURES_BY_DEAL(figures))
 		history->durations[row->place] = row->duration;

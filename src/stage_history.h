@@ -167,7 +167,7 @@ typedef struct StageHistory
 /* stage_history.c */
 extern StageHistory *crm_history_from_cohort(Datum cohort, MemoryContext context);
 extern void crm_history_add_rows(StageHistory *history);
-extern void crm_tally(StageTally *tally, int64 duration);
+extern void crm_add_tally(StageTally *to, const StageTally *from);
 
 /* stage_history_result.c */
 extern Datum crm_history_result(const StageHistory *history);

@@ -230,16 +230,6 @@ append_steps(StringInfo buf, const Result *result, uint32 stage)
 	}
 }
 
-static void
-add_tally(StageTally *to, const StageTally *from)
-{
-	if (from->visits == 0)
-		return;
-	to->longest = to->visits == 0 ? from->longest : Max(to->longest, from->longest);
-	to->visits += from->visits;
-	to->total += from->total;
-}
-
 /* Counts; what is allocated stays in the current context. */
 static void
 count_deals(Result *result)
@@ -249,8 +239,8 @@ count_deals(Result *result)
 
 	for (uint32 i = 0; i < history->shape.nstages; i++)
 	{
-		add_tally(&result->stages[i].times, &history->tallies[i]);
-		add_tally(&result->stages[i].times, &history->present[i]);
+		crm_add_tally(&result->stages[i].times, &history->tallies[i]);
+		crm_add_tally(&result->stages[i].times, &history->present[i]);
 	}
 	for (uint32 i = 0; i < history->shape.ndeals; i++)
 	{

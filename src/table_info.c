@@ -253,22 +253,29 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 	return result;
 }
 
-/* Visits the rows of one table, not of a partitioned one; false if told to stop. */
-static bool
-visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
-			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
+Snapshot
+crm_latest_snapshot(void)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData scankey;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		more = true;
 
 	/*
 	 * As a foreign key does, see also what the running command itself has
 	 * done: it may create the parent and the child.
 	 */
 	snapshot->curcid = GetCurrentCommandId(false) + 1;
+	return snapshot;
+}
+
+/* Visits the rows of one table, not of a partitioned one; false if told to stop. */
+static bool
+visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
+{
+	Snapshot	snapshot = crm_latest_snapshot();
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		more = true;
 
 	ScanKeyInit(&scankey, attno, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(key));

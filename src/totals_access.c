@@ -25,6 +25,7 @@
 #include "utils/reltrigger.h"
 #include "utils/rls.h"
 
+#include "api.h"
 #include "deal_audit.h"
 #include "install.h"
 #include "running_writes.h"
@@ -142,6 +143,30 @@ sees_whole_tenant(FunctionCallInfo fcinfo, Relation deals)
 	return count == 1;
 }
 
+/* Whether the user sees all deals, of the tenant if there are tenants. */
+static bool
+sees_all(FunctionCallInfo fcinfo, Relation deals)
+{
+	return check_enable_rls(RelationGetRelid(deals), InvalidOid, true) != RLS_ENABLED ||
+		(row_security && sees_whole_tenant(fcinfo, deals));
+}
+
+/*
+ * crm_sees_all_deals(deals regclass) -> boolean
+ *		Whether row security hides no deal from the current user, but for those
+ *		of other tenants.
+ */
+PG_FUNCTION_INFO_V1(crm_sees_all_deals);
+Datum
+crm_sees_all_deals(PG_FUNCTION_ARGS)
+{
+	Relation	deals = crm_api_begin(fcinfo, NULL);
+	bool		result = sees_all(fcinfo, deals);
+
+	crm_api_end(deals);
+	PG_RETURN_BOOL(result);
+}
+
 TotalsAccess
 crm_totals_access(FunctionCallInfo fcinfo, Relation deals, pg_uuid_t *tenant_id)
 {
@@ -155,7 +180,7 @@ crm_totals_access(FunctionCallInfo fcinfo, Relation deals, pg_uuid_t *tenant_id)
 
 	if (check_enable_rls(RelationGetRelid(deals), InvalidOid, true) != RLS_ENABLED)
 		return TOTALS_OF_ALL;
-	if (!row_security || !sees_whole_tenant(fcinfo, deals))
+	if (!sees_all(fcinfo, deals))
 		return TOTALS_NONE;
 	crm_session_tenant(tenant_id);
 	return TOTALS_OF_TENANT;

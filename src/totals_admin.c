@@ -23,6 +23,7 @@
 /* Progress is reported about so many times, but not for a few deals. */
 #define PROGRESS_STEPS		10
 #define MIN_PROGRESS_STEP	100000
+#define MIN_PIPELINES_STEP	1000
 
 /* The deals of the CRM in the schema that the first argument names. */
 static Relation
@@ -106,11 +107,13 @@ crm_compact_totals(PG_FUNCTION_ARGS)
 								 crm_totals_table(deals), crm_totals_key);
 	SavedUser	saved;
 	ListCell   *lc;
+	int			step;
 	int64		removed = 0;
 
 	SPI_connect();
 	crm_become_owner(deals, &saved);
 	receive_rows(query, false, add_pending, &pending);
+	step = Max(MIN_PIPELINES_STEP, list_length(pending.list) / PROGRESS_STEPS);
 	foreach(lc, pending.list)
 	{
 		const PendingPipeline *pipeline = lfirst(lc);
@@ -118,6 +121,10 @@ crm_compact_totals(PG_FUNCTION_ARGS)
 
 		if (left >= 0)
 			removed += pipeline->nrows - left;
+		if ((foreach_current_index(lc) + 1) % step == 0)
+			ereport(NOTICE,
+					(errmsg("%d of %d pipelines summed up",
+							foreach_current_index(lc) + 1, list_length(pending.list))));
 	}
 	crm_restore_user(&saved);
 	SPI_finish();

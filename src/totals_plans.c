@@ -17,22 +17,20 @@
 #include "table_info.h"
 #include "totals_plans.h"
 
-#define TABLE_NAME	"stage_totals"
-
 const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, value_period";
 const char *const crm_totals_columns = "tenant_id, pipeline_id, stage_id, currency, value_period, "
 "deals, deals_without_amount, value, weighted_value";
 
-static const Oid field_types[TOTALS_NFIELDS] = {
-	[TOTALS_TENANT_ID] = UUIDOID,
-	[TOTALS_PIPELINE_ID] = UUIDOID,
-	[TOTALS_STAGE_ID] = UUIDOID,
-	[TOTALS_CURRENCY] = TEXTOID,
-	[TOTALS_VALUE_PERIOD] = TEXTOID,
-	[TOTALS_DEALS] = INT8OID,
-	[TOTALS_DEALS_WITHOUT_AMOUNT] = INT8OID,
-	[TOTALS_VALUE] = NUMERICOID,
-	[TOTALS_WEIGHTED_VALUE] = NUMERICOID,
+const InsertField crm_totals_fields[TOTALS_NFIELDS] = {
+	[TOTALS_TENANT_ID] = {"tenant_id", UUIDOID},
+	[TOTALS_PIPELINE_ID] = {"pipeline_id", UUIDOID},
+	[TOTALS_STAGE_ID] = {"stage_id", UUIDOID},
+	[TOTALS_CURRENCY] = {"currency", TEXTOID},
+	[TOTALS_VALUE_PERIOD] = {"value_period", TEXTOID},
+	[TOTALS_DEALS] = {"deals", INT8OID},
+	[TOTALS_DEALS_WITHOUT_AMOUNT] = {"deals_without_amount", INT8OID},
+	[TOTALS_VALUE] = {"value", NUMERICOID},
+	[TOTALS_WEIGHTED_VALUE] = {"weighted_value", NUMERICOID},
 };
 
 /*
@@ -96,7 +94,7 @@ prepare_insert(const char *table, int nrows)
 	{
 		int			field = i % TOTALS_NFIELDS;
 
-		argtypes[i] = field_types[field];
+		argtypes[i] = crm_totals_fields[field].type;
 		appendStringInfo(&query, "%s$%d%s",
 						 field > 0 ? ", " : i > 0 ? ", (" : "(", i + 1,
 						 field == TOTALS_NFIELDS - 1 ? ")" : "");
@@ -146,16 +144,16 @@ crm_totals_plan(Relation deals, TotalsPlan which)
 	TotalsPlans *plans = find_plans(deals);
 
 	/* Each time: the table may have another owner by now. */
-	crm_check_sibling(deals, TABLE_NAME);
+	crm_check_sibling(deals, CRM_TOTALS_TABLE);
 	if (plans->plans[which] == NULL)
-		plans->plans[which] = make_plan(crm_sibling_name(deals, TABLE_NAME), which);
+		plans->plans[which] = make_plan(crm_sibling_name(deals, CRM_TOTALS_TABLE), which);
 	return plans->plans[which];
 }
 
 char *
 crm_totals_table(Relation deals)
 {
-	return crm_trusted_sibling(deals, TABLE_NAME);
+	return crm_trusted_sibling(deals, CRM_TOTALS_TABLE);
 }
 
 int

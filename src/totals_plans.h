@@ -8,6 +8,8 @@
 #include "executor/spi.h"
 #include "utils/relcache.h"
 
+#include "plain_insert.h"
+
 typedef enum TotalsPlan
 {
 	TOTALS_INSERT_ONE,			/* a row, as parameters by TotalsField */
@@ -32,7 +34,10 @@ typedef enum TotalsField
 	TOTALS_NFIELDS
 } TotalsField;
 
-/* Their names, separated by commas, and those of the first five: the key. */
+#define CRM_TOTALS_TABLE	"stage_totals"
+
+/* Their names and types; the names, separated by commas, and those of the first five: the key. */
+extern const InsertField crm_totals_fields[];
 extern const char *const crm_totals_columns;
 extern const char *const crm_totals_key;
 

@@ -47,6 +47,7 @@ typedef struct RowWriter
 {
 	Relation	deals;
 	bool		compact;
+	PlainInsert *plain;			/* NULL: by SQL */
 	int			nrows;			/* 0 or 1: waits for another one */
 	Datum		values[2 * TOTALS_NFIELDS];
 	char		nulls[2 * TOTALS_NFIELDS];
@@ -98,12 +99,39 @@ crm_totals_guard(PG_FUNCTION_ARGS)
 	return PointerGetDatum(writing ? trigdata->tg_trigtuple : NULL);
 }
 
+static const InsertTarget stage_totals = {
+	CRM_TOTALS_TABLE, crm_totals_fields, TOTALS_NFIELDS, crm_totals_guard
+};
+
 static void
 write_rows(RowWriter *writer)
 {
 	run_insert(writer->deals, writer->nrows == 1 ? TOTALS_INSERT_ONE : TOTALS_INSERT_TWO,
 			   writer->values, writer->nulls);
 	writer->nrows = 0;
+}
+
+/* Stores the row that was filled in, or leaves it until there are two. */
+static void
+store_row(RowWriter *writer)
+{
+	bool		nulls[TOTALS_NFIELDS];
+
+	writer->nrows++;
+	if (writer->plain != NULL)
+	{
+		for (int i = 0; i < TOTALS_NFIELDS; i++)
+			nulls[i] = writer->nulls[i] != ' ';
+		if (crm_plain_insert_fits(writer->plain, nulls))
+		{
+			crm_plain_insert_row(writer->plain, writer->values, nulls);
+			writer->nrows = 0;
+			return;
+		}
+	}
+	/* What does not fit goes at once: SQL says why. */
+	if (writer->nrows == 2 || writer->plain != NULL)
+		write_rows(writer);
 }
 
 static void
@@ -129,8 +157,7 @@ write_entry(RowWriter *writer, const TotalsGroup *group, const SummaryEntry *ent
 	values[TOTALS_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->value, CRM_AMOUNT_SCALE));
 	values[TOTALS_WEIGHTED_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->weighted_value,
 																		 CRM_WEIGHTED_SCALE));
-	if (++writer->nrows == 2)
-		write_rows(writer);
+	store_row(writer);
 }
 
 /* Whether it is time to sum up, after writing so many rows. */
@@ -152,6 +179,7 @@ write_group(const TotalsGroup *group, void *arg)
 	RowWriter  *writer = arg;
 	int			nrows = 0;
 
+	writer->plain = crm_plain_insert_begin(writer->deals, &stage_totals);
 	for (uint32 i = 0; i < group->summary->nentries; i++)
 	{
 		if (crm_summary_entry_is_zero(&group->summary->entries[i]))
@@ -159,6 +187,8 @@ write_group(const TotalsGroup *group, void *arg)
 		write_entry(writer, group, &group->summary->entries[i]);
 		nrows++;
 	}
+	if (writer->plain != NULL)
+		crm_plain_insert_end(writer->plain);
 	if (writer->nrows > 0)
 		write_rows(writer);
 

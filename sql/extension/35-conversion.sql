@@ -1,5 +1,12 @@
 -- Conversion between currencies.
 
+CREATE FUNCTION crm_conversion_day(won_at timestamptz, lost_at timestamptz)
+	RETURNS date
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_conversion_day';
+COMMENT ON FUNCTION crm_conversion_day(timestamptz, timestamptz) IS
+	'The day whose exchange rate counts for a deal: that on which it was won or lost, in UTC, and today while it is open.';
+
 CREATE FUNCTION crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
 	RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

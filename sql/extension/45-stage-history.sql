@@ -53,6 +53,27 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION crm_stage_history_final(internal) IS
 'Final function of crm_stage_history().';
 
+CREATE FUNCTION crm_stage_history_combine(state internal, other internal) RETURNS internal
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_stage_history_combine(internal, internal) IS
+'Combine function of crm_stage_history().';
+
+CREATE FUNCTION crm_stage_history_serialize(state internal) RETURNS bytea
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_stage_history_serialize(internal) IS
+'Serialization function of crm_stage_history().';
+
+CREATE FUNCTION crm_stage_history_deserialize(state bytea, unused internal) RETURNS internal
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION crm_stage_history_deserialize(bytea, internal) IS
+'Deserialization function of crm_stage_history().';
+
 CREATE AGGREGATE crm_stage_history(
 	cohort bytea, deal_id uuid, visit_no integer,
 	stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz
@@ -60,6 +81,9 @@ CREATE AGGREGATE crm_stage_history(
 	SFUNC = crm_stage_history_add,
 	STYPE = internal,
 	FINALFUNC = crm_stage_history_final,
+	COMBINEFUNC = crm_stage_history_combine,
+	SERIALFUNC = crm_stage_history_serialize,
+	DESERIALFUNC = crm_stage_history_deserialize,
 	PARALLEL = SAFE
 );
 

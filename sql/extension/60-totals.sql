@@ -7,6 +7,13 @@ CREATE FUNCTION crm_pipeline_totals(deals regclass, pipeline_id uuid)
 COMMENT ON FUNCTION crm_pipeline_totals(regclass, uuid) IS
 	'What crm_pipeline_summary(stage_id, amount, currency, probability, value_period) over the unarchived deals of a pipeline returns, read from stage_totals in a time that does not depend on their number. Null where that might be something else than the deals that the caller sees add up to: without the right to select from deals, with row security other than a shared CRM''s own, with children or partitions, with the triggers that keep the totals disabled, under logical replication, and within a statement that writes to deals.';
 
+CREATE FUNCTION crm_sees_all_deals(deals regclass)
+	RETURNS boolean
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_sees_all_deals';
+COMMENT ON FUNCTION crm_sees_all_deals(regclass) IS
+	'Whether row security hides none of the deals from the current user, but for those of other tenants in a shared CRM';
+
 CREATE FUNCTION crm_compact_totals(schema_name text DEFAULT 'crm')
 	RETURNS bigint
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

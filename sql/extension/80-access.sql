@@ -12,7 +12,7 @@ BEGIN ATOMIC
 		('agent', ARRAY['read', 'agent'])
 	), tables (includes, names, privileges, columns) AS (VALUES
 		('read', ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'tags', 'deal_tags', 'exchange_rates', 'stage_changes',
-			'deal_changes', 'pipeline_stage_summary', 'stage_visits', 'rotting_deals', 'stage_forecast_categories',
+			'deal_changes', 'pipeline_stage_summary', 'stage_visits', 'rotting_deals', 'stage_forecast_categories', 'deal_pushes',
 			'contacts'], ARRAY['SELECT'], NULL::text[]),
 		('write', ARRAY['deals', 'deal_contacts', 'tags', 'deal_tags'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
 		('admin', ARRAY['pipelines', 'stages', 'exchange_rates'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
@@ -22,11 +22,12 @@ BEGIN ATOMIC
 			'stage_entered_at', 'won_at', 'lost_at', 'lost_reason']),
 		('agent', ARRAY['deal_contacts'], ARRAY['UPDATE'], ARRAY['role', 'is_primary'])
 	), functions (includes, names) AS (VALUES
-		('read', ARRAY['pipeline_summary', 'pipeline_summary_converted', 'context_for_person', 'context_for_deal', 'mcp',
+		('read', ARRAY['pipeline_summary', 'pipeline_summary_converted', 'pipeline_summary_as_of', 'context_for_person', 'context_for_deal', 'mcp',
 			'weighted_value', 'summary', 'stage_changes', 'contacts', 'deals',
 			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline',
 			'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity',
-			'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate']),
+			'recurring_revenue', 'rotting_deals', 'stage_probabilities', 'forecast', 'exchange_rate',
+			'conversion_rates', 'slippage', 'pipeline_waterfall']),
 		('write', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('agent', ARRAY['move_deal', 'undo_move', 'set_primary_contact']),
 		('admin', ARRAY['create_pipeline', 'set_default_pipeline', 'reorder_stages', 'delete_stage',

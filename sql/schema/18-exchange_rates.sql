@@ -1,25 +1,23 @@
 -- Exchange rates: what amounts of one currency are in another, from a day on.
 --
--- The key begins with what a rate is looked up by; the order does not matter
--- to its being unique.
+-- The key is what a rate is looked up by.
 
 CREATE TABLE exchange_rates (
     id uuid NOT NULL DEFAULT crm_uuid_v7(),
     tenant_id uuid NOT NULL DEFAULT crm_not_given(NULL::uuid),
-    base text NOT NULL,
-    quote text NOT NULL,
+    base text COLLATE "C" NOT NULL,
+    quote text COLLATE "C" NOT NULL,
     valid_from date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
     rate numeric NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT exchange_rates_pkey PRIMARY KEY (id),
-    CONSTRAINT exchange_rates_valid_from_key UNIQUE (base, quote, valid_from, tenant_id),
+    CONSTRAINT exchange_rates_valid_from_key UNIQUE (tenant_id, base, quote, valid_from),
     CONSTRAINT exchange_rates_base_check CHECK (crm_is_currency(base)),
     CONSTRAINT exchange_rates_quote_check CHECK (crm_is_currency(quote) AND quote <> base),
-    CONSTRAINT exchange_rates_rate_check CHECK (rate > 0 AND rate < 'Infinity')
+    CONSTRAINT exchange_rates_rate_check CHECK (rate > 0 AND rate < 'Infinity'),
+    CONSTRAINT exchange_rates_valid_from_check CHECK (isfinite(valid_from))
 );
-
-CREATE INDEX exchange_rates_quote_base_idx ON exchange_rates (quote, base);
 
 COMMENT ON TABLE exchange_rates IS 'Exchange rates: 1 base = rate quote, from a day on until the pair''s next rate. For the argument in_currency of summaries and analytics';
 COMMENT ON COLUMN exchange_rates.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

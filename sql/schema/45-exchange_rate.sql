@@ -1,4 +1,124 @@
--- The exchange rate of a day: the one place that says how it is found.
+-- Exchange rates of days: the one place that says how a rate is found.
+--
+-- What is converted is added up by tenant, currency and day first: then the
+-- rates are looked up in one go, and what is multiplied stays exact.
+
+CREATE FUNCTION conversion_rates(in_currency text, tenant_ids uuid[], currencies text[], days date[])
+    RETURNS TABLE (tenant_id uuid, currency text, day date, multiply_by numeric, divide_by numeric, rates jsonb)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE
+            WHEN conversion_rates.in_currency IS NULL
+            THEN crm_raise('22004', 'in_currency must not be null')
+            WHEN NOT crm_is_currency(conversion_rates.in_currency)
+            THEN crm_raise('22023', format('"%s" is not a currency', conversion_rates.in_currency), NULL,
+                'Use a code of ISO 4217, such as EUR.')
+        END;
+
+    WITH RECURSIVE asked AS MATERIALIZED (
+        SELECT DISTINCT a.tenant_id, a.currency, a.day
+        FROM unnest(conversion_rates.tenant_ids, conversion_rates.currencies, conversion_rates.days)
+            AS a (tenant_id, currency, day)
+    ), pairs AS (
+        -- that have rates: by the index, from each to the next
+        SELECT t.tenant_id, f.base, f.quote
+        FROM (SELECT DISTINCT a.tenant_id FROM asked AS a) AS t
+            CROSS JOIN LATERAL (
+                SELECT r.base, r.quote
+                FROM exchange_rates AS r
+                WHERE r.tenant_id = t.tenant_id
+                ORDER BY r.base, r.quote
+                LIMIT 1) AS f
+        UNION ALL
+        SELECT p.tenant_id, f.base, f.quote
+        FROM pairs AS p
+            CROSS JOIN LATERAL (
+                SELECT r.base, r.quote
+                FROM exchange_rates AS r
+                WHERE r.tenant_id = p.tenant_id AND (r.base, r.quote) > (p.base, p.quote)
+                ORDER BY r.base, r.quote
+                LIMIT 1) AS f
+    ), steps AS MATERIALIZED (
+        SELECT p.tenant_id, p.base AS from_currency, p.quote AS to_currency, p.base, p.quote, false AS inverse
+        FROM pairs AS p
+        UNION ALL
+        SELECT p.tenant_id, p.quote, p.base, p.base, p.quote, true
+        FROM pairs AS p
+    ), ways AS MATERIALIZED (
+        -- direct, inverse, by way of a third currency
+        SELECT s.tenant_id, s.from_currency AS currency, NULL::text AS via,
+            s.base, s.quote, s.inverse, NULL::text AS base2, NULL::text AS quote2, NULL::boolean AS inverse2
+        FROM steps AS s
+        WHERE s.to_currency = conversion_rates.in_currency
+        UNION ALL
+        SELECT s.tenant_id, s.from_currency, s.to_currency, s.base, s.quote, s.inverse, n.base, n.quote, n.inverse
+        FROM steps AS s
+            JOIN steps AS n ON n.tenant_id = s.tenant_id AND n.from_currency = s.to_currency
+        WHERE n.to_currency = conversion_rates.in_currency
+    ), found AS MATERIALIZED (
+        SELECT a.tenant_id, a.currency, a.day, f.multiply_by, f.divide_by, f.rates
+        FROM asked AS a
+            LEFT JOIN LATERAL (
+                SELECT CASE WHEN w.inverse THEN 1 ELSE x.rate END
+                        * CASE WHEN coalesce(w.inverse2, true) THEN 1 ELSE y.rate END AS multiply_by,
+                    CASE WHEN w.inverse THEN x.rate ELSE 1 END
+                        * CASE WHEN w.inverse2 THEN y.rate ELSE 1 END AS divide_by,
+                    jsonb_build_array(jsonb_build_object('base', w.base, 'quote', w.quote,
+                        'valid_from', x.valid_from, 'rate', x.rate))
+                    || CASE WHEN w.base2 IS NULL THEN '[]'
+                        ELSE jsonb_build_array(jsonb_build_object('base', w.base2, 'quote', w.quote2,
+                            'valid_from', y.valid_from, 'rate', y.rate)) END AS rates
+                FROM ways AS w
+                    CROSS JOIN LATERAL (
+                        SELECT r.rate, r.valid_from
+                        FROM exchange_rates AS r
+                        WHERE r.tenant_id = a.tenant_id AND r.base = w.base AND r.quote = w.quote AND r.valid_from <= a.day
+                        ORDER BY r.valid_from DESC
+                        LIMIT 1) AS x
+                    LEFT JOIN LATERAL (
+                        SELECT r.rate, r.valid_from
+                        FROM exchange_rates AS r
+                        WHERE r.tenant_id = a.tenant_id AND r.base = w.base2 AND r.quote = w.quote2 AND r.valid_from <= a.day
+                        ORDER BY r.valid_from DESC
+                        LIMIT 1) AS y ON true
+                WHERE w.tenant_id = a.tenant_id
+                    AND w.currency = a.currency
+                    AND (w.base2 IS NULL OR y.rate IS NOT NULL)
+                ORDER BY w.via NULLS FIRST, w.inverse, w.inverse2
+                LIMIT 1) AS f ON true
+        WHERE a.currency <> conversion_rates.in_currency
+    ), missing AS (
+        SELECT m.currency, to_jsonb(m.day) #>> '{}' AS day, row_number() OVER (ORDER BY m.day, m.currency) AS n
+        FROM (SELECT DISTINCT f.currency, f.day FROM found AS f WHERE f.rates IS NULL) AS m
+    ), complaint AS (
+        SELECT min(m.currency) FILTER (WHERE m.n = 1) AS currency, min(m.day) FILTER (WHERE m.n = 1) AS day,
+            CASE WHEN count(*) > 1 THEN 'Missing: '
+                || string_agg(format('%s on %s', m.currency, m.day), ', ' ORDER BY m.n) FILTER (WHERE m.n <= 5)
+                || CASE WHEN count(*) > 5 THEN format(', and %s more', count(*) - 5) ELSE '' END END AS detail
+        FROM missing AS m
+    )
+    SELECT f.tenant_id, f.currency, f.day, f.multiply_by, f.divide_by, f.rates
+    FROM found AS f
+    WHERE (SELECT CASE
+                WHEN c.currency IS NULL THEN true
+                ELSE crm_raise('22023', format('there is no exchange rate from %s to %s on %s',
+                        c.currency, conversion_rates.in_currency, c.day), c.detail,
+                    format('Insert one into exchange_rates: of %s in %s, valid from that day or before.',
+                        c.currency, conversion_rates.in_currency))
+            END
+        FROM complaint AS c)
+    UNION ALL
+    SELECT a.tenant_id, a.currency, a.day, 1 AS multiply_by, 1 AS divide_by, '[]' AS rates
+    FROM asked AS a
+    WHERE a.currency = conversion_rates.in_currency;
+END;
+REVOKE EXECUTE ON FUNCTION conversion_rates(text, uuid[], text[], date[]) FROM PUBLIC;
+COMMENT ON FUNCTION conversion_rates(text, uuid[], text[], date[]) IS
+'How amounts of several currencies and days are converted to one: a row for each currency and day
+
+What exchange_rate tells of a currency, its conversion to in_currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see.
+
+Errors: 22023 for what is not a currency, and where a rate is missing: the message names the first pair and day, the detail five of them.';
 
 CREATE FUNCTION exchange_rate(base text, quote text, on_date date DEFAULT NULL)
     RETURNS TABLE (rate numeric, multiply_by numeric, divide_by numeric, rates jsonb)
@@ -7,81 +127,33 @@ BEGIN ATOMIC
     SELECT CASE
             WHEN exchange_rate.base IS NULL OR exchange_rate.quote IS NULL
             THEN crm_raise('22004', 'base and quote must not be null')
-            WHEN NOT (crm_is_currency(exchange_rate.base) AND crm_is_currency(exchange_rate.quote))
-            THEN crm_raise('22023', format('"%s" is not a currency', CASE
-                    WHEN crm_is_currency(exchange_rate.base) THEN exchange_rate.quote ELSE exchange_rate.base END), NULL,
+            WHEN NOT crm_is_currency(exchange_rate.base)
+            THEN crm_raise('22023', format('"%s" is not a currency', exchange_rate.base), NULL,
+                'Use a code of ISO 4217, such as EUR.')
+            WHEN NOT crm_is_currency(exchange_rate.quote)
+            THEN crm_raise('22023', format('"%s" is not a currency', exchange_rate.quote), NULL,
                 'Use a code of ISO 4217, such as EUR.')
         END;
 
-    WITH asked AS (
-        SELECT coalesce(exchange_rate.on_date, (now() AT TIME ZONE 'UTC')::date) AS day,
-            CASE
-                WHEN exchange_rate.base = exchange_rate.quote THEN 'same'
-                WHEN EXISTS (SELECT FROM exchange_rates AS r WHERE r.base = exchange_rate.base AND r.quote = exchange_rate.quote)
-                THEN 'direct'
-                WHEN EXISTS (SELECT FROM exchange_rates AS r WHERE r.base = exchange_rate.quote AND r.quote = exchange_rate.base)
-                THEN 'inverse'
-                ELSE 'cross'
-            END AS way
-    ), multiplied AS (
-        -- the bases of the rate to multiply by and of the one to divide by
-        SELECT a.day, a.way, CASE a.way
-                WHEN 'direct' THEN exchange_rate.base
-                WHEN 'cross' THEN (
-                    SELECT r.base
-                    FROM exchange_rates AS r
-                    WHERE r.quote = exchange_rate.base
-                        AND EXISTS (SELECT FROM exchange_rates AS o WHERE o.base = r.base AND o.quote = exchange_rate.quote)
-                    ORDER BY r.base
-                    LIMIT 1)
-            END AS multiply_base
-        FROM asked AS a
-    ), legs AS MATERIALIZED (
-        SELECT m.day, m.way, m.multiply_base,
-            CASE m.way WHEN 'inverse' THEN exchange_rate.quote WHEN 'cross' THEN m.multiply_base END AS divide_base
-        FROM multiplied AS m
-    ), found AS (
-        SELECT l.day, l.way, m.rate AS multiply_by, m.valid_from AS multiply_from, l.multiply_base,
-            d.rate AS divide_by, d.valid_from AS divide_from, l.divide_base
-        FROM legs AS l
-            LEFT JOIN LATERAL (
-                SELECT r.rate, r.valid_from
-                FROM exchange_rates AS r
-                WHERE r.base = l.multiply_base AND r.quote = exchange_rate.quote AND r.valid_from <= l.day
-                ORDER BY r.valid_from DESC
-                LIMIT 1) AS m ON true
-            LEFT JOIN LATERAL (
-                SELECT r.rate, r.valid_from
-                FROM exchange_rates AS r
-                WHERE r.base = l.divide_base AND r.quote = exchange_rate.base AND r.valid_from <= l.day
-                ORDER BY r.valid_from DESC
-                LIMIT 1) AS d ON true
-    ), rated AS (
-        SELECT CASE WHEN f.way IN ('same', 'inverse') THEN 1 ELSE f.multiply_by END AS multiply_by,
-            CASE WHEN f.way IN ('same', 'direct') THEN 1 ELSE f.divide_by END AS divide_by,
-            CASE WHEN f.multiply_by IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object('base', f.multiply_base,
-                'quote', exchange_rate.quote, 'valid_from', f.multiply_from, 'rate', f.multiply_by)) END
-            || CASE WHEN f.divide_by IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object('base', f.divide_base,
-                'quote', exchange_rate.base, 'valid_from', f.divide_from, 'rate', f.divide_by)) END AS rates,
-            f.day
-        FROM found AS f
-    )
-    SELECT crm_convert(1, r.multiply_by, r.divide_by), r.multiply_by, r.divide_by, r.rates
-    FROM rated AS r
-    WHERE CASE
-            WHEN r.multiply_by IS NULL OR r.divide_by IS NULL
-            THEN crm_raise('22023', format('there is no exchange rate from %s to %s on %s',
-                    exchange_rate.base, exchange_rate.quote, r.day), NULL,
-                format('Insert one into exchange_rates: of %s in %s, valid from that day or before.',
-                    exchange_rate.base, exchange_rate.quote)) IS NULL
-            ELSE true
-        END;
+    SELECT CASE WHEN c.divide_by = 1 THEN c.multiply_by
+            ELSE trim_scale(round(c.multiply_by * 1.00000000000000000000 / c.divide_by, 20)) END,
+        c.multiply_by, c.divide_by, c.rates
+    FROM (SELECT CASE
+                -- who sees the rates of several tenants has to be one of them
+                WHEN count(*) <= 1 THEN coalesce(min(s.tenant_id::text), '00000000-0000-0000-0000-000000000000')::uuid
+                ELSE crm_current_tenant()
+            END AS tenant_id
+            FROM ((SELECT r.tenant_id FROM exchange_rates AS r ORDER BY r.tenant_id LIMIT 1)
+                UNION
+                (SELECT r.tenant_id FROM exchange_rates AS r ORDER BY r.tenant_id DESC LIMIT 1)) AS s) AS t
+        CROSS JOIN LATERAL conversion_rates(exchange_rate.quote, ARRAY[t.tenant_id], ARRAY[exchange_rate.base],
+            ARRAY[coalesce(exchange_rate.on_date, (now() AT TIME ZONE 'UTC')::date)]) AS c;
 END;
 REVOKE EXECUTE ON FUNCTION exchange_rate(text, text, date) FROM PUBLIC;
 COMMENT ON FUNCTION exchange_rate(text, text, date) IS
 'The exchange rate of a day, and how amounts are converted by it
 
-An amount of base is amount * multiply_by / divide_by of quote; rate is that of one unit. on_date (null: today, UTC) takes the latest rate of that day or before. A pair is always converted in the same way: by its own rates if exchange_rates has any, else by the inverse of those of the opposite pair, else by way of a third currency that has rates for both, as the European Central Bank''s for the euro (of several the first by its code). rates are those that were used. From a currency to itself it is 1, and needs none.
+An amount of base is amount * multiply_by / divide_by of quote; rate is that of one unit, of 20 digits after the point. A rate holds from its valid_from until the pair''s next one. Of those that hold on on_date (null: today, UTC), that of base in quote is taken; else the inverse of that of quote in base; else two rates by way of a third currency, as the European Central Bank''s by the euro (of several such currencies the first by its code). So a rate that is added changes nothing of the days before it. rates are those that were used. From a currency to itself it is 1, and needs none.
 
 What is multiplied only is exact; a quotient is rounded to 8 digits after the point.
 

@@ -36,18 +36,23 @@ BEGIN ATOMIC
             -- nobody moved, but deals stand there
             (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
                 FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
-        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.status, d.stage_entered_at,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = time_in_stage.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = time_in_stage.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before) AS deals
-            FROM deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = time_in_stage.pipeline_id)
-                AND d.archived_at IS NULL
-                AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
-                AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+        FROM (SELECT
+            (SELECT crm_cohort(d.id, d.move_no,
+                    CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END,
+                    d.status, d.stage_entered_at,
+                    (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = time_in_stage.pipeline_id),
+                    (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = time_in_stage.pipeline_id),
+                    (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                    (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                    time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before)
+                FROM deals AS d
+                WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = time_in_stage.pipeline_id)
+                    AND d.archived_at IS NULL
+                    AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
+                    AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
+                        coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
     ), times AS (
         SELECT t.stage_id, t.deals, t.visits, t.longest / 86400000000.0 AS longest,
             t.total / (86400000000.0 * CASE time_in_stage.measure WHEN 'visit' THEN t.visits ELSE t.deals END) AS average
@@ -106,6 +111,6 @@ COMMENT ON FUNCTION time_in_stage(uuid, text, boolean, timestamptz, timestamptz,
 
 A row per stage, in their order, archived ones only if deals stood there: how many deals, how many visits, and average, median, 90th percentile (both interpolated, as percentile_cont does) and maximum of what measure says. visit: every stay by itself, average = sum of (exited - entered) / visits. The others are one figure a deal: first its first stay, latest its latest (HubSpot''s "latest time in stage"), cumulative all of its stays together (HubSpot''s "cumulative time in stage").
 
-Counts stays that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose stays by when they began, owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
+Counts stays that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose stays by when they began, owner_id and currency choose deals. percentiles false leaves median and 90th percentile null, which is many times faster. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.';

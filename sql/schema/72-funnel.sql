@@ -42,21 +42,26 @@ BEGIN ATOMIC
             -- nobody moved, but deals stand there
             (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
                 FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
-        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = stage_conversion.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = stage_conversion.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                stage_conversion.rule, CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END, CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS deals
-            FROM deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
-                AND d.archived_at IS NULL
-                AND (stage_conversion.cohort <> 'created'
-                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
-                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
-                AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
-                AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+        FROM (SELECT
+            (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
+                    (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                    (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                    (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                    (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                    stage_conversion.rule,
+                    CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
+                    CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END)
+                FROM deals AS d
+                WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
+                    AND d.archived_at IS NULL
+                    AND (stage_conversion.cohort <> 'created'
+                        OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
+                        AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
+                    AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
+                    AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                        coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
     ), stood AS (
         SELECT t.stage_id, t.deals
         FROM history AS h,
@@ -145,21 +150,26 @@ BEGIN ATOMIC
             -- nobody moved, but deals stand there
             (SELECT crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
                 FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
-        FROM (SELECT (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = funnel.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s WHERE s.pipeline_id = funnel.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                funnel.rule, CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END, CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS deals
-            FROM deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = funnel.pipeline_id)
-                AND d.archived_at IS NULL
-                AND (funnel.cohort <> 'created'
-                    OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
-                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
-                AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
-                AND (funnel.currency IS NULL OR funnel.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+        FROM (SELECT
+            (SELECT crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
+                    (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = funnel.pipeline_id),
+                    (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = funnel.pipeline_id),
+                    (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                    (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                    funnel.rule,
+                    CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END,
+                    CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END)
+                FROM deals AS d
+                WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = funnel.pipeline_id)
+                    AND d.archived_at IS NULL
+                    AND (funnel.cohort <> 'created'
+                        OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
+                        AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
+                    AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
+                    AND (funnel.currency IS NULL OR funnel.currency =
+                        coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
     ), stood AS (
         SELECT t.stage_id, t.deals, t.open, t.won, t.lost
         FROM history AS h,

@@ -22,9 +22,12 @@ BEGIN ATOMIC
 
     WITH dated AS MATERIALIZED (
         SELECT coalesce(d.currency, p.currency) AS currency,
-            CASE WHEN win_rate.in_currency IS NOT NULL
-                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day,
+            -- what need not be converted has none of these
+            CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
+            CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency)
+                THEN crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
             count(*) AS deals, count(d.amount) AS amounts,
+            count(d.amount) FILTER (WHERE d.status <> 'open') AS closed_amounts,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
             count(*) FILTER (WHERE d.status = 'open') AS still_open,
@@ -42,18 +45,21 @@ BEGIN ATOMIC
             AND (win_rate.owner_id IS NULL OR d.owner_id = win_rate.owner_id)
             AND (win_rate.currency IS NULL OR coalesce(d.currency, p.currency) = win_rate.currency)
             AND (win_rate.value_period IS NULL OR d.value_period = win_rate.value_period)
-        GROUP BY 1, 2
+        GROUP BY 1, 2, 3
     ), conversions AS MATERIALIZED (
-        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
-        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL AND s.amounts > 0 ORDER BY 1, 2) AS c
-            CROSS JOIN LATERAL exchange_rate(c.currency, win_rate.in_currency, c.rate_day) AS e
+        SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+                FROM dated AS s
+                WHERE s.rate_day IS NOT NULL AND s.closed_amounts > 0) AS c
+            CROSS JOIN LATERAL conversion_rates(win_rate.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        WHERE win_rate.in_currency IS NOT NULL
     ), counted AS MATERIALIZED (
         SELECT coalesce(win_rate.in_currency, d.currency) AS currency, sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
             sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost, sum(d.still_open)::bigint AS still_open,
             sum(coalesce(crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) AS won_value,
             sum(coalesce(crm_convert(d.lost_value, c.multiply_by, c.divide_by), d.lost_value)) AS lost_value
         FROM dated AS d
-            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+            LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
         GROUP BY 1
     ), total AS (
         SELECT coalesce(sum(c.deals), 0)::bigint AS deals, coalesce(sum(c.won), 0)::bigint AS won,
@@ -168,8 +174,10 @@ BEGIN ATOMIC
 
     WITH dated AS MATERIALIZED (
         SELECT coalesce(d.currency, p.currency) AS currency,
-            CASE WHEN sales_velocity.in_currency IS NOT NULL
-                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day,
+            -- what need not be converted has none of these
+            CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
+            CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency)
+                THEN crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
             count(*) FILTER (WHERE d.status = 'open') AS open_deals,
             count(*) FILTER (WHERE d.status = 'won') AS won,
             count(*) FILTER (WHERE d.status = 'lost') AS lost,
@@ -190,11 +198,14 @@ BEGIN ATOMIC
             AND (sales_velocity.owner_id IS NULL OR d.owner_id = sales_velocity.owner_id)
             AND (sales_velocity.currency IS NULL OR coalesce(d.currency, p.currency) = sales_velocity.currency)
             AND (sales_velocity.value_period IS NULL OR d.value_period = sales_velocity.value_period)
-        GROUP BY 1, 2
+        GROUP BY 1, 2, 3
     ), conversions AS MATERIALIZED (
-        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
-        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0 ORDER BY 1, 2) AS c
-            CROSS JOIN LATERAL exchange_rate(c.currency, sales_velocity.in_currency, c.rate_day) AS e
+        SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+                FROM dated AS s
+                WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0) AS c
+            CROSS JOIN LATERAL conversion_rates(sales_velocity.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        WHERE sales_velocity.in_currency IS NOT NULL
     ), counted AS (
         SELECT coalesce(sales_velocity.in_currency, d.currency) AS currency, sum(d.open_deals)::bigint AS open_deals,
             sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost,
@@ -202,7 +213,7 @@ BEGIN ATOMIC
             sum(d.seconds) / nullif(sum(d.timed), 0) / 86400 AS days,
             array_agg(c.rates) AS rates
         FROM dated AS d
-            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+            LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
         GROUP BY 1
     )
     SELECT c.currency, c.open_deals, c.won, c.lost, round(c.average_won_value, 4),

@@ -24,8 +24,10 @@ BEGIN ATOMIC
         -- A year's worth is a whole multiple of every amount, so it is exact.
         SELECT d.status, d.currency, d.amount, d.probability,
             CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year,
-            CASE WHEN recurring_revenue.in_currency IS NOT NULL
-                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day
+            -- what need not be converted has none of these
+            CASE WHEN recurring_revenue.in_currency <> d.currency THEN d.tenant_id END AS tenant_id,
+            CASE WHEN recurring_revenue.in_currency <> d.currency
+                THEN crm_conversion_day(d.won_at, d.lost_at) END AS rate_day
         FROM deals AS d
         WHERE d.archived_at IS NULL
             AND d.amount IS NOT NULL
@@ -39,17 +41,20 @@ BEGIN ATOMIC
             AND (recurring_revenue.owner_id IS NULL OR d.owner_id = recurring_revenue.owner_id)
             AND (recurring_revenue.currency IS NULL OR d.currency = recurring_revenue.currency)
     ), dated AS MATERIALIZED (
-        SELECT a.status, a.currency, a.rate_day, count(a.times_a_year) AS recurring_deals,
+        SELECT a.status, a.currency, a.tenant_id, a.rate_day, count(a.times_a_year) AS recurring_deals,
             coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
             coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
             count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
             coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
         FROM deals_asked AS a
-        GROUP BY a.status, a.currency, a.rate_day
+        GROUP BY a.status, a.currency, a.tenant_id, a.rate_day
     ), conversions AS MATERIALIZED (
-        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
-        FROM (SELECT DISTINCT s.currency, s.rate_day FROM dated AS s WHERE s.rate_day IS NOT NULL ORDER BY 1, 2) AS c
-            CROSS JOIN LATERAL exchange_rate(c.currency, recurring_revenue.in_currency, c.rate_day) AS e
+        SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+                FROM dated AS s
+                WHERE s.rate_day IS NOT NULL) AS c
+            CROSS JOIN LATERAL conversion_rates(recurring_revenue.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        WHERE recurring_revenue.in_currency IS NOT NULL
     ), sums AS (
         SELECT d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
             sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
@@ -58,7 +63,7 @@ BEGIN ATOMIC
             sum(coalesce(crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
             array_agg(c.rates) AS rates
         FROM dated AS d
-            LEFT JOIN conversions AS c ON c.currency = d.currency AND c.rate_day = d.rate_day
+            LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
         GROUP BY 1, 2
     )
     SELECT s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),

@@ -19,23 +19,46 @@ BEGIN ATOMIC
             THEN crm_raise('22023', 'closed_from is after closed_before')
         END;
 
-    WITH stood AS (
-        SELECT v.stage_id, count(DISTINCT d.id) AS closed_deals,
-            count(DISTINCT d.id) FILTER (WHERE d.status = 'won') AS won
-        FROM stage_visits AS v
-            JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
-        WHERE v.pipeline_id = stage_probabilities.pipeline_id
-            AND v.status = 'open'
-            AND d.status <> 'open'
-            AND d.archived_at IS NULL
-            AND (stage_probabilities.closed_from IS NULL
-                OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
-            AND (stage_probabilities.closed_before IS NULL
-                OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
-            AND (stage_probabilities.owner_id IS NULL OR d.owner_id = stage_probabilities.owner_id)
-            AND (stage_probabilities.currency IS NULL OR stage_probabilities.currency =
-                coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))
-        GROUP BY v.stage_id
+    WITH undone AS (
+        -- The moves that were taken back, and those that took them back.
+        SELECT r.id, r.deal_id, r.move_no
+        FROM stage_changes AS r
+        WHERE r.reverts_id IS NOT NULL
+        UNION ALL
+        SELECT c.id, c.deal_id, c.move_no
+        FROM stage_changes AS r
+            JOIN stage_changes AS c ON c.id = r.reverts_id
+        WHERE r.reverts_id IS NOT NULL
+    ), history AS MATERIALIZED (
+        -- Closed deals stand in no open stage, so only their moves tell.
+        SELECT (SELECT crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, NULL, c.entered_at, NULL)
+            FROM stage_changes AS c
+            WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
+                AND c.from_status = 'open') AS figures
+        FROM (SELECT
+            (SELECT crm_cohort(d.id, d.move_no, NULL, d.status, NULL,
+                    (SELECT array_agg(s.id ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = stage_probabilities.pipeline_id),
+                    (SELECT array_agg(s.deal_status ORDER BY s.position) FROM stages AS s
+                        WHERE s.pipeline_id = stage_probabilities.pipeline_id),
+                    (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                    (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                    'reached', NULL, NULL)
+                FROM deals AS d
+                WHERE d.tenant_id = (SELECT p.tenant_id FROM pipelines AS p WHERE p.id = stage_probabilities.pipeline_id)
+                    AND d.archived_at IS NULL
+                    AND d.status <> 'open'
+                    AND (stage_probabilities.closed_from IS NULL
+                        OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
+                    AND (stage_probabilities.closed_before IS NULL
+                        OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
+                    AND (stage_probabilities.owner_id IS NULL OR d.owner_id = stage_probabilities.owner_id)
+                    AND (stage_probabilities.currency IS NULL OR stage_probabilities.currency =
+                        coalesce(d.currency, (SELECT p.currency FROM pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+    ), stood AS (
+        SELECT t.stage_id, t.deals AS closed_deals, t.won
+        FROM history AS h,
+            jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint, won bigint)
     )
     SELECT s.id, s.name, s.position, s.probability, coalesce(t.closed_deals, 0), coalesce(t.won, 0),
         coalesce(t.closed_deals - t.won, 0),

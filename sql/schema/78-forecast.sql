@@ -53,8 +53,10 @@ BEGIN ATOMIC
             CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
             CASE d.status WHEN 'won' THEN c.forecast_category
                 ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
-            CASE WHEN forecast.in_currency IS NOT NULL
-                THEN coalesce((coalesce(d.won_at, d.lost_at) AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) END AS rate_day
+            -- what need not be converted has none of these
+            CASE WHEN forecast.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
+            CASE WHEN forecast.in_currency <> coalesce(d.currency, p.currency)
+                THEN crm_conversion_day(d.won_at, d.lost_at) END AS rate_day
         FROM deals AS d
             LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
             LEFT JOIN stage_forecast_categories AS c ON c.stage_id = d.stage_id
@@ -65,30 +67,41 @@ BEGIN ATOMIC
             AND (forecast.currency IS NULL OR coalesce(d.currency, p.currency) = forecast.currency)
             AND (forecast.value_period IS NULL OR d.value_period = forecast.value_period)
     ), days AS (
-        SELECT a.status, a.currency, a.day, a.category, a.rate_day, count(*) AS deals,
+        SELECT a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
             count(*) - count(a.amount) AS deals_without_amount,
             coalesce(sum(a.amount), 0) AS value,
             coalesce(sum(a.amount * a.probability), 0) AS weighted_value
         FROM deals_asked AS a
-        GROUP BY a.status, a.currency, a.day, a.category, a.rate_day
+        GROUP BY a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day
+    ), placed AS MATERIALIZED (
+        SELECT l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.value, l.weighted_value,
+            l.bucket, l.start, l.tenant_id, l.rate_day
+        FROM (SELECT y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.value, y.weighted_value,
+                CASE
+                    WHEN y.day IS NULL THEN 'no_date'
+                    WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
+                    ELSE 'period'
+                END AS bucket,
+                date_trunc(forecast.period, y.day::timestamp) AS start,
+                y.day, y.tenant_id, y.rate_day
+            FROM days AS y) AS l
+        WHERE l.bucket <> 'period'
+            OR (forecast.period_from IS NULL OR l.day >= forecast.period_from)
+                AND (forecast.period_before IS NULL OR l.day < forecast.period_before)
     ), conversions AS MATERIALIZED (
-        SELECT c.currency, c.rate_day, e.multiply_by, e.divide_by, e.rates
-        FROM (SELECT DISTINCT s.currency, s.rate_day FROM days AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount ORDER BY 1, 2) AS c
-            CROSS JOIN LATERAL exchange_rate(c.currency, forecast.in_currency, c.rate_day) AS e
-    ), placed AS (
+        SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+        FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+                FROM placed AS s
+                WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount) AS c
+            CROSS JOIN LATERAL conversion_rates(forecast.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        WHERE forecast.in_currency IS NOT NULL
+    ), converted AS (
         SELECT y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
             coalesce(crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
             coalesce(crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
-            c.rates,
-            CASE
-                WHEN y.day IS NULL THEN 'no_date'
-                WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
-                ELSE 'period'
-            END AS bucket,
-            date_trunc(forecast.period, y.day::timestamp) AS start,
-            y.day
-        FROM days AS y
-            LEFT JOIN conversions AS c ON c.currency = y.currency AND c.rate_day = y.rate_day
+            y.bucket, y.start, c.rates
+        FROM placed AS y
+            LEFT JOIN conversions AS c ON c.tenant_id = y.tenant_id AND c.currency = y.currency AND c.day = y.rate_day
     ), sums AS (
         SELECT l.bucket, CASE l.bucket WHEN 'period' THEN l.start END AS start, l.currency,
             coalesce(sum(l.deals) FILTER (WHERE l.status = 'open'), 0)::bigint AS open_deals,
@@ -103,10 +116,7 @@ BEGIN ATOMIC
             coalesce(sum(l.value) FILTER (WHERE l.category = 'omitted'), 0) AS omitted,
             sum(l.deals_without_amount)::bigint AS deals_without_amount,
             array_agg(l.rates) AS rates
-        FROM placed AS l
-        WHERE l.bucket <> 'period'
-            OR (forecast.period_from IS NULL OR l.day >= forecast.period_from)
-                AND (forecast.period_before IS NULL OR l.day < forecast.period_before)
+        FROM converted AS l
         GROUP BY l.bucket, CASE l.bucket WHEN 'period' THEN l.start END, l.currency
     )
     SELECT s.bucket, s.start::date,

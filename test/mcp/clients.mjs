@@ -40,7 +40,8 @@ function ok(passed, name, detail) {
 /* Every tool that the roles of this test have in common. */
 const expected = [
 	"context_for_deal", "context_for_person", "deals_create", "deals_get", "deals_link_contact", "deals_list",
-	"deals_move", "deals_tag", "deals_undo_move", "deals_update", "forecast", "pipeline_summary", "pipelines_get",
+	"deals_move", "deals_tag", "deals_undo_move", "deals_update", "forecast", "pipeline_summary",
+	"pipeline_summary_as_of", "pipelines_get",
 	"pipelines_list", "stages_get", "stages_list", "tags_create", "tags_get", "tags_list",
 ];
 

@@ -99,7 +99,7 @@ sub install
 		SELECT crm_install($text, '$tenancy');
 		GRANT USAGE ON SCHEMA $name TO crm_app;
 		GRANT SELECT, INSERT, UPDATE, DELETE
-			ON pipelines, stages, deals, deal_contacts, tags, deal_tags TO crm_app;
+			ON pipelines, stages, deals, deal_contacts, tags, deal_tags, exchange_rates TO crm_app;
 		GRANT SELECT ON stage_changes, deal_changes TO crm_app;
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $name TO crm_app;
 		SQL
@@ -487,6 +487,9 @@ ROLLBACK;
 INSERT INTO deals (title, external_id) VALUES ('again', 'zero') ON CONFLICT (tenant_id, external_id)
 	DO UPDATE SET stage_id = pg_temp.stage('Sales', 'Qualified');
 
+INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES
+	('USD', 'EUR', '2020-01-01', 0.123456789012345678901234567890),
+	('USD', 'JPY', '0001-01-01 BC', 1e-20), ('USD', 'XXX', '2023-01-01', 1e20);
 INSERT INTO tags (name, color) VALUES ('hot', '#ff0000'), ('Größe L', NULL);
 INSERT INTO deal_tags (deal_id, tag_id) SELECT d.id, t.id FROM deals d, tags t WHERE d.amount > 100;
 INSERT INTO deal_contacts (deal_id, contact_id, role, is_primary)

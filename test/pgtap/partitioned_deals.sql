@@ -3,7 +3,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(19);
+SELECT plan(21);
 
 -- By status, so that closing a deal moves it to another partition.
 CREATE FUNCTION t.make_partitioned_deals() RETURNS void LANGUAGE plpgsql AS $$
@@ -94,6 +94,12 @@ SELECT set_eq($$SELECT deal_id, to_stage_id, changed_at FROM stage_changes WHERE
     'the others are recorded, each as itself');
 SELECT is((SELECT count(*) FROM deals AS d LEFT JOIN stage_changes AS c ON c.deal_id = d.id AND c.move_no = d.move_no AND c.to_stage_id = d.stage_id
     WHERE d.title LIKE 's_' AND (c.id IS NULL) <> (d.title = 's9')), 0::bigint, 'history and deals agree');
+SELECT set_eq($$SELECT deal_id, version, old_amount FROM deal_changes WHERE change = 'deleted' AND deal_id IN (SELECT id('s' || i) FROM generate_series(1, 9) AS i)$$,
+    $$SELECT id('s' || i), 2, (SELECT new_amount FROM deal_changes WHERE change = 'created' AND deal_id = id('s' || i)) FROM unnest(ARRAY[2, 5, 6]) AS i$$,
+    'what was suppressed is recorded as deleted');
+UPDATE deals SET amount = 77, stage_id = id('Lost') WHERE title = 's1';
+SELECT is((SELECT (c.change, c.new_amount, c.stage_id = id('Won'))::text FROM deal_changes AS c WHERE c.deal_id = id('s1') ORDER BY c.version DESC LIMIT 1),
+    '(updated,77.0000,t)', 'an edit across partitions');
 -- All of them suppressed.
 SELECT deal('s2'), deal('s5') \g /dev/null
 UPDATE deals SET stage_id = id('Won') WHERE title IN ('s2', 's5');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL search_path = crm, extensions, t, pg_catalog;
-SELECT plan(27);
+SELECT plan(29);
 
 CREATE TABLE t.tables (name text, relid regclass);
 INSERT INTO t.tables SELECT n, ('crm.' || n)::regclass
@@ -150,8 +150,9 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_tags')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deal_tags');
 SELECT set_eq($$SELECT t.name, a.attname::text FROM t.tables AS t JOIN pg_attribute AS a ON a.attrelid = t.relid JOIN pg_type AS ty ON ty.oid = a.atttypid
         WHERE a.attnum > 0 AND a.attcollation <> ty.typcollation$$,
-    $$VALUES ('deals', 'rank')$$, 'only rank has a collation of its own');
-SELECT is(collname, 'C', 'which compares bytes') FROM pg_attribute JOIN pg_collation AS c ON c.oid = attcollation WHERE attrelid = 'crm.deals'::regclass AND attname = 'rank';
+    $$VALUES ('deals', 'rank'), ('exchange_rates', 'base'), ('exchange_rates', 'quote')$$, 'a collation of their own');
+SELECT is(collname, 'C', attname || ': which compares bytes') FROM pg_attribute JOIN pg_collation AS c ON c.oid = attcollation
+WHERE attrelid = 'crm.deals'::regclass AND attname = 'rank' OR attrelid = 'crm.exchange_rates'::regclass AND attname IN ('base', 'quote');
 
 -- No column depends on a type of the extension: DROP EXTENSION ... CASCADE would take it along.
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
@@ -218,10 +219,11 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deal_changes', 'deal_changes_pkey', 'PRIMARY KEY (id)'),
         ('deal_changes', 'deal_changes_change_check', 'CHECK ((change = ANY (ARRAY[''created''::text, ''updated''::text, ''archived''::text, ''unarchived''::text, ''deleted''::text, ''restored''::text])))'),
         ('exchange_rates', 'exchange_rates_pkey', 'PRIMARY KEY (id)'),
-        ('exchange_rates', 'exchange_rates_valid_from_key', 'UNIQUE (base, quote, valid_from, tenant_id)'),
+        ('exchange_rates', 'exchange_rates_valid_from_key', 'UNIQUE (tenant_id, base, quote, valid_from)'),
         ('exchange_rates', 'exchange_rates_base_check', 'CHECK (crm_is_currency(base))'),
         ('exchange_rates', 'exchange_rates_quote_check', 'CHECK ((crm_is_currency(quote) AND (quote <> base)))'),
         ('exchange_rates', 'exchange_rates_rate_check', 'CHECK (((rate > (0)::numeric) AND (rate < ''Infinity''::numeric)))'),
+        ('exchange_rates', 'exchange_rates_valid_from_check', 'CHECK (isfinite(valid_from))'),
         ('exchange_rates', 'exchange_rates_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
         ('tags', 'tags_pkey', 'PRIMARY KEY (id)'),
         ('tags', 'tags_name_check', 'CHECK ((btrim(name) <> ''''::text))'),
@@ -259,11 +261,14 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE INDEX stage_changes_reverts_id_idx ON crm.stage_changes USING btree (reverts_id) WHERE (reverts_id IS NOT NULL)'),
         ('CREATE UNIQUE INDEX stage_changes_pkey ON crm.stage_changes USING btree (id)'),
         ('CREATE UNIQUE INDEX stage_changes_deal_id_move_no_key ON crm.stage_changes USING btree (deal_id, move_no)'),
+        ('CREATE INDEX deals_archived_idx ON crm.deals USING btree (id) WHERE (archived_at IS NOT NULL)'),
+        ('CREATE INDEX stage_changes_changed_at_idx ON crm.stage_changes USING brin (changed_at)'),
+        ('CREATE INDEX deal_changes_changed_at_idx ON crm.deal_changes USING btree (changed_at) WHERE (change <> ''created''::text)'),
+        ('CREATE INDEX deal_changes_lives_idx ON crm.deal_changes USING btree (changed_at) WHERE (change = ANY (ARRAY[''deleted''::text, ''restored''::text]))'),
         ('CREATE UNIQUE INDEX deal_changes_pkey ON crm.deal_changes USING btree (id)'),
         ('CREATE INDEX deal_changes_deal_id_changed_at_idx ON crm.deal_changes USING btree (deal_id, changed_at)'),
         ('CREATE UNIQUE INDEX exchange_rates_pkey ON crm.exchange_rates USING btree (id)'),
-        ('CREATE UNIQUE INDEX exchange_rates_valid_from_key ON crm.exchange_rates USING btree (base, quote, valid_from, tenant_id)'),
-        ('CREATE INDEX exchange_rates_quote_base_idx ON crm.exchange_rates USING btree (quote, base)'),
+        ('CREATE UNIQUE INDEX exchange_rates_valid_from_key ON crm.exchange_rates USING btree (tenant_id, base, quote, valid_from)'),
         ('CREATE UNIQUE INDEX tags_pkey ON crm.tags USING btree (id)'),
         ('CREATE UNIQUE INDEX tags_name_key ON crm.tags USING btree (tenant_id, lower(name))'),
         ('CREATE UNIQUE INDEX deal_tags_pkey ON crm.deal_tags USING btree (deal_id, tag_id)'),

@@ -31,7 +31,7 @@ SELECT pipeline_summary(:sales, in_currency => 'GBP');
 SELECT forecast(:sales, in_currency => 'CHF', currency => 'EUR');
 SELECT win_rate(:sales, in_currency => 'CHF');
 SELECT sales_velocity(:sales, in_currency => 'CHF');
-SELECT recurring_revenue(:sales, in_currency => 'CHF');
+SELECT recurring_revenue(:sales, 'won', in_currency => 'CHF');
 
 -- the worked example: as they were won, by the euro; by its inverse; by way of it
 SELECT * FROM exchange_rate('EUR', 'USD', '2024-01-31');
@@ -53,7 +53,7 @@ SELECT deal_status, value_currency, one_time_revenue, rates FROM recurring_reven
 SELECT pipeline_summary(:sales, in_currency => 'USD', owner_id => '00000000-0000-0000-0000-000000000011') -> 'total_value' AS total;
 SELECT deal_status, one_time_revenue FROM recurring_revenue(:sales, currency => 'EUR', in_currency => 'USD');
 -- to yen, of which there is no rate at the time that the others were won
-SELECT pipeline_summary(:sales, in_currency => 'JPY');
+SELECT pipeline_summary(:sales, in_currency => 'JPY', owner_id => '00000000-0000-0000-0000-000000000011');
 
 -- exact: many deals against a computation deal by deal
 INSERT INTO exchange_rates (base, quote, valid_from, rate)
@@ -93,6 +93,7 @@ INSERT INTO exchange_rates (base, quote, rate) VALUES ('EUR', 'SEK', 0);
 INSERT INTO exchange_rates (base, quote, rate) VALUES ('EUR', 'SEK', 'NaN');
 INSERT INTO exchange_rates (base, quote, rate) VALUES ('EUR', 'SEK', 'Infinity');
 INSERT INTO exchange_rates (base, quote, rate) VALUES ('EUR', 'SEK', -1);
+INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'SEK', '-infinity', 1);
 \set VERBOSITY default
 SELECT exchange_rate('EUR', 'BUCKS');
 SELECT exchange_rate(NULL, 'EUR');

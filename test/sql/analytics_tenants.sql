@@ -6,7 +6,7 @@ SET search_path = analytics_tenants, public;
 CREATE ROLE regress_crm_analyst;
 GRANT USAGE ON SCHEMA analytics_tenants TO regress_crm_analyst;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pipelines, stages, deals, deal_contacts TO regress_crm_analyst;
-GRANT SELECT ON stage_changes, stage_visits, rotting_deals TO regress_crm_analyst;
+GRANT SELECT ON stage_changes, deal_changes, stage_visits, rotting_deals, stage_forecast_categories, deal_pushes TO regress_crm_analyst;
 -- nobody may call them unless told
 SELECT count(*) FROM pg_proc
 WHERE pronamespace = 'analytics_tenants'::regnamespace AND has_function_privilege('regress_crm_analyst', oid, 'EXECUTE');
@@ -27,7 +27,9 @@ BEGIN
 		INSERT INTO stages (pipeline_id, name, deal_status, probability) VALUES (pipeline, 'Won', 'won', 1) RETURNING id INTO won;
 		FOR i IN 1 .. tenant LOOP
 			INSERT INTO deals (stage_id, title, amount, owner_id, created_at)
-				VALUES (lead, 'Open', 10, '00000000-0000-0000-0000-000000000011', '2024-01-01');
+				VALUES (lead, 'Open', 10, '00000000-0000-0000-0000-000000000011', '2024-01-01') RETURNING id INTO deal;
+			UPDATE deals SET expected_close_date = '2024-01-31' WHERE id = deal;
+			UPDATE deals SET expected_close_date = '2024-02-01' WHERE id = deal;
 			INSERT INTO deals (stage_id, title, amount, created_at) VALUES (lead, 'Won', 100, '2024-01-01') RETURNING id INTO deal;
 			UPDATE deals SET stage_id = won, stage_entered_at = '2024-01-11' WHERE id = deal;
 		END LOOP;
@@ -43,7 +45,12 @@ CREATE TEMP VIEW everything AS SELECT
 	(SELECT velocity_per_day FROM analytics_tenants.sales_velocity()) AS velocity,
 	(SELECT one_time_revenue FROM analytics_tenants.recurring_revenue(status => 'won')) AS revenue,
 	(SELECT count(*) FROM analytics_tenants.rotting_deals()) AS rotting,
-	(SELECT sum(s.closed_deals) FROM analytics_tenants.pipelines AS p, analytics_tenants.stage_probabilities(p.id) AS s) AS closed;
+	(SELECT sum(s.closed_deals) FROM analytics_tenants.pipelines AS p, analytics_tenants.stage_probabilities(p.id) AS s) AS closed,
+	(SELECT sum(f.open_deals + f.won_deals) FROM analytics_tenants.forecast() AS f) AS forecast,
+	(SELECT pushes FROM analytics_tenants.slippage()) AS pushes,
+	(SELECT string_agg(w.bar || ' ' || w.value, ', ' ORDER BY w.bar_no)
+		FROM analytics_tenants.pipelines AS p, analytics_tenants.pipeline_waterfall(p.id, '-infinity') AS w WHERE w.changes <> 0) AS waterfall,
+	(SELECT sum((analytics_tenants.pipeline_summary_as_of(p.id, '2024-01-05') ->> 'total_value')::numeric) FROM analytics_tenants.pipelines AS p) AS as_of;
 ALTER VIEW everything SET (security_invoker = true);
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000001';
 SELECT * FROM everything;
@@ -57,6 +64,10 @@ SELECT sales_velocity('00000000-0000-0000-0000-0000000000f2');
 SELECT recurring_revenue('00000000-0000-0000-0000-0000000000f2');
 SELECT rotting_deals('00000000-0000-0000-0000-0000000000f2');
 SELECT stage_probabilities('00000000-0000-0000-0000-0000000000f2');
+SELECT forecast('00000000-0000-0000-0000-0000000000f2');
+SELECT slippage('00000000-0000-0000-0000-0000000000f2');
+SELECT pipeline_waterfall('00000000-0000-0000-0000-0000000000f2', '2024-01-01');
+SELECT pipeline_summary_as_of('00000000-0000-0000-0000-0000000000f2', '2024-01-05');
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
 SELECT * FROM everything;
 BEGIN READ ONLY;
@@ -72,7 +83,7 @@ RESET ROLE;
 CREATE POLICY owned ON deals AS RESTRICTIVE FOR SELECT USING (owner_id IS NOT NULL);
 SET ROLE regress_crm_analyst;
 SET crm.tenant_id = '00000000-0000-0000-0000-000000000002';
-SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed FROM everything;
+SELECT timed, funnel, pairs, won, cycle, velocity, revenue, rotting, closed, forecast, pushes, waterfall, as_of FROM everything;
 
 RESET ROLE;
 RESET crm.tenant_id;

@@ -264,8 +264,8 @@ $node->command_fails_like(\@tenant_dump, qr/this session names no tenant/,
 		'one tenant');
 }
 foreach my $table (
-	qw(pipelines stages deals deal_contacts stage_changes deal_changes tags deal_tags)
-  )
+	qw(pipelines stages deals deal_contacts stage_changes deal_changes tags deal_tags
+	exchange_rates))
 {
 	my $query =
 	  "SELECT t FROM team.$table t WHERE tenant_id = '$CrmTest::tenants[0]' ORDER BY 1";
@@ -289,7 +289,7 @@ $node->command_ok(
 	],
 	'dump with a deal in the future');
 $node->safe_psql('future',
-	"TRUNCATE $north.pipelines, $north.stage_changes, $north.deal_changes, $north.tags CASCADE"
+	"TRUNCATE $north.pipelines, $north.stage_changes, $north.deal_changes, $north.tags, $north.exchange_rates CASCADE"
 );
 $node->command_fails_like(
 	[ psql_file('future', "$dir/future.sql", '-1') ],

@@ -310,6 +310,21 @@ $node->stop('immediate');
 $node->start;
 exact($node, 'totals after a crash');
 
+# Summed up, of many pipelines: with progress.
+$node->safe_psql('postgres', <<~'SQL');
+	SET session_replication_role = replica;
+	INSERT INTO stage_totals (tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, value, weighted_value)
+		SELECT md5('t')::uuid, md5(n::text)::uuid, md5('s')::uuid, 'USD', 'one_time', sign, 0, sign, sign
+		FROM generate_series(1, 1000) AS n, (VALUES (1), (-1)) AS s (sign);
+	SQL
+my ($stdout, $stderr);
+$node->psql('postgres', 'SELECT crm_compact_totals()', stderr => \$stderr);
+like(
+	$stderr,
+	qr/NOTICE:  1000 of 10\d\d pipelines summed up/,
+	'progress is reported');
+exact($node, 'totals of many pipelines');
+
 # Computed anew: with progress, and to be cancelled.
 $node->safe_psql('postgres', <<~'SQL');
 	SET session_replication_role = replica;
@@ -319,7 +334,6 @@ $node->safe_psql('postgres', <<~'SQL');
 	SQL
 isnt($node->safe_psql('postgres', 'SELECT t.wrong()'),
 	'0', 'totals that are wrong');
-my ($stdout, $stderr);
 is( $node->psql(
 		'postgres',
 		q{SET statement_timeout = '5ms'; SELECT crm_rebuild_totals()},

@@ -1,0 +1,249 @@
+-- pipeline_summary_as_of() against what was told then, and against a replay of
+-- the histories by other means, on random deals.
+BEGIN;
+\ir include/setup.sql
+SELECT t.make_pipelines() \g /dev/null
+SELECT plan(18);
+
+-- Where each deal stood, by going through its moves from the first one on.  A
+-- move that was taken back drops its visit, and the one before goes on.
+CREATE FUNCTION t.replay_stage(deal uuid, last_move int, last_stage uuid, last_entered timestamptz, at timestamptz,
+    OUT stage_id uuid, OUT entered_at timestamptz, OUT probability numeric, OUT ended boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    m record;
+    stages uuid[] := '{}';
+    times timestamptz[] := '{}';
+    probabilities numeric[] := '{}';
+BEGIN
+    FOR m IN SELECT * FROM crm.stage_changes AS c WHERE c.deal_id = deal AND c.move_no <= last_move ORDER BY c.move_no LOOP
+        IF cardinality(stages) = 0 THEN
+            stages := ARRAY[m.from_stage_id];
+            times := ARRAY[m.entered_at];
+            probabilities := ARRAY[m.from_probability];
+        END IF;
+        IF m.reverts_id IS NOT NULL THEN
+            stages := stages[:cardinality(stages) - 1];
+            times := times[:cardinality(times) - 1];
+            probabilities := probabilities[:cardinality(probabilities) - 1];
+        ELSE
+            -- what it was on leaving is what it was at the end of the visit
+            probabilities[cardinality(probabilities)] := m.from_probability;
+            stages := stages || m.to_stage_id;
+            times := times || m.changed_at;
+            probabilities := probabilities || m.probability;
+        END IF;
+    END LOOP;
+    IF cardinality(stages) = 0 THEN
+        stages := ARRAY[last_stage];
+        times := ARRAY[last_entered];
+        probabilities := ARRAY[NULL::numeric];
+    END IF;
+    IF stages[cardinality(stages)] <> last_stage OR times[cardinality(times)] <> last_entered THEN
+        RAISE 'the replay of % ends elsewhere', deal;
+    END IF;
+    FOR i IN REVERSE cardinality(stages) .. 1 LOOP
+        IF times[i] <= at THEN
+            stage_id := stages[i];
+            entered_at := times[i];
+            ended := i < cardinality(stages);
+            probability := probabilities[i];
+            RETURN;
+        END IF;
+    END LOOP;
+END $$;
+
+-- The deals there were: what they were worth by going through their changes
+-- from the first one on.
+CREATE FUNCTION t.replay(at timestamptz) RETURNS TABLE (deal_id uuid, stage_id uuid, amount numeric, currency text,
+    probability numeric, value_period text) LANGUAGE plpgsql AS $$
+DECLARE
+    deal record;
+    c record;
+    end_of_life record;
+    visit record;
+    state record;
+    archived boolean;
+    changes_in_visit int;
+BEGIN
+    FOR deal IN SELECT i.id, d.stage_id, d.stage_entered_at, d.move_no, d.amount, d.currency, d.probability, d.value_period, d.archived_at,
+            d.id IS NOT NULL AS present
+        FROM (SELECT id FROM crm.deals UNION SELECT h.deal_id FROM crm.deal_changes AS h) AS i LEFT JOIN crm.deals AS d ON d.id = i.id
+    LOOP
+        SELECT * INTO end_of_life FROM crm.deal_changes AS h
+            WHERE h.deal_id = deal.id AND h.change IN ('deleted', 'restored') AND h.changed_at > at
+            ORDER BY h.recorded_at, h.id LIMIT 1;
+        CONTINUE WHEN end_of_life.change = 'restored' OR end_of_life.change IS NULL AND NOT deal.present;
+        IF end_of_life.change = 'deleted' THEN
+            visit := t.replay_stage(deal.id, end_of_life.move_no, end_of_life.stage_id, end_of_life.stage_entered_at, at);
+        ELSE
+            visit := t.replay_stage(deal.id, deal.move_no, deal.stage_id, deal.stage_entered_at, at);
+        END IF;
+        CONTINUE WHEN visit.stage_id IS NULL;
+
+        deal_id := deal.id;
+        stage_id := visit.stage_id;
+        amount := deal.amount;
+        currency := deal.currency;
+        value_period := deal.value_period;
+        archived := deal.archived_at IS NOT NULL;
+        SELECT * INTO state FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.change <> 'created' ORDER BY h.recorded_at, h.version LIMIT 1;
+        IF state.id IS NOT NULL THEN
+            amount := state.old_amount;
+            currency := state.old_currency;
+            value_period := state.old_value_period;
+            archived := state.old_archived_at IS NOT NULL;
+        END IF;
+        FOR c IN SELECT * FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.changed_at <= at ORDER BY h.recorded_at, h.id LOOP
+            amount := c.new_amount;
+            currency := c.new_currency;
+            value_period := c.new_value_period;
+            archived := c.new_archived_at IS NOT NULL;
+        END LOOP;
+        CONTINUE WHEN archived;
+
+        -- Backwards from the end of the visit.
+        probability := CASE WHEN visit.ended THEN visit.probability
+            WHEN end_of_life.change = 'deleted' THEN end_of_life.old_probability ELSE deal.probability END;
+        FOR c IN SELECT * FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.changed_at > at
+                AND h.stage_id = visit.stage_id AND h.stage_entered_at = visit.entered_at AND h.change NOT IN ('created', 'restored') ORDER BY h.recorded_at DESC, h.id DESC
+        LOOP
+            probability := c.old_probability;
+        END LOOP;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- What a report has, without what says where it is from.
+CREATE FUNCTION t.plain(report jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT report - '{as_of,source}'::text[] $$;
+CREATE FUNCTION t.expected(pipeline uuid, at timestamptz) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT t.plain(jsonb_build_object('pipeline_id', p.id, 'name', p.name) || extensions.crm_summary_report(p.currency,
+        (SELECT jsonb_agg(to_jsonb(s) || jsonb_build_object('stage_id', s.id, 'archived', s.archived_at IS NOT NULL)) FROM crm.stages AS s WHERE s.pipeline_id = p.id),
+        (SELECT jsonb_agg(s) FROM (SELECT r.stage_id, r.currency, r.value_period, count(*) AS deals, count(*) - count(r.amount) AS deals_without_amount,
+                coalesce(sum(r.amount), 0) AS value, coalesce(sum(r.amount * r.probability), 0) AS weighted_value
+            FROM t.replay(at) AS r JOIN crm.stages AS g ON g.id = r.stage_id WHERE g.pipeline_id = p.id GROUP BY 1, 2, 3) AS s)))
+    FROM crm.pipelines AS p WHERE p.id = pipeline
+$$;
+
+-- Random writes.  The time is said of some: of none that come after a told one.
+CREATE FUNCTION t.pick(what anyarray) RETURNS anyelement LANGUAGE sql AS $$ SELECT what[1 + floor(random() * cardinality(what))::int] $$;
+CREATE TABLE t.kept (LIKE crm.deals);
+CREATE FUNCTION t.random_write(dated boolean, undo boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    deal uuid := (SELECT id FROM crm.deals ORDER BY random() LIMIT 1);
+    entered timestamptz := (SELECT stage_entered_at FROM crm.deals WHERE id = deal);
+    stages text[] := '{Lead,Qualified,Paused,Won,Lost,Due,Contacted,Renewed,Churned}';
+    at timestamptz := CASE WHEN dated AND random() < 0.6 THEN entered + random() * least(clock_timestamp() - entered, '40 days') END;
+BEGIN
+    PERFORM set_config('crm.effective_at', coalesce(at::text, ''), true);
+    CASE floor(random() * 12)::int
+        WHEN 0 THEN
+            PERFORM set_config('crm.effective_at', '', true);
+            INSERT INTO crm.deals (title, stage_id, amount, currency, value_period, stage_entered_at)
+            VALUES ('x', t.id(t.pick(stages)), nullif((random() * 100)::int, 7), t.pick('{USD,EUR,CHF}'::text[]), t.pick('{one_time,monthly}'::text[]),
+                CASE WHEN dated THEN timestamptz '2024-01-01' + random() * interval '100 days' END);
+        WHEN 1, 2, 3, 4 THEN
+            UPDATE crm.deals SET stage_id = t.id(t.pick(stages)) WHERE id = deal;
+        WHEN 5 THEN
+            UPDATE crm.deals SET stage_id = t.id(t.pick(stages)), amount = (random() * 100)::int, value_period = t.pick('{one_time,annual}'::text[]) WHERE id = deal;
+        WHEN 6 THEN
+            UPDATE crm.deals SET amount = nullif((random() * 100)::int, 7), currency = t.pick('{USD,EUR}'::text[]) WHERE id = deal;
+        WHEN 7, 8 THEN
+            UPDATE crm.deals SET probability = round(random()::numeric, 4), value_period = t.pick('{one_time,monthly}'::text[]) WHERE id = deal AND status = 'open';
+        WHEN 9 THEN
+            UPDATE crm.deals SET archived_at = CASE WHEN archived_at IS NULL THEN coalesce(at, clock_timestamp()) END, amount = amount + 1 WHERE id = deal;
+        WHEN 10 THEN
+            IF undo AND EXISTS (SELECT FROM crm.stage_visits WHERE deal_id = deal AND exited_at IS NOT NULL) THEN
+                BEGIN
+                    PERFORM crm.undo_move(deal);
+                EXCEPTION WHEN SQLSTATE 'PT409' THEN NULL;
+                END;
+            END IF;
+        WHEN 11 THEN
+            IF random() < 0.5 THEN
+                WITH gone AS (DELETE FROM crm.deals WHERE id = deal RETURNING *) INSERT INTO t.kept SELECT * FROM gone;
+            ELSE
+                WITH back AS (DELETE FROM t.kept WHERE id = (SELECT id FROM t.kept LIMIT 1) RETURNING *)
+                    INSERT INTO crm.deals SELECT * FROM back;
+            END IF;
+    END CASE;
+    PERFORM set_config('crm.effective_at', '', true);
+END $$;
+
+SELECT setseed(0.42) \g /dev/null
+
+-- First without saying a time: what pipeline_summary tells is what as_of has to tell later.
+CREATE TABLE t.told (n int, at timestamptz, pipeline uuid, report jsonb);
+INSERT INTO deals (title, stage_id, amount) SELECT 'x', id('Lead'), i FROM generate_series(1, 20) AS i;
+DO $$
+BEGIN
+    FOR n IN 1 .. 300 LOOP
+        PERFORM t.random_write(false, false);
+        INSERT INTO t.told SELECT n, clock_timestamp(), p, t.plain(crm.pipeline_summary(p)) FROM unnest(ARRAY[t.id('Sales'), t.id('Renewals')]) AS p;
+    END LOOP;
+END $$;
+SELECT is_empty($$SELECT n, pipeline, at, report, pipeline_summary_as_of(pipeline, at) FROM t.told WHERE plain(pipeline_summary_as_of(pipeline, at)) <> report$$,
+    'as was told then, after each of 300 writes');
+SELECT cmp_ok((SELECT count(DISTINCT report) FROM t.told), '>', 200::bigint, '(which were many different things)');
+
+-- Then with times, moves taken back, and many to a time.
+INSERT INTO deals (title, stage_id, amount, stage_entered_at) SELECT 'x', id('Lead'), i, timestamptz '2024-01-01' + i * interval '1 day' FROM generate_series(1, 20) AS i;
+DO $$
+BEGIN
+    FOR n IN 1 .. 700 LOOP
+        PERFORM t.random_write(true, true);
+    END LOOP;
+END $$;
+CREATE TABLE t.moments AS
+    SELECT DISTINCT m.at FROM (SELECT changed_at FROM stage_changes UNION ALL SELECT changed_at FROM deal_changes UNION ALL SELECT entered_at FROM stage_changes) AS c (at),
+        LATERAL (VALUES (c.at), (c.at - interval '1 microsecond'), (c.at + random() * interval '10 days')) AS m (at)
+    WHERE m.at < clock_timestamp();
+SELECT cmp_ok((SELECT count(*) FROM moments), '>', 1000::bigint, 'moments at, just before and after what happened');
+SELECT is_empty($$SELECT at, p FROM (SELECT at FROM t.moments ORDER BY md5(at::text) LIMIT 250) AS m, unnest(ARRAY[id('Sales'), id('Renewals')]) AS p
+    WHERE plain(pipeline_summary_as_of(p, at)) IS DISTINCT FROM expected(p, at)$$, 'as a replay has it, at 250 of them');
+SELECT is(plain(pipeline_summary_as_of(p, clock_timestamp())), plain(pipeline_summary(p)), 'now') FROM unnest(ARRAY[id('Sales'), id('Renewals')]) AS p;
+SELECT ok((SELECT count(*) > 5 FROM stage_changes WHERE reverts_id IS NOT NULL) AND (SELECT count(*) > 5 FROM deal_changes WHERE change = 'restored')
+    AND (SELECT count(*) > 5 FROM deal_changes WHERE change = 'archived'), '(with all kinds of writes)');
+
+-- The whole of the index, and none of it.
+CREATE TABLE t.both AS SELECT at, pipeline_summary_as_of(id('Sales'), at) AS report FROM (SELECT at FROM t.moments ORDER BY md5(at::text) LIMIT 50) AS m;
+DROP INDEX stage_changes_changed_at_idx, deal_changes_changed_at_idx, deal_changes_lives_idx, deals_archived_idx;
+ANALYZE;
+SELECT is_empty($$SELECT at FROM t.both WHERE report <> pipeline_summary_as_of(id('Sales'), at)$$, 'the same without the indexes');
+
+-- Arguments and edges.
+SELECT is(error_of(format('SELECT pipeline_summary_as_of(%L, now())', id('nothing'))), format(E'PT404\npipeline %s does not exist', id('nothing')), 'no such pipeline');
+SELECT throws_ok('SELECT pipeline_summary_as_of(NULL, now())', '22004', 'pipeline_id and at must not be null', 'null');
+SELECT throws_ok($$SELECT pipeline_summary_as_of(id('Sales'), NULL)$$, '22004', 'pipeline_id and at must not be null', 'null');
+SELECT throws_ok($$SELECT pipeline_summary_as_of(id('Sales'), '2999-01-01')$$, '22023', '2999-01-01 00:00:00+00 is in the future', 'the future');
+SELECT is((SELECT (r ->> 'total_deals', r ->> 'total_value', r ->> 'currency', jsonb_array_length(r -> 'stages'), r ->> 'as_of')::text
+    FROM pipeline_summary_as_of(id('Sales'), '1999-01-01') AS r), '(0,0,USD,6,1999-01-01T00:00:00+00:00)', 'before everything: nothing');
+INSERT INTO pipelines (id, name) VALUES (id('empty'), 'empty');
+SELECT is(plain(pipeline_summary_as_of(id('empty'), now())), plain(pipeline_summary(id('empty'))), 'a pipeline without anything');
+
+-- A stage that is no more: its deals count by the status they had.
+CREATE TABLE t.before AS SELECT pipeline_summary_as_of(id('Renewals'), t.at) AS report, t.at
+    FROM (SELECT clock_timestamp() AS at) AS t;
+SELECT delete_stage(id('Renewed'), id('Contacted')) \g /dev/null
+SELECT is((SELECT pipeline_summary_as_of(id('Renewals'), at) #- '{stages}' FROM t.before), (SELECT report #- '{stages}' FROM t.before), 'a stage deleted since');
+SELECT is((SELECT s - '{name,position}'::text[] FROM t.before, jsonb_array_elements(pipeline_summary_as_of(id('Renewals'), at) -> 'stages') AS s WHERE s ->> 'stage_id' = id('Renewed')::text),
+    (SELECT s - '{name,position}'::text[] FROM t.before, jsonb_array_elements(report -> 'stages') AS s WHERE s ->> 'stage_id' = id('Renewed')::text), 'is there without a name');
+
+-- Who sees some of the deals sees the past of those.
+CREATE ROLE as_of_reader;
+GRANT USAGE ON SCHEMA crm, t, extensions TO as_of_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA crm TO as_of_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm TO as_of_reader;
+ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY small ON deals USING (amount < 50);
+CREATE TABLE t.visible AS SELECT d.id FROM deals AS d WHERE d.amount < 50;
+CREATE TABLE t.moment AS SELECT max(stage_entered_at) - interval '1 day' AS at FROM deals WHERE stage_entered_at < '2026-01-01';
+CREATE TABLE t.counted AS SELECT count(*) FROM t.moment, t.replay(at) AS r JOIN t.visible AS v ON v.id = r.deal_id JOIN stages AS s ON s.id = r.stage_id
+    WHERE s.pipeline_id = id('Sales');
+GRANT SELECT ON t.moment, t.counted TO as_of_reader;
+SET LOCAL ROLE as_of_reader;
+SELECT is((SELECT (pipeline_summary_as_of(id('Sales'), at) ->> 'total_deals')::bigint FROM t.moment), (SELECT count FROM t.counted), 'row security');
+RESET ROLE;
+SELECT cmp_ok((SELECT count FROM t.counted), '>', 5::bigint, '(of some)');
+
+SELECT * FROM finish();
+ROLLBACK;
