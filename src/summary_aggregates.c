@@ -34,7 +34,7 @@ static const SummaryKey weighted_value_key = {
  * The state to change in place: the aggregate's own if it is in working form,
  * else a working copy of it, or an empty one, in the current context.
  */
-static inline WorkingSummary *
+static pg_attribute_always_inline WorkingSummary *
 get_state(FunctionCallInfo fcinfo)
 {
 	WorkingSummary *state;
@@ -71,7 +71,7 @@ get_packed(FunctionCallInfo fcinfo, int arg)
 }
 
 /* The key that a deal counts under. */
-static inline void
+static pg_attribute_always_inline void
 get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 {
 	uint64		rest = CRM_ONE_TIME;
@@ -107,7 +107,7 @@ get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
  * What a deal adds to its entry.  A probability is checked even where there is
  * no amount that it could weigh.
  */
-static inline void
+static pg_attribute_always_inline void
 get_row(FunctionCallInfo fcinfo, SummaryEntry *row)
 {
 	int128		probability = 0;

@@ -46,18 +46,18 @@ crm_summary_overflow(void)
 }
 
 /*
- * A hash of a key.  Ids may differ in a few bits anywhere, so each word is
- * folded before it is multiplied (which moves bits up only).
+ * A hash of a key, by one multiplication to 128 bits, whose halves both depend
+ * on all bits of both words: ids may differ in a few bits anywhere.  The two
+ * constants, of no meaning, keep a word of zero from being a factor of zero.
  */
 static inline uint64
 hash_key(const SummaryKey *key)
 {
-	uint64		hash = key->stage[0] ^ (key->rest * UINT64CONST(0x9E3779B97F4A7C15));
+	uint64		a = key->stage[0] ^ (key->rest * UINT64CONST(0x9E3779B97F4A7C15));
+	uint128		product = (uint128) (a ^ UINT64CONST(0xD6E8FEB86659FD93)) *
+	(key->stage[1] ^ UINT64CONST(0xFF51AFD7ED558CCD));
 
-	hash = (hash ^ (hash >> 32)) * UINT64CONST(0xD6E8FEB86659FD93);
-	hash ^= key->stage[1];
-	hash = (hash ^ (hash >> 32)) * UINT64CONST(0xFF51AFD7ED558CCD);
-	return hash ^ (hash >> 32);
+	return (uint64) product ^ (uint64) (product >> 64);
 }
 
 /* The slot of a key: the one that holds it, or the free one where it belongs. */
