@@ -19,27 +19,35 @@
 /* The arrays of a history, in the order in which they are written. */
 typedef struct HistoryPart
 {
-	void	  **array;
+	void	   *array;			/* where its address stands */
 	uint64		count;
 	Size		size;			/* of an element */
 } HistoryPart;
 
 #define HISTORY_PARTS 7
 
+static inline void
+set_part(HistoryPart *part, void *array, uint64 count, Size size)
+{
+	part->array = array;
+	part->count = count;
+	part->size = size;
+}
+
 static void
 get_parts(StageHistory *history, HistoryPart *parts)
 {
 	const HistoryShape *shape = &history->shape;
-	bool		by_deal = FIGURES_BY_DEAL(shape->figures);
+	uint64		nnext = shape->figures == FIGURES_DIRECT ? shape->nvisits : 0;
+	uint64		ndurations = FIGURES_BY_DEAL(shape->figures) ? shape->nvisits : 0;
 
-	parts[0] = (HistoryPart) {(void **) &history->stages, shape->nstages, sizeof(CohortStage)};
-	parts[1] = (HistoryPart) {(void **) &history->deals, (uint64) shape->ndeals + 1, sizeof(HistoryDeal)};
-	parts[2] = (HistoryPart) {(void **) &history->tallies, shape->nstages, sizeof(StageTally)};
-	parts[3] = (HistoryPart) {(void **) &history->present, shape->nstages, sizeof(StageTally)};
-	parts[4] = (HistoryPart) {(void **) &history->visits, shape->nvisits, sizeof(VisitCode)};
-	parts[5] = (HistoryPart) {(void **) &history->next,
-							  shape->figures == FIGURES_DIRECT ? shape->nvisits : 0, sizeof(VisitCode)};
-	parts[6] = (HistoryPart) {(void **) &history->durations, by_deal ? shape->nvisits : 0, sizeof(int64)};
+	set_part(&parts[0], &history->stages, shape->nstages, sizeof(CohortStage));
+	set_part(&parts[1], &history->deals, (uint64) shape->ndeals + 1, sizeof(HistoryDeal));
+	set_part(&parts[2], &history->tallies, shape->nstages, sizeof(StageTally));
+	set_part(&parts[3], &history->present, shape->nstages, sizeof(StageTally));
+	set_part(&parts[4], &history->visits, shape->nvisits, sizeof(VisitCode));
+	set_part(&parts[5], &history->next, nnext, sizeof(VisitCode));
+	set_part(&parts[6], &history->durations, ndurations, sizeof(int64));
 }
 
 /* A copy without tables, in a context: it can be added to, but not by rows. */
@@ -59,8 +67,8 @@ copy_history(StageHistory *from, MemoryContext context)
 
 		if (size == 0)
 			continue;
-		*to_parts[i].array = MemoryContextAllocHuge(context, size);
-		memcpy(*to_parts[i].array, *from_parts[i].array, size);
+		*(void **) to_parts[i].array = MemoryContextAllocHuge(context, size);
+		memcpy(*(void **) to_parts[i].array, *(void **) from_parts[i].array, size);
 	}
 	return history;
 }
@@ -143,7 +151,8 @@ crm_stage_history_serialize(PG_FUNCTION_ARGS)
 	place += sizeof(HistoryShape);
 	for (int i = 0; i < HISTORY_PARTS; i++)
 	{
-		memcpy(place, *parts[i].array, parts[i].count * parts[i].size);
+		if (parts[i].count > 0)
+			memcpy(place, *(void **) parts[i].array, parts[i].count * parts[i].size);
 		place += parts[i].count * parts[i].size;
 	}
 	PG_RETURN_BYTEA_P(result);
@@ -162,9 +171,10 @@ read_parts(StageHistory *history, const char *place, Size left)
 
 		if (size > left)
 			return false;
-		*parts[i].array = size == 0 ? NULL : palloc_extended(size, MCXT_ALLOC_HUGE);
-		if (size > 0)
-			memcpy(*parts[i].array, place, size);
+		if (size == 0)
+			continue;
+		*(void **) parts[i].array = palloc_extended(size, MCXT_ALLOC_HUGE);
+		memcpy(*(void **) parts[i].array, place, size);
 		place += size;
 		left -= size;
 	}
