@@ -44,6 +44,7 @@ class Bench:
         self.version = self.db.sql("SHOW server_version")
         self.has_totals = False
         self.rows = []
+        self.failed = []
         self.group_by = 0
         self.curves = {"move": {}, "summary": {}, "rollup": {}, "snapshot": {}}
 
@@ -364,7 +365,12 @@ class Bench:
                 if name == "many" and not self.many or name in largest and size < self.options.scale:
                     continue
                 say(f"{name} ...")
-                work[name]()
+                try:
+                    work[name]()
+                except RuntimeError as error:   # what was measured stays, what comes is tried
+                    say(f"{name} failed: {error}")
+                    self.failed.append(name)
+                self.draw()
             size *= 10
 
     def write(self):
@@ -374,6 +380,8 @@ class Bench:
         print("|--:|---|---|--:|--:|--:|--:|")
         for row in self.rows:
             print("| " + " | ".join(row[:7]) + " |")
+
+    def draw(self):
         charts = {"move": ("Moving a deal, in bulk", "CPU, µs per deal"),
                   "summary": ("Summary of a pipeline from its deals", "ms"),
                   "rollup": ("Summary by rollup", "ms"),
@@ -404,6 +412,8 @@ def main():
         bench.run()
     finally:
         bench.write()
+    if bench.failed:
+        sys.exit(f"failed: {', '.join(bench.failed)}")
 
 
 if __name__ == "__main__":

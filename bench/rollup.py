@@ -67,7 +67,7 @@ def slope(points):
 
 
 def hour(bench):
-    """The moves of an hour, as fast as four clients make them; how many rows wait meanwhile."""
+    """The moves of an hour, but as fast as four clients make them; how many rows wait meanwhile."""
     if not bench.has_totals:
         return
     bench.enable("crm")
