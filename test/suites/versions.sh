@@ -58,7 +58,9 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 	then
 		number=$((number + 1))
 		echo "not ok $number - PostgreSQL $2"
-		sed 's/^/# /' "$work/$1.log"
+		# What the packages said is of interest only if nothing came after.
+		{ sed -n '/^PostgreSQL:/,$p' "$work/$1.log" | grep . || tail -n 50 "$work/$1.log"; } |
+			sed 's/^/# /'
 	fi
 	rm -rf "$root"
 }
