@@ -58,9 +58,10 @@ BEGIN ATOMIC
             t.total / (86400000000.0 * CASE time_in_stage.measure WHEN 'visit' THEN t.visits ELSE t.deals END) AS average
         FROM history AS h,
             jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint, visits bigint, total numeric, longest numeric)
-    ), visits_asked AS (
+    ), visits_asked AS NOT MATERIALIZED (
+        -- one of the two that read it does nothing
         SELECT v.deal_id, v.stage_id, v.visit_no,
-            extract(epoch FROM coalesce(v.exited_at, now()) - v.entered_at)::double precision / 86400 AS duration
+            date_part('epoch', coalesce(v.exited_at, now()) - v.entered_at) / 86400 AS duration
         FROM stage_visits AS v
             JOIN deals AS d ON d.id = v.deal_id AND d.tenant_id = v.tenant_id
         WHERE time_in_stage.percentiles
