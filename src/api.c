@@ -36,8 +36,7 @@ crm_api_begin(FunctionCallInfo fcinfo, const CrmTableKind *kind)
 	rel = table_open(relid, AccessShareLock);
 	if (kind != NULL)
 		(void) crm_columns(rel, kind);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	return rel;
 }
 
@@ -161,8 +160,7 @@ crm_current_row(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("first argument of \"%s\" is not of a table's row type", "crm_current_row")));
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 	/* r.*, as r alone would be a column of that name */
 	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),

@@ -66,8 +66,7 @@ answer_safely(Oid schema, McpMessage *message, McpReply *reply)
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
+		SPI_connect();
 		crm_mcp_answer(schema, message, reply);
 		SPI_finish();
 		ReleaseCurrentSubTransaction();

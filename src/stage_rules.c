@@ -61,8 +61,7 @@ stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 	SavedUser	saved;
 	bool		result;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	crm_become_owner(stages, &saved);
 	result = query_by_uuid(query, stage_id, true);
 	crm_restore_user(&saved);
@@ -93,8 +92,7 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 		pg_class_aclcheck(deals, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		return pstrdup("There are deals in it.");
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	if (query_by_uuid(query, stage_id, true))
 		result = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();
@@ -129,8 +127,7 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 	EndSearch	search = {columns[STAGE_POSITION], 0};
 	SavedUser	saved;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	SPI_connect();
 	crm_become_owner(row->rel, &saved);
 	query_by_uuid(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
