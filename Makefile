@@ -6,7 +6,7 @@ EXTENSION = crm
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 
 MODULE_big = crm
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 DATA = $(sort $(wildcard sql/crm--*--*.sql))
 DATA_built = sql/crm--$(EXTVERSION).sql
 EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_check
@@ -15,7 +15,7 @@ EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_c
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
 # For clang: the flags and headers are those of the gcc that built the server.
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
-PG_CPPFLAGS = -DCRM_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -Isrc -DCRM_VERSION='"$(EXTVERSION)"'
 # Calls between files of crm.so go straight there, as from PostgreSQL 16 on, which
 # hides symbols: the summary calls four of them a row.
 SHLIB_LINK = -luuid -Wl,-Bsymbolic-functions
@@ -52,7 +52,7 @@ all install installcheck clean:
 	@echo "$(PG_CONFIG) is not there: run scripts/setup.sh, or name another with PG_CONFIG=" >&2; exit 1
 endif
 
-$(OBJS): $(wildcard src/*.h) crm.control
+$(OBJS): $(wildcard src/*/*.h) crm.control
 
 # The extension script: its topics in order, then what crm_install() runs, as
 # the text of functions.

@@ -19,7 +19,7 @@ my $different = 0;
 chdir "$FindBin::Bin/.." or die "chdir: $!";
 my $typedefs = write_typedefs();
 
-foreach my $file (sort glob 'src/*.[ch] crm-mcp/*.[ch]')
+foreach my $file (sort glob 'src/*.[ch] src/*/*.[ch] crm-mcp/*.[ch]')
 {
 	settle($file, indent_c(slurp($file)));
 }

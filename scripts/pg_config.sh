@@ -4,9 +4,10 @@
 # none, or if the files to build extensions with are not there.
 set -eu
 
-usable()			# pg_config; has it a server and its PGXS?
+usable()			# pg_config; has it a server, its PGXS and its headers?
 {
-	[ -f "$("$1" --pgxs 2>/dev/null)" ] && [ -x "$("$1" --bindir)/postgres" ]
+	[ -f "$("$1" --pgxs 2>/dev/null)" ] && [ -x "$("$1" --bindir)/postgres" ] &&
+		[ -f "$("$1" --includedir-server)/postgres.h" ]
 }
 
 for candidate in "${PG_CONFIG:-}" \

@@ -7,8 +7,8 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "mcp.h"
-#include "session.h"
+#include "base/session.h"
+#include "mcp/mcp.h"
 
 PG_MODULE_MAGIC;
 

@@ -14,8 +14,8 @@ forbid()			# $1: what it breaks; the rest: a grep that must find nothing
 	fi
 }
 
-forbid "version differences belong in src/crm_compat.h" \
-	grep -n --include='*.[ch]' --exclude=crm_compat.h PG_VERSION_NUM -r src
+forbid "version differences belong in src/base/compat.h" \
+	grep -n --include='*.[ch]' --exclude=compat.h PG_VERSION_NUM -r src
 forbid "// comments" \
 	grep -nE '(^|[;{},[:space:]])//' -r src --include='*.[ch]'
 forbid "white space at the end of a line" \
@@ -30,5 +30,5 @@ forbid "the version stands in crm.control only" \
 	--exclude-dir=.git --exclude=crm.control --exclude='crm--*.sql' --exclude=META.json \
 	--exclude-dir=results --exclude-dir=tmp_check
 forbid "longer than 600 lines" \
-	awk 'FNR == 601 { print FILENAME; found = 1 } END { exit !found }' src/*.[ch] scripts/* test/lint/*
+	awk 'FNR == 601 { print FILENAME; found = 1 } END { exit !found }' src/*/*.[ch] scripts/* test/lint/*
 exit $status

@@ -1,0 +1,39 @@
+/*
+ * base/compat.h
+ *		The differences between the supported server versions (15 to 18).
+ *		No other file names PG_VERSION_NUM.
+ */
+#ifndef CRM_BASE_COMPAT_H
+#define CRM_BASE_COMPAT_H
+
+/* PostgreSQL 16 moved the macros on varlenas out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#if PG_VERSION_NUM < 150000
+#error "crm needs PostgreSQL 15 or later"
+#endif
+
+/* 18 has it, and no more the attribute that stood behind a declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* 17 keeps what an index needs for further rows until it is told of the last. */
+#if PG_VERSION_NUM >= 170000
+#define crm_index_insert_cleanup(index, info) index_insert_cleanup(index, info)
+#else
+#define crm_index_insert_cleanup(index, info) ((void) (index), (void) (info))
+#endif
+
+/* 17 can set up a lexer in place; we always want a new one. */
+#if PG_VERSION_NUM >= 170000
+#define crm_make_json_lexer(json, length, encoding, need_escapes) \
+	makeJsonLexContextCstringLen(NULL, json, length, encoding, need_escapes)
+#else
+#define crm_make_json_lexer(json, length, encoding, need_escapes) \
+	makeJsonLexContextCstringLen(json, length, encoding, need_escapes)
+#endif
+
+#endif							/* CRM_BASE_COMPAT_H */

@@ -1,0 +1,26 @@
+/*
+ * base/session.h
+ *		Who writes, for which tenant, and as of when: the session's context.
+ */
+#ifndef CRM_BASE_SESSION_H
+#define CRM_BASE_SESSION_H
+
+#include "datatype/timestamp.h"
+#include "utils/uuid.h"
+
+/* Registers the crm.* settings; called once, when the module is loaded. */
+extern void crm_define_settings(void);
+
+/* The tenant; ERROR 42501 if the session names none. */
+extern void crm_session_tenant(pg_uuid_t *tenant);
+
+/* Whether that is the tenant; no error. */
+extern bool crm_session_is_tenant(const pg_uuid_t *tenant);
+
+/* The actor (changed_by), palloc'd in the current context; never NULL. */
+extern char *crm_session_actor(void);
+
+/* The setting crm.effective_at; false if it is unset or empty. */
+extern bool crm_session_effective_at(TimestampTz *effective_at);
+
+#endif							/* CRM_BASE_SESSION_H */

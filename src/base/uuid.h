@@ -1,0 +1,35 @@
+/*
+ * base/uuid.h
+ *		Generators of uuids, on top of libuuid.
+ */
+#ifndef CRM_BASE_UUID_H
+#define CRM_BASE_UUID_H
+
+#include "utils/uuid.h"
+
+static inline bool
+crm_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b)
+{
+	return memcmp(a->data, b->data, UUID_LEN) == 0;
+}
+
+/* The uuid as text, palloc'd. */
+extern char *crm_uuid_text(const pg_uuid_t *uuid);
+
+/* A time-ordered (version 7) uuid, greater than any made by this backend. */
+extern void crm_make_uuid_v7(pg_uuid_t *result);
+
+/*
+ * Whether it is the last one that crm_make_uuid_v7() made, and this the first
+ * time to ask: then it is so new that nothing bears it yet.
+ */
+extern bool crm_take_new_uuid(const pg_uuid_t *uuid);
+
+/*
+ * The version 5 uuid of an id that another system gave: uuid5(uuid5(CRM's
+ * namespace, source), external_id), over the UTF-8 form of both strings.
+ */
+extern void crm_make_external_uuid(const char *source, const char *external_id,
+								   pg_uuid_t *result);
+
+#endif							/* CRM_BASE_UUID_H */

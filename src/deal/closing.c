@@ -1,0 +1,138 @@
+/*
+ * deal/closing.c
+ *		How a deal is closed: won_at, lost_at, lost_reason.
+ *
+ * won_at is set exactly while the deal is won, lost_at exactly while it is lost,
+ * a reason only then.  CHECKs see to it; here the columns are kept so, and what
+ * cannot be is said in terms of the deal.
+ */
+#include "postgres.h"
+
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "deal/deal.h"
+
+/* A column that tells how a deal was closed, and of deals of which status. */
+typedef struct ClosingColumn
+{
+	DealColumn	column;
+	const char *name;
+	DealStatus	status;
+	bool		is_time;
+} ClosingColumn;
+
+static const ClosingColumn closing_columns[] = {
+	{DEAL_WON_AT, "won_at", DEAL_WON, true},
+	{DEAL_LOST_AT, "lost_at", DEAL_LOST, true},
+	{DEAL_LOST_REASON, "lost_reason", DEAL_LOST, false},
+};
+
+DealStatus
+crm_deal_old_status(const DealWrite *deal)
+{
+	DealStatus	status;
+
+	if (!crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("the status of %s is none of open, won, lost", crm_deal_label(deal))));
+	return status;
+}
+
+/* A time that was written has to be one that has been. */
+static void
+check_time(const DealWrite *deal, const ClosingColumn *closing)
+{
+	TimestampTz value = DatumGetTimestampTz(deal_get(deal, closing->column));
+
+	if (TIMESTAMP_NOT_FINITE(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of %s cannot be infinite", closing->name, crm_deal_label(deal)),
+				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+	if (value > deal->clock)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of %s cannot be %s, which is in the future", closing->name,
+						crm_deal_label(deal), pstrdup(timestamptz_to_str(value))),
+				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
+				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+}
+
+/* What was written must fit the stage, and the time of the move. */
+static void
+check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageFacts *stage,
+			   TimestampTz effective)
+{
+	if (!closing->is_time || !crm_deal_written(deal, closing->column))
+		return;
+	if (stage->status != closing->status)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s is given, but %s enters stage %s, where deals are %s", closing->name,
+						crm_deal_label(deal), crm_stage_label(deal->lookup, stage),
+						crm_deal_status_name(stage->status)),
+				 errhint("Name a stage whose deals are %s, or leave %s out.",
+						 crm_deal_status_name(closing->status), closing->name),
+				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+	if (DatumGetTimestampTz(deal_get(deal, closing->column)) == effective)
+		return;
+	if (!deal->insert)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("stage_entered_at and %s of %s contradict each other", closing->name,
+						crm_deal_label(deal)),
+				 errhint("Write one of them; the other follows."),
+				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+	/* A deal that went on from won to won was won before. */
+	check_time(deal, closing);
+}
+
+void
+crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective)
+{
+	for (int i = 0; i < lengthof(closing_columns); i++)
+	{
+		const ClosingColumn *closing = &closing_columns[i];
+
+		check_entering(deal, closing, stage, effective);
+		if (stage->status != closing->status)
+			deal_set_null(deal, closing->column);
+		else if (!closing->is_time || !deal_is_null(deal, closing->column))
+			continue;
+		else if (!deal->insert && !deal_old_is_null(deal, closing->column))
+			deal_set(deal, closing->column, deal_get_old(deal, closing->column));	/* won -> won */
+		else
+			deal_set(deal, closing->column, TimestampTzGetDatum(effective));
+	}
+}
+
+void
+crm_deal_stay_closed(DealWrite *deal)
+{
+	DealStatus	status = crm_deal_old_status(deal);
+
+	for (int i = 0; i < lengthof(closing_columns); i++)
+	{
+		const ClosingColumn *closing = &closing_columns[i];
+
+		if (crm_deal_written(deal, closing->column))
+		{
+			if (status != closing->status)
+				ereport(ERROR,
+						(errcode(ERRCODE_CHECK_VIOLATION),
+						 errmsg("%s is given, but %s is %s", closing->name,
+								crm_deal_label(deal), crm_deal_status_name(status)),
+						 errhint("Write status or stage_id as well, or leave %s out.", closing->name),
+						 errtablecol(deal->row.rel, deal->columns[closing->column])));
+			if (closing->is_time)
+				check_time(deal, closing);
+		}
+		else if (closing->is_time && deal_is_null(deal, closing->column) &&
+				 !deal_old_is_null(deal, closing->column))
+			deal_set(deal, closing->column, deal_get_old(deal, closing->column));
+	}
+	if (status != DEAL_OPEN && deal_is_null(deal, DEAL_PROBABILITY))
+		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(status));
+}

@@ -1,0 +1,104 @@
+/*
+ * deal/effective_time.c
+ *		As of when a deal enters a stage.
+ *
+ * In this order: stage_entered_at if written; won_at or lost_at if written
+ * and the stage is of that status; stage_entered_at if it is named with its
+ * old value; on INSERT created_at if given; the setting crm.effective_at; the clock, or when the deal entered its present stage if
+ * the clock was set back since, so that history never runs backwards.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/session.h"
+#include "base/uuid.h"
+#include "deal/deal.h"
+
+static TimestampTz
+chosen_time(const DealWrite *deal, const StageFacts *stage)
+{
+	TimestampTz setting;
+
+	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
+		return DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	if (stage->status == DEAL_WON && crm_deal_written(deal, DEAL_WON_AT))
+		return DatumGetTimestampTz(deal_get(deal, DEAL_WON_AT));
+	if (stage->status == DEAL_LOST && crm_deal_written(deal, DEAL_LOST_AT))
+		return DatumGetTimestampTz(deal_get(deal, DEAL_LOST_AT));
+	if (deal->dated)
+		return DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT));
+	if (deal->insert && !deal_is_null(deal, DEAL_CREATED_AT))
+		return DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+	if (crm_session_effective_at(&setting))
+		return setting;
+	if (deal->insert)
+		return deal->clock;
+	return Max(deal->clock, DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT)));
+}
+
+static void
+refuse_archived(const DealWrite *deal, const char *kind, const char *label,
+				TimestampTz archived_at, TimestampTz effective)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s %s is archived and takes no new deals", kind, label),
+			 errdetail("%s was to enter it as of %s; it was archived at %s.", crm_deal_label(deal),
+					   pstrdup(timestamptz_to_str(effective)),
+					   pstrdup(timestamptz_to_str(archived_at))),
+			 errhint("Name another stage, or set archived_at of the %s to null first.", kind)));
+}
+
+TimestampTz
+crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
+{
+	TimestampTz effective = chosen_time(deal, stage);
+	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup, &stage->pipeline_id);
+
+	if (TIMESTAMP_NOT_FINITE(effective))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s cannot enter a stage at an infinite time", crm_deal_label(deal))));
+
+	if (!deal->insert)
+	{
+		TimestampTz entered = DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT));
+
+		if (effective < entered)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("%s cannot move as of %s: it entered its present stage at %s",
+							crm_deal_label(deal), pstrdup(timestamptz_to_str(effective)),
+							pstrdup(timestamptz_to_str(entered))),
+					 errhint("Give a time not earlier than that, or take the last move back with undo_move first."),
+					 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
+		if (effective == entered && effective > deal->clock)
+			return effective;	/* the clock was set back */
+	}
+
+	if (effective > deal->clock)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s cannot enter a stage as of %s, which is in the future", crm_deal_label(deal),
+						pstrdup(timestamptz_to_str(effective))),
+				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
+				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
+
+	/* It may have been archived with its deals in it, as of any time. */
+	if (deal->restored)
+		return effective;
+
+	/* What entered before the archiving may still be told: imports, restores. */
+	if (effective >= stage->archived_at)
+		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
+						stage->archived_at, effective);
+	if (pipeline != NULL && effective >= pipeline->archived_at &&
+		(deal->insert || !crm_uuid_equal(&stage->pipeline_id,
+										 DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID)))))
+		refuse_archived(deal, "pipeline", crm_pipeline_label(deal->lookup, pipeline),
+						pipeline->archived_at, effective);
+	return effective;
+}

@@ -1,0 +1,394 @@
+/*
+ * deal/rules.c
+ *		The rules of a deal: its status, times, probability, currency, counters.
+ *
+ * crm_deal_rules is the BEFORE ROW trigger of deals.  It keeps the columns
+ * that follow from the stage a write puts the deal into (deal/placement.c),
+ * as of when (deal/effective_time.c) and whether that closes it (deal/closing.c).  The stage audit then records what was stored.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/uuid.h"
+#include "deal/deal.h"
+#include "history/origin.h"
+#include "history/undo.h"
+#include "table/running_writes.h"
+#include "table/tenant_guard.h"
+#include "table/trigger.h"
+
+/* What a statement needs for all its rows; lives in fn_extra. */
+typedef struct DealStatement
+{
+	AttrNumber	columns[DEAL_NCOLUMNS];
+	StageLookup *lookup;
+	bool		has_history;	/* only inserted deals look there */
+	DealHistory history;
+} DealStatement;
+
+/* The columns of points in time that clients send back. */
+static const DealColumn time_columns[] = {
+	DEAL_STAGE_ENTERED_AT, DEAL_WON_AT, DEAL_LOST_AT, DEAL_CREATED_AT
+};
+
+bool
+crm_deal_written(const DealWrite *deal, DealColumn column)
+{
+	Datum		value,
+				old;
+
+	if (deal_is_null(deal, column))
+		return false;
+	if (deal->insert || deal_old_is_null(deal, column))
+		return true;
+
+	value = deal_get(deal, column);
+	old = deal_get_old(deal, column);
+	if (column == DEAL_PROBABILITY)
+		return !DatumGetBool(DirectFunctionCall2(numeric_eq, value, old));
+	else
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(deal->row.rel),
+											  deal->columns[column] - 1);
+
+		return !datum_image_eq(value, old, att->attbyval, att->attlen);
+	}
+}
+
+char *
+crm_deal_label(const DealWrite *deal)
+{
+	return psprintf("deal %s", crm_uuid_text(DatumGetUUIDP(deal_get(deal, DEAL_ID))));
+}
+
+/*
+ * JavaScript knows no microseconds: what it read and sends back unchanged
+ * comes back cut to milliseconds.  Such a value is the old one.
+ */
+static void
+keep_microseconds(DealWrite *deal)
+{
+	for (int i = 0; i < lengthof(time_columns); i++)
+	{
+		DealColumn	column = time_columns[i];
+		TimestampTz value,
+					old;
+
+		if (deal_is_null(deal, column) || deal_old_is_null(deal, column))
+			continue;
+		value = DatumGetTimestampTz(deal_get(deal, column));
+		old = DatumGetTimestampTz(deal_get_old(deal, column));
+		if (value < old && old - value < 1000 && value % 1000 == 0)
+			deal_set(deal, column, TimestampTzGetDatum(old));
+	}
+}
+
+static void
+set_probability(DealWrite *deal, const StageFacts *stage)
+{
+	if (stage->status != DEAL_OPEN)
+		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(stage->status));
+	else if (crm_deal_written(deal, DEAL_PROBABILITY) || deal->restored)
+		return;
+	else if (stage->has_probability)
+		deal_set(deal, DEAL_PROBABILITY, stage->probability);
+	else if (!deal->insert)
+	{
+		/* The 1 or 0 of a closed deal says nothing of an open one. */
+		if (crm_deal_old_status(deal) != DEAL_OPEN)
+			deal_set_null(deal, DEAL_PROBABILITY);
+		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))
+			deal_set(deal, DEAL_PROBABILITY, deal_get_old(deal, DEAL_PROBABILITY));
+	}
+}
+
+static void
+enter_stage(DealWrite *deal, const StageFacts *stage)
+{
+	TimestampTz effective = crm_deal_effective_time(deal, stage);
+
+	crm_deal_close(deal, stage, effective);
+	set_probability(deal, stage);
+
+	deal_set(deal, DEAL_STAGE_ID, UUIDPGetDatum(&stage->id));
+	deal_set(deal, DEAL_PIPELINE_ID, UUIDPGetDatum(&stage->pipeline_id));
+	deal_set(deal, DEAL_STATUS, CStringGetTextDatum(crm_deal_status_name(stage->status)));
+	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
+}
+
+/* An amount that comes without a currency is in the one it had, else in the pipeline's. */
+static void
+set_currency(DealWrite *deal)
+{
+	const PipelineFacts *pipeline;
+
+	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
+		return;
+	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
+	{
+		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
+		return;
+	}
+	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
+	if (pipeline != NULL)
+		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
+}
+
+/* The default of updated_at is the start of the transaction: no other is one. */
+static bool
+is_restored(const DealWrite *deal)
+{
+	return !deal_is_null(deal, DEAL_CREATED_AT) &&
+		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
+		!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+}
+
+/* Moves are counted on from those of a deleted deal of the same id. */
+static void
+continue_history(DealWrite *deal)
+{
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	int32		last;
+
+	if (crm_take_new_uuid(id))
+		return;					/* by default: no need to look */
+	last = crm_last_move_no(deal->history, id);
+	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
+		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
+}
+
+/* For the history, which otherwise tells a new deal by its times. */
+static void
+note_new_deal(const DealWrite *deal)
+{
+	if (!deal->restored && !deal_is_null(deal, DEAL_UPDATED_AT) &&
+		!crm_deal_is_surely_new(DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)),
+								DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT)),
+								DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT))))
+		crm_note_new_deal(DatumGetUUIDP(deal_get(deal, DEAL_ID)));
+}
+
+static void
+set_created_at(DealWrite *deal)
+{
+	if (!deal_is_null(deal, DEAL_CREATED_AT))
+		return;
+	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
+	/* Its default is when the transaction began. */
+	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
+}
+
+static void
+insert_deal(void *arg)
+{
+	DealWrite  *deal = arg;
+
+	deal->restored = is_restored(deal);
+	enter_stage(deal, crm_deal_target_stage(deal));
+	set_currency(deal);
+	continue_history(deal);
+	set_created_at(deal);
+	note_new_deal(deal);
+}
+
+/* What stays as it is when the deal stays where it is. */
+static void
+stay(DealWrite *deal)
+{
+	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("stage_entered_at of %s changes only when the deal moves", crm_deal_label(deal)),
+				 errhint("Take the last move back with undo_move, then move the deal as of the right time."),
+				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
+	crm_deal_stay_closed(deal);
+}
+
+static int32
+successor(const DealWrite *deal, DealColumn column, const char *name)
+{
+	int32		old = DatumGetInt32(deal_get_old(deal, column));
+
+	if (old == PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s of %s is out of range", name, crm_deal_label(deal))));
+	return old + 1;
+}
+
+/*
+ * Whether undo_move writes the deal as it was.  That has to be possible still:
+ * who looks the stage up also keeps it as it is.
+ */
+static bool
+undoes_move(const DealWrite *deal, int32 move_no)
+{
+	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
+	const StageFacts *stage;
+	DealStatus	status;
+
+	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
+		return false;
+	stage = crm_find_stage(deal->lookup, stage_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)));
+	if (stage == NULL ||
+		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
+		stage->status != status ||
+		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))))
+		crm_undo_impossible(id);
+	return true;
+}
+
+/* Moves the deal where the write puts it; false if it stays. */
+static bool
+move_deal(DealWrite *deal)
+{
+	const StageFacts *stage;
+
+	keep_microseconds(deal);
+	stage = crm_deal_target_stage(deal);
+	if (stage == NULL ||
+		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
+	{
+		stay(deal);
+		return false;
+	}
+	enter_stage(deal, stage);
+	return true;
+}
+
+static void
+update_deal(DealWrite *deal)
+{
+	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
+
+	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
+	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
+
+	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+
+	set_currency(deal);
+	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
+	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
+}
+
+/*
+ * The columns without which the rules cannot be applied.  Null in one of them
+ * means "not given", also where the user dropped NOT NULL.
+ */
+static void
+check_required(DealWrite *deal)
+{
+	static const DealColumn required[] = {
+		DEAL_ID, DEAL_TENANT_ID, DEAL_PIPELINE_ID, DEAL_STAGE_ID, DEAL_STATUS,
+		DEAL_STAGE_ENTERED_AT, DEAL_MOVE_NO, DEAL_VERSION
+	};
+
+	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
+	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
+	for (int i = 0; !deal->insert && i < lengthof(required); i++)
+	{
+		DealColumn	column = required[i];
+
+		crm_check_not_null(deal->row.rel, deal->columns[column], deal_old_is_null(deal, column));
+		if (deal_is_null(deal, column))
+			deal_set(deal, column, deal_get_old(deal, column));
+	}
+}
+
+static DealStatement *
+begin_statement(FmgrInfo *flinfo, Relation rel)
+{
+	DealStatement *statement = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(DealStatement));
+
+	memcpy(statement->columns, crm_columns(rel, &crm_deal_kind), sizeof(statement->columns));
+	statement->lookup = crm_stage_lookup_create(rel, statement->columns[DEAL_PIPELINE_ID],
+												statement->columns[DEAL_STAGE_ID],
+												flinfo->fn_mcxt);
+	crm_note_running_write(RelationGetRelid(rel), flinfo->fn_mcxt);
+	flinfo->fn_extra = statement;
+	return statement;
+}
+
+/*
+ * Whether an UPDATE names stage_entered_at to date the move.  A value that is
+ * the old one then counts as written: real logs have several moves at one
+ * time.  In a whole-row save it does not; that is what also names columns that
+ * nobody has a reason to write.
+ */
+static bool
+names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
+{
+	static const DealColumn kept[] = {
+		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
+	};
+	const Bitmapset *named = trigdata->tg_updatedcols;
+	AttrNumber	entered_at = columns[DEAL_STAGE_ENTERED_AT];
+
+	for (int i = 0; i < lengthof(kept); i++)
+	{
+		if (bms_is_member(columns[kept[i]] - FirstLowInvalidHeapAttributeNumber, named))
+			return false;
+	}
+	return bms_is_member(entered_at - FirstLowInvalidHeapAttributeNumber, named) &&
+		!slot_attisnull(trigdata->tg_newslot, entered_at);
+}
+
+/*
+ * crm_deal_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of deals
+ *		Errors: 23514 for what contradicts the rules, 23503 for a stage or
+ *		pipeline that is not there.
+ */
+PG_FUNCTION_INFO_V1(crm_deal_rules);
+Datum
+crm_deal_rules(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+	DealStatement *statement = fcinfo->flinfo->fn_extra;
+	DealWrite	deal;
+
+	/* The executor sets a trigger's function up anew for every statement. */
+	if (statement == NULL)
+		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !statement->has_history)
+	{
+		crm_deal_history_open(&statement->history, trigdata->tg_relation);
+		statement->has_history = true;
+	}
+
+	crm_row_open(&deal.row, trigdata);
+	crm_stage_lookup_refresh(statement->lookup);
+	deal.columns = statement->columns;
+	deal.lookup = statement->lookup;
+	deal.history = &statement->history;
+	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
+	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
+	deal.restored = false;
+	deal.clock = GetCurrentTimestamp();
+	check_required(&deal);
+
+	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal.row.rel, insert_deal, &deal);
+	else if (deal.insert)
+		insert_deal(&deal);
+	else
+		update_deal(&deal);
+
+	return PointerGetDatum(crm_row_close(&deal.row));
+}

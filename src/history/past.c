@@ -1,0 +1,239 @@
+/*
+ * history/past.c
+ *		What the history says of a deal that is being written.
+ *
+ * History outlives its deals: a deal may be inserted again under the id of one
+ * that was deleted, and then goes on where that one ended.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "history/past.h"
+#include "table/kinds.h"
+#include "table/owner_rights.h"
+#include "table/scan.h"
+
+typedef enum PastColumn
+{
+	PAST_DEAL_ID,
+	PAST_TENANT_ID,
+	PAST_CHANGE,
+	PAST_VERSION,
+	PAST_CHANGED_AT
+} PastColumn;
+
+static const CrmColumn past_columns[] = {
+	[PAST_DEAL_ID] = {"deal_id", UUIDOID},
+	[PAST_TENANT_ID] = {"tenant_id", UUIDOID},
+	[PAST_CHANGE] = {"change", TEXTOID},
+	[PAST_VERSION] = {"version", INT4OID},
+	[PAST_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+};
+
+static const CrmTableKind past_kind = {"deal_changes", past_columns, lengthof(past_columns)};
+
+/*
+ * Reads the table directly, as every inserted row asks.  Where that cannot be
+ * done, as the table is partitioned or bears another name here, deals have no
+ * past.
+ */
+void
+crm_deal_history_open(DealHistory *history, Relation deals)
+{
+	Oid			relid = get_relname_relid("stage_changes", RelationGetNamespace(deals));
+	Relation	rel;
+
+	history->relid = InvalidOid;
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	(void) crm_trusted_sibling(deals, "stage_changes");
+	rel = table_open(relid, AccessShareLock);
+	history->deal_id = crm_optional_column(rel, "deal_id", UUIDOID);
+	history->move_no = crm_optional_column(rel, "move_no", INT4OID);
+	if (history->deal_id != InvalidAttrNumber && history->move_no != InvalidAttrNumber)
+	{
+		history->index = crm_index_on_column(rel, history->deal_id);
+		history->relid = OidIsValid(history->index) ? relid : InvalidOid;
+	}
+	table_close(rel, NoLock);
+}
+
+/*
+ * The rows of a deal that is just being inserted do not change, so no snapshot
+ * is needed.  With one, serializable transactions that insert deals would be
+ * in conflict with those that move others.
+ */
+int32
+crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
+{
+	int32		last = 0;
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(history->relid))
+		return 0;
+	rel = table_open(history->relid, NoLock);
+	ScanKeyInit(&key, history->deal_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(deal_id));
+	scan = systable_beginscan(rel, history->index, true, SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+		last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return last;
+}
+
+/*
+ * As long as the table is empty nobody has a past: who loads many deals for the
+ * first time does not pay for looking.
+ */
+void
+crm_deal_past_open(DealPast *past, Relation deals)
+{
+	Oid			relid = get_relname_relid("deal_changes", RelationGetNamespace(deals));
+	Relation	rel;
+
+	past->relid = InvalidOid;
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	(void) crm_trusted_sibling(deals, "deal_changes");
+	rel = table_open(relid, AccessShareLock);
+	if (RelationGetNumberOfBlocks(rel) > 0)
+	{
+		past->columns = crm_columns(rel, &past_kind);
+		past->index = crm_index_on_column(rel, past->columns[PAST_DEAL_ID]);
+		past->relid = OidIsValid(past->index) ? relid : InvalidOid;
+	}
+	table_close(rel, NoLock);
+}
+
+static Datum
+past_value(const DealPast *past, Relation rel, HeapTuple tuple, PastColumn column)
+{
+	return crm_required_value(rel, tuple, past->columns[column]);
+}
+
+/* Without a snapshot, for the same reason. */
+bool
+crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
+				LastChange *last)
+{
+	bool		found = false;
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(past->relid))
+		return false;
+	rel = table_open(past->relid, NoLock);
+	ScanKeyInit(&key, past->columns[PAST_DEAL_ID], BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(deal_id));
+	scan = systable_beginscan(rel, past->index, true, SnapshotSelf, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		const pg_uuid_t *tenant = DatumGetUUIDP(past_value(past, rel, tuple, PAST_TENANT_ID));
+		TimestampTz changed_at = DatumGetTimestampTz(past_value(past, rel, tuple, PAST_CHANGED_AT));
+		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
+		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
+
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 ||
+			(found && (changed_at < last->changed_at ||
+					   (changed_at == last->changed_at && version < last->version))))
+			continue;
+		found = true;
+		last->changed_at = changed_at;
+		last->version = version;
+		last->deleted = VARSIZE_ANY_EXHDR(change) == strlen("deleted") &&
+			memcmp(VARDATA_ANY(change), "deleted", strlen("deleted")) == 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* The query for the last open stage in a schema; lasts for the session. */
+typedef struct OpenStagePlan
+{
+	NameData	schema;			/* hash key */
+	SPIPlanPtr	plan;
+} OpenStagePlan;
+
+static HTAB *open_stage_plans = NULL;
+
+/* Statements that reopen deals ask for each of them.  The caller is connected to SPI. */
+static SPIPlanPtr
+open_stage_plan(Relation deals, const char *history)
+{
+	NameData	schema;
+	OpenStagePlan *entry;
+	Oid			argtypes[] = {UUIDOID, UUIDOID};
+	bool		found;
+
+	if (open_stage_plans == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(NameData);
+		ctl.entrysize = sizeof(OpenStagePlan);
+		open_stage_plans = hash_create("crm open stage plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	namestrcpy(&schema, get_namespace_name(RelationGetNamespace(deals)));
+	entry = hash_search(open_stage_plans, &schema, HASH_ENTER, &found);
+	if (!found)
+		entry->plan = NULL;
+	if (entry->plan == NULL)
+	{
+		char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+									 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
+									 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
+									 "ORDER BY move_no DESC LIMIT 1", history);
+		SPIPlanPtr	plan = SPI_prepare(query, lengthof(argtypes), argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		entry->plan = plan;
+	}
+	return entry->plan;
+}
+
+bool
+crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
+					pg_uuid_t *stage_id)
+{
+	const char *history = crm_trusted_sibling(deals, "stage_changes");
+	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
+	SavedUser	saved;
+	bool		found;
+
+	SPI_connect();
+	crm_become_owner(deals, &saved);
+	if (SPI_execute_plan(open_stage_plan(deals, history), args, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the history of a deal");
+	crm_restore_user(&saved);
+	found = SPI_processed > 0;
+	if (found)
+	{
+		bool		isnull;
+
+		*stage_id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+												 1, &isnull));
+	}
+	SPI_finish();
+	return found;
+}

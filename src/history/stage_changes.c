@@ -1,0 +1,246 @@
+/*
+ * history/stage_changes.c
+ *		Records the moves of deals in stage_changes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/uuid.h"
+#include "history/stage_changes.h"
+#include "history/undo.h"
+#include "table/history_writer.h"
+
+/* What a move stores, in the order of the writer's fields. */
+typedef enum ChangeField
+{
+	CHANGE_TENANT_ID,
+	CHANGE_DEAL_ID,
+	CHANGE_FROM_PIPELINE_ID,
+	CHANGE_FROM_STAGE_ID,
+	CHANGE_TO_PIPELINE_ID,
+	CHANGE_TO_STAGE_ID,
+	CHANGE_ENTERED_AT,
+	CHANGE_CHANGED_AT,
+	CHANGE_MOVE_NO,
+	CHANGE_FROM_STATUS,
+	CHANGE_TO_STATUS,
+	CHANGE_AMOUNT,
+	CHANGE_CURRENCY,
+	CHANGE_VALUE_PERIOD,
+	CHANGE_PROBABILITY,
+	CHANGE_FROM_PROBABILITY,
+	CHANGE_REVERTS_ID,
+	CHANGE_CLOSING,
+	CHANGE_CHANGED_BY,
+	CHANGE_NFIELDS
+} ChangeField;
+
+static const InsertField fields[CHANGE_NFIELDS] = {
+	[CHANGE_TENANT_ID] = {"tenant_id", UUIDOID},
+	[CHANGE_DEAL_ID] = {"deal_id", UUIDOID},
+	[CHANGE_FROM_PIPELINE_ID] = {"from_pipeline_id", UUIDOID},
+	[CHANGE_FROM_STAGE_ID] = {"from_stage_id", UUIDOID},
+	[CHANGE_TO_PIPELINE_ID] = {"to_pipeline_id", UUIDOID},
+	[CHANGE_TO_STAGE_ID] = {"to_stage_id", UUIDOID},
+	[CHANGE_ENTERED_AT] = {"entered_at", TIMESTAMPTZOID},
+	[CHANGE_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+	[CHANGE_MOVE_NO] = {"move_no", INT4OID},
+	[CHANGE_FROM_STATUS] = {"from_status", TEXTOID},
+	[CHANGE_TO_STATUS] = {"to_status", TEXTOID},
+	[CHANGE_AMOUNT] = {"amount", NUMERICOID},
+	[CHANGE_CURRENCY] = {"currency", TEXTOID},
+	[CHANGE_VALUE_PERIOD] = {"value_period", TEXTOID},
+	[CHANGE_PROBABILITY] = {"probability", NUMERICOID},
+	[CHANGE_FROM_PROBABILITY] = {"from_probability", NUMERICOID},
+	[CHANGE_REVERTS_ID] = {"reverts_id", UUIDOID},
+	[CHANGE_CLOSING] = {"closing", TEXTOID, "::pg_catalog.jsonb"},
+	[CHANGE_CHANGED_BY] = HISTORY_CHANGED_BY,
+};
+
+static const InsertTarget stage_changes = {"stage_changes", fields, CHANGE_NFIELDS};
+
+struct StageAudit
+{
+	Relation	deals;
+	const AttrNumber *columns;
+	TupleTableSlot *old_deal;
+	TupleTableSlot *new_deal;
+	HistoryWriter *writer;
+	MemoryContext per_move;
+};
+
+/* Appends "name": value of the old row, if the new row has another one. */
+static void
+append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, const char *name, Oid type)
+{
+	bool		old_null,
+				new_null;
+	Datum		old_value = slot_getattr(audit->old_deal, audit->columns[column], &old_null);
+	Datum		new_value = slot_getattr(audit->new_deal, audit->columns[column], &new_null);
+
+	if (old_null)
+	{
+		/*
+		 * A reason given to a deal that was lost without one: undo_move needs
+		 * to know.
+		 */
+		if (column == DEAL_LOST_REASON && !new_null &&
+			!slot_attisnull(audit->old_deal, audit->columns[DEAL_LOST_AT]))
+			appendStringInfo(json, "%c\"%s\": null", json->len == 0 ? '{' : ',', name);
+		return;
+	}
+	if (!new_null && (type == TEXTOID ?
+					  DatumGetBool(DirectFunctionCall2Coll(texteq, DEFAULT_COLLATION_OID, old_value, new_value)) :
+					  DatumGetTimestampTz(old_value) == DatumGetTimestampTz(new_value)))
+		return;
+
+	appendStringInfo(json, "%c\"%s\": ", json->len == 0 ? '{' : ',', name);
+	if (type == TEXTOID)
+		escape_json(json, TextDatumGetCString(old_value));
+	else
+	{
+		char		buf[MAXDATELEN + 1];
+
+		JsonEncodeDateTime(buf, old_value, type, NULL);
+		appendStringInfo(json, "\"%s\"", buf);
+	}
+}
+
+/* What the move cleared or replaced of how the deal was closed; false: nothing. */
+static bool
+closing(const StageAudit *audit, Datum *result)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	append_replaced(audit, &json, DEAL_WON_AT, "won_at", TIMESTAMPTZOID);
+	append_replaced(audit, &json, DEAL_LOST_AT, "lost_at", TIMESTAMPTZOID);
+	append_replaced(audit, &json, DEAL_LOST_REASON, "lost_reason", TEXTOID);
+	if (json.len == 0)
+		return false;
+	appendStringInfoChar(&json, '}');
+	*result = PointerGetDatum(cstring_to_text_with_len(json.data, json.len));
+	return true;
+}
+
+StageAudit *
+crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
+{
+	StageAudit *audit = palloc0(sizeof(StageAudit));
+
+	audit->deals = deals;
+	audit->columns = columns;
+	audit->writer = crm_history_begin(deals, &stage_changes);
+	audit->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit move",
+											ALLOCSET_SMALL_SIZES);
+	return audit;
+}
+
+static Datum
+get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
+
+	crm_check_not_null(audit->deals, audit->columns[column], isnull);
+	return value;
+}
+
+/*
+ * The rules count the moves, and what they did not count they have not seen:
+ * not its time, nor the status that goes with the stage.
+ */
+static void
+check_counted(const StageAudit *audit)
+{
+	Datum		old_move_no = get(audit, audit->old_deal, DEAL_MOVE_NO);
+	Datum		new_move_no = get(audit, audit->new_deal, DEAL_MOVE_NO);
+
+	if (DatumGetInt32(new_move_no) != DatumGetInt32(old_move_no))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("deal %s was moved past the rules of the CRM",
+					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)))),
+			 errdetail("Its stage changed, but not the number of its moves."),
+			 errhint("The trigger with function \"%s\" must be enabled, and the last of the BEFORE triggers of table \"%s\": they run in the order of their names.",
+					 "crm_deal_rules", RelationGetRelationName(audit->deals)),
+			 errtable(audit->deals)));
+}
+
+void
+crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
+{
+	static const struct
+	{
+		ChangeField field;
+		bool		of_old;
+		DealColumn	column;
+	}			copied[] =
+	{
+		{CHANGE_TENANT_ID, false, DEAL_TENANT_ID},
+		{CHANGE_DEAL_ID, false, DEAL_ID},
+		{CHANGE_FROM_PIPELINE_ID, true, DEAL_PIPELINE_ID},
+		{CHANGE_FROM_STAGE_ID, true, DEAL_STAGE_ID},
+		{CHANGE_TO_PIPELINE_ID, false, DEAL_PIPELINE_ID},
+		{CHANGE_TO_STAGE_ID, false, DEAL_STAGE_ID},
+		{CHANGE_ENTERED_AT, true, DEAL_STAGE_ENTERED_AT},
+		{CHANGE_CHANGED_AT, false, DEAL_STAGE_ENTERED_AT},
+		{CHANGE_MOVE_NO, false, DEAL_MOVE_NO},
+		{CHANGE_FROM_STATUS, true, DEAL_STATUS},
+		{CHANGE_TO_STATUS, false, DEAL_STATUS},
+		{CHANGE_AMOUNT, false, DEAL_AMOUNT},
+		{CHANGE_CURRENCY, false, DEAL_CURRENCY},
+		{CHANGE_VALUE_PERIOD, false, DEAL_VALUE_PERIOD},
+		{CHANGE_PROBABILITY, false, DEAL_PROBABILITY},
+		{CHANGE_FROM_PROBABILITY, true, DEAL_PROBABILITY},
+	};
+	Datum		values[CHANGE_NFIELDS];
+	bool		nulls[CHANGE_NFIELDS];
+	const pg_uuid_t *reverts;
+	MemoryContext caller;
+
+	audit->old_deal = old_deal;
+	audit->new_deal = new_deal;
+	check_counted(audit);
+	for (int i = 0; i < lengthof(copied); i++)
+		values[copied[i].field] =
+			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
+						 audit->columns[copied[i].column], &nulls[copied[i].field]);
+
+	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+								   DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
+								   DatumGetInt32(values[CHANGE_MOVE_NO]));
+	nulls[CHANGE_REVERTS_ID] = reverts == NULL;
+	if (reverts != NULL)
+	{
+		/* The deal is as it was; that it was put back happens now. */
+		values[CHANGE_REVERTS_ID] = UUIDPGetDatum(reverts);
+		values[CHANGE_CHANGED_AT] =
+			TimestampTzGetDatum(Max(GetCurrentTimestamp(),
+									DatumGetTimestampTz(values[CHANGE_ENTERED_AT])));
+	}
+
+	caller = MemoryContextSwitchTo(audit->per_move);
+	nulls[CHANGE_CLOSING] = !closing(audit, &values[CHANGE_CLOSING]);
+	MemoryContextSwitchTo(caller);
+	crm_history_add(audit->writer, values, nulls);
+	MemoryContextReset(audit->per_move);
+}
+
+void
+crm_stage_audit_end(StageAudit *audit)
+{
+	crm_history_end(audit->writer);
+	MemoryContextDelete(audit->per_move);
+}

@@ -1,0 +1,157 @@
+/*
+ * install/computed_relationships.c
+ *		What PostgREST embeds in rows beyond the foreign keys: computed
+ *		relationships and fields, functions of a row.
+ *
+ * They are SQL functions that the planner can inline, with a body of text that
+ * names the schema.  A body BEGIN ATOMIC would have the columns of SELECT *
+ * fixed, and PostgreSQL refuses to add a column with a default to a table
+ * whose row such a body reads.  So they are made anew when the schema has got
+ * another name.
+ *
+ * Their argument has no name: so PostgREST offers them as no remote procedure.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "install/computed_relationships.h"
+#include "table/installation.h"
+
+typedef struct Embedded
+{
+	const char *name;
+	const char *argument;		/* the table whose rows have it */
+	const char *result;			/* the table of the rows embedded, or else */
+	const char *type;			/* the type of the field computed */
+	int			rows;			/* 1: to one */
+	const char *body;			/* %1$s: the schema */
+	const char *comment;
+} Embedded;
+
+static const Embedded embedded[] = {
+	{"stage_changes", "deals", "stage_changes", NULL, 10,
+		"SELECT t.* FROM %1$s.stage_changes AS t WHERE t.deal_id OPERATOR(pg_catalog.=) $1.id",
+	"The history of the deal"},
+	{"deal", "stage_changes", "deals", NULL, 1,
+		"SELECT t.* FROM %1$s.deals AS t WHERE t.id OPERATOR(pg_catalog.=) $1.deal_id",
+	"The deal that moved; none if it has been deleted since"},
+	{"from_stage", "stage_changes", "stages", NULL, 1,
+		"SELECT t.* FROM %1$s.stages AS t WHERE t.id OPERATOR(pg_catalog.=) $1.from_stage_id",
+	"The stage that the deal left; none if it has been deleted since"},
+	{"to_stage", "stage_changes", "stages", NULL, 1,
+		"SELECT t.* FROM %1$s.stages AS t WHERE t.id OPERATOR(pg_catalog.=) $1.to_stage_id",
+	"The stage that the deal entered; none if it has been deleted since"},
+	{"from_pipeline", "stage_changes", "pipelines", NULL, 1,
+		"SELECT t.* FROM %1$s.pipelines AS t WHERE t.id OPERATOR(pg_catalog.=) $1.from_pipeline_id",
+	"The pipeline that the deal left; none if it has been deleted since"},
+	{"to_pipeline", "stage_changes", "pipelines", NULL, 1,
+		"SELECT t.* FROM %1$s.pipelines AS t WHERE t.id OPERATOR(pg_catalog.=) $1.to_pipeline_id",
+	"The pipeline that the deal entered; none if it has been deleted since"},
+	{"weighted_value", "deals", NULL, "pg_catalog.numeric", 0,
+		"SELECT $1.amount OPERATOR(pg_catalog.*) $1.probability",
+	"Amount times probability, in the currency of the deal; null if either is not known"},
+	{"summary", "pipelines", NULL, "pg_catalog.jsonb", 0,
+		"SELECT %1$s.pipeline_summary($1.id)",
+	"What the deals of the pipeline add up to, as pipeline_summary returns it"},
+};
+
+/* With linked contacts only. */
+static const Embedded embedded_contacts[] = {
+	{"contacts", "deals", "contacts", NULL, 10,
+		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.contacts AS t ON t.id OPERATOR(pg_catalog.=) l.contact_id "
+		"WHERE l.deal_id OPERATOR(pg_catalog.=) $1.id",
+	"The contacts of the deal"},
+	{"deals", "contacts", "deals", NULL, 10,
+		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.deals AS t ON t.id OPERATOR(pg_catalog.=) l.deal_id "
+		"WHERE l.contact_id OPERATOR(pg_catalog.=) $1.id",
+	"The deals of the contact"},
+};
+
+static void
+run(const char *query)
+{
+	int			result = SPI_execute(query, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+}
+
+/* "schema"."name", quoted as needed. */
+static char *
+in_schema(Oid schema, const char *name)
+{
+	return quote_qualified_identifier(get_namespace_name(schema), name);
+}
+
+/* Creates the function, or gives it its body anew; rights on it stay. */
+static void
+embed(Oid schema, const Embedded *what)
+{
+	char	   *function = psprintf("%s(%s)", in_schema(schema, what->name),
+									in_schema(schema, what->argument));
+	char	   *returns = what->result == NULL ? pstrdup(what->type) :
+	psprintf("SETOF %s", in_schema(schema, what->result));
+	char	   *body = psprintf(what->body, quote_identifier(get_namespace_name(schema)));
+	bool		is_new;
+
+	if (SPI_execute(psprintf("SELECT FROM pg_catalog.to_regprocedure(%s) AS f WHERE f IS NULL",
+							 quote_literal_cstr(function)), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look up function %s", function);
+	is_new = SPI_processed > 0;
+
+	run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+				 function, returns,
+				 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+				 quote_literal_cstr(body)));
+	if (is_new)
+		run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
+	run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
+}
+
+void
+crm_embed_contacts(Oid schema)
+{
+	for (int i = 0; i < lengthof(embedded_contacts); i++)
+		embed(schema, &embedded_contacts[i]);
+}
+
+void
+crm_unembed_contacts(Oid schema)
+{
+	for (int i = 0; i < lengthof(embedded_contacts); i++)
+		run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
+					 in_schema(schema, embedded_contacts[i].name),
+					 in_schema(schema, embedded_contacts[i].argument)));
+}
+
+/*
+ * crm_embed(schema_name text) -> void
+ *		Makes the computed relationships and fields of a CRM, or makes them
+ *		anew.  For its owner.
+ */
+PG_FUNCTION_INFO_V1(crm_embed);
+Datum
+crm_embed(PG_FUNCTION_ARGS)
+{
+	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
+	CrmInstallation installation;
+
+	PreventCommandIfReadOnly("crm_embed()");
+	crm_get_own_installation(fcinfo, schema_name, &installation);
+
+	SPI_connect();
+	for (int i = 0; i < lengthof(embedded); i++)
+		embed(installation.schema, &embedded[i]);
+	if (OidIsValid(get_relname_relid("contacts", installation.schema)) &&
+		get_rel_relkind(get_relname_relid("contacts", installation.schema)) == RELKIND_VIEW)
+		crm_embed_contacts(installation.schema);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,389 @@
+/*
+ * install/install.c
+ *		Making a CRM of plain tables in a schema, and knowing it again.
+ *
+ * A CRM is no member of the extension and stands in no catalog of ours: a
+ * schema holds one if its table "deals" has a trigger that calls this
+ * extension's crm_deal_rules(), whose first argument is the CRM's version.
+ *
+ * Everything here runs with the caller's rights.  What is installed binds the
+ * names it finds in the target schema and in the extension's, so neither may
+ * hold what somebody else could have put there: the target is empty, and
+ * PUBLIC creates in neither.
+ *
+ * The functions below rely on their declared search_path (pg_catalog,
+ * pg_temp), and find the extension through the function that was called,
+ * never by name.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/scansup.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "install/namesakes.h"
+#include "table/installation.h"
+
+/* How many of the objects in the way an error names. */
+#define MAX_NAMED		3
+
+/* Refuses the names that CREATE SCHEMA or search_path would take amiss. */
+static void
+check_schema_name(const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("schema name must not be empty")));
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("schema name \"%s\" is too long", name),
+				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1)));
+	if (IsReservedName(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("unacceptable schema name \"%s\"", name),
+				 errdetail("The prefix \"pg_\" is reserved for system schemas.")));
+	if (strcmp(name, "$user") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("unacceptable schema name \"%s\"", name),
+				 errdetail("In search_path it stands for the schema named like the user.")));
+}
+
+/* Creates the schema as the caller. */
+static Oid
+create_schema(const char *name)
+{
+	const char *quoted = quote_identifier(name);
+	char	   *create = psprintf("CREATE SCHEMA %s", quoted);
+
+	if (!DatumGetBool(DirectFunctionCall2(has_database_privilege_id,
+										  ObjectIdGetDatum(MyDatabaseId),
+										  CStringGetTextDatum("CREATE"))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for database %s",
+						get_database_name(MyDatabaseId)),
+				 errhint("Have the schema made for you: %s AUTHORIZATION %s",
+						 create, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (SPI_execute(create, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not run: %s", create);
+	return get_namespace_oid(name, false);
+}
+
+/* Refuses a schema that is not the caller's. */
+static void
+check_owner(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for namespace %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of schema %s", get_namespace_name(schema)),
+				 errdetail("Its owner could put in there what the CRM would run."),
+				 errhint("Name a schema of your own, or one that does not exist yet.")));
+}
+
+/* Refuses a schema, if it exists, in which everybody may create objects. */
+static void
+check_public(Oid schema)
+{
+	char	   *name = get_namespace_name(schema);
+
+	if (!DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id,
+										  ObjectIdGetDatum(ACL_ID_PUBLIC),
+										  ObjectIdGetDatum(schema),
+										  CStringGetTextDatum("CREATE"))))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("everybody may create objects in schema \"%s\"", name),
+			 errdetail("Anyone could put in there what the CRM would run."),
+			 errhint("REVOKE CREATE ON SCHEMA %s FROM PUBLIC",
+					 quote_identifier(name))));
+}
+
+/*
+ * Refuses a schema that holds anything but the extension and its members.
+ * What a schema holds is what depends on it normally; the catalog's own
+ * snapshot is used, so that a REPEATABLE READ caller sees it too.
+ */
+static void
+check_empty(Oid schema, Oid extension)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	StringInfoData names;
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			count = 0;
+
+	initStringInfo(&names);
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress object;
+
+		if (form->deptype != DEPENDENCY_NORMAL ||
+			(form->classid == ExtensionRelationId && form->objid == extension) ||
+			getExtensionOfObject(form->classid, form->objid) == extension)
+			continue;
+		if (count++ >= MAX_NAMED)
+			continue;
+		ObjectAddressSubSet(object, form->classid, form->objid, form->objsubid);
+		appendStringInfo(&names, "%s%s", count > 1 ? ", " : "",
+						 getObjectDescription(&object, false));
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+
+	if (count > MAX_NAMED)
+		appendStringInfo(&names, ", and %d more", count - MAX_NAMED);
+	if (count > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" is not empty", get_namespace_name(schema)),
+				 errdetail("It holds %s.", names.data),
+				 errhint("Name an empty schema, or one that does not exist yet.")));
+}
+
+/*
+ * The schema to install in: created, or the caller's own and empty.  Holds
+ * off others who install there, and DROP EXTENSION, until the transaction
+ * ends: the lock is on the extension, its sub-object a hash of the name, as
+ * the schema itself may not exist yet.
+ */
+static Oid
+prepare_schema(FunctionCallInfo fcinfo, const char *name)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId,
+												 fcinfo->flinfo->fn_oid);
+	CrmInstallation present;
+	Oid			schema;
+
+	if (!OidIsValid(extension))
+		elog(ERROR, "crm_install() belongs to no extension");
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	if (get_extension_name(extension) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension crm was dropped concurrently")));
+	LockDatabaseObject(ExtensionRelationId, extension,
+					   1 + hash_bytes((const unsigned char *) name, strlen(name)) % PG_UINT16_MAX,
+					   ExclusiveLock);
+
+	schema = get_namespace_oid(name, true);
+	if (!OidIsValid(schema))
+		schema = create_schema(name);
+	check_owner(schema);
+	if (crm_find_installation(fcinfo, schema, &present))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" already holds a CRM", name),
+				 errdetail("Its version is %s.", present.version),
+				 errhint("SELECT crm_upgrade(%s) brings it up to date; another CRM wants a schema of its own.",
+						 quote_literal_cstr(name))));
+	check_public(schema);
+	check_public(crm_extension_schema(fcinfo));
+	crm_check_planted(crm_extension_schema(fcinfo));
+	check_empty(schema, extension);
+	return schema;
+}
+
+/*
+ * Sets what gives the script its meaning, until AtEOXact_GUC() of the level
+ * returned; other settings, say default_tablespace, are the caller's choice.
+ */
+static int
+pin_settings(Oid schema, Oid extension_schema)
+{
+	int			level = NewGUCNestLevel();
+	char	   *path = psprintf("%s, %s, pg_temp",
+								quote_identifier(get_namespace_name(schema)),
+								quote_identifier(get_namespace_name(extension_schema)));
+	const char *settings[][2] = {
+		{"search_path", path},
+		{"check_function_bodies", "on"},
+		{"standard_conforming_strings", "on"},
+		{"transform_null_equals", "off"},
+		/* last, and only to say less */
+		{"client_min_messages", "warning"}
+	};
+	int			count = lengthof(settings);
+
+	if (client_min_messages >= WARNING)
+		count--;
+	for (int i = 0; i < count; i++)
+		(void) set_config_option(settings[i][0], settings[i][1],
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return level;
+}
+
+/*
+ * Runs the text that an extension's function returns, a statement at a time,
+ * so that the context of an error is the statement and not the script.
+ */
+static void
+run_script(FunctionCallInfo fcinfo, const char *function)
+{
+	char	   *script = TextDatumGetCString(OidFunctionCall0(crm_extension_function(fcinfo, function)));
+	ListCell   *cell;
+
+	foreach(cell, pg_parse_query(script))
+	{
+		RawStmt    *statement = lfirst_node(RawStmt, cell);
+		char	   *start = script + statement->stmt_location;
+		int			length = statement->stmt_len;
+		char	   *query;
+		int			result;
+
+		if (length == 0)		/* the last one, without semicolon */
+			length = strlen(start);
+		for (; length > 0 && scanner_isspace(*start); length--)
+			start++;
+		query = pnstrdup(start, length);
+		result = SPI_execute(query, false, 0);
+		if (result < 0)
+			elog(ERROR, "could not run: %s: %s",
+				 query, SPI_result_code_string(result));
+		pfree(query);
+	}
+}
+
+/*
+ * crm_install(schema_name text, tenancy text) -> text
+ *		Makes a CRM, owned by the caller; returns the name of its schema.
+ */
+PG_FUNCTION_INFO_V1(crm_install);
+Datum
+crm_install(PG_FUNCTION_ARGS)
+{
+	char	   *name = crm_required_text(fcinfo, 0, "schema name");
+	char	   *tenancy = crm_required_text(fcinfo, 1, "tenancy");
+	bool		shared = strcmp(tenancy, "shared") == 0;
+	Oid			schema;
+	int			level;
+
+	if (!shared && strcmp(tenancy, "single") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized tenancy \"%s\"", tenancy),
+				 errhint("It is \"single\", or \"shared\" for rows of several tenants in the same tables.")));
+	check_schema_name(name);
+	PreventCommandIfReadOnly("crm_install()");
+
+	SPI_connect();
+	schema = prepare_schema(fcinfo, name);
+	level = pin_settings(schema, crm_extension_schema(fcinfo));
+	run_script(fcinfo, "crm_schema_sql");
+	run_script(fcinfo, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql");
+	AtEOXact_GUC(true, level);
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(name));
+}
+
+/*
+ * crm_installed_version(schema_name text) -> text
+ *		The version of the CRM in a schema.
+ */
+PG_FUNCTION_INFO_V1(crm_installed_version);
+Datum
+crm_installed_version(PG_FUNCTION_ARGS)
+{
+	CrmInstallation installation;
+
+	crm_get_installation(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						 &installation);
+	PG_RETURN_TEXT_P(cstring_to_text(installation.version));
+}
+
+/* Whether the first of two versions (numbers with dots) is the newer one. */
+static bool
+is_newer(const char *version, const char *than)
+{
+	int			a[3] = {0};
+	int			b[3] = {0};
+
+	(void) sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]);
+	(void) sscanf(than, "%d.%d.%d", &b[0], &b[1], &b[2]);
+	for (int i = 0; i < 3; i++)
+	{
+		if (a[i] != b[i])
+			return a[i] > b[i];
+	}
+	return false;
+}
+
+/*
+ * crm_upgrade(schema_name text) -> text
+ *		Carries a CRM to the version of the code, which it returns.  For its
+ *		owner.  There is no earlier version yet to come from.
+ */
+PG_FUNCTION_INFO_V1(crm_upgrade);
+Datum
+crm_upgrade(PG_FUNCTION_ARGS)
+{
+	char	   *name = crm_required_text(fcinfo, 0, "schema name");
+	CrmInstallation installation;
+
+	crm_get_own_installation(fcinfo, name, &installation);
+	if (is_newer(installation.version, CRM_VERSION))
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_STALE),
+				 errmsg("the CRM in schema \"%s\" is newer than extension crm", name),
+				 errdetail("The CRM's version is %s, the extension's %s.",
+						   installation.version, CRM_VERSION),
+				 errhint("Install the newer extension and run ALTER EXTENSION crm UPDATE.")));
+	if (strcmp(installation.version, CRM_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_STALE),
+				 errmsg("cannot upgrade the CRM in schema \"%s\" from version \"%s\"",
+						name, installation.version),
+				 errdetail("This is version %s, which knows no step from there.",
+						   CRM_VERSION)));
+	PG_RETURN_TEXT_P(cstring_to_text(installation.version));
+}

@@ -1,0 +1,215 @@
+/*
+ * mcp/columns.c
+ *		The columns of a table as the arguments of tools, and SQL over them.
+ *
+ * Names in the SQL made here are quoted and qualified, and values are
+ * parameters: $1 is the object of the tool's arguments, as jsonb.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "mcp/mcp.h"
+
+/* The tenant follows from who calls: nobody sends or meets it. */
+static const char columns_query[] =
+"SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,"
+" a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a',"
+" EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)),"
+" has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
+" has_column_privilege(a.attrelid, a.attnum, 'INSERT'),"
+" has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),"
+" c.description, d.adbin"
+" FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+" LEFT JOIN pg_description AS c ON c.objoid = a.attrelid AND c.classoid = 'pg_class'::regclass AND c.objsubid = a.attnum"
+" WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'tenant_id'"
+" ORDER BY a.attnum";
+
+static const char checks_query[] =
+"SELECT a.attname, c.conbin FROM pg_constraint AS c"
+" JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+" WHERE c.conrelid = $1 AND c.contype = 'c' AND cardinality(c.conkey) = 1 ORDER BY c.conname";
+
+static McpColumn *
+read_column(uint64 row)
+{
+	McpColumn  *column = palloc0(sizeof(McpColumn));
+	McpProperty *property = &column->property;
+
+	property->name = crm_mcp_field(row, 2);
+	property->type = crm_mcp_oid(row, 3);
+	property->typmod = pg_strtoint32(crm_mcp_field(row, 4));
+	property->column = true;
+	column->not_null = crm_mcp_flag(row, 5);
+	column->has_default = crm_mcp_flag(row, 6);
+	column->generated = crm_mcp_flag(row, 7);
+	column->indexed = crm_mcp_flag(row, 8);
+	column->can_select = crm_mcp_flag(row, 9);
+	column->can_insert = crm_mcp_flag(row, 10);
+	column->can_update = crm_mcp_flag(row, 11);
+	property->nullable = !column->not_null;
+	property->description = crm_mcp_field(row, 12);
+	if (!column->generated && crm_mcp_field(row, 13) != NULL)
+		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 13)));
+	return column;
+}
+
+List *
+crm_mcp_columns(Oid table)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(table)};
+	List	   *columns = NIL;
+	ListCell   *cell;
+
+	crm_mcp_catalog_query(columns_query, 1, types, args);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		columns = lappend(columns, read_column(row));
+
+	crm_mcp_catalog_query(checks_query, 1, types, args);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		McpColumn  *column = crm_mcp_find_column(columns, crm_mcp_field(row, 1));
+		char	   *check = crm_mcp_field(row, 2);
+
+		if (column == NULL)
+			continue;
+		if (column->property.choices == NIL)
+			column->property.choices = crm_mcp_choices_of_check(check);
+		column->property.is_object |= crm_mcp_check_wants_object(check);
+	}
+
+	foreach(cell, columns)
+	{
+		McpProperty *property = &((McpColumn *) lfirst(cell))->property;
+
+		if (property->choices == NIL)
+			property->choices = crm_mcp_choices_of_type(property->type);
+	}
+	return columns;
+}
+
+McpColumn *
+crm_mcp_find_column(List *columns, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns)
+	{
+		McpColumn  *column = lfirst(cell);
+
+		if (strcmp(column->property.name, name) == 0)
+			return column;
+	}
+	return NULL;
+}
+
+char *
+crm_mcp_readable(List *columns)
+{
+	StringInfoData list;
+	ListCell   *cell;
+
+	initStringInfo(&list);
+	foreach(cell, columns)
+	{
+		McpColumn  *column = lfirst(cell);
+
+		if (column->can_select)
+			appendStringInfo(&list, "%st.%s", list.len > 0 ? ", " : "",
+							 quote_identifier(column->property.name));
+	}
+	return list.len > 0 ? list.data : NULL;
+}
+
+char *
+crm_mcp_record(List *properties)
+{
+	StringInfoData record;
+	ListCell   *cell;
+
+	initStringInfo(&record);
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+
+		appendStringInfo(&record, "%s%s %s",
+						 record.len > 0 ? ", " : "pg_catalog.jsonb_to_record($1) AS f(",
+						 quote_identifier(property->name),
+						 crm_mcp_type_name(property->type, property->typmod));
+	}
+	if (record.len > 0)
+		appendStringInfoChar(&record, ')');
+	return record.data;
+}
+
+/* With nulls false, those that are null count as not given. */
+List *
+crm_mcp_given(Jsonb *arguments, List *properties, bool nulls)
+{
+	List	   *given = NIL;
+	ListCell   *cell;
+
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+		JsonbValue	value;
+
+		if (crm_mcp_member(&arguments->root, property->name, &value) &&
+			(value.type != jbvNull || (nulls && property->nullable)))
+			given = lappend(given, property);
+	}
+	return given;
+}
+
+char *
+crm_mcp_table_name(Oid table)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+									  get_rel_name(table));
+}
+
+/* NULL if the statement gave no row, or null. */
+char *
+crm_mcp_run(const char *statement, Jsonb *arguments)
+{
+	Oid			types[] = {JSONBOID};
+	Datum		args[] = {JsonbPGetDatum(arguments)};
+	int			result = SPI_execute_with_args(statement, 1, types, args, NULL, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "could not run: %s: %s", statement, SPI_result_code_string(result));
+	if (SPI_processed == 0 || SPI_tuptable == NULL)
+		return NULL;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+char *
+crm_mcp_argument(Jsonb *arguments, const char *name)
+{
+	return crm_mcp_string(&arguments->root, name);
+}
+
+McpProperty *
+crm_mcp_make_property(const char *name, Oid type, const char *description)
+{
+	McpProperty *property = palloc0(sizeof(McpProperty));
+
+	property->name = name;
+	property->type = type;
+	property->typmod = -1;
+	property->description = description;
+	return property;
+}
+
+McpProperty *
+crm_mcp_copy_property(McpColumn *column)
+{
+	McpProperty *property = palloc(sizeof(McpProperty));
+
+	*property = column->property;
+	return property;
+}

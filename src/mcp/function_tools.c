@@ -1,0 +1,337 @@
+/*
+ * mcp/function_tools.c
+ *		Functions of the CRM's schema that are marked as tools.
+ *
+ * The mark is a line of the function's COMMENT that begins with @mcp, followed
+ * by words in any order:
+ *
+ *		name=NAME		what the tool is called; without it, as the function
+ *		additive		it destroys nothing (destructiveHint false)
+ *		destructive		it may (the default, as in MCP)
+ *		idempotent		calling it again has no further effect
+ *
+ * A line "@param NAME TEXT" describes an argument.  The other lines are the
+ * tool's description, the first of them its title.  A function that is STABLE
+ * or IMMUTABLE is read-only.  Arguments are passed by name, so that all of them
+ * need one.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/comment.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "mcp/mcp.h"
+
+#define MARK		"@mcp"
+#define PARAM		"@param "
+#define MAX_NAME	128
+
+static const char functions_query[] =
+"SELECT p.oid FROM pg_proc AS p JOIN pg_description AS d"
+" ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass AND d.objsubid = 0"
+" WHERE p.pronamespace = $1 AND p.prokind = 'f'"
+" AND p.provariadic = 0 AND strpos(d.description, '" MARK "') > 0"
+" AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY p.proname, p.oid";
+
+/* Whether the line begins with the word. */
+static bool
+begins_with(const char *line, const char *word)
+{
+	int			length = strlen(word);
+
+	return strncmp(line, word, length) == 0 &&
+		(word[length - 1] == ' ' || line[length] == '\0' || line[length] == ' ');
+}
+
+/* A tool may be called what every client can pass on. */
+static bool
+is_tool_name(const char *name)
+{
+	int			length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return length > 0 && length <= MAX_NAME && name[length] == '\0';
+}
+
+static void
+read_mark(McpTool *tool, char *words)
+{
+	for (char *word = strtok(words, " \t\r"); word; word = strtok(NULL, " \t\r"))
+	{
+		if (strncmp(word, "name=", 5) == 0)
+			tool->name = pstrdup(word + 5);
+		else if (strcmp(word, "additive") == 0)
+			tool->destructive = false;
+		else if (strcmp(word, "destructive") == 0)
+			tool->destructive = true;
+		else if (strcmp(word, "idempotent") == 0)
+			tool->idempotent = true;
+	}
+}
+
+/* The lines of a comment, a list of strings. */
+static List *
+lines_of(const char *comment)
+{
+	List	   *lines = NIL;
+
+	for (;;)
+	{
+		int			length = strcspn(comment, "\n");
+
+		lines = lappend(lines, pnstrdup(comment, length));
+		if (comment[length] == '\0')
+			return lines;
+		comment += length + 1;
+	}
+}
+
+/* Takes from the comment what it says of the tool; false if it has no mark. */
+static bool
+read_comment(McpTool *tool, const char *comment)
+{
+	StringInfoData description;
+	bool		marked = false;
+	ListCell   *cell;
+
+	initStringInfo(&description);
+	foreach(cell, lines_of(comment))
+	{
+		char	   *line = lfirst(cell);
+
+		if (begins_with(line, MARK))
+		{
+			marked = true;
+			read_mark(tool, line + strlen(MARK));
+		}
+		else if (!begins_with(line, PARAM))
+			appendStringInfo(&description, "%s\n", line);
+	}
+	while (description.len > 0 && strchr(" \r\n", description.data[description.len - 1]))
+		description.data[--description.len] = '\0';
+	if (description.len > 0)
+	{
+		tool->description = description.data;
+		tool->title = linitial(lines_of(description.data));
+	}
+	return marked;
+}
+
+/* What the comment says of an argument; NULL if that is nothing. */
+static char *
+describe_argument(const char *comment, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, lines_of(comment ? comment : ""))
+	{
+		char	   *line = lfirst(cell);
+		int			length = strlen(name);
+
+		if (!begins_with(line, PARAM))
+			continue;
+		line += strlen(PARAM);
+		if (strncmp(line, name, length) == 0 && line[length] == ' ')
+			return line + length + 1;
+	}
+	return NULL;
+}
+
+/* The default of an argument as JSON; defaults are those of the last ones. */
+static char *
+default_of(HeapTuple tuple, int argument, int nargs)
+{
+	bool		isnull;
+	Datum		stored = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &isnull);
+	List	   *defaults;
+
+	if (isnull)
+		return NULL;
+	defaults = stringToNode(TextDatumGetCString(stored));
+	return crm_mcp_constant(list_nth(defaults, argument - nargs + list_length(defaults)));
+}
+
+static McpProperty *
+make_argument(HeapTuple tuple, const char *comment, char *name, Oid type, int number)
+{
+	Form_pg_proc function = (Form_pg_proc) GETSTRUCT(tuple);
+	McpProperty *property = crm_mcp_make_property(name, type, describe_argument(comment, name));
+
+	property->choices = crm_mcp_choices_of_type(type);
+	property->required = number < function->pronargs - function->pronargdefaults;
+	property->nullable = !property->required;
+	if (!property->required)
+		property->fallback = default_of(tuple, number, function->pronargs);
+	return property;
+}
+
+static HeapTuple
+function_of(McpTool *tool)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(tool->object));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", tool->object);
+	return tuple;
+}
+
+static List *
+function_properties(McpTool *tool)
+{
+	HeapTuple	tuple = function_of(tool);
+	char	   *comment = GetComment(tool->object, ProcedureRelationId, 0);
+	List	   *properties = NIL;
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			count = get_func_arg_info(tuple, &types, &names, &modes);
+	int			number = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (modes != NULL && modes[i] != PROARGMODE_IN && modes[i] != PROARGMODE_INOUT)
+			continue;
+		properties = lappend(properties,
+							 make_argument(tuple, comment, names[i], types[i], number));
+		number++;
+	}
+	ReleaseSysCache(tuple);
+	return properties;
+}
+
+/* Whether each argument has a name and a type that values can be read as. */
+static bool
+is_callable(HeapTuple tuple)
+{
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			count = get_func_arg_info(tuple, &types, &names, &modes);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (modes != NULL && modes[i] != PROARGMODE_IN && modes[i] != PROARGMODE_INOUT)
+			continue;
+		if (names == NULL || names[i][0] == '\0' || get_typtype(types[i]) == TYPTYPE_PSEUDO)
+			return false;
+	}
+	return true;
+}
+
+/* f(a => f.a, b => f.b), with the function's name qualified. */
+static char *
+call_expression(Oid function, List *given)
+{
+	StringInfoData call;
+	ListCell   *cell;
+	const char *separator = "";
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "%s(",
+					 quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+												get_func_name(function)));
+	foreach(cell, given)
+	{
+		const char *name = quote_identifier(((McpProperty *) lfirst(cell))->name);
+
+		appendStringInfo(&call, "%s%s => f.%s", separator, name, name);
+		separator = ", ";
+	}
+	appendStringInfoChar(&call, ')');
+	return call.data;
+}
+
+/* The value r as JSON; a row of a table without the tenant, as in other tools. */
+static char *
+as_json(Oid type, const char *value)
+{
+	if (get_typtype(type) == TYPTYPE_COMPOSITE)
+		return psprintf("pg_catalog.to_jsonb(%s) OPERATOR(pg_catalog.-) 'tenant_id'::pg_catalog.text", value);
+	return psprintf("pg_catalog.to_json(%s)", value);
+}
+
+/*
+ * A set becomes {"items": [...]}, what is no object {"result": ...}.  An
+ * argument that is null counts as not given: its default applies.
+ */
+static char *
+call_function(McpTool *tool, Jsonb *arguments, List *properties)
+{
+	List	   *given = crm_mcp_given(arguments, properties, false);
+	char	   *call = call_expression(tool->object, given);
+	char	   *record = crm_mcp_record(given);
+	Oid			type = get_func_rettype(tool->object);
+	char	   *value;
+
+	if (get_func_retset(tool->object))
+	{
+		value = crm_mcp_run(psprintf("SELECT pg_catalog.json_agg(%s) FROM %s%s%s AS r",
+									 as_json(type, "r"), record, record[0] ? ", LATERAL " : "", call),
+							arguments);
+		return psprintf("{\"items\":%s}", value ? value : "[]");
+	}
+	value = crm_mcp_run(psprintf("SELECT %s%s%s",
+								 type == VOIDOID ? call : as_json(type, call),
+								 record[0] ? " FROM " : "", record),
+						arguments);
+	if (type == VOIDOID)
+		return "{}";
+	if (value != NULL && value[0] == '{')
+		return value;
+	return psprintf("{\"result\":%s}", value ? value : "null");
+}
+
+static const McpToolKind function_kind = {function_properties, call_function};
+
+/* The function as a tool; NULL if it cannot be one. */
+static McpTool *
+make_tool(Oid function)
+{
+	McpTool    *tool = palloc0(sizeof(McpTool));
+	char	   *comment = GetComment(function, ProcedureRelationId, 0);
+	HeapTuple	tuple;
+	bool		callable;
+
+	tool->object = function;
+	tool->kind = &function_kind;
+	tool->destructive = true;
+	tuple = function_of(tool);
+	tool->name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
+	tool->title = tool->description = tool->name;
+	tool->read_only = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE;
+	callable = is_callable(tuple);
+	ReleaseSysCache(tuple);
+	if (!callable || comment == NULL || !read_comment(tool, comment) || !is_tool_name(tool->name))
+		return NULL;
+	return tool;
+}
+
+/* The tools that functions of the schema are; SPI must be connected. */
+List *
+crm_mcp_function_tools(Oid schema)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(schema)};
+	List	   *tools = NIL;
+	List	   *functions = NIL;
+	ListCell   *cell;
+
+	crm_mcp_catalog_query(functions_query, 1, types, args);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		functions = lappend_oid(functions, crm_mcp_oid(row, 1));
+	foreach(cell, functions)
+	{
+		McpTool    *tool = make_tool(lfirst_oid(cell));
+
+		if (tool != NULL)
+			tools = lappend(tools, tool);
+	}
+	return tools;
+}

@@ -1,0 +1,224 @@
+/*
+ * mcp/mcp.c
+ *		The entry points of MCP.
+ *
+ * A message is text from outside: whatever it is, the answer is a JSON-RPC
+ * reply.  Each request runs in a subtransaction, so that one that fails leaves
+ * nothing behind.  What remains an error: a cancelled query, a session that
+ * ends, lack of memory.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "mcp/mcp.h"
+
+/* Whether an error is to go through: no reply could help. */
+static bool
+is_fatal(ErrorData *error)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_QUERY_CANCELED:
+		case ERRCODE_OUT_OF_MEMORY:
+			return true;
+		default:
+			return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+				ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_CONNECTION_EXCEPTION;
+	}
+}
+
+/* The reply to what failed: a result that says so if a tool did. */
+static void
+reply_to_failure(McpReply *reply, ErrorData *error)
+{
+	bool		internal = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTERNAL_ERROR;
+
+	if (reply->calling && !internal)
+	{
+		crm_mcp_result(reply, crm_mcp_failure(error, reply->modern));
+		reply->status = 200;
+		return;
+	}
+	crm_mcp_error(reply, MCP_INTERNAL_ERROR, 200, "Internal error: %s", error->message);
+	reply->data = MemoryContextStrdup(reply->context,
+									  psprintf("{\"code\":\"%s\"}",
+											   unpack_sql_state(error->sqlerrcode)));
+}
+
+/* Answers a request in a subtransaction of its own. */
+static void
+answer_safely(Oid schema, McpMessage *message, McpReply *reply)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		SPI_connect();
+		crm_mcp_answer(schema, message, reply);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (is_fatal(error))
+			ReThrowError(error);
+		reply_to_failure(reply, error);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Appends the reply to one message, nothing if it wants none; returns the
+ * status of HTTP.
+ */
+static int
+handle(Oid schema, JsonbContainer *container, bool in_batch, StringInfo out)
+{
+	McpMessage	message;
+	McpReply	reply = {.context = CurrentMemoryContext,.status = 200};
+
+	crm_mcp_read_message(container, &message);
+	switch (message.kind)
+	{
+		case MCP_NO_REPLY:
+			return 202;
+		case MCP_INVALID:
+			crm_mcp_error(&reply, MCP_INVALID_REQUEST, 400, "Invalid request: %s", message.problem);
+			break;
+		case MCP_REQUEST:
+			if (in_batch && strcmp(message.method, "initialize") == 0)
+				crm_mcp_error(&reply, MCP_INVALID_REQUEST, 400,
+							  "Invalid request: initialize must stand alone");
+			else
+				answer_safely(schema, &message, &reply);
+			break;
+	}
+	crm_mcp_append_reply(out, message.id, &reply);
+	return reply.status;
+}
+
+/* The reply to a message that is no request we could read. */
+static int
+refuse(StringInfo out, const char *id, int code, int status, const char *message)
+{
+	McpReply	reply = {.context = CurrentMemoryContext};
+
+	crm_mcp_error(&reply, code, status, "%s", message);
+	crm_mcp_append_reply(out, id, &reply);
+	return status;
+}
+
+/* Appends the replies to the messages of an array, as an array. */
+static int
+handle_batch(Oid schema, JsonbContainer *batch, StringInfo out)
+{
+	uint32		count = JsonContainerSize(batch);
+
+	if (!crm_mcp_batches_allowed())
+		return refuse(out, "null", MCP_INVALID_REQUEST, 400,
+					  "Invalid request: this revision of MCP has no batches");
+	if (count == 0)
+		return refuse(out, "null", MCP_INVALID_REQUEST, 400,
+					  "Invalid request: the batch is empty");
+	for (uint32 i = 0; i < count; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(batch, i);
+		StringInfoData reply;
+
+		CHECK_FOR_INTERRUPTS();
+		initStringInfo(&reply);
+		(void) handle(schema, &JsonbValueToJsonb(element)->root, true, &reply);
+		if (reply.len > 0)
+			appendStringInfo(out, "%s%s", out->len > 0 ? "," : "[", reply.data);
+		pfree(reply.data);
+	}
+	if (out->len == 0)
+		return 202;
+	appendStringInfoChar(out, ']');
+	return 200;
+}
+
+/*
+ * crm_mcp(deals regclass, message json) -> json
+ *		Answers a message of MCP for the CRM that has that table; NULL if there
+ *		is nothing to answer.
+ */
+PG_FUNCTION_INFO_V1(crm_mcp);
+Datum
+crm_mcp(PG_FUNCTION_ARGS)
+{
+	Oid			schema = get_rel_namespace(PG_GETARG_OID(0));
+	char	   *json = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *problem;
+	char	   *id;
+	Jsonb	   *message;
+	StringInfoData out;
+	int			status;
+
+	initStringInfo(&out);
+	if (!crm_mcp_origin_allowed())
+		status = refuse(&out, "null", MCP_INVALID_REQUEST, 403, "Origin is not allowed");
+	else if ((message = crm_mcp_parse(json, &problem, &id)) == NULL)
+		status = refuse(&out, id, MCP_PARSE_ERROR, 400, psprintf("Parse error: %s", problem));
+	else if (JB_ROOT_IS_ARRAY(message) && !JB_ROOT_IS_SCALAR(message))
+		status = handle_batch(schema, &message->root, &out);
+	else
+		status = handle(schema, &message->root, false, &out);
+
+	crm_mcp_set_status(status);
+	if (out.len == 0)
+		PG_RETURN_NULL();
+	crm_mcp_set_content_type();
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
+
+/*
+ * crm_mcp_no_message() -> json
+ *		Answers a request without a message: GET, which would open a stream
+ *		that there is not, or a POST that PostgREST found no message in.
+ */
+PG_FUNCTION_INFO_V1(crm_mcp_no_message);
+Datum
+crm_mcp_no_message(PG_FUNCTION_ARGS)
+{
+	const char *method = GetConfigOption("request.method", true, false);
+	bool		post = method != NULL && strcmp(method, "POST") == 0;
+	StringInfoData out;
+
+	initStringInfo(&out);
+	if (!crm_mcp_origin_allowed())
+		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 403, "Origin is not allowed"));
+	else if (post)
+		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 400,
+								  "Invalid request: a message is an object"));
+	else
+	{
+		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 405,
+								  "Method not allowed: messages are sent by POST"));
+		crm_mcp_add_response_header("Allow", "POST");
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(out.data));
+}

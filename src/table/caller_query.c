@@ -1,0 +1,174 @@
+/*
+ * table/caller_query.c
+ *		What the functions behind a CRM's API share.
+ *
+ * Their queries run with the caller's rights and search path, so they name
+ * every table, type, function and operator with its schema.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "base/uuid.h"
+#include "table/caller_query.h"
+
+Relation
+crm_api_begin(FunctionCallInfo fcinfo, const CrmTableKind *kind)
+{
+	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Relation	rel;
+
+	if (get_rel_relkind(relid) != RELKIND_RELATION &&
+		get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("first argument of \"%s\" is not a table", get_func_name(fcinfo->flinfo->fn_oid))));
+	rel = table_open(relid, AccessShareLock);
+	if (kind != NULL)
+		(void) crm_columns(rel, kind);
+	SPI_connect();
+	return rel;
+}
+
+void
+crm_api_end(Relation rel)
+{
+	SPI_finish();
+	table_close(rel, NoLock);
+}
+
+const pg_uuid_t *
+crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	return PG_GETARG_UUID_P(n);
+}
+
+uint64
+crm_api_run_typed(const char *query, int nargs, const Oid *types, const Datum *args)
+{
+	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
+											   unconstify(Datum *, args), NULL, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+uint64
+crm_api_run(const char *query, int nargs, const Datum *args)
+{
+	static const Oid types[] = {UUIDOID, UUIDOID, UUIDOID};
+
+	Assert(nargs <= lengthof(types));
+	return crm_api_run_typed(query, nargs, types, args);
+}
+
+Datum
+crm_api_value(int column, Oid type, bool *isnull)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	Datum		value;
+	bool		none;
+
+	/* The table is the user's: it may have been altered, or be no CRM's. */
+	if (SPI_gettypeid(desc, column) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, but the CRM needs %s", SPI_fname(desc, column),
+						format_type_be(SPI_gettypeid(desc, column)), format_type_be(type))));
+	value = SPI_getbinval(SPI_tuptable->vals[0], desc, column, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("null value in column \"%s\"", SPI_fname(desc, column))));
+	return value;
+}
+
+char *
+crm_api_text(int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+}
+
+void
+crm_api_require(const char *query, const char *what, const pg_uuid_t *id)
+{
+	Datum		args[] = {UUIDPGetDatum(id)};
+
+	if (crm_api_run(query, 1, args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("%s %s does not exist", what, crm_uuid_text(id))));
+}
+
+void
+crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
+{
+	crm_api_require(query, what, id);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
+			 errdetail("A policy or a trigger kept it from being written.")));
+}
+
+void
+crm_api_check_update(Relation rel, const char *column)
+{
+	Oid			relid = RelationGetRelid(rel);
+	AttrNumber	attno = get_attnum(relid, column);
+
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_UPDATE) != ACLCHECK_OK &&
+		pg_attribute_aclcheck(relid, attno, GetUserId(), ACL_UPDATE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+}
+
+/*
+ * crm_current_row(type anyelement, id uuid) -> anyelement
+ *		The row of that id in the table whose row type the first argument has,
+ *		as it is now, also if it changed since the calling statement began;
+ *		NULL if the caller sees none.
+ */
+PG_FUNCTION_INFO_V1(crm_current_row);
+Datum
+crm_current_row(PG_FUNCTION_ARGS)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			relid = get_typ_typrelid(type);
+	Datum		args[] = {UUIDPGetDatum(crm_api_uuid(fcinfo, 1, "id"))};
+	Datum		row = (Datum) 0;
+	bool		found;
+	char	   *table;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("first argument of \"%s\" is not of a table's row type", "crm_current_row")));
+	SPI_connect();
+	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	/* r.*, as r alone would be a column of that name */
+	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),
+						1, args) > 0;
+	if (found)
+		row = SPI_datumTransfer(crm_api_value(1, type, NULL), false, -1);
+	SPI_finish();
+	if (!found)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(row);
+}

@@ -1,0 +1,54 @@
+/*
+ * table/caller_query.h
+ *		What the functions behind a CRM's API share.
+ *
+ * A function written in SQL runs all its statements in the snapshot that it
+ * began with, and so does not see what it waited for.  Those that wait for
+ * others are therefore written in C, as queries of which each has the newest
+ * snapshot, run with the caller's rights.
+ */
+#ifndef CRM_TABLE_CALLER_QUERY_H
+#define CRM_TABLE_CALLER_QUERY_H
+
+#include "fmgr.h"
+#include "utils/relcache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/compat.h"
+#include "table/columns.h"
+
+/*
+ * Opens the table that argument 0, a regclass, names, and connects to SPI.
+ * If kind is given, the table must have its columns.
+ */
+extern Relation crm_api_begin(FunctionCallInfo fcinfo, const CrmTableKind *kind);
+extern void crm_api_end(Relation rel);
+
+/* An argument that must be given; ERROR 22004 if it is NULL. */
+extern const pg_uuid_t *crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name);
+
+/*
+ * Runs a query; its parameters are uuids, or of the given types.  Returns how
+ * many rows it concerned.  Of the first row that it returned, crm_api_value()
+ * reads a column, which must be of that type (and not null, if isnull is
+ * NULL), and crm_api_text() one of any type, as text; NULL if it is null.
+ */
+extern uint64 crm_api_run(const char *query, int nargs, const Datum *args);
+extern uint64 crm_api_run_typed(const char *query, int nargs, const Oid *types, const Datum *args);
+extern Datum crm_api_value(int column, Oid type, bool *isnull);
+extern char *crm_api_text(int column);
+
+/* Runs a query that returns one row at most; ERROR PT404 if it returns none. */
+extern void crm_api_require(const char *query, const char *what, const pg_uuid_t *id);
+
+/*
+ * For an UPDATE or DELETE of a row that concerned none: ERROR PT404 if the
+ * row is gone, as the query tells, else 42501.
+ */
+pg_noreturn extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id);
+
+/* ERROR 42501 unless the caller may update that column. */
+extern void crm_api_check_update(Relation rel, const char *column);
+
+#endif							/* CRM_TABLE_CALLER_QUERY_H */

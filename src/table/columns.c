@@ -1,0 +1,227 @@
+/*
+ * table/columns.c
+ *		What the triggers know of the CRM's tables: columns, neighbours, locks.
+ *
+ * Neighbours are found through foreign keys, not by name, where rows are read
+ * directly: on a sharded cluster the tables at hand bear other names than the
+ * user's.  Where a query does the work, names are right, as the planner maps
+ * them.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tupconvert.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "table/columns.h"
+
+#define MAX_COLUMNS 32
+
+typedef struct TableKey
+{
+	Oid			relid;
+	uint32		padding;		/* the key is hashed as bytes */
+	const CrmTableKind *kind;
+} TableKey;
+
+typedef struct TableEntry
+{
+	TableKey	key;
+	bool		valid;
+	AttrNumber	attnos[MAX_COLUMNS];
+} TableEntry;
+
+static HTAB *table_entries = NULL;
+
+static void
+invalidate_tables(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	TableEntry *entry;
+
+	hash_seq_init(&status, table_entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (!OidIsValid(relid) || entry->key.relid == relid)
+			entry->valid = false;
+	}
+}
+
+static void
+create_table_entries(void)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = sizeof(TableKey);
+	ctl.entrysize = sizeof(TableEntry);
+	table_entries = hash_create("crm tables", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(invalidate_tables, (Datum) 0);
+}
+
+AttrNumber
+crm_optional_column(Relation rel, const char *name, Oid type)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
+			continue;
+		if (att->atttypid != type)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of table \"%s\" is of type %s, but the CRM needs %s",
+							name, RelationGetRelationName(rel),
+							format_type_be(att->atttypid), format_type_be(type))));
+		return att->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+static AttrNumber
+resolve_column(Relation rel, const CrmTableKind *kind, const CrmColumn *column)
+{
+	AttrNumber	attno = crm_optional_column(rel, column->name, column->type);
+
+	if (attno == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("table \"%s\" has no column \"%s\", which the CRM needs",
+						RelationGetRelationName(rel), column->name),
+				 errdetail("Its trigger treats it as a table of kind \"%s\".", kind->name)));
+	return attno;
+}
+
+const AttrNumber *
+crm_columns(Relation rel, const CrmTableKind *kind)
+{
+	TableKey	key = {.relid = RelationGetRelid(rel),.kind = kind};
+	TableEntry *entry;
+	bool		found;
+
+	Assert(kind->ncolumns <= MAX_COLUMNS);
+
+	if (table_entries == NULL)
+		create_table_entries();
+
+	entry = hash_search(table_entries, &key, HASH_ENTER, &found);
+	if (!found)
+		entry->valid = false;
+	if (!entry->valid)
+	{
+		for (int i = 0; i < kind->ncolumns; i++)
+			entry->attnos[i] = resolve_column(rel, kind, &kind->columns[i]);
+		entry->valid = true;
+	}
+	return entry->attnos;
+}
+
+void
+crm_check_not_null(Relation rel, AttrNumber attno, bool isnull)
+{
+	/* The table is the user's, who may have dropped the constraint. */
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("null value in column \"%s\" of table \"%s\"",
+						get_attname(RelationGetRelid(rel), attno, false),
+						RelationGetRelationName(rel)),
+				 errtablecol(rel, attno)));
+}
+
+Datum
+crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
+
+	crm_check_not_null(rel, attno, isnull);
+	return value;
+}
+
+Oid
+crm_table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Rows are read past all permissions, so rel's owner must be able to read the
+ * other table.  REFERENCES, with which one makes a foreign key, is less.
+ */
+static void
+check_readable(Relation rel, Oid other)
+{
+	Oid			owner = RelationGetForm(rel)->relowner;
+
+	if (has_privs_of_role(owner, crm_table_owner(other)))
+		return;
+	if (pg_class_aclcheck(other, owner, ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(other, owner, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the owner of table \"%s\" may not read all of table \"%s\"",
+					RelationGetRelationName(rel), get_rel_name(other)),
+			 errdetail("The rules of the CRM read there what a foreign key refers to."),
+			 errhint("Give all tables of the CRM to the same owner.")));
+}
+
+Oid
+crm_referenced_table(Relation rel, AttrNumber attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
+
+		if (fk->nkeys == 1 && fk->conkey[0] == attno)
+		{
+			check_readable(rel, fk->confrelid);
+			return fk->confrelid;
+		}
+	}
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("column \"%s\" of table \"%s\" has no foreign key, which the CRM needs",
+					get_attname(RelationGetRelid(rel), attno, false),
+					RelationGetRelationName(rel))));
+}
+
+char *
+crm_sibling_name(Relation rel, const char *table)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+									  table);
+}

@@ -1,0 +1,61 @@
+/*
+ * table/columns.h
+ *		What the triggers know of the CRM's tables: columns, neighbours, locks.
+ *
+ * The tables belong to the user, who may have added, dropped and reordered
+ * columns: nothing is assumed of a column but its name and type, and both are
+ * verified.
+ */
+#ifndef CRM_TABLE_COLUMNS_H
+#define CRM_TABLE_COLUMNS_H
+
+#include "access/htup.h"
+#include "commands/trigger.h"
+#include "storage/lock.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+/* A column that the code reads or writes. */
+typedef struct CrmColumn
+{
+	const char *name;
+	Oid			type;
+} CrmColumn;
+
+/* The columns of a kind of table. */
+typedef struct CrmTableKind
+{
+	const char *name;			/* for messages */
+	const CrmColumn *columns;
+	int			ncolumns;
+} CrmTableKind;
+
+/*
+ * The attribute numbers of the kind's columns in rel, in the kind's order.
+ * Cached for the session; valid as long as the caller holds a lock on rel.
+ */
+extern const AttrNumber *crm_columns(Relation rel, const CrmTableKind *kind);
+
+/* The number of that column, which must be of that type; 0 if there is none. */
+extern AttrNumber crm_optional_column(Relation rel, const char *name, Oid type);
+
+/* The value of a column that cannot be null; ERROR 23502 if it is. */
+extern Datum crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno);
+
+/* The same check, of a value that is at hand. */
+extern void crm_check_not_null(Relation rel, AttrNumber attno, bool isnull);
+
+/* The owner of that table; InvalidOid if it is gone. */
+extern Oid	crm_table_owner(Oid relid);
+
+/*
+ * The table that the foreign key on that column of rel refers to.  ERROR 42501
+ * unless rel's owner may read all of it.
+ */
+extern Oid	crm_referenced_table(Relation rel, AttrNumber attno);
+
+/* The name, qualified and quoted, of the table beside rel called that. */
+extern char *crm_sibling_name(Relation rel, const char *table);
+
+#endif							/* CRM_TABLE_COLUMNS_H */

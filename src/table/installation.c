@@ -1,0 +1,115 @@
+/*
+ * table/installation.c
+ *		The CRMs that crm_install() has made in this database.
+ *
+ * A CRM is no member of the extension and stands in no catalog of ours: a
+ * schema holds one if its table "deals" has a trigger that calls this
+ * extension's crm_deal_rules(), whose first argument is the CRM's version.
+ *
+ * The extension is found through the function that was called, never by name.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "table/installation.h"
+
+#define DEALS			"deals"
+#define RULES_FUNCTION	"crm_deal_rules"
+
+char *
+crm_required_text(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+Oid
+crm_extension_schema(FunctionCallInfo fcinfo)
+{
+	return get_func_namespace(fcinfo->flinfo->fn_oid);
+}
+
+Oid
+crm_extension_function(FunctionCallInfo fcinfo, const char *name)
+{
+	Oid			function;
+
+	function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+							   CStringGetDatum(name),
+							   PointerGetDatum(buildoidvector(NULL, 0)),
+							   ObjectIdGetDatum(crm_extension_schema(fcinfo)));
+	if (!OidIsValid(function))
+		elog(ERROR, "extension crm has no function %s()", name);
+	return function;
+}
+
+bool
+crm_find_installation(FunctionCallInfo fcinfo, Oid schema, CrmInstallation *installation)
+{
+	Oid			rules = crm_extension_function(fcinfo, RULES_FUNCTION);
+	Oid			relid = get_relname_relid(DEALS, schema);
+	Relation	deals;
+	bool		found = false;
+
+	if (!OidIsValid(relid))
+		return false;
+	deals = try_relation_open(relid, AccessShareLock);
+	if (deals == NULL)
+		return false;
+	for (int i = 0; deals->trigdesc != NULL && i < deals->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &deals->trigdesc->triggers[i];
+
+		if (trigger->tgfoid != rules || trigger->tgnargs < 1)
+			continue;
+		installation->schema = schema;
+		installation->deals = relid;
+		installation->owner = deals->rd_rel->relowner;
+		installation->version = pstrdup(trigger->tgargs[0]);
+		found = true;
+		break;
+	}
+	relation_close(deals, NoLock);
+	return found;
+}
+
+void
+crm_get_installation(FunctionCallInfo fcinfo, const char *schema_name,
+					 CrmInstallation *installation)
+{
+	Oid			schema = get_namespace_oid(schema_name, false);
+
+	if (!crm_find_installation(fcinfo, schema, installation))
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("schema \"%s\" holds no CRM", schema_name),
+				 errhint("SELECT crm_install(%s) makes one.",
+						 quote_literal_cstr(schema_name))));
+}
+
+void
+crm_get_own_installation(FunctionCallInfo fcinfo, const char *schema_name,
+						 CrmInstallation *installation)
+{
+	crm_get_installation(fcinfo, schema_name, installation);
+	if (!has_privs_of_role(GetUserId(), installation->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of the CRM in schema \"%s\"", schema_name),
+				 errhint("Its owner is %s.",
+						 GetUserNameFromId(installation->owner, false))));
+}

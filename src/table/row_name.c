@@ -1,0 +1,46 @@
+/*
+ * table/row_name.c
+ *		How messages call a row that the code read past all permissions.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "base/uuid.h"
+#include "table/row_name.h"
+
+static bool
+may_see(Oid table, const pg_uuid_t *id)
+{
+	Oid			argtypes[] = {UUIDOID};
+	Datum		args[] = {UUIDPGetDatum(id)};
+	char	   *query;
+	bool		result;
+
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED)
+		return true;
+
+	query = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+												get_rel_name(table)));
+	SPI_connect();
+	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for a row of \"%s\"", get_rel_name(table));
+	result = SPI_processed > 0;
+	SPI_finish();
+	return result;
+}
+
+char *
+crm_row_label(Oid table, const pg_uuid_t *id, const char *name)
+{
+	return may_see(table, id) ? psprintf("\"%s\"", name) : crm_uuid_text(id);
+}

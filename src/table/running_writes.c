@@ -1,0 +1,59 @@
+/*
+ * table/running_writes.c
+ *		Statements that are writing to deals and have not come to their end.
+ *
+ * INSERT and UPDATE make themselves known through the BEFORE trigger of the
+ * rows.  DELETE and TRUNCATE need not: from their first row on they have AFTER
+ * triggers pending, those of the foreign keys at least.
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "table/running_writes.h"
+
+typedef struct RunningWrite
+{
+	Oid			deals;
+	struct RunningWrite *next;
+	MemoryContextCallback ended;
+} RunningWrite;
+
+static RunningWrite *running_writes = NULL;
+
+/* The memory of the statement goes, whether it succeeded or failed. */
+static void
+forget(void *arg)
+{
+	RunningWrite **link = &running_writes;
+
+	while (*link != arg)
+		link = &(*link)->next;
+	*link = (*link)->next;
+}
+
+void
+crm_note_running_write(Oid deals, MemoryContext statement)
+{
+	RunningWrite *write = MemoryContextAlloc(statement, sizeof(RunningWrite));
+
+	write->deals = deals;
+	write->next = running_writes;
+	write->ended.func = forget;
+	write->ended.arg = write;
+	MemoryContextRegisterResetCallback(statement, &write->ended);
+	running_writes = write;
+}
+
+bool
+crm_write_is_running(Relation deals)
+{
+	for (const RunningWrite *write = running_writes; write != NULL; write = write->next)
+	{
+		if (write->deals == RelationGetRelid(deals))
+			return true;
+	}
+	return AfterTriggerPendingOnRel(RelationGetRelid(deals));
+}

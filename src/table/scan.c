@@ -1,0 +1,138 @@
+/*
+ * table/scan.c
+ *		Reading rows of a table by a uuid, past all permissions.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tupconvert.h"
+#include "access/xact.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "table/columns.h"
+#include "table/scan.h"
+
+Oid
+crm_index_on_column(Relation rel, AttrNumber attno)
+{
+	Oid			result = InvalidOid;
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisvalid && index->rd_rel->relam == BTREE_AM_OID &&
+			form->indkey.values[0] == attno &&
+			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+			result = RelationGetRelid(index);
+		index_close(index, AccessShareLock);
+		if (OidIsValid(result))
+			break;
+	}
+	list_free(indexes);
+	return result;
+}
+
+Snapshot
+crm_latest_snapshot(void)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	/*
+	 * As a foreign key does, see also what the running command itself has
+	 * done: it may create the parent and the child.
+	 */
+	snapshot->curcid = GetCurrentCommandId(false) + 1;
+	return snapshot;
+}
+
+/* Visits the rows of one table, not of a partitioned one; false if told to stop. */
+static bool
+visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
+{
+	Snapshot	snapshot = crm_latest_snapshot();
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		more = true;
+
+	ScanKeyInit(&scankey, attno, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(key));
+	scan = systable_beginscan(rel, index, OidIsValid(index), snapshot, 1, &scankey);
+	while (more && (tuple = systable_getnext(scan)) != NULL)
+	{
+		if (map == NULL)
+			more = visit(shown, tuple, arg);
+		else
+		{
+			tuple = execute_attr_map_tuple(tuple, map);
+			more = visit(shown, tuple, arg);
+			heap_freetuple(tuple);
+		}
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	return more;
+}
+
+static void
+visit_partitions(Relation rel, AttrNumber attno, const pg_uuid_t *key,
+				 CrmRowVisitor visit, void *arg)
+{
+	const char *column = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
+	List	   *partitions = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
+	bool		more = true;
+	ListCell   *lc;
+
+	foreach(lc, partitions)
+	{
+		Relation	partition = table_open(lfirst_oid(lc), NoLock);
+
+		if (more && partition->rd_rel->relkind == RELKIND_RELATION)
+		{
+			AttrNumber	key_attno = crm_optional_column(partition, column, UUIDOID);
+			TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(partition),
+															 RelationGetDescr(rel));
+
+			more = visit_table(partition, crm_index_on_column(partition, key_attno), key_attno,
+							   key, map, rel, visit, arg);
+			if (map != NULL)
+				free_conversion_map(map);
+		}
+		table_close(partition, NoLock);
+	}
+	list_free(partitions);
+}
+
+void
+crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			   CrmRowVisitor visit, void *arg)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+			(void) visit_table(rel, index, attno, key, NULL, rel, visit, arg);
+			break;
+		case RELKIND_PARTITIONED_TABLE:
+			visit_partitions(rel, attno, key, visit, arg);
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is not a table whose rows the CRM can read",
+							RelationGetRelationName(rel)),
+					 errhint("Make it an ordinary or a partitioned table.")));
+	}
+}

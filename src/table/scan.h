@@ -1,0 +1,28 @@
+/*
+ * table/scan.h
+ *		Reading rows of a table by a uuid, past all permissions.
+ */
+#ifndef CRM_TABLE_SCAN_H
+#define CRM_TABLE_SCAN_H
+
+#include "access/htup.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+/* An index that finds rows of rel by that column; InvalidOid if there is none. */
+extern Oid	crm_index_on_column(Relation rel, AttrNumber attno);
+
+/* A snapshot of now, with all that this transaction has done; registered. */
+extern Snapshot crm_latest_snapshot(void);
+
+/*
+ * Calls visit for each row of rel whose uuid column attno is key, as of now,
+ * with all that this transaction has done; stops when it returns false.  The
+ * index, if there is one, has that column in front.
+ */
+typedef bool (*CrmRowVisitor) (Relation rel, HeapTuple tuple, void *arg);
+extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+						   CrmRowVisitor visit, void *arg);
+
+#endif							/* CRM_TABLE_SCAN_H */
