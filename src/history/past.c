@@ -200,7 +200,7 @@ open_stage_plan(Relation deals, const char *history)
 	{
 		char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
 									 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
-									 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
+									 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_no IS NULL "
 									 "ORDER BY move_no DESC LIMIT 1", history);
 		SPIPlanPtr	plan = SPI_prepare(query, lengthof(argtypes), argtypes);
 
