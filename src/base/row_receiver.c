@@ -35,17 +35,32 @@ shut_down(DestReceiver *self)
 {
 }
 
+static void
+destroy(DestReceiver *self)
+{
+	pfree(self);
+}
+
+DestReceiver *
+crm_row_receiver(CrmRowReceiver receive, void *arg)
+{
+	Receiver   *receiver = palloc(sizeof(Receiver));
+
+	*receiver = (Receiver)
+	{
+		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
+		.dest = {receive_slot, start_up, shut_down, destroy, DestTuplestore},
+		.receive = receive,
+		.arg = arg
+	};
+	return &receiver->dest;
+}
+
 void
 crm_receive_rows(SPIPlanPtr plan, int nargs, Oid argtype, const Datum *args, const bool *nulls,
 				 bool read_only, CrmRowReceiver receive, void *arg)
 {
-	Receiver	receiver = {
-		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
-		.dest = {receive_slot, start_up, shut_down, shut_down, DestTuplestore},
-		.receive = receive,
-		.arg = arg
-	};
-	SPIExecuteOptions options = {.read_only = read_only,.dest = &receiver.dest};
+	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
 
 	if (nargs > 0)
 	{
@@ -58,4 +73,5 @@ crm_receive_rows(SPIPlanPtr plan, int nargs, Oid argtype, const Datum *args, con
 	}
 	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
 		elog(ERROR, "query returned no rows");
+	options.dest->rDestroy(options.dest);
 }

@@ -9,6 +9,9 @@
 
 typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
 
+/* Where a query can send its rows: receive is called for each; palloc'd. */
+extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
+
 /*
  * Runs a SELECT, whose parameters are all of type argtype, and calls receive
  * for each row.  The caller is connected to SPI.  Read-only queries have the
