@@ -8,7 +8,7 @@
 #include "utils/builtins.h"
 
 #include "base/session.h"
-#include "mcp/mcp.h"
+#include "mcp/http.h"
 
 PG_MODULE_MAGIC;
 

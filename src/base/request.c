@@ -20,7 +20,7 @@
  * once before, which only tells.
  */
 Jsonb *
-crm_parse_claims(const char *json)
+crm_parse_json_object(const char *json)
 {
 	JsonLexContext *lex = crm_make_json_lexer(pstrdup(json), strlen(json),
 											  GetDatabaseEncoding(), true);

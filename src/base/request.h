@@ -15,7 +15,7 @@ typedef enum
 } CrmClaimKind;
 
 /* The claims in json; NULL, not an error, if it is not a JSON object. */
-extern Jsonb *crm_parse_claims(const char *json);
+extern Jsonb *crm_parse_json_object(const char *json);
 
 /*
  * The claim of this name or, if there is none, at this dotted path; *text is

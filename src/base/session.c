@@ -153,7 +153,7 @@ static TenantState
 read_claims(const char *json, const char *tenant_claim,
 			pg_uuid_t *tenant, char **subject)
 {
-	Jsonb	   *claims = crm_parse_claims(json);
+	Jsonb	   *claims = crm_parse_json_object(json);
 	char	   *text;
 
 	*subject = NULL;

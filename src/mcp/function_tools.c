@@ -28,7 +28,9 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "mcp/mcp.h"
+#include "mcp/columns.h"
+#include "mcp/function_tools.h"
+#include "mcp/query.h"
 
 #define MARK		"@mcp"
 #define PARAM		"@param "

@@ -15,7 +15,8 @@
 #include "utils/json.h"
 
 #include "base/request.h"
-#include "mcp/mcp.h"
+#include "mcp/http.h"
+#include "mcp/message.h"
 
 /* Pages served by the user's own machine. */
 #define DEFAULT_ORIGINS \
@@ -58,7 +59,7 @@ char *
 crm_mcp_header(const char *name)
 {
 	const char *json = setting("request.headers");
-	Jsonb	   *headers = json[0] != '\0' ? crm_parse_claims(json) : NULL;
+	Jsonb	   *headers = json[0] != '\0' ? crm_parse_json_object(json) : NULL;
 
 	return headers ? crm_mcp_string(&headers->root, name) : NULL;
 }
@@ -111,7 +112,7 @@ decode(char *value)
 	int			length;
 	int			prefix = strlen(ENCODED_PREFIX);
 	int			suffix = strlen(ENCODED_SUFFIX);
-	char	   *text;
+	char	   *plain;
 	int			decoded;
 
 	while (*value == ' ' || *value == '\t')
@@ -123,14 +124,12 @@ decode(char *value)
 		strcmp(value + length - suffix, ENCODED_SUFFIX) != 0)
 		return pstrdup(value);
 	length -= prefix + suffix;
-	text = palloc(pg_b64_dec_len(length) + 1);
-
-	decoded = pg_b64_decode(value + prefix, length, (void *) text, pg_b64_dec_len(length));
-	if (decoded < 0 || !pg_verify_mbstr(PG_UTF8, text, decoded, true))
+	plain = palloc(pg_b64_dec_len(length) + 1);
+	decoded = pg_b64_decode(value + prefix, length, (void *) plain, pg_b64_dec_len(length));
+	if (decoded < 0 || !pg_verify_mbstr(PG_UTF8, plain, decoded, true))
 		return NULL;
-	text[		decoded] = '\0';
-
-	return pg_any_to_server(text, decoded, PG_UTF8);
+	plain[decoded] = '\0';
+	return pg_any_to_server(plain, decoded, PG_UTF8);
 }
 
 bool

@@ -16,7 +16,9 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
-#include "mcp/mcp.h"
+#include "mcp/columns.h"
+#include "mcp/link_tools.h"
+#include "mcp/query.h"
 
 typedef struct McpLink
 {
@@ -133,32 +135,18 @@ call_link(McpTool *tool, Jsonb *arguments, List *properties)
 	const McpLink *link = tool->link;
 	List	   *columns = tool->columns;
 	List	   *given = crm_mcp_given(arguments, properties, true);
-	char	   *readable = crm_mcp_readable(columns);
 	char	   *table = crm_mcp_table_name(tool->object);
-	StringInfoData names;
-	StringInfoData values;
 	char	   *row;
-	ListCell   *cell;
 
-	initStringInfo(&names);
-	initStringInfo(&values);
-	foreach(cell, given)
-	{
-		const char *name = quote_identifier(((McpProperty *) lfirst(cell))->name);
-		const char *separator = names.len > 0 ? ", " : "";
-
-		appendStringInfo(&names, "%s%s", separator, name);
-		appendStringInfo(&values, "%sf.%s", separator, name);
-	}
-	row = crm_mcp_run(psprintf("WITH r AS (INSERT INTO %s AS t (%s) SELECT %s FROM %s ON CONFLICT (%s, %s) DO %s RETURNING %s)"
-							   " SELECT pg_catalog.row_to_json(r) FROM r",
-							   table, names.data, values.data, crm_mcp_record(given),
-							   link->key[0], link->key[1], on_conflict(link, given, columns),
-							   readable),
-					  arguments);
+	row = crm_mcp_run_returning(columns,
+								psprintf("INSERT INTO %s AS t (%s) SELECT %s FROM %s ON CONFLICT (%s, %s) DO %s",
+										 table, crm_mcp_names(given, ""), crm_mcp_names(given, "f."),
+										 crm_mcp_record(given), link->key[0], link->key[1],
+										 on_conflict(link, given, columns)),
+								arguments);
 	if (row == NULL)
-		row = crm_mcp_run(psprintf("SELECT (SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r) FROM %s AS t WHERE %s",
-								   readable, table, by_pair(link)),
+		row = crm_mcp_run(psprintf("SELECT %s FROM %s AS t WHERE %s",
+								   crm_mcp_row_as_json(columns), table, by_pair(link)),
 						  arguments);
 	if (row == NULL)
 		ereport(ERROR,

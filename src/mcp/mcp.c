@@ -20,7 +20,9 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "mcp/mcp.h"
+#include "mcp/http.h"
+#include "mcp/message.h"
+#include "mcp/protocol.h"
 
 /* Whether an error is to go through: no reply could help. */
 static bool

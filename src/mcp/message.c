@@ -13,7 +13,7 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "mcp/mcp.h"
+#include "mcp/message.h"
 
 /* Whether an error may be turned into a reply: the message's fault. */
 static bool

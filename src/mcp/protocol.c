@@ -10,13 +10,15 @@
  */
 #include "postgres.h"
 
-#include "common/base64.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "mcp/mcp.h"
+#include "mcp/catalog.h"
+#include "mcp/cursor.h"
+#include "mcp/http.h"
+#include "mcp/protocol.h"
 
 #define MODERN_VERSION		"2026-07-28"
 #define NEWEST_LEGACY		"2025-11-25"
@@ -143,34 +145,6 @@ answer_discover(McpReply *reply)
 	crm_mcp_result(reply, out.data);
 }
 
-/* The name of the last tool of a page, as a cursor. */
-static char *
-cursor_after(const char *name)
-{
-	int			size = pg_b64_enc_len(strlen(name)) + 1;
-	char	   *cursor = palloc(size);
-	int			length = pg_b64_encode((const void *) name, strlen(name), cursor, size);
-
-	if (length < 0)
-		elog(ERROR, "could not encode a cursor");
-	cursor[length] = '\0';
-	return cursor;
-}
-
-/* What a cursor stands for; NULL if we did not make it. */
-static char *
-read_cursor(const char *cursor)
-{
-	int			size = pg_b64_dec_len(strlen(cursor)) + 1;
-	char	   *name = palloc(size);
-	int			length = pg_b64_decode(cursor, strlen(cursor), (void *) name, size);
-
-	if (length <= 0)
-		return NULL;
-	name[length] = '\0';
-	return name;
-}
-
 static void
 answer_list(Oid schema, McpMessage *message, McpReply *reply)
 {
@@ -184,8 +158,9 @@ answer_list(Oid schema, McpMessage *message, McpReply *reply)
 	if (crm_mcp_member(message->params, "cursor", &value) && value.type != jbvNull)
 	{
 		char	   *cursor = crm_mcp_string(message->params, "cursor");
+		int			length;
 
-		after = cursor ? read_cursor(cursor) : NULL;
+		after = cursor ? crm_mcp_decode_cursor(cursor, &length) : NULL;
 		if (after == NULL)
 		{
 			crm_mcp_error(reply, MCP_INVALID_PARAMS, 200, "Invalid params: invalid cursor");
@@ -212,7 +187,7 @@ answer_list(Oid schema, McpMessage *message, McpReply *reply)
 	if (cell != NULL)
 	{
 		appendStringInfoString(&out, ",\"nextCursor\":");
-		escape_json(&out, cursor_after(last->name));
+		escape_json(&out, crm_mcp_encode_cursor(last->name, strlen(last->name)));
 	}
 	if (reply->modern)
 		append_caching(&out, TOOLS_TTL, "private");

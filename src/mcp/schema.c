@@ -16,7 +16,20 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "mcp/mcp.h"
+#include "mcp/query.h"
+#include "mcp/schema.h"
+
+McpProperty *
+crm_mcp_make_property(const char *name, Oid type, const char *description)
+{
+	McpProperty *property = palloc0(sizeof(McpProperty));
+
+	property->name = name;
+	property->type = type;
+	property->typmod = -1;
+	property->description = description;
+	return property;
+}
 
 /* The name of a type for use in SQL, whatever the search_path. */
 const char *
