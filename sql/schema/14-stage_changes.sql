@@ -1,7 +1,7 @@
 -- Stage changes: the history of every deal, written by a trigger on deals.
 --
--- No foreign keys: history outlives what it speaks of.  No created_at: that is
--- recorded_at.
+-- No foreign keys: history remains when the rows that it refers to are deleted.
+-- recorded_at takes the place of created_at.
 
 CREATE TABLE stage_changes (
     id uuid NOT NULL DEFAULT crm_uuid_v7(),
@@ -30,7 +30,7 @@ CREATE TABLE stage_changes (
     CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
 );
 
-COMMENT ON TABLE stage_changes IS 'The history: a row for every move of a deal, written by a trigger and never updated';
+COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN stage_changes.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_changes.deal_id IS 'The deal that moved; it may have been deleted since';
@@ -46,10 +46,10 @@ COMMENT ON COLUMN stage_changes.from_status IS 'The status of the deal before th
 COMMENT ON COLUMN stage_changes.to_status IS 'The status of the deal after the move';
 COMMENT ON COLUMN stage_changes.amount IS 'The amount of the deal as of the move';
 COMMENT ON COLUMN stage_changes.currency IS 'The currency of the deal as of the move';
-COMMENT ON COLUMN stage_changes.value_period IS 'What the amount is per, as of the move';
+COMMENT ON COLUMN stage_changes.value_period IS 'The value_period of the deal as of the move';
 COMMENT ON COLUMN stage_changes.probability IS 'The probability of the deal as of the move, in the stage it entered';
 COMMENT ON COLUMN stage_changes.from_probability IS 'The probability of the deal before the move';
-COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the writer declared: see crm_current_actor()';
+COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN stage_changes.recorded_by IS 'The database user of the session that moved the deal';
 COMMENT ON COLUMN stage_changes.reverts_id IS 'The stage change that this one took back (undo_move); null for an ordinary move';
-COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null when there were none';
+COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null if there were none';

@@ -1,6 +1,6 @@
 /*
  * base/row_receiver.c
- *		The rows of a query, one by one as they come, none of them kept.
+ *		The rows of a query, one by one as they come; none of them is kept.
  */
 #include "postgres.h"
 
@@ -40,7 +40,7 @@ crm_receive_rows(SPIPlanPtr plan, int nargs, Oid argtype, const Datum *args, con
 				 bool read_only, CrmRowReceiver receive, void *arg)
 {
 	Receiver	receiver = {
-		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
+		/* Any kind but DestNone and DestSPI, which SPI treats specially. */
 		.dest = {receive_slot, start_up, shut_down, shut_down, DestTuplestore},
 		.receive = receive,
 		.arg = arg

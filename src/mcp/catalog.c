@@ -1,6 +1,6 @@
 /*
  * mcp/catalog.c
- *		The tools there are: what the catalogs show to the caller.
+ *		The tools that a CRM has for the caller, read from the system catalogs.
  *
  * Tools stand for tables (mcp/table_tools.c), for links between them
  * (mcp/link_tools.c), and for functions that are marked as tools
@@ -36,8 +36,8 @@ find(List *tools, const char *name)
 }
 
 /*
- * All tools or, given a name, at least the one called that.  A function goes
- * before a generated tool of the same name.
+ * All tools or, given a name, at least the one of that name.  A function takes
+ * precedence over a generated tool of the same name.
  */
 static List *
 collect(Oid schema, const char *name)

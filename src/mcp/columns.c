@@ -2,8 +2,8 @@
  * mcp/columns.c
  *		The columns of a table as the arguments of tools, and SQL over them.
  *
- * Names in the SQL made here are quoted and qualified, and values are
- * parameters: $1 is the object of the tool's arguments, as jsonb.
+ * Names in the SQL made here are quoted and qualified.  Values are never part of
+ * it: they are read from $1, the object of the tool's arguments (jsonb).
  */
 #include "postgres.h"
 

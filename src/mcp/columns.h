@@ -36,7 +36,7 @@ extern List *crm_mcp_given(Jsonb *arguments, List *properties, bool nulls);
 /* The table's name, quoted and qualified. */
 extern char *crm_mcp_table_name(Oid table);
 
-/* "a, b", or with the prefix "f." "f.a, f.b". */
+/* "a, b"; with the prefix "f.", it is "f.a, f.b". */
 extern char *crm_mcp_names(List *properties, const char *prefix);
 
 /* jsonb_to_record($1) AS f(...) of the properties; empty if there are none. */

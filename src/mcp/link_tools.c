@@ -1,10 +1,10 @@
 /*
  * mcp/link_tools.c
- *		The tools that link a deal to something, and unlink it: rows of tables
- *		whose key is a pair of ids.
+ *		The tools that link a deal to something, and unlink it: they write rows
+ *		of tables whose key is a pair of ids.
  *
- * Both can be repeated: linking what is linked updates what is given beside
- * the pair, unlinking what is not linked says so.
+ * Both can be repeated: to link again updates the columns that are given beside
+ * the pair; to unlink again returns removed false.
  */
 #include "postgres.h"
 
@@ -36,18 +36,18 @@ static const McpLink links[] = {
 	{
 		"deal_tags", {"deal_id", "tag_id"},
 		"deals_tag", "Tag a deal", "Puts a tag on a deal.",
-		"deals_untag", "Untag a deal", "Takes a tag off a deal; removed says whether it was there."
+		"deals_untag", "Untag a deal", "Removes a tag from a deal; removed says whether the deal had it."
 	},
 	{
 		"deal_contacts", {"deal_id", "contact_id"},
 		"deals_link_contact", "Link a contact to a deal",
-		"Links a person to a deal, or changes what is given of the link there is.",
+		"Links a person to a deal; if there is a link already, changes its given columns.",
 		"deals_unlink_contact", "Unlink a contact from a deal",
-		"Takes a person off a deal; removed says whether there was a link."
+		"Removes the link of a person to a deal; removed says whether there was one."
 	},
 };
 
-/* What is not for the caller to choose. */
+/* Whether the column is filled by its default alone. */
 static bool
 is_own(const char *name)
 {
@@ -97,7 +97,7 @@ unlink_properties(McpTool *tool)
 	return properties;
 }
 
-/* The condition that a row is of the pair in the arguments. */
+/* The condition that a row has the pair of ids in the arguments. */
 static char *
 by_pair(const McpLink *link)
 {
@@ -107,7 +107,7 @@ by_pair(const McpLink *link)
 					link->key[0], link->key[1]);
 }
 
-/* What to do with a pair that is there: set what is given and may be set. */
+/* The action for a pair that exists: set the given columns that the caller may update. */
 static char *
 on_conflict(const McpLink *link, List *given, List *columns)
 {
@@ -188,7 +188,6 @@ add_tool(List *tools, Oid relid, List *columns, const McpLink *link, const McpTo
 	return lappend(tools, tool);
 }
 
-/* The tools of the links between tables; SPI must be connected. */
 List *
 crm_mcp_link_tools(Oid schema, const char *name)
 {

@@ -2,8 +2,8 @@
  * mcp/list_tool.c
  *		The tool that lists rows of a table, a page at a time.
  *
- * Rows come in the order of their ids, so that a page begins by an index scan
- * after the id in the cursor, and rows added meanwhile do not shift the pages.
+ * Rows come in the order of their ids.  So a page is an index scan that begins
+ * after the id in the cursor, and rows that are added meanwhile shift no page.
  */
 #include "postgres.h"
 
@@ -27,8 +27,8 @@
 #define MAX_LIMIT		100
 
 /*
- * Whether a list can be narrowed to a value of the column: it is cheap to look
- * up, or has few values.  Their "=" is the one of pg_catalog.
+ * Whether a list can be filtered by the column: it has an index or few values, and
+ * its type's "=" is in pg_catalog.
  */
 static bool
 is_filter(McpColumn *column)
@@ -72,11 +72,11 @@ list_properties(McpTool *tool)
 	if (label != NULL && label->can_select)
 		properties = lappend(properties,
 							 crm_mcp_make_property("search", TEXTOID,
-												   psprintf("Only those whose %s contains this, in any case", table->label)));
+												   psprintf("Only those whose %s contains this text, ignoring case", table->label)));
 	if (archived != NULL && archived->can_select)
 	{
 		property = crm_mcp_make_property("archived", BOOLOID,
-										 "Whether to list the archived ones, instead of those that are not");
+										 "true: only archived ones; false: only those that are not archived");
 		property->fallback = "false";
 		properties = lappend(properties, property);
 	}
@@ -85,7 +85,7 @@ list_properties(McpTool *tool)
 	property->limits = "\"minimum\":1,\"maximum\":" CppAsString2(MAX_LIMIT);
 	properties = lappend(properties, property);
 	return lappend(properties,
-				   crm_mcp_make_property("cursor", TEXTOID, "The next_cursor of the page before"));
+				   crm_mcp_make_property("cursor", TEXTOID, "The next_cursor of the previous page"));
 }
 
 /* A cursor is the id of the last row of a page. */
@@ -99,11 +99,11 @@ read_cursor(const char *cursor)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid cursor"),
-				 errhint("Pass the next_cursor of the page before, or none for the first page.")));
+				 errhint("Pass the next_cursor of the previous page, or no cursor for the first page.")));
 	return PointerGetDatum(id);
 }
 
-/* The argument limit, which must be within its bounds. */
+/* The argument limit; ERROR 22023 if it is out of bounds. */
 static int
 read_limit(Jsonb *arguments)
 {
@@ -126,7 +126,7 @@ read_limit(Jsonb *arguments)
 			 errmsg("limit must be a whole number from 1 to %d", MAX_LIMIT)));
 }
 
-/* Appends the conditions that the arguments name. */
+/* Appends the conditions that the arguments ask for. */
 static void
 append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properties)
 {
@@ -144,7 +144,7 @@ append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properti
 		McpProperty *property = lfirst(cell);
 		const char *column = quote_identifier(property->name);
 
-		/* The sub-select makes it a constant, which an index can use. */
+		/* The sub-select is evaluated once, so that an index can be used. */
 		if (property->column)
 			appendStringInfo(query, " AND t.%s OPERATOR(pg_catalog.=) (SELECT f.%s FROM %s)",
 							 column, column, crm_mcp_record(list_make1(property)));
@@ -202,7 +202,7 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 		bool		isnull;
 		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1, &isnull);
 
-		if (isnull)				/* the user may have dropped the constraint */
+		if (isnull)				/* the user may have dropped NOT NULL */
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("null value in column \"%s\"", MCP_KEY)));

@@ -27,15 +27,15 @@ typedef enum McpMessageKind
 typedef struct McpMessage
 {
 	McpMessageKind kind;
-	char	   *id;				/* as JSON; "null" if there is none to repeat */
+	char	   *id;				/* as JSON; "null" if there is none */
 	char	   *method;
 	JsonbContainer *params;		/* NULL if there are none */
-	const char *problem;		/* what is wrong with an MCP_INVALID one */
+	const char *problem;		/* why a message is MCP_INVALID */
 } McpMessage;
 
 /*
- * What is sent back: a result or an error, both JSON in the memory context
- * named here, which outlives an error.
+ * The reply: a result or an error.  Both are kept in a memory context that
+ * outlives an error in the request.
  */
 typedef struct McpReply
 {
@@ -44,27 +44,32 @@ typedef struct McpReply
 	int			code;			/* of the error */
 	char	   *message;
 	char	   *data;			/* JSON, or NULL */
-	int			status;			/* of HTTP */
-	bool		modern;			/* the request was of the stateless revision */
-	bool		calling;		/* a tool runs: errors are the tool's */
+	int			status;			/* HTTP status */
+	bool		modern;			/* the request is of the stateless revision */
+	bool		calling;		/* a tool is running: errors are the tool's */
 } McpReply;
 
-/* The text of a json, as jsonb; NULL, with the problem, if that cannot be. */
+/* Parses a json; NULL, with *problem and *id set, if jsonb cannot hold it. */
 extern Jsonb *crm_mcp_parse(const char *json, const char **problem, char **id);
 extern void crm_mcp_read_message(JsonbContainer *container, McpMessage *message);
 
-/* Whether there is such a member; its value is then set. */
+/* Whether the object has that member; sets *value. */
 extern bool crm_mcp_member(JsonbContainer *object, const char *name, JsonbValue *value);
 
-/* The member as text, NULL if it is missing or no string. */
+/* The member as text, NULL if it is missing or not a string. */
 extern char *crm_mcp_string(JsonbContainer *object, const char *name);
 
-/* The member as an object, NULL if it is missing or none. */
+/* The member as an object, NULL if it is missing or not an object. */
 extern JsonbContainer *crm_mcp_object(JsonbContainer *object, const char *name);
 
+/* Makes the result, which is JSON, the reply. */
 extern void crm_mcp_result(McpReply *reply, const char *result);
+
+/* Makes an error the reply, without data: the caller may set reply->data. */
 extern void crm_mcp_error(McpReply *reply, int code, int status,
 						  const char *format,...) pg_attribute_printf(4, 5);
+
+/* Appends the reply as a JSON-RPC response; id is JSON. */
 extern void crm_mcp_append_reply(StringInfo out, const char *id, McpReply *reply);
 
 #endif							/* CRM_MCP_MESSAGE_H */

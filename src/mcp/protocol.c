@@ -1,12 +1,12 @@
 /*
  * mcp/protocol.c
- *		The methods of MCP, of its revisions with a handshake (2025-03-26,
- *		2025-06-18, 2025-11-25) and of the stateless one (2026-07-28).
+ *		The methods of MCP, in its revisions with a handshake (2025-03-26,
+ *		2025-06-18, 2025-11-25) and in the stateless one (2026-07-28).
  *
- * No request depends on one before it.  One whose params._meta names a
+ * No request depends on an earlier one.  A request whose params._meta names a
  * protocol version is of the stateless revision ("modern"); any other is of an
- * earlier one, which differ in nothing we send.  Over HTTP the headers of a
- * modern request must repeat what its body says.
+ * earlier revision: these differ in nothing that we send.  Over HTTP, the headers
+ * of a modern request must repeat values of its body.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@
 #define SERVER_INFO			"{\"name\":\"crm\",\"title\":\"CRM\",\"version\":\"" CRM_VERSION "\"}"
 #define CAPABILITIES		"{\"tools\":{}}"
 
-/* How long a client may keep what it was told, in milliseconds. */
+/* How long a client may cache the answers, in milliseconds. */
 #define DISCOVER_TTL		3600000
 #define TOOLS_TTL			60000
 
@@ -43,8 +43,8 @@ static const char *const legacy_versions[] = {NEWEST_LEGACY, "2025-06-18", VERSI
 static const char instructions[] =
 "A CRM: pipelines have ordered stages, deals stand in one stage of a pipeline. "
 "Move a deal with deals_move, which records the move; its status (open, won, lost) follows from the stage. "
-"Amounts are per value_period and in their currency; amounts in different currencies are not to be added. "
-"Contacts are people of another system, known here by their id. "
+"An amount is per value_period and in its currency; do not add amounts in different currencies. "
+"Contacts are people in another system; here they have only an id. "
 "Lists are paged: pass next_cursor back as cursor. "
 "Start with pipelines_list and stages_list, or with context_for_deal and context_for_person.";
 
@@ -67,7 +67,7 @@ crm_mcp_batches_allowed(void)
 	return version == NULL || strcmp(version, VERSION_WITH_BATCHES) == 0;
 }
 
-/* Appends the versions that we speak, as an array. */
+/* Appends the versions that we support, as an array. */
 static void
 append_versions(StringInfo out)
 {
@@ -92,7 +92,7 @@ refuse_version(McpReply *reply, const char *requested)
 	reply->data = MemoryContextStrdup(reply->context, data.data);
 }
 
-/* Begins a result: what every modern one has. */
+/* Begins a result, with the members that each modern one has. */
 static void
 begin_result(StringInfo out, bool modern)
 {
@@ -223,7 +223,7 @@ append_field(StringInfo json, StringInfo text, const char *name,
 	appendStringInfo(text, "\n%s: %s", label, value);
 }
 
-/* Its members are those that PostgREST's error bodies have. */
+/* The members are those of PostgREST's error bodies. */
 char *
 crm_mcp_failure(ErrorData *error, bool modern)
 {
@@ -241,7 +241,7 @@ crm_mcp_failure(ErrorData *error, bool modern)
 	return tool_result(json.data, text.data, true, modern);
 }
 
-/* The arguments of a call, none if there are none; NULL if they are no object. */
+/* The arguments of a call, an empty object if not given; NULL if they are not an object. */
 static Jsonb *
 read_arguments(JsonbContainer *params)
 {
@@ -285,7 +285,7 @@ answer_call(Oid schema, McpMessage *message, McpReply *reply)
 	crm_mcp_result(reply, tool_result(result, result, false, reply->modern));
 }
 
-/* Whether the headers repeat what the body says, as they must. */
+/* Whether the headers repeat the values of the body; else makes an error the reply. */
 static bool
 check_headers(McpMessage *message, const char *version, McpReply *reply)
 {
@@ -304,11 +304,11 @@ check_headers(McpMessage *message, const char *version, McpReply *reply)
 	if (header == NULL)
 		return true;
 	crm_mcp_error(reply, MCP_HEADER_MISMATCH, 400,
-				  "Header mismatch: %s is missing or is not what the body says", header);
+				  "Header mismatch: %s is missing or differs from the body", header);
 	return false;
 }
 
-/* Whether a modern request has what it must have. */
+/* Whether a modern request is complete; else makes an error the reply. */
 static bool
 check_modern(McpMessage *message, McpReply *reply)
 {
@@ -331,7 +331,7 @@ check_modern(McpMessage *message, McpReply *reply)
 }
 
 /*
- * Whether the request is one of a revision that we speak; says which in
+ * Whether we support the request's revision; else makes an error the reply.  Sets
  * reply->modern.
  */
 static bool

@@ -7,13 +7,13 @@
 
 #include "mcp/message.h"
 
-/* Answers a request.  May fail: then reply->calling says whose fault it is. */
+/* Answers a request.  If it raises an error, reply->calling says whether a tool did. */
 extern void crm_mcp_answer(Oid schema, McpMessage *message, McpReply *reply);
 
-/* Whether the protocol's revision, by the request's header, has batches. */
+/* Whether the protocol's revision, which the request's header names, has batches. */
 extern bool crm_mcp_batches_allowed(void);
 
-/* A failed tool's result. */
+/* The result of a failed tool. */
 extern char *crm_mcp_failure(ErrorData *error, bool modern);
 
 #endif							/* CRM_MCP_PROTOCOL_H */

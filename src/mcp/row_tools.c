@@ -13,7 +13,7 @@
 #include "mcp/row_tools.h"
 #include "mcp/table.h"
 
-/* Whether triggers keep the column's value, whatever is written. */
+/* Whether only triggers fill the column. */
 static bool
 is_kept(McpColumn *column)
 {
@@ -59,7 +59,7 @@ report_not_found(McpTool *tool, Jsonb *arguments)
 					crm_mcp_string(&arguments->root, MCP_KEY))));
 }
 
-/* Condition on the key, the argument id. */
+/* The condition that a row has the id in the arguments. */
 static char *
 by_key(void)
 {
@@ -99,7 +99,7 @@ create_properties(McpTool *tool)
 	return properties;
 }
 
-/* Reports a write that a policy or a trigger swallowed. */
+/* ERROR 42501: a policy or a trigger suppressed the write. */
 static void
 report_suppressed(McpTool *tool)
 {
@@ -148,7 +148,7 @@ update_properties(McpTool *tool)
 	if (version != NULL && version->can_select && version->property.type == INT4OID)
 		properties = lappend(properties,
 							 crm_mcp_make_property("expected_version", INT4OID,
-												   "The version that the change is meant for; if the row has another one by now, nothing changes"));
+												   "The version that you have read; if the row has another one by now, nothing is changed"));
 	return properties;
 }
 
@@ -174,7 +174,7 @@ call_update(McpTool *tool, Jsonb *arguments, List *properties)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("nothing to update"),
-				 errhint("Give the columns to change beside id.")));
+				 errhint("Give the columns to change, besides id.")));
 	row = crm_mcp_run_returning(tool->columns,
 								psprintf("UPDATE %s AS t SET (%s) = (SELECT %s FROM %s) WHERE %s%s",
 										 table, crm_mcp_names(given, ""), crm_mcp_names(given, "f."),
@@ -191,7 +191,7 @@ call_update(McpTool *tool, Jsonb *arguments, List *properties)
 			(errcode(ERRCODE_CRM_STALE),
 			 errmsg("%s %s is not of the expected version", tool->table->singular,
 					crm_mcp_string(&arguments->root, MCP_KEY)),
-			 errhint("Somebody changed it: get it again.")));
+			 errhint("It has been changed: get it again.")));
 }
 
 static char *

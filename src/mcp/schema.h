@@ -21,8 +21,7 @@ typedef struct McpProperty
 	bool		required;
 	bool		nullable;
 	bool		is_object;
-	bool		column;			/* of the tool's table, else of the tool
-								 * itself */
+	bool		column;			/* a column of the tool's table */
 } McpProperty;
 
 /* An argument of the tool itself: no column, not required, without a default. */
@@ -30,12 +29,14 @@ extern McpProperty *crm_mcp_make_property(const char *name, Oid type, const char
 
 extern void crm_mcp_append_schema(StringInfo out, McpProperty *property);
 
-/* The strings that a CHECK's expression, or an enum, allows; else NIL. */
+/* The strings that a CHECK's expression, or a type, allows; NIL: any. */
 extern List *crm_mcp_choices_of_check(const char *expression);
-extern bool crm_mcp_check_wants_object(const char *expression);
 extern List *crm_mcp_choices_of_type(Oid type);
 
-/* A constant expression as JSON; NULL if it is none, or null. */
+/* Whether a CHECK's expression allows only JSON objects. */
+extern bool crm_mcp_check_wants_object(const char *expression);
+
+/* A constant expression as JSON; NULL if it is not a constant, or null. */
 extern char *crm_mcp_constant(Node *node);
 extern const char *crm_mcp_type_name(Oid type, int32 typmod);
 

@@ -2,9 +2,9 @@
  * mcp/table_tools.c
  *		The tools that list, get, create, update and delete rows of a table.
  *
- * A table's tools have the table's columns as arguments, those of the user's
- * own too, as far as the caller may read or write them.  Its key is the column
- * id.  Row security, triggers and constraints do the rest.
+ * Their arguments are the table's columns, including those that the user added,
+ * as far as the caller may read or write them.  The key is the column id.  Row
+ * security, triggers and constraints apply as to any other statement.
  */
 #include "postgres.h"
 
@@ -94,23 +94,22 @@ tools_of(const McpTable *table, Oid relid)
 	if (rights.read)
 	{
 		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_list_kind, psprintf("%s_list", name), psprintf("List %s", name),
-										 psprintf("Lists %s in the order of their ids, which is that of their creation, a page at a time: items and, if there are more, next_cursor.", name)));
+										 psprintf("Lists %s in the order of their ids (the order of creation), a page at a time: items and, if there are more, next_cursor.", name)));
 		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_get_kind, psprintf("%s_get", name), psprintf("Get a %s", one),
-										 psprintf("Returns the %s of that id.", one)));
+										 psprintf("Returns the %s with that id.", one)));
 	}
 	if (rights.create)
 		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_create_kind, psprintf("%s_create", name), psprintf("Create a %s", one),
-										 psprintf("Creates a %s and returns it. With an id of your own choice it can be tried again without making a second one.", one)));
+										 psprintf("Creates a %s and returns it. If you choose its id, a repeated call cannot create a second one.", one)));
 	if (rights.update)
 		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_update_kind, psprintf("%s_update", name), psprintf("Update a %s", one),
-										 psprintf("Changes what is given of the %s of that id, leaves the rest, and returns it.", one)));
+										 psprintf("Changes the given columns of the %s with that id and returns it.", one)));
 	if (rights.delete)
 		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_delete_kind, psprintf("%s_delete", name), psprintf("Delete a %s", one),
-										 psprintf("Deletes the %s of that id and returns what it was.", one)));
+										 psprintf("Deletes the %s with that id and returns it.", one)));
 	return tools;
 }
 
-/* The tools of the tables; SPI must be connected. */
 List *
 crm_mcp_table_tools(Oid schema, const char *name)
 {
@@ -120,7 +119,7 @@ crm_mcp_table_tools(Oid schema, const char *name)
 	{
 		Oid			relid;
 
-		/* They are called after their tables. */
+		/* The names of tools begin with their table's. */
 		if (name != NULL && strncmp(name, tables[i].name, strlen(tables[i].name)) != 0)
 			continue;
 		relid = get_relname_relid(tables[i].name, schema);

@@ -45,7 +45,6 @@ append_input_schema(StringInfo out, List *properties)
 	appendStringInfoString(out, ",\"additionalProperties\":false}");
 }
 
-/* Appends a tool as tools/list has it. */
 void
 crm_mcp_describe_tool(StringInfo out, McpTool *tool)
 {
@@ -79,7 +78,7 @@ names_of(List *properties)
 	return names.data;
 }
 
-/* Refuses arguments that the tool does not have. */
+/* ERROR 22023 for an argument that the tool does not have. */
 static void
 check_names(McpTool *tool, Jsonb *arguments, List *properties)
 {
@@ -107,7 +106,7 @@ check_names(McpTool *tool, Jsonb *arguments, List *properties)
 	}
 }
 
-/* Refuses a value that SQL would take, but as the text of something else. */
+/* ERROR 22023 for an object or array that SQL would accept as the text of a scalar. */
 static void
 check_value(McpProperty *property, JsonbValue *value)
 {
@@ -126,7 +125,6 @@ check_value(McpProperty *property, JsonbValue *value)
 				 errmsg("%s must be neither an object nor an array", property->name)));
 }
 
-/* SQL does the rest: it reads the values and applies constraints. */
 static void
 check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
 {
@@ -149,8 +147,8 @@ check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
 }
 
 /*
- * What is deferred to the end of the transaction is checked now: the reply
- * would be lost with the transaction.
+ * Checks deferred constraints now: an error at the end of the transaction would
+ * come after the reply.
  */
 static void
 check_deferred(void)
