@@ -15,7 +15,7 @@ CREATE TABLE stage_changes (
     changed_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     move_no integer NOT NULL,
-    -- here, and not beside reverts_id, as reading up to it is then cheap: analytics read every row
+    -- not next to reverts_id, as analytics read this column in every row
     reverts_no integer,
     from_status text NOT NULL,
     to_status text NOT NULL,
