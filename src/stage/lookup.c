@@ -96,7 +96,7 @@ typedef struct FactsReader
  * with, if it has nothing.
  */
 static void *
-get_facts(facts_hash * *table, const pg_uuid_t *id, Size size, MemoryContext context)
+get_facts(facts_hash **table, const pg_uuid_t *id, Size size, MemoryContext context)
 {
 	FactsEntry *entry;
 	bool		found;
