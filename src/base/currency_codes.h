@@ -4,7 +4,7 @@
  *
  * Taken from Debian's iso-codes package and the standard's lists one and
  * three.  Append-only: a code that is withdrawn stays, else rows that have it
- * could not be restored.  test/check_currencies.sh checks both.
+ * could not be restored.  test/lint/currencies.sh checks both.
  */
 #ifndef CRM_BASE_CURRENCY_CODES_H
 #define CRM_BASE_CURRENCY_CODES_H

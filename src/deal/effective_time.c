@@ -4,8 +4,9 @@
  *
  * In this order: stage_entered_at if written; won_at or lost_at if written
  * and the stage is of that status; stage_entered_at if it is named with its
- * old value; on INSERT created_at if given; the setting crm.effective_at; the clock, or when the deal entered its present stage if
- * the clock was set back since, so that history never runs backwards.
+ * old value; on INSERT created_at if given; the setting crm.effective_at; the
+ * clock, or when the deal entered its present stage if the clock was set back
+ * since, so that history never runs backwards.
  */
 #include "postgres.h"
 

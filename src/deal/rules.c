@@ -4,7 +4,8 @@
  *
  * crm_deal_rules is the BEFORE ROW trigger of deals.  It keeps the columns
  * that follow from the stage a write puts the deal into (deal/placement.c),
- * as of when (deal/effective_time.c) and whether that closes it (deal/closing.c).  The stage audit then records what was stored.
+ * as of when (deal/effective_time.c) and whether that closes it (deal/closing.c).
+ * The stage audit then records what was stored.
  */
 #include "postgres.h"
 
@@ -150,7 +151,8 @@ is_restored(const DealWrite *deal)
 	return !deal_is_null(deal, DEAL_CREATED_AT) &&
 		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
 		!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) !=
+		GetCurrentTransactionStartTimestamp();
 }
 
 /* Moves are counted on from those of a deleted deal of the same id. */
@@ -187,7 +189,8 @@ set_created_at(DealWrite *deal)
 	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
 	/* Its default is when the transaction began. */
 	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) <
+		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
 		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
@@ -300,7 +303,8 @@ check_required(DealWrite *deal)
 	};
 
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
-	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
+	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID],
+					   deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
 	{
 		DealColumn	column = required[i];
@@ -359,7 +363,8 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -383,7 +388,8 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+	if (deal.insert &&
+		crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
 		crm_run_guarded(deal.row.rel, insert_deal, &deal);
 	else if (deal.insert)
 		insert_deal(&deal);

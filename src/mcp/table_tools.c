@@ -267,7 +267,8 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 	if (rows > limit)
 	{
 		bool		isnull;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1, &isnull);
+		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1,
+									   &isnull);
 
 		if (isnull)				/* the user may have dropped the constraint */
 			ereport(ERROR,
@@ -547,19 +548,29 @@ tools_of(const McpTable *table, Oid relid)
 
 	if (rights.read)
 	{
-		tools = lappend(tools, make_tool(relid, columns, &list_kind, psprintf("%s_list", name), psprintf("List %s", name),
+		tools = lappend(tools, make_tool(relid, columns, &list_kind,
+										 psprintf("%s_list", name),
+										 psprintf("List %s", name),
 										 psprintf("Lists %s in the order of their ids, which is that of their creation, a page at a time: items and, if there are more, next_cursor.", name)));
-		tools = lappend(tools, make_tool(relid, columns, &get_kind, psprintf("%s_get", name), psprintf("Get a %s", one),
+		tools = lappend(tools, make_tool(relid, columns, &get_kind,
+										 psprintf("%s_get", name),
+										 psprintf("Get a %s", one),
 										 psprintf("Returns the %s of that id.", one)));
 	}
 	if (rights.create)
-		tools = lappend(tools, make_tool(relid, columns, &create_kind, psprintf("%s_create", name), psprintf("Create a %s", one),
+		tools = lappend(tools, make_tool(relid, columns, &create_kind,
+										 psprintf("%s_create", name),
+										 psprintf("Create a %s", one),
 										 psprintf("Creates a %s and returns it. With an id of your own choice it can be tried again without making a second one.", one)));
 	if (rights.update)
-		tools = lappend(tools, make_tool(relid, columns, &update_kind, psprintf("%s_update", name), psprintf("Update a %s", one),
+		tools = lappend(tools, make_tool(relid, columns, &update_kind,
+										 psprintf("%s_update", name),
+										 psprintf("Update a %s", one),
 										 psprintf("Changes what is given of the %s of that id, leaves the rest, and returns it.", one)));
 	if (rights.delete)
-		tools = lappend(tools, make_tool(relid, columns, &delete_kind, psprintf("%s_delete", name), psprintf("Delete a %s", one),
+		tools = lappend(tools, make_tool(relid, columns, &delete_kind,
+										 psprintf("%s_delete", name),
+										 psprintf("Delete a %s", one),
 										 psprintf("Deletes the %s of that id and returns what it was.", one)));
 	return tools;
 }
