@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what building crm (`setup.sh build`), also testing it inside the server
-# (`setup.sh server`) or all tests (`setup.sh`) need on Debian, and says what that is.  Asks nothing when run as root (else
-# sudo may ask for the password); does nothing if all is there.
+# (`setup.sh server`) or all tests (`setup.sh`) need on Debian, and says what that
+# is.  Asks nothing when run as root (else sudo may ask for the password); does
+# nothing if all is there.
 #
 # A PostgreSQL 15 to 18 that is there already is used (see pg_config.sh), not
 # touched.  One that this installs starts no server: crm's scripts start
@@ -24,8 +25,9 @@ server_test_packages()		# the test drivers; the major version
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
 }
 
-other_test_packages()
+other_test_packages()		# the major version
 {
+	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
 	# What the lints run.
 	echo clang pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
 	# For the clients of MCP; any npm will do, it brings the Node they need.
@@ -76,6 +78,11 @@ no_service=/usr/sbin/policy-rc.d
 
 undo()				# takes away what kept services from being started
 {
+	if [ -n "$new_nginx" ]
+	then
+		# Its package has it started at the next boot.
+		as_root update-rc.d nginx disable || true
+	fi
 	if [ -n "$server" ]
 	then
 		as_root rm -f "$no_cluster"
@@ -95,7 +102,7 @@ plan()				# build, server or test, the major version: sets server, missing
 	server=$(server_packages "$2")
 	wanted="gcc libc6-dev make uuid-dev $server"
 	[ "$1" = build ] || wanted="$wanted $(server_test_packages "$2")"
-	[ "$1" != test ] || wanted="$wanted $(other_test_packages)"
+	[ "$1" != test ] || wanted="$wanted $(other_test_packages "$2")"
 	# shellcheck disable=SC2086 # a list of words
 	missing=$(missing $wanted | paste -sd ' ')
 }
@@ -122,9 +129,11 @@ then
 fi
 echo "setup: installing $missing"
 made_policy=
+new_nginx=
 trap undo EXIT
 case " $missing " in
 	*" nginx "*)
+		new_nginx=yes
 		if [ ! -e "$no_service" ]
 		then
 			made_policy=yes
