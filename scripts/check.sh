@@ -85,7 +85,7 @@ start_suite()			# in the background; its end is a line in $work/ended
 		rm -rf "$src.$1" "$work/data.$1"
 		echo "$1 $status $(($(date +%s) - started))" >&3
 	) &
-	suite_pids="$suite_pids $!"
+	echo $! >"$work/$1.pid"
 }
 
 total_passed=0
@@ -94,6 +94,7 @@ total_failed=0
 end_suite()			# waits for a suite to end, prints what it found
 {
 	read -r suite status seconds <&3
+	rm "$work/$suite.pid"
 	log=$work/$suite.log
 	# shellcheck disable=SC2046 # three numbers
 	set -- $(count "$log")
@@ -116,7 +117,7 @@ end_suite()			# waits for a suite to end, prints what it found
 
 stop_tree()			# ends a process and all that it started
 {
-	for child in $(pgrep -P "$1")
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null)
 	do
 		stop_tree "$child"
 	done
@@ -126,11 +127,12 @@ stop_tree()			# ends a process and all that it started
 stop_suites()			# at exit: those that still run, then the rest
 {
 	status=$?
-	for pid in $suite_pids
+	set +e
+	for file in "$work"/*.pid
 	do
-		stop_tree "$pid"
+		[ ! -f "$file" ] || stop_tree "$(cat "$file")"
 	done
-	(exit $status)
+	(exit $status)		# what server_cleanup exits with
 	server_cleanup
 }
 
@@ -157,7 +159,6 @@ export TMPDIR CRM_TOP PG_CONFIG PATH src work
 echo "PostgreSQL: $("$pg_config" --version)"
 mkfifo "$work/ended"
 exec 3<>"$work/ended"
-suite_pids=
 trap stop_suites EXIT
 running=0
 for suite
