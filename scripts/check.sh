@@ -117,6 +117,7 @@ end_suite()			# waits for a suite to end, prints what it found
 
 stop_tree()			# ends a process and all that it started
 {
+	# shellcheck disable=SC2013 # words
 	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null)
 	do
 		stop_tree "$child"
