@@ -49,8 +49,8 @@ count()
 {
 	awk '
 		/^(not )?ok .*# *(SKIP|TODO|skip|todo)/ { skipped++; next }
-		/^ok / || /^(test|    ) .* \.\.\. ok / { passed++ }
-		/^not ok / || /^(test|    ) .* \.\.\. FAILED/ { failed++ }
+		/^ok [0-9]/ || /^(test|    ) .* \.\.\. ok / { passed++ }
+		/^not ok [0-9]/ || /^(test|    ) .* \.\.\. FAILED/ { failed++ }
 		END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
