@@ -158,6 +158,13 @@ PATH=$bin:$PATH
 export TMPDIR CRM_TOP PG_CONFIG PATH src work
 
 echo "PostgreSQL: $("$pg_config" --version)"
+jobs=${JOBS:-$(nproc)}
+total_minutes=0
+for suite
+do
+	total_minutes=$((total_minutes + $(minutes "$suite")))
+done
+echo "$# suites, $jobs at once: about $((total_minutes / jobs + 1)) min on an idle machine"
 mkfifo "$work/ended"
 exec 3<>"$work/ended"
 trap stop_suites EXIT
@@ -166,7 +173,7 @@ for suite
 do
 	start_suite "$suite"
 	running=$((running + 1))
-	if [ $running -ge "${JOBS:-$(nproc)}" ]
+	if [ $running -ge "$jobs" ]
 	then
 		end_suite
 		running=$((running - 1))
