@@ -74,4 +74,4 @@ do
 	sleep 1 &
 	wait $!
 done
-die "PostgreSQL has stopped: $(tail "$work/server.log")"
+die "PostgreSQL has stopped: $(tail "$server_log")"

@@ -106,7 +106,11 @@ sub declared_types
 		$text =~ /\btypedef\s+(?:struct|union|enum)\s+(\w+)/g,
 		$text =~ /\btypedef\b[^;{]*?\b(\w+)\s*(?:\[[^\]]*\])?;/g,
 		$text =~ /\btypedef\b[^;{]*?\(\s*\*?\s*(\w+)\s*\)\s*\(/g,
-		$text =~ /^\}\s*([A-Z]\w+)\s*;/gm);
+		$text =~ /^\}\s*([A-Z]\w+)\s*;/gm,
+
+		# What simplehash.h makes: a type for the table, one to go through it.
+		map { ("${_}_hash", "${_}_iterator") }
+		  $text =~ /^#define SH_PREFIX (\w+)/gm);
 
 	# Of the names that are one lower-case word, only these: others are more often
 	# variables.

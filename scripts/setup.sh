@@ -25,8 +25,9 @@ server_test_packages()		# the test drivers; argument: major version
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
 }
 
-other_test_packages()
+other_test_packages()		# the major version
 {
+	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
 	# For the lints.
 	echo clang pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
 	# For the clients of MCP; any npm will do, as it installs the Node that they need.
@@ -77,6 +78,11 @@ no_service=/usr/sbin/policy-rc.d
 
 undo()				# removes the files that prevented the start of services
 {
+	if [ -n "$new_nginx" ]
+	then
+		# Its package has it started at the next boot.
+		as_root update-rc.d nginx disable || true
+	fi
 	if [ -n "$server" ]
 	then
 		as_root rm -f "$no_cluster"
@@ -96,7 +102,7 @@ plan()				# arguments: build, server or test; major version; sets server, missin
 	server=$(server_packages "$2")
 	wanted="gcc libc6-dev make uuid-dev $server"
 	[ "$1" = build ] || wanted="$wanted $(server_test_packages "$2")"
-	[ "$1" != test ] || wanted="$wanted $(other_test_packages)"
+	[ "$1" != test ] || wanted="$wanted $(other_test_packages "$2")"
 	# shellcheck disable=SC2086 # a list of words
 	missing=$(missing $wanted | paste -sd ' ')
 }
@@ -123,9 +129,11 @@ then
 fi
 echo "setup: installing $missing"
 made_policy=
+new_nginx=
 trap undo EXIT
 case " $missing " in
 	*" nginx "*)
+		new_nginx=yes
 		if [ ! -e "$no_service" ]
 		then
 			made_policy=yes

@@ -4,7 +4,7 @@
  *
  * Taken from Debian's iso-codes package and the standard's lists one and
  * three.  Append-only: a withdrawn code stays, else a restore would fail on rows
- * that have it.  test/check_currencies.sh checks both.
+ * that have it.  test/lint/currencies.sh checks both.
  */
 #ifndef CRM_BASE_CURRENCY_CODES_H
 #define CRM_BASE_CURRENCY_CODES_H

@@ -135,14 +135,16 @@ record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_r
 	tuplestore_rescan(new_rows);
 	while (next_row(new_rows, audit->new_deal))
 	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)), HASH_ENTER, NULL);
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)),
+						  HASH_ENTER, NULL);
 		row->tuple = ExecCopySlotMinimalTuple(audit->new_deal);
 	}
 
 	tuplestore_rescan(old_rows);
 	while (next_row(old_rows, audit->old_deal))
 	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)), HASH_FIND, NULL);
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)),
+						  HASH_FIND, NULL);
 		if (row != NULL)
 		{
 			ExecStoreMinimalTuple(row->tuple, audit->new_deal, false);

@@ -47,7 +47,8 @@ stage_written(const DealWrite *deal)
 static const PipelineFacts *
 pipeline_written(const DealWrite *deal)
 {
-	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup, get_uuid(deal, DEAL_PIPELINE_ID));
+	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup,
+													  get_uuid(deal, DEAL_PIPELINE_ID));
 
 	if (pipeline == NULL ||
 		!crm_uuid_equal(&pipeline->tenant_id, get_uuid(deal, DEAL_TENANT_ID)))
@@ -151,7 +152,8 @@ last_open_stage(const DealWrite *deal)
 	pg_uuid_t	id;
 	const StageFacts *stage = NULL;
 
-	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), get_uuid(deal, DEAL_TENANT_ID), &id))
+	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID),
+							get_uuid(deal, DEAL_TENANT_ID), &id))
 		stage = crm_find_stage(deal->lookup, &id, get_uuid(deal, DEAL_TENANT_ID));
 	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,

@@ -156,7 +156,8 @@ is_restored(const DealWrite *deal)
 	return !deal_is_null(deal, DEAL_CREATED_AT) &&
 		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
 		!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) !=
+		GetCurrentTransactionStartTimestamp();
 }
 
 /* move_no continues after the moves of a deleted deal that had the same id. */
@@ -193,7 +194,8 @@ set_created_at(DealWrite *deal)
 	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
 	/* updated_at may be the start of the transaction, its default. */
 	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) <
+		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
 		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
@@ -307,7 +309,8 @@ check_required(DealWrite *deal)
 	};
 
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
-	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
+	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID],
+					   deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
 	{
 		DealColumn	column = required[i];
@@ -366,7 +369,8 @@ Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -390,7 +394,8 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+	if (deal.insert &&
+		crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
 		crm_run_guarded(deal.row.rel, insert_deal, &deal);
 	else if (deal.insert)
 		insert_deal(&deal);

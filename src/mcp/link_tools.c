@@ -161,7 +161,8 @@ call_unlink(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	char	   *removed = crm_mcp_run(psprintf("WITH r AS (DELETE FROM %s AS t WHERE %s RETURNING 1)"
 											   " SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 FROM r",
-											   crm_mcp_table_name(tool->object), by_pair(tool->link)),
+											   crm_mcp_table_name(tool->object),
+											   by_pair(tool->link)),
 									  arguments);
 
 	return psprintf("{\"removed\":%s}", removed && removed[0] == 't' ? "true" : "false");
@@ -201,7 +202,8 @@ crm_mcp_link_tools(Oid schema, const char *name)
 		McpColumn  *key[2];
 
 		if (!OidIsValid(relid) ||
-			(name != NULL && strcmp(name, link->link_name) != 0 && strcmp(name, link->unlink_name) != 0))
+			(name != NULL && strcmp(name, link->link_name) != 0 &&
+			 strcmp(name, link->unlink_name) != 0))
 			continue;
 		columns = crm_mcp_columns(relid);
 		key[0] = crm_mcp_find_column(columns, link->key[0]);

@@ -96,7 +96,7 @@ typedef struct FactsReader
  * id, which facts begin with, and zeros.
  */
 static void *
-get_facts(facts_hash * *table, const pg_uuid_t *id, Size size, MemoryContext context)
+get_facts(facts_hash **table, const pg_uuid_t *id, Size size, MemoryContext context)
 {
 	FactsEntry *entry;
 	bool		found;
@@ -164,11 +164,13 @@ read_pipeline(Relation rel, HeapTuple tuple, void *arg)
 	PipelineFacts *facts = reader->facts;
 	const AttrNumber *columns = reader->columns;
 	TupleDesc	desc = RelationGetDescr(rel);
+	Datum		currency;
 
 	facts->exists = true;
 	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[PIPELINE_TENANT_ID]));
 	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[PIPELINE_NAME]));
-	facts->currency = PointerGetDatum(PG_DETOAST_DATUM_COPY(crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY])));
+	currency = crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY]);
+	facts->currency = PointerGetDatum(PG_DETOAST_DATUM_COPY(currency));
 	facts->archived_at = archived_at(tuple, columns[PIPELINE_ARCHIVED_AT], desc);
 	return false;
 }
@@ -271,7 +273,8 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 	{
 		search->position = position;
 		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_ID]));
-		search->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_TENANT_ID]));
+		search->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple,
+															  search->columns[STAGE_TENANT_ID]));
 	}
 	return true;
 }
@@ -371,7 +374,8 @@ consider_default(Relation rel, HeapTuple tuple, void *arg)
 {
 	DefaultSearch *search = arg;
 
-	search->found = DatumGetBool(crm_required_value(rel, tuple, search->columns[PIPELINE_IS_DEFAULT]));
+	search->found = DatumGetBool(crm_required_value(rel, tuple,
+													search->columns[PIPELINE_IS_DEFAULT]));
 	if (search->found)
 		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[PIPELINE_ID]));
 	return !search->found;
@@ -388,7 +392,9 @@ crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id)
 
 	rel = table_open(lookup->pipelines, AccessShareLock);
 	search.columns = crm_columns(rel, &crm_pipeline_kind);
-	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[PIPELINE_TENANT_ID]), search.columns[PIPELINE_TENANT_ID], tenant_id, consider_default, &search);
+	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[PIPELINE_TENANT_ID]),
+				   search.columns[PIPELINE_TENANT_ID], tenant_id,
+				   consider_default, &search);
 	table_close(rel, NoLock);
 	if (!search.found)
 		return NULL;

@@ -64,14 +64,16 @@ extern const StageFacts *crm_find_stage(StageLookup *lookup, const pg_uuid_t *id
 extern const PipelineFacts *crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id);
 
 /* The first stage of the pipeline, by position, that is open and not archived; NULL: none. */
-extern const StageFacts *crm_find_first_open_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id);
+extern const StageFacts *crm_find_first_open_stage(StageLookup *lookup,
+												   const pg_uuid_t *pipeline_id);
 
 /* The only unarchived stage of that status; NULL if there are none or several (see *count). */
 extern const StageFacts *crm_find_only_stage(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 											 DealStatus status, int *count);
 
 /* The tenant's default pipeline; NULL: none. */
-extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id);
+extern const PipelineFacts *crm_find_default_pipeline(StageLookup *lookup,
+													  const pg_uuid_t *tenant_id);
 
 /* The stage or pipeline in a message: its name, or its id if the user may not see the name. */
 extern char *crm_stage_label(const StageLookup *lookup, const StageFacts *stage);

@@ -97,7 +97,8 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 
 	SPI_connect();
 	if (query_by_uuid(query, stage_id, true))
-		result = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		result = MemoryContextStrdup(caller,
+									 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();
 	return result != NULL ? result : pstrdup("There are deals in it.");
 }
@@ -162,7 +163,8 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	AttrNumber	probability = columns[STAGE_PROBABILITY],
 				category = columns[STAGE_FORECAST_CATEGORY];
 
-	crm_lock_key(RelationGetRelid(row->rel), DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
+	crm_lock_key(RelationGetRelid(row->rel),
+				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
 				 id, AccessExclusiveLock);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
@@ -263,7 +265,8 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	}
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1),
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1,
+											  trigger->tgargs + 1),
 						apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }
