@@ -19,10 +19,15 @@
 
 #include "table/columns.h"
 #include "table/scan.h"
+#include "table/table_cache.h"
 
-Oid
-crm_index_on_column(Relation rel, AttrNumber attno)
+/* The facts kept of each column: the index on it. */
+static const char index_kinds[MaxHeapAttributeNumber + 1];
+
+static void
+find_index(Relation rel, const void *kind, void *data)
 {
+	AttrNumber	attno = (const char *) kind - index_kinds;
 	Oid			result = InvalidOid;
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
@@ -41,7 +46,15 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 			break;
 	}
 	list_free(indexes);
-	return result;
+	*(Oid *) data = result;
+}
+
+Oid
+crm_index_on_column(Relation rel, AttrNumber attno)
+{
+	Oid		   *index = crm_table_facts(rel, &index_kinds[attno], sizeof(Oid), find_index);
+
+	return *index;
 }
 
 Snapshot
