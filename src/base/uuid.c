@@ -34,7 +34,7 @@ static const uuid_t external_namespace = {
 	0xa7, 0xc4, 0x2b, 0x8c, 0x4a, 0x9d, 0x6e, 0x15
 };
 
-/* State of crm_make_uuid_v7(), of the process pid. */
+/* State of make_uuid_v7(), of the process pid. */
 static struct
 {
 	int			pid;
@@ -74,8 +74,8 @@ next_time_ns(void)
  * would cost two microseconds (2.38), so that the random bits are SHA-1 hashes
  * of a counter, under a key from it that is replaced every so often.
  */
-void
-crm_make_uuid_v7(pg_uuid_t *result)
+static void
+make_uuid_v7(pg_uuid_t *result)
 {
 	int64		ns;
 	uint64		ms;
@@ -153,7 +153,7 @@ crm_uuid_v7(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 
-	crm_make_uuid_v7(result);
+	make_uuid_v7(result);
 	PG_RETURN_UUID_P(result);
 }
 

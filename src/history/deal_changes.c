@@ -217,11 +217,8 @@ is_null(const DealChangeAudit *audit, TupleTableSlot *deal, DealColumn column)
 static int32
 get_version(const DealChangeAudit *audit, TupleTableSlot *deal)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[DEAL_VERSION], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[DEAL_VERSION], isnull);
-	return DatumGetInt32(value);
+	return DatumGetInt32(crm_required_slot_value(audit->deals, deal,
+												 audit->columns[DEAL_VERSION]));
 }
 
 /* Writes the row; old_deal or new_deal may be NULL. */

@@ -155,11 +155,7 @@ crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
 static Datum
 get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[column], isnull);
-	return value;
+	return crm_required_slot_value(audit->deals, deal, audit->columns[column]);
 }
 
 /*

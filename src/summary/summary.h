@@ -163,7 +163,6 @@ crm_summary_period_key(const char *period, int len)
 extern WorkingSummary *crm_summary_new(void);
 extern WorkingSummary *crm_summary_from_view(const SummaryView *view);
 extern SummaryEntry *crm_summary_insert(WorkingSummary **summary, const SummaryKey *key);
-extern SummaryEntry *crm_summary_find(WorkingSummary *summary, const SummaryKey *key);
 extern SummaryView crm_summary_view(Datum summary);
 extern SummaryView crm_summary_sorted_view(Datum summary);
 extern CrmSummary *crm_summary_store(const SummaryView *view);

@@ -173,15 +173,6 @@ grow(const WorkingSummary *old)
 	return summary;
 }
 
-/* The entry of a key, or NULL. */
-SummaryEntry *
-crm_summary_find(WorkingSummary *summary, const SummaryKey *key)
-{
-	uint32		number = *find_slot(summary, key);
-
-	return number == 0 ? NULL : &summary->entries[number - 1];
-}
-
 /*
  * The entry of a key, made if there is none.  May put a larger copy, made in
  * the current memory context, in place of *summary.

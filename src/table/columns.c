@@ -17,6 +17,7 @@
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
+#include "base/query.h"
 #include "table/columns.h"
 #include "table/table_cache.h"
 
@@ -95,6 +96,16 @@ crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
 	return value;
 }
 
+Datum
+crm_required_slot_value(Relation rel, TupleTableSlot *row, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row, attno, &isnull);
+
+	crm_check_not_null(rel, attno, isnull);
+	return value;
+}
+
 Oid
 crm_table_owner(Oid relid)
 {
@@ -157,6 +168,5 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 char *
 crm_sibling_name(Relation rel, const char *table)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  table);
+	return crm_qualified_name(RelationGetNamespace(rel), table);
 }

@@ -57,8 +57,9 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 	return *index;
 }
 
-Snapshot
-crm_latest_snapshot(void)
+/* A snapshot of now, with all that this transaction has done; registered. */
+static Snapshot
+latest_snapshot(void)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
@@ -75,7 +76,7 @@ static bool
 visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
 {
-	Snapshot	snapshot = crm_latest_snapshot();
+	Snapshot	snapshot = latest_snapshot();
 	ScanKeyData scankey;
 	SysScanDesc scan;
 	HeapTuple	tuple;

@@ -254,8 +254,7 @@ crm_totals_truncate(Relation deals)
 	 * done it already, and cannot be interfered with.
 	 */
 	crm_become_owner(deals, &saved);
-	if (has_rows(table) &&
-		SPI_execute(psprintf("TRUNCATE ONLY %s", table), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not truncate stage totals");
+	if (has_rows(table))
+		crm_run(psprintf("TRUNCATE ONLY %s", table));
 	crm_restore_user(&saved);
 }
