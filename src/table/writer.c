@@ -397,7 +397,7 @@ crm_writer_begin(Relation deals, const InsertTarget *target)
 	return writer;
 }
 
-/* Stores the row and fires its triggers, in memory that the next row has anew. */
+/* Stores the row and fires its triggers. */
 static void
 insert_row(TableWriter *writer, const Datum *values, const bool *nulls)
 {
@@ -428,7 +428,8 @@ add_direct(TableWriter *writer, const Datum *values, const bool *nulls)
 	CHECK_FOR_INTERRUPTS();
 	ResetPerTupleExprContext(writer->estate);
 	ResetExprContext(writer->maker->econtext);
-	caller = MemoryContextSwitchTo(writer->maker->econtext->ecxt_per_tuple_memory);
+	/* As the executor: what trigger functions keep lasts for all rows. */
+	caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
 	crm_become_owner(writer->deals, &saved);
 	if (writer->plan->runs_queries)
 		PushActiveSnapshot(GetTransactionSnapshot());
