@@ -77,13 +77,9 @@ class Bench:
 
     def add_audit_alone(self):
         """A trigger that keeps the history and nothing else."""
-        update = self.db.sql("SELECT tgname FROM pg_trigger WHERE tgrelid = 'deals'::regclass "
-                             "AND tgname IN ('zz_crm_stage_audit', 'zz_crm_deal_audit_update')")
         version = self.db.sql("SELECT extversion FROM pg_extension WHERE extname = 'crm'")
-        function = (f"crm_deal_audit('{version}', 'history')" if update == "zz_crm_deal_audit_update"
-                    else f"crm_stage_audit('{version}')")
         self.db.sql("CREATE TRIGGER bench_audit AFTER UPDATE ON deals REFERENCING OLD TABLE AS old_deals "
-                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION {function}")
+                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('{version}', 'history')")
 
     def off(self):
         self.db.sql("ALTER TABLE deals DISABLE TRIGGER USER")

@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 
@@ -163,7 +164,7 @@ crm_current_row(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("first argument of \"%s\" is not of a table's row type", "crm_current_row")));
 	SPI_connect();
-	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	table = crm_relation_name(relid);
 	/* r.*, as r alone would be a column of that name */
 	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),
 						1, args) > 0;

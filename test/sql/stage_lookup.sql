@@ -2,8 +2,8 @@
 -- happens to them meanwhile, the next move finds what is there now.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
-SELECT crm_install('known_rows');
-SET search_path = known_rows, public;
+SELECT crm_install('stage_lookup');
+SET search_path = stage_lookup, public;
 INSERT INTO pipelines (id, name) VALUES (md5('p')::uuid, 'Sales');
 INSERT INTO stages (id, pipeline_id, name, position, probability)
 	SELECT md5(n::text)::uuid, md5('p')::uuid, 'Stage ' || n, n, 0.1 FROM generate_series(1, 2000) AS n;
@@ -58,4 +58,4 @@ SELECT move(1999);
 ALTER TABLE stages ADD note text DEFAULT 'x';
 SELECT move(2000);
 
-DROP SCHEMA known_rows CASCADE;
+DROP SCHEMA stage_lookup CASCADE;
