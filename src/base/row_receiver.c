@@ -36,8 +36,8 @@ shut_down(DestReceiver *self)
 }
 
 void
-crm_receive_rows(SPIPlanPtr plan, int nargs, Oid argtype, const Datum *args, const bool *nulls,
-				 bool read_only, CrmRowReceiver receive, void *arg)
+crm_receive_rows(SPIPlanPtr plan, int nargs, const Oid *argtypes, const Datum *args,
+				 const bool *nulls, bool read_only, CrmRowReceiver receive, void *arg)
 {
 	Receiver	receiver = {
 		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
@@ -53,7 +53,7 @@ crm_receive_rows(SPIPlanPtr plan, int nargs, Oid argtype, const Datum *args, con
 		for (int i = 0; i < nargs; i++)
 			options.params->params[i] = (ParamExternData)
 		{
-			.value = args[i],.isnull = nulls[i],.pflags = PARAM_FLAG_CONST,.ptype = argtype
+			.value = args[i],.isnull = nulls[i],.pflags = PARAM_FLAG_CONST,.ptype = argtypes[i]
 		};
 	}
 	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)

@@ -48,7 +48,7 @@ receive_rows(const char *query, bool read_only, CrmRowReceiver receive, void *ar
 
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	crm_receive_rows(plan, 0, InvalidOid, NULL, NULL, read_only, receive, arg);
+	crm_receive_rows(plan, 0, NULL, NULL, NULL, read_only, receive, arg);
 }
 
 static void

@@ -91,6 +91,7 @@ static void
 read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenant_id,
 			TotalsReader *reader)
 {
+	static const Oid types[] = {UUIDOID, UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(pipeline_id), UUIDPGetDatum(tenant_id)};
 	bool		nulls[] = {false, tenant_id == NULL};
 	SavedUser	saved;
@@ -98,7 +99,7 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 
 	crm_become_owner(deals, &saved);
 	guc_level = crm_totals_prefer_index();
-	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), UUIDOID, args, nulls,
+	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), types, args, nulls,
 					 true, add_row, reader);
 	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
