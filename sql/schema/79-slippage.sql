@@ -32,10 +32,6 @@ CREATE FUNCTION slippage(pipeline_id uuid DEFAULT NULL, each text DEFAULT 'pipel
     RETURNS TABLE (id uuid, name text, deals bigint, pushed_deals bigint, pushed_share numeric, pushes bigint,
         pushes_per_deal numeric, months_pushed bigint, average_months numeric, days_pushed bigint, average_days numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
-    -- The planner cannot know how many pushes there are; these bear any number.
-    SET enable_nestloop = off
-    SET enable_mergejoin = off
-    SET jit = off
 BEGIN ATOMIC
     SELECT CASE
             WHEN slippage.pipeline_id IS NOT NULL

@@ -306,7 +306,8 @@ crm_summary_as_of(PG_FUNCTION_ARGS)
 		query.want_closed_at = true;
 	}
 	InitMaterializedSRF(fcinfo, 0);
-	replay = crm_replay(&query, &as_of_user, &as_of);
+	replay = crm_replay_begin(&query, &as_of_user, &as_of);
+	crm_replay_run(replay);
 	put_sums((ReturnSetInfo *) fcinfo->resultinfo, &as_of);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);

@@ -140,7 +140,7 @@ receive_edit(TupleTableSlot *row, void *arg)
 	deal = get_deal(replay, deal_id);
 	if (edit.change == REPLAY_DELETED || edit.change == REPLAY_RESTORED)
 	{
-		LifeNode   *node = MemoryContextAlloc(replay->context, sizeof(LifeNode));
+		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
 
 		node->deal = deal;
 		node->life.order = edit.order;
@@ -317,10 +317,9 @@ finish_deal(Replay *replay, ReplayDeal *deal, ArrayBuildState **unused)
 }
 
 Replay *
-crm_replay(const ReplayQuery *query, const ReplayUser *user, void *arg)
+crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 {
 	Replay	   *replay = palloc0(sizeof(Replay));
-	ArrayBuildState *ids = NULL;
 
 	replay->query = *query;
 	replay->user = user;
@@ -331,6 +330,30 @@ crm_replay(const ReplayQuery *query, const ReplayUser *user, void *arg)
 		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
 	replay->deals = replay_deals_create(replay->context, 1024, replay);
 	replay->undone = replay_undone_create(replay->context, 16, replay);
+	return replay;
+}
+
+void *
+crm_replay_alloc(Replay *replay, Size size)
+{
+	char	   *result;
+
+	size = MAXALIGN(size);
+	if (replay->room_left < size)
+	{
+		replay->room_left = 64 * 1024;
+		replay->room = MemoryContextAlloc(replay->context, replay->room_left);
+	}
+	result = replay->room;
+	replay->room += size;
+	replay->room_left -= size;
+	return result;
+}
+
+void
+crm_replay_run(Replay *replay)
+{
+	ArrayBuildState *ids = NULL;
 
 	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
 	crm_replay_read(replay, REPLAY_READ_EDITS, (Datum) 0, receive_edit);
@@ -342,5 +365,4 @@ crm_replay(const ReplayQuery *query, const ReplayUser *user, void *arg)
 		crm_replay_read(replay, REPLAY_READ_OTHER_DEALS,
 						makeArrayResult(ids, replay->context), receive_deal);
 	visit_other_deals(replay, finish_deal, NULL);
-	return replay;
 }

@@ -158,11 +158,20 @@ struct Replay
 	struct replay_undone_hash *undone;
 	struct DealChunk *chunks;
 	struct LifeNode *life_nodes;
+	char	   *room;			/* for crm_replay_alloc() */
+	Size		room_left;
 	uint64		seed[2];
 };
 
-/* Reads the histories and calls the user.  The caller is connected to SPI. */
-extern Replay *crm_replay(const ReplayQuery *query, const ReplayUser *user, void *arg);
+/*
+ * Begins a replay, in a memory context of its own, that the caller deletes; then
+ * reads the histories and calls the user.  The caller is connected to SPI.
+ */
+extern Replay *crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg);
+extern void crm_replay_run(Replay *replay);
+
+/* Memory for what is kept until the end: not zeroed, at most 64 kB. */
+extern void *crm_replay_alloc(Replay *replay, Size size);
 
 /* The end of the life that the deal was in at from_at; NULL: its present one. */
 static inline const ReplayLife *
