@@ -72,11 +72,12 @@ UPDATE deals SET move_no = move_no + 2 WHERE title LIKE '%007';
 INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, recorded_at, move_no,
         version, change, status, old_amount, new_amount, old_currency, new_currency, old_probability, new_probability,
         old_value_period, new_value_period, old_owner_id, new_owner_id, old_expected_close_date, new_expected_close_date,
-        changed_by, recorded_by)
+        old_archived_at, new_archived_at, changed_by, recorded_by)
     SELECT d.tenant_id, d.id, d.pipeline_id, ('00000000-0000-0000-0000-00000000000' || e.stage)::uuid, e.at, e.edited_at,
         e.edited_at, e.i, d.version, 'updated', CASE e.stage WHEN 7 THEN 'won' WHEN 8 THEN 'lost' ELSE 'open' END,
         d.amount * 0.9, d.amount, d.currency, d.currency, e.stage / 20.0, e.stage / 20.0, d.value_period, d.value_period,
-        d.owner_id, d.owner_id, d.expected_close_date, d.expected_close_date, 'bench', 'bench'
+        d.owner_id, d.owner_id, d.expected_close_date, d.expected_close_date,
+        d.archived_at, d.archived_at, 'bench', 'bench'
     FROM (SELECT DISTINCT ON (s.n) s.id, s.i, s.stage, s.at, c.edited_at
             FROM steps AS s CROSS JOIN LATERAL (
                 SELECT greatest(s.created_at + interval '5 days', '2024-04-01'::timestamptz + s.n % 400 * interval '1 day') AS edited_at) AS c

@@ -6,9 +6,10 @@
 -- changed since, the first row after the moment tells the state at the moment,
 -- and one that did not change is as it was.  crm_summary_as_of() reads both.
 
--- What came after a moment is looked for by time.  New rows come at the end of
--- the table, so that a summary of its blocks will do.
-CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at);
+-- The stays that a moment is in, and what came after it, are looked for by time.
+-- New rows come at the end of the table, so that a summary of its blocks will do:
+-- of those that came long after a moment few end a stay that began before it.
+CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
 
 CREATE FUNCTION pipeline_summary_as_of(pipeline_id uuid, at timestamptz, in_currency text DEFAULT NULL)
