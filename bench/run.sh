@@ -6,8 +6,8 @@
 #
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
 # ONLY names parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
-# clients, hour, snapshot, copy, time_in_stage, funnel, as_of; all if not given.
-# The last three have four moves a deal, of 2.5 million deals at most.
+# clients, hour, snapshot, copy, time_in_stage, funnel, as_of, waterfall; all if
+# not given.  The last four have four moves a deal, of 2.5 million deals at most.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh

@@ -98,7 +98,8 @@ typedef struct AsOfSum
 
 typedef struct AsOf
 {
-	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0: none */
+	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
+								 * none */
 	AsOfSum		plain;			/* the deals whose amounts need no rate */
 	as_of_sums_hash *dated;
 	as_of_stays_hash *stays;

@@ -45,8 +45,10 @@ typedef struct ReplayPlace
 {
 	pg_uuid_t	stage_id;
 	TimestampTz entered_at;
-	TimestampTz closed_at;		/* if it is known; see ReplayQuery.want_closed_at */
-	int32		probability;	/* of CRM_PROBABILITY_SCALE; 0 if there is none */
+	TimestampTz closed_at;		/* if it is known; see
+								 * ReplayQuery.want_closed_at */
+	int32		probability;	/* of CRM_PROBABILITY_SCALE; 0 if there is
+								 * none */
 	uint8		status;			/* DealStatus */
 	bool		is_here;		/* in the pipeline that is asked about */
 	bool		has_closed_at;

@@ -147,6 +147,7 @@ get_values(TupleTableSlot *row, int column, ReplayValues *values)
 	if (!row->tts_isnull[column + 2])
 	{
 		text = get_packed(row, column + 2);
+
 		values->rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	if (row->tts_isnull[column + 1])
@@ -154,6 +155,7 @@ get_values(TupleTableSlot *row, int column, ReplayValues *values)
 	else
 	{
 		text = get_packed(row, column + 1);
+
 		values->rest |= crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	values->is_archived = get_bool(row, column + 3);

@@ -179,8 +179,8 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	WaterfallEvent *event;
 
 	/*
-	 * From open to open within the pipeline nothing changes; but the move after
-	 * the period tells the end of it.
+	 * From open to open within the pipeline nothing changes; but the move
+	 * after the period tells the end of it.
 	 */
 	if (move->order.at <= replay->query.to_at && move->place.is_here == move->to_here &&
 		(move->place.status == DEAL_OPEN) == (move->to_status == DEAL_OPEN))
