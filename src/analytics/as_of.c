@@ -280,7 +280,7 @@ put_sums(ReturnSetInfo *result, const AsOf *as_of)
 }
 
 /*
- * crm_summary_as_of(deals regclass, tenant_id uuid, pipeline_id uuid,
+ * crm_summary_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
  *		at timestamptz, in_currency text)
  *	-> setof (rate_day date, deal_status text, summary crm_summary)
  *		What the unarchived deals of the pipeline added up to at that moment, by
@@ -291,7 +291,7 @@ PG_FUNCTION_INFO_V1(crm_summary_as_of);
 Datum
 crm_summary_as_of(PG_FUNCTION_ARGS)
 {
-	ReplayQuery query = {.deals = crm_api_begin(fcinfo, NULL)};
+	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL)};
 	AsOf		as_of = {0};
 	Replay	   *replay;
 

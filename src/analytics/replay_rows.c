@@ -10,11 +10,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "nodes/parsenodes.h"
 #include "utils/rel.h"
 
 #include "analytics/replay.h"
-#include "base/row_receiver.h"
+#include "base/query.h"
 #include "table/columns.h"
 
 /*
@@ -26,11 +26,9 @@
  */
 static const char *const queries[] = {
 	[REPLAY_READ_UNDONE] =
-	"SELECT r.deal_id::pg_catalog.uuid, m.move_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
-	"FROM %1$s r JOIN %1$s m ON m.id OPERATOR(pg_catalog.=) r.reverts_id "
-	"AND m.deal_id OPERATOR(pg_catalog.=) r.deal_id "
-	"WHERE r.reverts_id IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
-	"AND r.tenant_id OPERATOR(pg_catalog.=) $1 AND m.tenant_id OPERATOR(pg_catalog.=) $1",
+	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
+	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
+	"AND r.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_EDITS] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.version::pg_catalog.int4, c.change::pg_catalog.text, c.stage_id::pg_catalog.uuid, "
@@ -50,7 +48,7 @@ static const char *const queries[] = {
 	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
 	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
 	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2) "
-	"AND c.reverts_id IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 #define DEALS \
 	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
 	"d.status::pg_catalog.text, d.pipeline_id OPERATOR(pg_catalog.=) $2, d.probability::pg_catalog.numeric, " \
@@ -83,14 +81,20 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at),
 		UUIDPGetDatum(query->owner_id), BoolGetDatum(query->want_closed_at), ids
 	};
-	bool		nulls[lengthof(types)] = {[4] = query->owner_id == NULL,[6] = ids == (Datum) 0};
-	SPIPlanPtr	plan;
+	char		nulls[] = "       ";
+	CrmStatement statement = {
+		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table)),
+		.nargs = lengthof(types),
+		.argtypes = types,
+		/* How much is later decides on the plan. */
+		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
+	};
 
-	plan = SPI_prepare(psprintf(queries[rows], crm_sibling_name(query->deals, table)),
-					   lengthof(types), (Oid *) types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	crm_receive_rows(plan, lengthof(types), types, args, nulls, true, receive, replay);
+	if (query->owner_id == NULL)
+		nulls[4] = 'n';
+	if (ids == (Datum) 0)
+		nulls[6] = 'n';
+	crm_receive_rows(&statement, args, nulls, true, receive, replay);
 }
 
 /* Whether the first columns of the row are all there. */

@@ -407,7 +407,7 @@ put_bars(ReturnSetInfo *result, const CurrencyBars *bars)
 }
 
 /*
- * crm_waterfall(deals regclass, tenant_id uuid, pipeline_id uuid,
+ * crm_waterfall(crm regnamespace, tenant_id uuid, pipeline_id uuid,
  *		from_at timestamptz, to_at timestamptz, owner_id uuid, currency text)
  *	-> setof (value_currency text, bar_no int, bar text, changes bigint,
  *		deal_count bigint, value numeric)
@@ -418,7 +418,7 @@ PG_FUNCTION_INFO_V1(crm_waterfall);
 Datum
 crm_waterfall(PG_FUNCTION_ARGS)
 {
-	ReplayQuery query = {.deals = crm_api_begin(fcinfo, NULL)};
+	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL)};
 	Waterfall	waterfall = {.events_size = 64};
 	const text *currency = PG_ARGISNULL(6) ? cstring_to_text("") : PG_GETARG_TEXT_PP(6);
 	currency_bars_iterator iterator;

@@ -1,0 +1,61 @@
+-- What a pipeline added up to at a moment of the past.
+--
+-- Two histories that know nothing of each other: where a deal stood is in
+-- stage_changes, a row of which is a stay that ended, and what it was worth in
+-- deal_changes, a row of which has all that was before it.  So of a deal that
+-- changed since, the first row after the moment tells the state at the moment,
+-- and one that did not change is as it was.  crm_summary_as_of() reads both.
+
+SELECT CASE
+        WHEN pipeline_summary_as_of.at > clock_timestamp()
+        THEN @extension@.crm_raise('22023', format('%s is in the future', pipeline_summary_as_of.at))
+    END;
+
+WITH pipeline AS MATERIALIZED (
+    SELECT p.id, p.name, p.currency, p.tenant_id
+    FROM @crm@.pipelines AS p
+    WHERE p.id = pipeline_summary_as_of.pipeline_id
+), dated AS MATERIALIZED (
+    SELECT s.rate_day, s.deal_status, r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount,
+        r.value, r.weighted_value
+    FROM pipeline AS p
+        CROSS JOIN LATERAL @extension@.crm_summary_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id, pipeline_summary_as_of.at,
+            pipeline_summary_as_of.in_currency) AS s
+        CROSS JOIN LATERAL @extension@.crm_summary_rows(s.summary) AS r
+), conversions AS MATERIALIZED (
+    SELECT e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+    FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days
+            FROM dated AS d CROSS JOIN pipeline AS p
+            WHERE d.rate_day IS NOT NULL AND d.deals > d.deals_without_amount) AS c
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_as_of.crm, pipeline_summary_as_of.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+    WHERE pipeline_summary_as_of.in_currency IS NOT NULL
+), sums AS MATERIALIZED (
+    SELECT d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency) AS currency, d.value_period,
+        sum(d.deals) AS deals, sum(d.deals_without_amount) AS deals_without_amount,
+        sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
+        sum(coalesce(@extension@.crm_convert(d.weighted_value, c.multiply_by, c.divide_by), d.weighted_value)) AS weighted_value,
+        -- of a stage that is no more: the status that its deals had
+        CASE WHEN NOT EXISTS (SELECT FROM @crm@.stages AS g WHERE g.id = d.stage_id) THEN min(d.deal_status) END AS deal_status
+    FROM dated AS d
+        LEFT JOIN conversions AS c ON c.currency = d.currency AND c.day = d.rate_day
+    GROUP BY 1, 2, 3
+)
+SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline_summary_as_of.at, 'source', 'history')
+    || @extension@.crm_summary_report(coalesce(pipeline_summary_as_of.in_currency, p.currency),
+        (SELECT jsonb_agg(g.stage)
+            FROM (SELECT jsonb_build_object('stage_id', g.id, 'name', g.name, 'position', g.position,
+                        'deal_status', g.deal_status, 'archived', g.archived_at IS NOT NULL) AS stage
+                    FROM @crm@.stages AS g WHERE g.pipeline_id = p.id
+                    UNION ALL
+                    SELECT DISTINCT jsonb_build_object('stage_id', s.stage_id, 'name', NULL, 'position', NULL,
+                        'deal_status', s.deal_status, 'archived', true) AS stage
+                    FROM sums AS s WHERE s.deal_status IS NOT NULL) AS g),
+        (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'deal_status', s.deal_status,
+                'currency', s.currency, 'value_period', s.value_period, 'deals', s.deals,
+                'deals_without_amount', s.deals_without_amount, 'value', s.value, 'weighted_value', s.weighted_value))
+            FROM sums AS s))
+    || CASE
+        WHEN pipeline_summary_as_of.in_currency IS NULL THEN '{}'
+        ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c)))
+    END
+FROM pipeline AS p;
