@@ -108,6 +108,98 @@ get_deal(Replay *replay, const pg_uuid_t *id)
 	return entry->deal;
 }
 
+/*
+ * Rows wait in a ring, so that what is needed of a deal is fetched from memory
+ * while others are worked on: first its entry in the hash table, then, AHEAD
+ * rows later, the deal.
+ */
+#define AHEAD		8
+#define RING_SIZE	(2 * AHEAD)
+
+typedef struct PendingRow
+{
+	pg_uuid_t	deal_id;
+	uint32		hash;
+	ReplayDeal *deal;			/* once it is found; NULL: there is none */
+	union
+	{
+		ReplayEdit	edit;
+		ReplayMove	move;
+		ReplayPresent present;
+	}			u;
+} PendingRow;
+
+typedef struct PendingRows
+{
+	bool		adds_deals;		/* a deal that is not there is added */
+	void		(*finish) (Replay *replay, const PendingRow *row);
+	uint64		nadded;
+	uint64		nfound;			/* their deal is known */
+	uint64		nfinished;
+	PendingRow	rows[RING_SIZE];
+} PendingRows;
+
+static inline PendingRow *
+free_row(Replay *replay)
+{
+	return &replay->pending->rows[replay->pending->nadded % RING_SIZE];
+}
+
+static inline void
+find_deal(Replay *replay, PendingRow *row)
+{
+	bool		found = true;
+	DealEntry  *entry;
+
+	if (replay->pending->adds_deals)
+	{
+		entry = replay_deals_insert_hash(replay->deals, row->deal_id, row->hash, &found);
+		if (!found)
+			entry->deal = new_deal(replay, &row->deal_id);
+	}
+	else
+		entry = replay_deals_lookup_hash(replay->deals, row->deal_id, row->hash);
+	row->deal = entry != NULL ? entry->deal : NULL;
+	if (row->deal != NULL && found)
+	{
+		for (Size at = 0; at < replay->user->deal_size; at += PG_CACHE_LINE_SIZE / 2)
+			__builtin_prefetch((char *) row->deal + at, 1);
+	}
+}
+
+/* Leaves at most so many rows to be found, and to be finished. */
+static inline void
+work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
+{
+	PendingRows *pending = replay->pending;
+
+	while (pending->nadded - pending->nfound > to_find)
+		find_deal(replay, &pending->rows[pending->nfound++ % RING_SIZE]);
+	while (pending->nadded - pending->nfinished > to_finish)
+		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
+}
+
+static inline void
+add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
+{
+	row->deal_id = *deal_id;
+	row->hash = crm_replay_hash(replay, deal_id, 0);
+	__builtin_prefetch(&replay->deals->data[row->hash & replay->deals->sizemask]);
+	replay->pending->nadded++;
+	work_on_rows(replay, AHEAD, RING_SIZE - 1);
+}
+
+/* Reads the rows of a query through the ring. */
+static void
+read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
+		  void (*finish) (Replay *, const PendingRow *))
+{
+	replay->pending->adds_deals = adds_deals;
+	replay->pending->finish = finish;
+	crm_replay_read(replay, rows, ids, receive);
+	work_on_rows(replay, 0, 0);
+}
+
 static void
 receive_undone(TupleTableSlot *row, void *arg)
 {
@@ -128,30 +220,35 @@ receive_undone(TupleTableSlot *row, void *arg)
 }
 
 static void
-receive_edit(TupleTableSlot *row, void *arg)
+finish_edit(Replay *replay, const PendingRow *row)
 {
-	Replay	   *replay = arg;
-	const pg_uuid_t *deal_id;
-	ReplayEdit	edit;
-	ReplayDeal *deal;
+	ReplayDeal *deal = row->deal;
+	const ReplayEdit *edit = &row->u.edit;
 
-	if (!crm_replay_get_edit(row, &deal_id, &edit))
-		return;
-	deal = get_deal(replay, deal_id);
-	if (edit.change == REPLAY_DELETED || edit.change == REPLAY_RESTORED)
+	if (edit->change == REPLAY_DELETED || edit->change == REPLAY_RESTORED)
 	{
 		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
 
 		node->deal = deal;
-		node->life.order = edit.order;
-		node->life.is_deleted = edit.change == REPLAY_DELETED;
-		node->life.place = edit.place;
+		node->life.order = edit->order;
+		node->life.is_deleted = edit->change == REPLAY_DELETED;
+		node->life.place = edit->place;
 		node->next = replay->life_nodes;
 		replay->life_nodes = node;
 		deal->nlives++;
-		deal->is_relevant |= edit.place.is_here;
+		deal->is_relevant |= edit->place.is_here;
 	}
-	replay->user->edit(replay, deal, &edit);
+	replay->user->edit(replay, deal, edit);
+}
+
+static void
+receive_edit(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_edit(slot, &deal_id, &row->u.edit))
+		add_row(arg, row, deal_id);
 }
 
 static int
@@ -236,49 +333,53 @@ is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 }
 
 static void
-receive_move(TupleTableSlot *row, void *arg)
+finish_move(Replay *replay, const PendingRow *row)
 {
-	Replay	   *replay = arg;
-	const pg_uuid_t *deal_id;
-	ReplayMove	move;
-	ReplayDeal *deal;
-	uint32		life;
+	ReplayDeal *deal = row->deal;
+	const ReplayMove *move = &row->u.move;
+	uint32		life = life_of_move(deal, move->order.move_no);
 
-	if (!crm_replay_get_move(row, &deal_id, &move))
-		return;
-	deal = get_deal(replay, deal_id);
-	life = life_of_move(deal, move.order.move_no);
-	if (!is_in_life(deal, life, move.order.at) ||
-		is_undone(replay, deal, life, move.order.move_no))
+	if (!is_in_life(deal, life, move->order.at) ||
+		is_undone(replay, deal, life, move->order.move_no))
 		return;
 	deal->is_relevant = true;
-	if (life == 0 && (!deal->has_stay || crm_replay_compare(&move.order, &deal->stay_ended) < 0))
+	if (life == 0 && (!deal->has_stay || crm_replay_compare(&move->order, &deal->stay_ended) < 0))
 	{
 		deal->has_stay = true;
-		deal->stay_ended = move.order;
-		deal->stay = move.place;
+		deal->stay_ended = move->order;
+		deal->stay = move->place;
 	}
 	if (replay->user->move != NULL)
-		replay->user->move(replay, deal, &move);
+		replay->user->move(replay, deal, move);
+}
+
+static void
+receive_move(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_move(slot, &deal_id, &row->u.move))
+		add_row(arg, row, deal_id);
 }
 
 /* A deal as it is now: that nothing happened to, or after all that did. */
 static void
-receive_deal(TupleTableSlot *row, void *arg)
+finish_present(Replay *replay, const PendingRow *row)
 {
-	Replay	   *replay = arg;
-	const pg_uuid_t *deal_id;
-	ReplayPresent present;
-	DealEntry  *entry;
-	ReplayDeal *deal;
+	if (row->deal != NULL)
+		row->deal->is_done = true;
+	replay->user->deal(replay, row->deal, &row->u.present);
+}
 
-	if (!crm_replay_get_deal(row, &deal_id, &present))
-		return;
-	entry = replay_deals_lookup(replay->deals, *deal_id);
-	deal = entry != NULL ? entry->deal : NULL;
-	if (deal != NULL)
-		deal->is_done = true;
-	replay->user->deal(replay, deal, &present);
+static void
+receive_deal(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_deal(slot, &deal_id, &row->u.present))
+		add_row(arg, row, deal_id);
 }
 
 /* The deals that were here, but are not in the pipeline now. */
@@ -330,6 +431,7 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
 	replay->deals = replay_deals_create(replay->context, 1024, replay);
 	replay->undone = replay_undone_create(replay->context, 16, replay);
+	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));
 	return replay;
 }
 
@@ -356,13 +458,13 @@ crm_replay_run(Replay *replay)
 	ArrayBuildState *ids = NULL;
 
 	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
-	crm_replay_read(replay, REPLAY_READ_EDITS, (Datum) 0, receive_edit);
+	read_rows(replay, REPLAY_READ_EDITS, (Datum) 0, true, receive_edit, finish_edit);
 	arrange_lives(replay);
-	crm_replay_read(replay, REPLAY_READ_MOVES, (Datum) 0, receive_move);
-	crm_replay_read(replay, REPLAY_READ_DEALS, (Datum) 0, receive_deal);
+	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
+	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);
 	visit_other_deals(replay, collect_id, &ids);
 	if (ids != NULL)
-		crm_replay_read(replay, REPLAY_READ_OTHER_DEALS,
-						makeArrayResult(ids, replay->context), receive_deal);
+		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
+				  receive_deal, finish_present);
 	visit_other_deals(replay, finish_deal, NULL);
 }

@@ -160,6 +160,7 @@ struct Replay
 	struct replay_undone_hash *undone;
 	struct DealChunk *chunks;
 	struct LifeNode *life_nodes;
+	struct PendingRows *pending;
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
 	uint64		seed[2];
