@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -44,7 +43,8 @@ typedef struct StayEntry
 static inline uint32
 hash_stay(const Replay *replay, const StayKey *key)
 {
-	return crm_replay_hash(replay, &key->stage_id, (uint64) key->entered_at * 31 + (uintptr_t) key->deal);
+	return crm_replay_hash(replay, &key->stage_id,
+						   (uint64) key->entered_at * 31 + (uintptr_t) key->deal);
 }
 
 static inline bool
@@ -89,7 +89,7 @@ typedef struct AsOfSum
 #define SH_ELEMENT_TYPE AsOfSum
 #define SH_KEY_TYPE DateADT
 #define SH_KEY day
-#define SH_HASH_KEY(tb, key) murmurhash32((key) ^ (uint32) ((const Replay *) (tb)->private_data)->seed[0])
+#define SH_HASH_KEY(tb, key) crm_replay_hash_number((tb)->private_data, (uint32) (key))
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -303,7 +303,8 @@ crm_summary_as_of(PG_FUNCTION_ARGS)
 	{
 		const text *currency = PG_GETARG_TEXT_PP(4);
 
-		as_of.currency = crm_summary_currency_key(VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency));
+		as_of.currency = crm_summary_currency_key(VARDATA_ANY(currency),
+												  VARSIZE_ANY_EXHDR(currency));
 		query.want_closed_at = true;
 	}
 	InitMaterializedSRF(fcinfo, 0);

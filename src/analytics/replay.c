@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -55,8 +54,9 @@ typedef struct UndoneEntry
 #define SH_ELEMENT_TYPE UndoneEntry
 #define SH_KEY_TYPE UndoneKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) murmurhash32(crm_replay_hash((tb)->private_data, &(k).deal_id, 0) ^ (k).move_no)
-#define SH_EQUAL(tb, a, b) ((a).move_no == (b).move_no && crm_uuid_equal(&(a).deal_id, &(b).deal_id))
+#define SH_HASH_KEY(tb, k) crm_replay_hash((tb)->private_data, &(k).deal_id, (uint32) (k).move_no)
+#define SH_EQUAL(tb, a, b) \
+	((a).move_no == (b).move_no && crm_uuid_equal(&(a).deal_id, &(b).deal_id))
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -268,7 +268,8 @@ arrange_lives(Replay *replay)
 
 		if (deal->lives == NULL)
 		{
-			deal->lives = MemoryContextAllocHuge(replay->context, deal->nlives * sizeof(ReplayLife));
+			deal->lives = MemoryContextAllocHuge(replay->context,
+												 deal->nlives * sizeof(ReplayLife));
 			deal->nlives = 0;
 		}
 		deal->lives[deal->nlives++] = node->life;

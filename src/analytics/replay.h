@@ -22,6 +22,7 @@
 #ifndef CRM_ANALYTICS_REPLAY_H
 #define CRM_ANALYTICS_REPLAY_H
 
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/relcache.h"
 #include "utils/timestamp.h"
@@ -208,6 +209,12 @@ crm_replay_hash(const Replay *replay, const void *id, uint64 more)
 	memcpy(words, id, sizeof(words));
 	product = (uint128) (words[0] ^ replay->seed[0]) * (words[1] ^ more ^ replay->seed[1]);
 	return (uint32) ((uint64) product ^ (uint64) (product >> 64));
+}
+
+static inline uint32
+crm_replay_hash_number(const Replay *replay, uint32 number)
+{
+	return murmurhash32(number ^ (uint32) replay->seed[0]);
 }
 
 /* analytics/replay_rows.c: the queries, and their rows. */

@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -75,7 +74,7 @@ typedef struct CurrencyBars
 #define SH_ELEMENT_TYPE CurrencyBars
 #define SH_KEY_TYPE uint32
 #define SH_KEY currency
-#define SH_HASH_KEY(tb, key) murmurhash32((key) ^ (uint32) ((const Replay *) (tb)->private_data)->seed[0])
+#define SH_HASH_KEY(tb, key) crm_replay_hash_number((tb)->private_data, key)
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -431,11 +430,13 @@ crm_waterfall(PG_FUNCTION_ARGS)
 	query.to_at = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
 	query.owner_id = PG_ARGISNULL(5) ? NULL : PG_GETARG_UUID_P(5);
 	query.sees_all = crm_sees_all(fcinfo, query.deals);
-	waterfall.home_currency = crm_summary_currency_key(VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency));
+	waterfall.home_currency = crm_summary_currency_key(VARDATA_ANY(currency),
+													   VARSIZE_ANY_EXHDR(currency));
 	InitMaterializedSRF(fcinfo, 0);
 
 	replay = crm_replay_begin(&query, &waterfall_user, &waterfall);
-	waterfall.events = MemoryContextAlloc(replay->context, waterfall.events_size * sizeof(WaterfallEvent *));
+	waterfall.events = MemoryContextAlloc(replay->context,
+										  waterfall.events_size * sizeof(WaterfallEvent *));
 	waterfall.bars = currency_bars_create(replay->context, 16, replay);
 	crm_replay_run(replay);
 	currency_bars_start_iterate(waterfall.bars, &iterator);
