@@ -81,7 +81,7 @@ class Analytics:
                 self.db.sql(file.read().replace("{size}", str(size)))
             self.db.sql("RESET work_mem")
             self.db.sql("RESET search_path")
-            for table in ("deals", "stage_changes"):
+            for table in ("deals", "stage_changes", "deal_changes"):
                 self.db.sql(f"VACUUM ANALYZE crm_history.{table}")
             self.loaded = size
         self.db.sql("SET search_path = crm_history, extensions, public")
@@ -111,17 +111,36 @@ class Analytics:
 
     def as_of(self):
         """The summary after half of the moves, and now, compared with the aggregate over the deals."""
-        bench = self.bench
-        self.load()
-        middle = self.db.sql("SELECT changed_at FROM stage_changes ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM stage_changes) LIMIT 1")
-        last = self.db.sql("SELECT max(changed_at) FROM stage_changes")
-        queries = {
+        middle, last = self.moments()
+        self.beside("as of", "live aggregate", {
             "live aggregate": "SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) "
                               f"FROM deals WHERE pipeline_id = {PIPELINE} AND archived_at IS NULL",
             "as of the middle": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
             "as of the end": f"SELECT pipeline_summary_as_of({PIPELINE}, '{last}')",
-        }
+        })
+
+    def waterfall(self):
+        """Of a month beside the summary as of its beginning, of the whole history beside a scan of it."""
+        middle, _ = self.moments()
+        self.beside("waterfall of a month", "as of its beginning", {
+            "as of its beginning": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
+            "waterfall": f"SELECT count(*) FROM pipeline_waterfall({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '1 month')",
+        })
+        self.beside("waterfall of all", "scan of both histories", {
+            "scan of both histories": "SELECT (SELECT sum(move_no) FROM stage_changes) + (SELECT sum(version) FROM deal_changes)",
+            "waterfall": f"SELECT count(*) FROM pipeline_waterfall({PIPELINE}, '-infinity')",
+        })
+
+    def moments(self):
+        """When half of the moves were made, and when all were."""
+        self.load()
+        middle = self.db.sql("SELECT changed_at FROM stage_changes ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM stage_changes) LIMIT 1")
+        return middle, self.db.sql("SELECT max(changed_at) FROM stage_changes")
+
+    def beside(self, what, base, queries):
+        self.load()
+        bench = self.bench
         changes = int(self.db.sql("SELECT count(*) FROM stage_changes"))
         result = bench.compare(list(queries), lambda name: self.db.timed(lambda: self.db.sql(queries[name])))
-        bench.report(f"as of, {changes:,} changes", result, "live aggregate", 1, "µs")
+        bench.report(f"{what}, {changes:,} changes", result, base, 1, "µs")
         self.db.sql("RESET search_path")

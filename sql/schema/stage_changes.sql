@@ -35,9 +35,10 @@ CREATE TABLE stage_changes (
 -- Moves are seldom taken back, so this index is small.
 CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no) WHERE reverts_no IS NOT NULL;
 
--- What came after a moment is looked for by time.  New rows come at the end of
--- the table, so that a summary of its blocks will do.
-CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at);
+-- The stays that a moment is in, and what came after it, are looked for by time.
+-- New rows come at the end of the table, so that a summary of its blocks will do:
+-- of those that came long after a moment few end a stay that began before it.
+CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 
 COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';
