@@ -5,8 +5,10 @@
 -- back has the number of that move in reverts_no; neither of the two is a visit,
 -- as the deal never left.
 
--- Moves are seldom taken back, so this index is small.
-CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no) WHERE reverts_no IS NOT NULL;
+-- The history of a pipeline, and the deals that went from it to another one.
+CREATE INDEX stage_changes_pipeline_idx ON stage_changes (from_pipeline_id, to_pipeline_id);
+-- What took moves back that left a pipeline: few.
+CREATE INDEX stage_changes_reverts_idx ON stage_changes (to_pipeline_id) WHERE reverts_no IS NOT NULL;
 
 CREATE VIEW stage_visits WITH (security_invoker = true) AS
     SELECT c.tenant_id, c.deal_id, c.move_no AS visit_no, c.from_pipeline_id AS pipeline_id,
