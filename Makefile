@@ -7,9 +7,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 
 MODULE_big = crm
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-DATA = $(sort $(wildcard sql/crm--*--*.sql))
-DATA_built = sql/crm--$(EXTVERSION).sql
-EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_check
+DATA = $(sort $(wildcard sql/released/crm--*.sql))
+DATA_built = build/crm--$(EXTVERSION).sql
+EXTRA_CLEAN = build META.json results regression.diffs regression.out output_iso tmp_check
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
@@ -54,10 +54,11 @@ endif
 
 $(OBJS): $(wildcard src/*/*.h) crm.control
 
-# The extension script: its topics in order, then what crm_install() runs, as
-# the text of functions.
-sql/crm--$(EXTVERSION).sql: $(wildcard sql/extension/*.sql sql/schema/*.sql) sql/build.sh crm.control
-	sh sql/build.sh $(EXTVERSION) > $@
+# The extension script, made of all that sql/ holds.
+build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql) sql/build.sh crm.control
+	mkdir -p build
+	sh sql/build.sh $(EXTVERSION) > $@.tmp
+	mv $@.tmp $@
 
 # crm-mcp, a program that speaks with libpq.
 MCP_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard crm-mcp/*.c)))

@@ -1,8 +1,8 @@
 /*
  * api/move_deal.c
- *		Moves a deal: what move_deal of a CRM calls.
+ *		Moves a deal: called by move_deal of a CRM.
  *
- * The move itself is an ordinary UPDATE, to which the rules apply.
+ * The move itself is an ordinary UPDATE, to which the rules of deals apply.
  */
 #include "postgres.h"
 
@@ -67,8 +67,8 @@ lock_deal(Move *move)
 	move->old_reason = crm_api_text(4);
 
 	/*
-	 * JavaScript knows no microseconds: what it read from the deal is the
-	 * same.
+	 * JavaScript has no microseconds: a time that it read from the deal comes
+	 * back rounded to milliseconds.
 	 */
 	if (move->dated && move->effective % 1000 == 0 &&
 		move->effective < move->entered + 1000 && move->effective > move->entered - 1000)
@@ -99,12 +99,12 @@ check_expected(const Move *move)
 			 errmsg("deal %s is not in the expected stage", crm_uuid_text(move->deal_id)),
 			 errdetail("It stands in %s, since %s, not in %s.", stage_label(move, &move->stands_in),
 					   timestamp_text(move->entered), stage_label(move, move->expected)),
-			 errhint("Look at the deal again, and decide anew.")));
+			 errhint("Read the deal again before you move it.")));
 }
 
 /*
- * Updates the deal.  What is not given is not named either, as the caller may
- * lack the right to write it.
+ * Updates the deal.  Columns that are not given are not named either, as the
+ * caller may have no right to write them.
  */
 static void
 update_deal(Move *move, bool enters)
@@ -132,7 +132,7 @@ update_deal(Move *move, bool enters)
 	move->is_lost = is_lost(1);
 }
 
-/* The deal stands there already: a request made again changes nothing. */
+/* The deal stands in that stage already: a request that is repeated changes nothing. */
 static void
 stay(Move *move)
 {
@@ -166,7 +166,7 @@ move_deal(Move *move)
 }
 
 /*
- * crm_move_deal(deals regclass, deal_id uuid, stage_id uuid, effective_at
+ * crm_move_deal(crm regnamespace, deal_id uuid, stage_id uuid, effective_at
  *				 timestamptz, lost_reason text, expected_stage_id uuid) -> uuid
  *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see,
  *		PT409 if it stands elsewhere than expected.
@@ -189,7 +189,7 @@ crm_move_deal(PG_FUNCTION_ARGS)
 	move.lost_reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	move.expected = PG_ARGISNULL(5) ? NULL : PG_GETARG_UUID_P(5);
 
-	move.deals = crm_api_begin(fcinfo, &crm_deal_kind);
+	move.deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
 	move_deal(&move);
 	crm_api_end(move.deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));

@@ -1,10 +1,10 @@
 /*
  * api/set_default_pipeline.c
- *		Makes a pipeline the default one of its tenant: what
- *		set_default_pipeline of a CRM calls.
+ *		Makes a pipeline the default of its tenant: called by
+ *		set_default_pipeline of a CRM.
  *
- * Callers take turns by a lock, then clear the mark where it is, then set it.
- * A plain UPDATE that sets a second mark is refused, then as ever.
+ * Under a lock, is_default is set to false in the old default, then to true in
+ * the new one.
  */
 #include "postgres.h"
 
@@ -27,7 +27,11 @@ lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
 
 	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.tenant_id OPERATOR(pg_catalog.=) $1 "
 								"ORDER BY p.id FOR NO KEY UPDATE", pipelines), 1, args);
-	/* the lock of the rule that there is one default: also for those to come */
+
+	/*
+	 * the lock that the rule of one default takes: for pipelines not yet
+	 * inserted
+	 */
 	crm_lock_key(RelationGetRelid(rel), tenant_id, tenant_id, AccessExclusiveLock);
 }
 
@@ -43,7 +47,7 @@ check_not_archived(const pg_uuid_t *pipeline_id)
 }
 
 /*
- * crm_set_default_pipeline(pipelines regclass, pipeline_id uuid) -> uuid
+ * crm_set_default_pipeline(crm regnamespace, pipeline_id uuid) -> uuid
  *		Returns pipeline_id.  Errors: PT404 for a pipeline that the caller does
  *		not see, 23514 for an archived one.
  */
@@ -52,7 +56,7 @@ Datum
 crm_set_default_pipeline(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
-	Relation	rel = crm_api_begin(fcinfo, &crm_pipeline_kind);
+	Relation	rel = crm_api_begin(fcinfo, "pipelines", &crm_pipeline_kind);
 	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
 	char	   *find;

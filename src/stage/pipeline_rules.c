@@ -2,8 +2,8 @@
  * stage/pipeline_rules.c
  *		The rules of pipelines: at most one default for each tenant.
  *
- * The partial unique index would refuse a second one as well, but could not
- * say what to do instead.
+ * The partial unique index would refuse a second one, too, but without the hint
+ * to call set_default_pipeline.
  */
 #include "postgres.h"
 
@@ -77,7 +77,7 @@ apply_pipeline_rules(RowEdit *row, const AttrNumber *columns)
 /*
  * crm_pipeline_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of
  * pipelines
- *		Errors: 23514 when what is fixed changes, 23505 for a second default.
+ *		Errors: 23514 if a fixed column changes, 23505 for a second default.
  */
 PG_FUNCTION_INFO_V1(crm_pipeline_rules);
 Datum

@@ -12,15 +12,14 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
-#include "utils/syscache.h"
 
+#include "base/declaration.h"
 #include "base/errors.h"
 #include "table/installation.h"
 
@@ -46,15 +45,7 @@ crm_extension_schema(FunctionCallInfo fcinfo)
 Oid
 crm_extension_function(FunctionCallInfo fcinfo, const char *name)
 {
-	Oid			function;
-
-	function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-							   CStringGetDatum(name),
-							   PointerGetDatum(buildoidvector(NULL, 0)),
-							   ObjectIdGetDatum(crm_extension_schema(fcinfo)));
-	if (!OidIsValid(function))
-		elog(ERROR, "extension crm has no function %s()", name);
-	return function;
+	return crm_find_function(crm_extension_schema(fcinfo), name);
 }
 
 bool

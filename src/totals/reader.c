@@ -4,18 +4,16 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/row_receiver.h"
 #include "summary/summary.h"
 #include "table/caller_query.h"
 #include "table/owner_rights.h"
 #include "totals/access.h"
-#include "totals/plans.h"
+#include "totals/table.h"
 
 typedef struct TotalsReader
 {
@@ -92,20 +90,21 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 			TotalsReader *reader)
 {
 	Datum		args[] = {UUIDPGetDatum(pipeline_id), UUIDPGetDatum(tenant_id)};
-	bool		nulls[] = {false, tenant_id == NULL};
+	char		nulls[] = {' ', tenant_id == NULL ? 'n' : ' '};
+	CrmStatement statement;
 	SavedUser	saved;
 	int			guc_level;
 
 	crm_become_owner(deals, &saved);
 	guc_level = crm_totals_prefer_index();
-	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), UUIDOID, args, nulls,
-					 true, add_row, reader);
+	statement = crm_totals_statement(deals, TOTALS_READ);
+	crm_receive_rows(&statement, args, nulls, true, add_row, reader);
 	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
 }
 
 /*
- * crm_pipeline_totals(deals regclass, pipeline_id uuid) -> crm_summary
+ * crm_pipeline_totals(crm regnamespace, pipeline_id uuid) -> crm_summary
  *		What crm_pipeline_summary() over the unarchived deals of the pipeline
  *		would return, from stage_totals; NULL if that may be something else
  *		for this user, now.
@@ -115,7 +114,7 @@ Datum
 crm_pipeline_totals(PG_FUNCTION_ARGS)
 {
 	TotalsReader reader = {.context = CurrentMemoryContext,.summary = crm_summary_new()};
-	Relation	deals = crm_api_begin(fcinfo, NULL);
+	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
 	TotalsAccess access = TOTALS_NONE;
 	pg_uuid_t	tenant_id;
 	SummaryView view;

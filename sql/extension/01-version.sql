@@ -1,7 +1,0 @@
--- The version of the code.
-
-CREATE FUNCTION crm_version() RETURNS text
-	LANGUAGE c STABLE PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'crm_version';
-COMMENT ON FUNCTION crm_version() IS
-	'The version of the crm code that is loaded.';

@@ -1,0 +1,75 @@
+-- How many deals get from stage to stage.
+--
+-- Distinct deals are counted, not moves: a deal that goes back and forth is one
+-- deal.  A deal that stood in a stage twice has stood there since the first time.
+
+SELECT CASE
+        WHEN funnel.rule NOT IN ('direct', 'reached')
+        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
+        WHEN funnel.cohort NOT IN ('created', 'entered')
+        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
+    END;
+
+WITH steps AS MATERIALIZED (
+    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
+                CASE funnel.rule WHEN 'direct' THEN c.to_stage_id END, CASE funnel.cohort WHEN 'entered' THEN c.entered_at END, NULL) AS moves
+            FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = funnel.pipeline_id
+                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = funnel.pipeline_id) AS h,
+        (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
+            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id = funnel.pipeline_id
+                    UNION ALL
+                    -- that stood there, and went to another pipeline
+                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id <> funnel.pipeline_id
+                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                            WHERE c.from_pipeline_id = funnel.pipeline_id
+                                AND (c.to_pipeline_id < funnel.pipeline_id OR c.to_pipeline_id > funnel.pipeline_id))) AS d
+            WHERE d.archived_at IS NULL
+                AND (funnel.cohort <> 'created'
+                    OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
+                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
+                AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
+                AND (funnel.currency IS NULL OR funnel.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
+        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+            FROM @crm@.stages AS s
+            WHERE s.pipeline_id = funnel.pipeline_id) AS p,
+        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, funnel.rule,
+            CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END,
+            CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS t
+), stood AS (
+    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM steps AS t
+    WHERE t.to_stage_id IS NULL
+), rows AS (
+    -- Next to an open stage is the following one that is in use; next to the last
+    -- of them is winning.
+    SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0) AS deals,
+        CASE WHEN s.deal_status = 'open' THEN
+            coalesce(CASE WHEN n.id IS NULL THEN t.to_won ELSE c.deals END, 0) END AS converted,
+        coalesce(t.won_deals, 0) AS won, coalesce(t.lost_deals, 0) AS lost, coalesce(t.open_deals, 0) AS still_open
+    FROM @crm@.stages AS s
+        LEFT JOIN stood AS t ON t.stage_id = s.id
+        LEFT JOIN LATERAL (SELECT n.id FROM @crm@.stages AS n
+            WHERE n.pipeline_id = s.pipeline_id AND n.deal_status = 'open'
+                AND n.archived_at IS NULL AND n.position > s.position
+            ORDER BY n.position
+            LIMIT 1) AS n ON true
+        LEFT JOIN steps AS c ON c.from_stage_id = s.id AND c.to_stage_id = n.id
+    WHERE s.pipeline_id = funnel.pipeline_id
+        AND (s.archived_at IS NULL OR t.stage_id IS NOT NULL)
+)
+SELECT r.id, r.name, r.position, r.deal_status, r.deals, r.converted,
+    round(r.converted::numeric / nullif(r.deals, 0), 6),
+    r.won, r.lost, r.still_open,
+    round(r.won::numeric / nullif(r.deals, 0), 6),
+    round(r.lost::numeric / nullif(r.deals, 0), 6)
+FROM rows AS r
+ORDER BY r.position;

@@ -1,0 +1,80 @@
+-- How many deals get from stage to stage.
+--
+-- Distinct deals are counted, not moves: a deal that goes back and forth is one
+-- deal.  A deal that stood in a stage twice has stood there since the first time.
+
+SELECT CASE
+        WHEN stage_conversion.rule NOT IN ('direct', 'reached')
+        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
+        WHEN stage_conversion.cohort NOT IN ('created', 'entered')
+        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
+    END;
+
+WITH steps AS MATERIALIZED (
+    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
+                CASE stage_conversion.rule WHEN 'direct' THEN c.to_stage_id END, CASE stage_conversion.cohort WHEN 'entered' THEN c.entered_at END, NULL) AS moves
+            FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = stage_conversion.pipeline_id
+                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = stage_conversion.pipeline_id) AS h,
+        (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
+            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id = stage_conversion.pipeline_id
+                    UNION ALL
+                    -- that stood there, and went to another pipeline
+                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id <> stage_conversion.pipeline_id
+                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                            WHERE c.from_pipeline_id = stage_conversion.pipeline_id
+                                AND (c.to_pipeline_id < stage_conversion.pipeline_id OR c.to_pipeline_id > stage_conversion.pipeline_id))) AS d
+            WHERE d.archived_at IS NULL
+                AND (stage_conversion.cohort <> 'created'
+                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
+                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
+                AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
+                AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
+        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+            FROM @crm@.stages AS s
+            WHERE s.pipeline_id = stage_conversion.pipeline_id) AS p,
+        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, stage_conversion.rule,
+            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
+            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS t
+), stood AS (
+    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM steps AS t
+    WHERE t.to_stage_id IS NULL
+), pairs AS (
+    -- The pairs that are asked for.  Next to an open stage is the following one
+    -- that is in use; next to the last of them is winning.
+    SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
+        b.id AS to_id, b.name AS to_name, b.deal_status AS to_status, b.position AS to_position,
+        a.deal_status = 'open' AND CASE b.deal_status
+            WHEN 'open' THEN b.position = (SELECT min(n.position) FROM @crm@.stages AS n
+                WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                    AND n.archived_at IS NULL AND n.position > a.position)
+            WHEN 'won' THEN NOT EXISTS (SELECT FROM @crm@.stages AS n
+                WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                    AND n.archived_at IS NULL AND n.position > a.position)
+            ELSE false
+        END AS is_next
+    FROM @crm@.stages AS a
+        JOIN @crm@.stages AS b ON b.pipeline_id = a.pipeline_id AND b.id <> a.id
+    WHERE a.pipeline_id = stage_conversion.pipeline_id
+        AND (a.archived_at IS NULL OR a.id IN (SELECT t.stage_id FROM stood AS t))
+        AND (b.archived_at IS NULL OR b.id IN (SELECT t.stage_id FROM stood AS t))
+        AND (stage_conversion.rule = 'direct'
+            OR b.deal_status <> 'open'
+            OR a.deal_status = 'open' AND b.position > a.position)
+)
+SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
+    coalesce(t.deals, 0), coalesce(c.deals, 0),
+    round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
+FROM pairs AS p
+    LEFT JOIN stood AS t ON t.stage_id = p.from_id
+    LEFT JOIN steps AS c ON c.from_stage_id = p.from_id AND c.to_stage_id = p.to_id
+ORDER BY p.from_position, p.to_position;

@@ -1,0 +1,48 @@
+-- How long deals stand in the stages of a pipeline.
+
+SELECT CASE
+        WHEN time_in_stage.measure NOT IN ('visit', 'first', 'latest', 'cumulative')
+        THEN @extension@.crm_raise('22023', 'measure must be visit, first, latest or cumulative')
+    END;
+
+WITH times AS MATERIALIZED (
+    SELECT t.stage_id, t.deals, t.visits, t.total_seconds, t.longest_seconds, t.median_seconds, t.p90_seconds
+    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
+                NULL, c.entered_at, c.changed_at) AS moves
+            FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = time_in_stage.pipeline_id
+                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = time_in_stage.pipeline_id) AS h,
+        (SELECT @extension@.crm_deal_cohort(d.id, d.status,
+                -- the clock of a closed deal stands still
+                CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.stage_entered_at) AS deals
+            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id = time_in_stage.pipeline_id
+                    UNION ALL
+                    -- that stood there, and went to another pipeline
+                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id <> time_in_stage.pipeline_id
+                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                            WHERE c.from_pipeline_id = time_in_stage.pipeline_id
+                                AND (c.to_pipeline_id < time_in_stage.pipeline_id OR c.to_pipeline_id > time_in_stage.pipeline_id))) AS d
+            WHERE d.archived_at IS NULL
+                AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
+                AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
+        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+            FROM @crm@.stages AS s
+            WHERE s.pipeline_id = time_in_stage.pipeline_id) AS p,
+        @extension@.crm_stage_times(h.moves, k.deals, p.ids,
+            time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before, time_in_stage.percentiles) AS t
+)
+SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0), coalesce(t.visits, 0),
+    round(t.total_seconds / (86400 * CASE time_in_stage.measure WHEN 'visit' THEN t.visits ELSE t.deals END), 6),
+    round(t.median_seconds / 86400, 6),
+    round(t.p90_seconds / 86400, 6),
+    round(t.longest_seconds / 86400, 6)
+FROM @crm@.stages AS s
+    LEFT JOIN times AS t ON t.stage_id = s.id
+WHERE s.pipeline_id = time_in_stage.pipeline_id
+    AND (s.archived_at IS NULL OR t.stage_id IS NOT NULL)
+ORDER BY s.position;
