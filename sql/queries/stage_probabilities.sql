@@ -5,7 +5,7 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'minimum_deals must be at least 1')
     END;
 
-WITH stood AS (
+WITH stood AS MATERIALIZED (
     -- Closed deals stand in no open stage, so only their moves tell.
     SELECT t.from_stage_id AS stage_id, t.deals AS closed_deals, t.won_deals AS won
     FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
