@@ -32,8 +32,10 @@ CREATE TABLE stage_changes (
     CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
 );
 
--- Moves are seldom taken back, so this index is small.
-CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no) WHERE reverts_no IS NOT NULL;
+-- The history of a pipeline, and the deals that went from it to another one.
+CREATE INDEX stage_changes_pipeline_idx ON stage_changes (from_pipeline_id, to_pipeline_id);
+-- Rows that take a move of a pipeline back: few.
+CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHERE reverts_no IS NOT NULL;
 
 -- The stays that a moment is in, and what came after it, are looked for by time.
 -- New rows come at the end of the table, so that a summary of its blocks will do:
