@@ -7,8 +7,10 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 
 MODULE_big = crm
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-DATA = $(sort $(wildcard sql/crm--*--*.sql))
-DATA_built = sql/crm--$(EXTVERSION).sql
+# The scripts of this version are built; those of released ones are frozen.
+UPDATES = $(patsubst sql/updates/%.sql,sql/crm--%.sql,$(sort $(wildcard sql/updates/*--$(EXTVERSION).sql)))
+DATA_built = sql/crm--$(EXTVERSION).sql $(UPDATES)
+DATA = $(filter-out $(DATA_built:sql/%=sql/released/%),$(sort $(wildcard sql/released/crm--*.sql)))
 EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_check
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
@@ -29,7 +31,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test bench indent
+.PHONY: demo test bench indent release
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -42,6 +44,9 @@ bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh
 indent:
 	@scripts/indent.pl
+# Freezes the scripts of this version: see docs/upgrade.md.
+release:
+	@scripts/release.sh
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -56,8 +61,12 @@ $(OBJS): $(wildcard src/*/*.h) crm.control
 
 # The extension script: its topics in order, then what crm_install() runs, as
 # the text of functions.
-sql/crm--$(EXTVERSION).sql: $(wildcard sql/extension/*.sql sql/schema/*.sql) sql/build.sh crm.control
+SQL_SOURCES = $(wildcard sql/extension/*.sql sql/schema/*.sql sql/migrations/*.sql) sql/build.sh crm.control
+sql/crm--$(EXTVERSION).sql: $(SQL_SOURCES)
 	sh sql/build.sh $(EXTVERSION) > $@
+# What ALTER EXTENSION UPDATE runs to get from an earlier version to this one.
+sql/crm--%--$(EXTVERSION).sql: sql/updates/%--$(EXTVERSION).sql $(SQL_SOURCES)
+	sh sql/build.sh $(EXTVERSION) $* > $@
 
 # crm-mcp, a program that speaks with libpq.
 MCP_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard crm-mcp/*.c)))

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -48,6 +49,7 @@ typedef struct WriterPlans
 	SPIPlanPtr	one_row;
 	SPIPlanPtr	many_rows;
 	TupleDesc	record;
+	uint64		lacking;		/* fields that the plans leave out, a bit each */
 } WriterPlans;
 
 struct HistoryWriter
@@ -90,6 +92,7 @@ find_plans(Relation deals, const InsertTarget *target)
 		plans->one_row = NULL;
 		plans->many_rows = NULL;
 		plans->record = NULL;
+		plans->lacking = 0;
 	}
 	return plans;
 }
@@ -107,12 +110,46 @@ record_definition(const InsertTarget *target)
 	return definition.data;
 }
 
+uint64
+crm_lacking_fields(Relation deals, const InsertTarget *target)
+{
+	Oid			relid = get_relname_relid(target->table, RelationGetNamespace(deals));
+	uint64		lacking = 0;
+	Relation	rel;
+
+	Assert(target->nfields <= 64);
+	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+	if (rel == NULL)
+		return 0;				/* the INSERT will say it */
+	for (int i = 0; i < target->nfields; i++)
+	{
+		const InsertField *field = &target->fields[i];
+
+		if (field->since != NULL && crm_lacks_column(rel, field->column, field->since))
+			lacking |= CRM_FIELD_BIT(i);
+	}
+	relation_close(rel, NoLock);
+	return lacking;
+}
+
+/* An upgrade of the CRM adds columns that the plans at hand leave out. */
+static void
+check_plans(WriterPlans *plans, Relation deals, const InsertTarget *target)
+{
+	uint64		lacking = crm_lacking_fields(deals, target);
+
+	if (plans->lacking == lacking)
+		return;
+	plans->lacking = lacking;
+	plans->one_row = plans->many_rows = NULL;
+}
+
 /*
  * INSERT INTO ... SELECT, from parameters: the values or an array of records,
  * then changed_by.
  */
 static SPIPlanPtr
-prepare_insert(const char *name, const InsertTarget *target, bool many_rows)
+prepare_insert(const char *name, const InsertTarget *target, uint64 lacking, bool many_rows)
 {
 	int			nargs = many_rows ? 2 : target->nfields;
 	Oid		   *argtypes = palloc(nargs * sizeof(Oid));
@@ -128,6 +165,8 @@ prepare_insert(const char *name, const InsertTarget *target, bool many_rows)
 
 		if (!many_rows)
 			argtypes[i] = field->type;
+		if (lacking & CRM_FIELD_BIT(i))
+			continue;
 		appendStringInfo(&columns, "%s, ", field->column);
 		appendStringInfo(&values, many_rows ? "c%d%s, " : "$%d%s, ", i + 1,
 						 field->cast == NULL ? "" : field->cast);
@@ -184,6 +223,7 @@ prepare_batches(HistoryWriter *writer)
 
 	writer->name = crm_trusted_sibling(writer->deals, writer->target->table);
 	writer->plans = find_plans(writer->deals, writer->target);
+	check_plans(writer->plans, writer->deals, writer->target);
 	if (writer->plans->record == NULL)
 		writer->plans->record = make_record_type(writer->target);
 	writer->values = palloc(writer->target->nfields * sizeof(Datum));
@@ -219,7 +259,7 @@ write_batch(HistoryWriter *writer)
 
 	crm_become_owner(writer->deals, &saved);
 	if (*plan == NULL)
-		*plan = prepare_insert(writer->name, writer->target, many_rows);
+		*plan = prepare_insert(writer->name, writer->target, writer->plans->lacking, many_rows);
 	if (SPI_execute_plan(*plan, params, nulls, false, 0) != SPI_OK_INSERT)
 	{
 		/* A plan that does nothing depends on nothing: it would stay so. */

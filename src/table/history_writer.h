@@ -10,6 +10,13 @@
 /* The last field of a table of the history: who writes. */
 #define HISTORY_CHANGED_BY	{"changed_by", TEXTOID}
 
+/*
+ * The fields for which the table of an older CRM has no column, a bit each:
+ * they are left out.
+ */
+#define CRM_FIELD_BIT(i)	(UINT64CONST(1) << (i))
+extern uint64 crm_lacking_fields(Relation deals, const InsertTarget *target);
+
 typedef struct HistoryWriter HistoryWriter;
 
 /*

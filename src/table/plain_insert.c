@@ -44,6 +44,8 @@
 
 #include "base/compat.h"
 #include "base/uuid.h"
+#include "base/version.h"
+#include "table/columns.h"
 #include "table/owner_rights.h"
 #include "table/plain_insert.h"
 
@@ -164,6 +166,22 @@ source_of_field(const Form_pg_attribute att, const InsertTarget *target)
 	return SOURCE_NULL;
 }
 
+/* How many of the fields the table has a column for, or should have. */
+static int
+count_fields(Relation rel, const InsertTarget *target)
+{
+	int			count = target->nfields;
+
+	for (int i = 0; i < target->nfields; i++)
+	{
+		const InsertField *field = &target->fields[i];
+
+		if (field->since != NULL && crm_lacks_column(rel, field->column, field->since))
+			count--;
+	}
+	return count;
+}
+
 static bool
 has_plain_columns(Relation rel, const InsertTarget *target, PlainEntry *entry)
 {
@@ -198,7 +216,7 @@ has_plain_columns(Relation rel, const InsertTarget *target, PlainEntry *entry)
 		}
 		entry->sources[i] = source;
 	}
-	return nwritten == target->nfields && nids <= 1;
+	return nwritten == count_fields(rel, target) && nids <= 1;
 }
 
 /* Of triggers on INSERT there is but the guard, which would let the rows pass. */
@@ -214,7 +232,8 @@ has_plain_triggers(Relation rel, const InsertTarget *target)
 		if (target->guard == NULL || !calls(trigger->tgfoid, target->guard) ||
 			!TRIGGER_FOR_ROW(trigger->tgtype) || !TRIGGER_FOR_BEFORE(trigger->tgtype) ||
 			trigger->tgqual != NULL || trigger->tgnargs != 1 ||
-			strcmp(trigger->tgargs[0], CRM_VERSION) != 0)
+			!crm_is_version(trigger->tgargs[0]) ||
+			crm_compare_versions(trigger->tgargs[0], CRM_VERSION) > 0)
 			return false;
 	}
 	return true;

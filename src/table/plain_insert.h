@@ -20,6 +20,9 @@ typedef struct InsertField
 	Oid			type;
 	const char *cast;			/* how SQL makes the column's type of it, or
 								 * NULL */
+	const char *since;			/* the first version whose table has it; NULL:
+								 * all.  The table of an older CRM may be
+								 * without it: then it is not written. */
 } InsertField;
 
 /* What a table beside deals is given.  The other columns have defaults. */
