@@ -2,7 +2,7 @@
  * base/version.h
  *		Versions of the library, of the extension's SQL and of a CRM's tables.
  *
- * A version is numbers with dots between them, as in "0.1.0".
+ * A version is numbers with dots between them, as in "2.10.1".
  */
 #ifndef CRM_BASE_VERSION_H
 #define CRM_BASE_VERSION_H

@@ -182,11 +182,12 @@ refuse_without_path(const Upgrade *upgrade, List *steps)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_STALE),
-			 errmsg("cannot upgrade the CRM in schema \"%s\" from version \"%s\" to \"%s\"",
-					upgrade->schema_name, upgrade->crm.version, upgrade->target),
+			 errmsg("cannot upgrade the CRM in schema \"%s\" from version \"%s\"",
+					upgrade->schema_name, upgrade->crm.version),
 			 known.len == 0 ?
-			 errdetail("This version of the extension knows no steps.") :
-			 errdetail("The steps that are known lead from %s.", known.data)));
+			 errdetail("The extension is of version %s and knows no steps.", upgrade->target) :
+			 errdetail("The extension is of version %s and knows the steps %s.",
+					   upgrade->target, known.data)));
 }
 
 /*
