@@ -8,10 +8,10 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 MODULE_big = crm
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 # The scripts of this version are built; those of released ones are frozen.
-UPDATES = $(patsubst sql/updates/%.sql,sql/crm--%.sql,$(sort $(wildcard sql/updates/*--$(EXTVERSION).sql)))
-DATA_built = sql/crm--$(EXTVERSION).sql $(UPDATES)
-DATA = $(filter-out $(DATA_built:sql/%=sql/released/%),$(sort $(wildcard sql/released/crm--*.sql)))
-EXTRA_CLEAN = META.json results regression.diffs regression.out output_iso tmp_check
+DATA_built = build/crm--$(EXTVERSION).sql \
+	$(patsubst sql/updates/%,build/crm--%,$(sort $(wildcard sql/updates/*--$(EXTVERSION).sql)))
+DATA = $(filter-out $(DATA_built:build/%=sql/released/%),$(sort $(wildcard sql/released/crm--*.sql)))
+EXTRA_CLEAN = build META.json results regression.diffs regression.out output_iso tmp_check
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror
@@ -59,14 +59,16 @@ endif
 
 $(OBJS): $(wildcard src/*/*.h) crm.control
 
-# The extension script: its topics in order, then what crm_install() runs, as
-# the text of functions.
-SQL_SOURCES = $(wildcard sql/extension/*.sql sql/schema/*.sql sql/migrations/*.sql) sql/build.sh crm.control
-sql/crm--$(EXTVERSION).sql: $(SQL_SOURCES)
-	sh sql/build.sh $(EXTVERSION) > $@
+# The extension script, made of all that sql/ holds.
+build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql) sql/build.sh crm.control
+	mkdir -p build
+	sh sql/build.sh $(EXTVERSION) > $@.tmp
+	mv $@.tmp $@
 # What ALTER EXTENSION UPDATE runs to get from an earlier version to this one.
-sql/crm--%--$(EXTVERSION).sql: sql/updates/%--$(EXTVERSION).sql $(SQL_SOURCES)
-	sh sql/build.sh $(EXTVERSION) $* > $@
+build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql) sql/build.sh crm.control
+	mkdir -p build
+	sh sql/build.sh $(EXTVERSION) $* > $@.tmp
+	mv $@.tmp $@
 
 # crm-mcp, a program that speaks with libpq.
 MCP_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard crm-mcp/*.c)))

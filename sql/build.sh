@@ -50,7 +50,7 @@ pack_migrations()		# a row for each step: from, to, script
 		cat extension/*.sql
 	else
 		printf '%s\n' '\echo Use "ALTER EXTENSION crm UPDATE" to load this file. \quit'
-		echo "SELECT crm_require_library('$version');"
+		echo "SELECT @extschema@.crm_require_library('$version');"
 		cat "updates/$from--$version.sql"
 	fi
 	pack crm_schema_sql schema/[0-9]*.sql

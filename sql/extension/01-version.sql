@@ -12,4 +12,4 @@ CREATE FUNCTION crm_require_library(version text) RETURNS void
 COMMENT ON FUNCTION crm_require_library(text) IS
 	'An error if SQL of that version is newer than the library that this session has loaded. The scripts of the extension begin with it.';
 
-SELECT crm_require_library('@VERSION@');
+SELECT @extschema@.crm_require_library('@VERSION@');

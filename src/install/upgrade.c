@@ -76,9 +76,10 @@ typedef struct VersionedTrigger
 	"WITH RECURSIVE tables AS (" \
 	"SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = $1 " \
 	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid) " \
-	"SELECT format('%I.%I', c.relnamespace::regnamespace::name, c.relname), t.tgname::text, t.tgenabled, " \
+	"SELECT format('%I.%I', n.nspname, c.relname), t.tgname::text, t.tgenabled, " \
 	"t.tgparentid <> 0, pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs " \
 	"FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
+	"JOIN pg_namespace AS n ON n.oid = c.relnamespace " \
 	"JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
 	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e' " \
 	"WHERE t.tgrelid IN (SELECT oid FROM tables) AND t.tgnargs > 0 AND NOT t.tgisinternal "
