@@ -1,11 +1,11 @@
 #!/bin/sh
-# Checks src/currency_codes.h: sorted, each code once; no code of Debian's
+# Checks src/base/currency_codes.h: sorted, each code once; no code of Debian's
 # iso-codes package missing; no code gone that a released version (a tag v*)
 # had.  Prints what is wrong and fails.  Needs the package iso-codes, or its
 # two files as $1 (XML, with the withdrawn codes) and $2 (JSON).
 set -eu
 cd "$(dirname "$0")/.."
-header=src/currency_codes.h
+header=src/base/currency_codes.h
 xml=${1:-/usr/share/xml/iso-codes/iso_4217.xml}
 json=${2:-/usr/share/iso-codes/json/iso_4217.json}
 tmp=$(mktemp -d)

@@ -15,6 +15,8 @@ CREATE TABLE stage_changes (
     changed_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     move_no integer NOT NULL,
+    -- here, and not beside reverts_id, as reading up to it is then cheap: analytics read every row
+    reverts_no integer,
     from_status text NOT NULL,
     to_status text NOT NULL,
     amount numeric(19,4),
@@ -42,6 +44,7 @@ COMMENT ON COLUMN stage_changes.entered_at IS 'When the deal had entered the sta
 COMMENT ON COLUMN stage_changes.changed_at IS 'When the deal moved (effective time)';
 COMMENT ON COLUMN stage_changes.recorded_at IS 'When the move was recorded (clock time)';
 COMMENT ON COLUMN stage_changes.move_no IS 'Number of the move: 1, 2, ... for each deal, without gaps';
+COMMENT ON COLUMN stage_changes.reverts_no IS 'The number of the move that this row took back; null for an ordinary move. Neither of the two counts in the analytics';
 COMMENT ON COLUMN stage_changes.from_status IS 'The status of the deal before the move';
 COMMENT ON COLUMN stage_changes.to_status IS 'The status of the deal after the move';
 COMMENT ON COLUMN stage_changes.amount IS 'The amount of the deal as of the move';

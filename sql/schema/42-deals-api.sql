@@ -31,7 +31,7 @@ REVOKE EXECUTE ON FUNCTION undo_move(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION undo_move(uuid) IS
 'Take the last move of a deal back
 
-The deal is put back as it was before, won_at, lost_at and lost_reason included. The history gets a row whose reverts_id names the move; analytics skip both.
+The deal is put back as it was before, won_at, lost_at and lost_reason included. The history gets a row whose reverts_id and reverts_no name the move; analytics skip both.
 
 Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.
 

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -18,6 +17,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "base/session.h"
 #include "history/deal_changes.h"
 #include "history/origin.h"
@@ -393,20 +393,17 @@ crm_deal_truncate(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_truncate", TRIGGER_EVENT_BEFORE,
 											 CRM_ON(TRIGGER_EVENT_TRUNCATE));
 	Relation	deals = trigdata->tg_relation;
-	Oid			argtypes[] = {TEXTOID};
+	static const Oid argtypes[] = {TEXTOID};
+	CrmStatement statement = {.nargs = lengthof(argtypes),.argtypes = argtypes};
 	Datum		values[1];
-	SPIPlanPtr	plan;
 	SavedUser	saved;
 
 	SPI_connect();
 	values[0] = CStringGetTextDatum(crm_session_actor());
 	crm_become_owner(deals, &saved);
-	plan = SPI_prepare(delete_all_query(deals), 1, argtypes);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	statement.text = delete_all_query(deals);
 	/* TRUNCATE removes the rows of all transactions, whatever this one sees. */
-	(void) SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
-								false, true, 0);
+	(void) crm_run_snapshot(&statement, values, GetLatestSnapshot());
 	crm_restore_user(&saved);
 	SPI_finish();
 	return PointerGetDatum(NULL);

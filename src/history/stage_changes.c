@@ -40,6 +40,7 @@ typedef enum ChangeField
 	CHANGE_PROBABILITY,
 	CHANGE_FROM_PROBABILITY,
 	CHANGE_REVERTS_ID,
+	CHANGE_REVERTS_NO,
 	CHANGE_CLOSING,
 	CHANGE_CHANGED_BY,
 	CHANGE_NFIELDS
@@ -63,6 +64,7 @@ static const InsertField fields[CHANGE_NFIELDS] = {
 	[CHANGE_PROBABILITY] = {"probability", NUMERICOID},
 	[CHANGE_FROM_PROBABILITY] = {"from_probability", NUMERICOID},
 	[CHANGE_REVERTS_ID] = {"reverts_id", UUIDOID},
+	[CHANGE_REVERTS_NO] = {"reverts_no", INT4OID},
 	[CHANGE_CLOSING] = {"closing", TEXTOID, "::pg_catalog.jsonb"},
 	[CHANGE_CHANGED_BY] = HISTORY_CHANGED_BY,
 };
@@ -207,7 +209,7 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	};
 	Datum		values[CHANGE_NFIELDS];
 	bool		nulls[CHANGE_NFIELDS];
-	const pg_uuid_t *reverts;
+	const UndoneMove *undone;
 	MemoryContext caller;
 
 	audit->old_deal = old_deal;
@@ -218,14 +220,15 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 			crm_slot_value(copied[i].of_old ? audit->old_deal : audit->new_deal,
 						   audit->columns[copied[i].column], &nulls[copied[i].field]);
 
-	reverts = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
-								   DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
-								   DatumGetInt32(values[CHANGE_MOVE_NO]));
-	nulls[CHANGE_REVERTS_ID] = reverts == NULL;
-	if (reverts != NULL)
+	undone = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+								  DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
+								  DatumGetInt32(values[CHANGE_MOVE_NO]));
+	nulls[CHANGE_REVERTS_ID] = nulls[CHANGE_REVERTS_NO] = undone == NULL;
+	if (undone != NULL)
 	{
 		/* The deal is as it was; that it was put back happens now. */
-		values[CHANGE_REVERTS_ID] = UUIDPGetDatum(reverts);
+		values[CHANGE_REVERTS_ID] = UUIDPGetDatum(&undone->id);
+		values[CHANGE_REVERTS_NO] = Int32GetDatum(undone->move_no);
 		values[CHANGE_CHANGED_AT] =
 			TimestampTzGetDatum(Max(GetCurrentTimestamp(),
 									DatumGetTimestampTz(values[CHANGE_ENTERED_AT])));

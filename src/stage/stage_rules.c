@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "stage/lookup.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
@@ -44,15 +45,11 @@
 static bool
 query_by_uuid(const char *query, const pg_uuid_t *id, bool newest)
 {
-	Oid			argtypes[] = {UUIDOID};
+	static const Oid argtypes[] = {UUIDOID};
+	CrmStatement statement = {.text = query,.nargs = lengthof(argtypes),.argtypes = argtypes};
 	Datum		args[] = {UUIDPGetDatum(id)};
-	SPIPlanPtr	plan = SPI_prepare(query, 1, argtypes);
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, args, NULL, newest ? GetLatestSnapshot() : InvalidSnapshot,
-							 InvalidSnapshot, false, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_snapshot failed");
+	(void) crm_run_snapshot(&statement, args, newest ? GetLatestSnapshot() : InvalidSnapshot);
 	return SPI_processed > 0;
 }
 

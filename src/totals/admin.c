@@ -13,11 +13,10 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/row_receiver.h"
 #include "table/installation.h"
 #include "table/owner_rights.h"
 #include "table/running_writes.h"
-#include "totals/plans.h"
+#include "totals/table.h"
 #include "totals/writer.h"
 
 /* Progress is reported about so many times, but not for a few deals. */
@@ -44,11 +43,9 @@ open_deals(FunctionCallInfo fcinfo)
 static void
 receive_rows(const char *query, bool read_only, CrmRowReceiver receive, void *arg)
 {
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	CrmStatement statement = {.text = query};
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	crm_receive_rows(plan, 0, InvalidOid, NULL, NULL, read_only, receive, arg);
+	crm_receive_rows(&statement, NULL, NULL, read_only, receive, arg);
 }
 
 static void

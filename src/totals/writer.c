@@ -22,7 +22,7 @@
 
 #include "table/owner_rights.h"
 #include "table/trigger.h"
-#include "totals/plans.h"
+#include "totals/table.h"
 #include "totals/writer.h"
 
 /* How many rows are inserted, on average, for each time they are summed up. */
@@ -55,16 +55,16 @@ typedef struct RowWriter
 
 /* Runs one of the statements that insert, and returns how many rows it did. */
 static int64
-run_insert(Relation deals, TotalsPlan which, Datum *values, const char *nulls)
+run_insert(Relation deals, TotalsStatement which, const Datum *values, const char *nulls)
 {
-	SPIPlanPtr	plan = crm_totals_plan(deals, which);
+	CrmStatement statement = crm_totals_statement(deals, which);
 	bool		outer = writing;
 	int			result = 0;
 
 	PG_TRY();
 	{
 		writing = true;
-		result = SPI_execute_plan(plan, values, nulls, false, 0);
+		result = crm_run_kept(&statement, values, nulls, false, 0);
 	}
 	PG_FINALLY();
 	{
@@ -73,11 +73,15 @@ run_insert(Relation deals, TotalsPlan which, Datum *values, const char *nulls)
 	PG_END_TRY();
 
 	if (result != SPI_OK_INSERT)
+	{
+		/* A plan that does nothing depends on nothing: it would stay so. */
+		crm_forget_plan(&statement);
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("totals cannot be kept in table \"stage_totals\""),
 				 errdetail("A rule of that table replaces the INSERT."),
 				 errhint("Drop the rule.")));
+	}
 	return (int64) SPI_processed;
 }
 
@@ -263,13 +267,9 @@ crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 static bool
 has_rows(const char *table)
 {
-	SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT FROM %s LIMIT 1", table), 0, NULL);
+	CrmStatement statement = {.text = psprintf("SELECT FROM %s LIMIT 1", table)};
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot,
-							 true, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_snapshot failed");
+	(void) crm_run_snapshot(&statement, NULL, GetLatestSnapshot());
 	return SPI_processed > 0;
 }
 

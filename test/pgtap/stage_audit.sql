@@ -19,7 +19,7 @@ CREATE FUNCTION t.expected(VARIADIC differences text[] DEFAULT '{}') RETURNS jso
         'from_pipeline_id', t.id('Sales'), 'from_stage_id', t.id('Lead'), 'from_status', 'open', 'from_probability', 0.1000,
         'to_pipeline_id', t.id('Sales'), 'to_stage_id', t.id('Qualified'), 'to_status', 'open', 'probability', 0.5000,
         'amount', 100.0000, 'currency', 'USD', 'value_period', 'one_time', 'entered_at', '2024-01-01'::timestamptz, 'changed_at', '2024-02-01'::timestamptz,
-        'move_no', 1, 'changed_by', session_user, 'recorded_by', session_user, 'reverts_id', NULL, 'closing', NULL)
+        'move_no', 1, 'changed_by', session_user, 'recorded_by', session_user, 'reverts_id', NULL, 'reverts_no', NULL, 'closing', NULL)
         || coalesce(jsonb_object(nullif(differences, '{}')) , '{}')
 $$;
 

@@ -55,7 +55,7 @@ SELECT results_eq($$SELECT move_no, from_stage_id, from_status, to_stage_id, to_
     $$VALUES (1, id('Lost'), 'lost', id('Won'), 'won', '2024-01-01'::timestamptz, 0.0000, 1.0000, NULL, '2024-01-01T00:00:00+00:00', true),
         (2, id('Won'), 'won', id('Lost'), 'lost', '2024-02-01'::timestamptz, 1.0000, 0.0000, '2024-02-01T00:00:00+00:00', NULL, false)$$,
     'a row that mirrors the move');
-SELECT is(r.reverts_id, m.id, 'and names it') FROM stage_changes AS r, stage_changes AS m
+SELECT is((r.reverts_id, r.reverts_no), (m.id, m.move_no), 'and names it') FROM stage_changes AS r, stage_changes AS m
 WHERE r.deal_id = id('a') AND r.move_no = 2 AND m.deal_id = id('a') AND m.move_no = 1;
 SELECT ok(changed_at BETWEEN now() AND clock_timestamp() AND recorded_at >= changed_at, 'as of now, when it was put back')
 FROM stage_changes WHERE deal_id = id('a') AND move_no = 2;

@@ -1,23 +1,20 @@
 /*
- * totals/plans.h
- *		The statements on stage_totals, prepared once a session.
+ * totals/table.h
+ *		The table stage_totals: its columns and the statements on it.
  */
-#ifndef CRM_TOTALS_PLANS_H
-#define CRM_TOTALS_PLANS_H
+#ifndef CRM_TOTALS_TABLE_H
+#define CRM_TOTALS_TABLE_H
 
-#include "executor/spi.h"
-#include "utils/relcache.h"
-
+#include "base/query.h"
 #include "table/plain_insert.h"
 
-typedef enum TotalsPlan
+typedef enum TotalsStatement
 {
 	TOTALS_INSERT_ONE,			/* a row, as parameters by TotalsField */
 	TOTALS_INSERT_TWO,			/* two rows */
 	TOTALS_COMPACT,				/* $1: pipeline_id */
 	TOTALS_READ,				/* $1: pipeline_id, $2: tenant_id or null */
-	TOTALS_NPLANS
-} TotalsPlan;
+} TotalsStatement;
 
 /* The columns of stage_totals; TOTALS_READ returns those from STAGE_ID on. */
 typedef enum TotalsField
@@ -48,10 +45,10 @@ extern const char *const crm_totals_key;
 extern char *crm_totals_table(Relation deals);
 
 /*
- * A statement on the stage_totals beside that table of deals.  The caller is
- * connected to SPI, and is the table's owner just now.
+ * A statement on the stage_totals beside that table of deals, to be run as the
+ * owner of both.  ERROR 42501 if it is not of the same owner.
  */
-extern SPIPlanPtr crm_totals_plan(Relation deals, TotalsPlan plan);
+extern CrmStatement crm_totals_statement(Relation deals, TotalsStatement which);
 
 /*
  * Makes the statements that look for a pipeline use the index until
@@ -61,4 +58,4 @@ extern SPIPlanPtr crm_totals_plan(Relation deals, TotalsPlan plan);
  */
 extern int	crm_totals_prefer_index(void);
 
-#endif							/* CRM_TOTALS_PLANS_H */
+#endif							/* CRM_TOTALS_TABLE_H */
