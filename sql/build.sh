@@ -4,10 +4,13 @@
 #	build.sh VERSION		what CREATE EXTENSION runs
 #	build.sh VERSION FROM	what ALTER EXTENSION UPDATE runs to get there
 #
-# The first is made of the topic files of sql/extension, the second of
-# sql/updates/FROM--VERSION.sql.  Both end with what crm_install() and
-# crm_upgrade() run, packed as the texts of functions: sql/schema and
-# sql/migrations.
+# The first is made of the topics of sql/extension and the declarations of
+# sql/api, the second of sql/updates/FROM--VERSION.sql.  Both end with what is
+# packed as functions that return text: the queries of sql/queries, what
+# crm_install() runs, sql/schema, and what crm_upgrade() does, sql/migrations.
+#
+# Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
+# schema, @extension@ the extension's, whatever they are called by then.
 set -eu
 version=$1
 from=${2:-}
@@ -15,19 +18,45 @@ cd "$(dirname "$0")"
 create=${from:+CREATE OR REPLACE}
 create=${create:-CREATE}
 
+# What others need comes first.
+extension='version errors session uuid currency summary_type summary_aggregates
+	summary_report conversion stage_history triggers totals api mcp access
+	computed_relationships events install link_contacts'
+schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
+	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
+	rotting_deals stage_forecast_categories deal_pushes mcp'
+
+files()				# folder, topics: their files; all there are
+{
+	folder=$1
+	shift
+	for topic
+	do
+		echo "$folder/$topic.sql"
+	done
+}
+
+complete()			# folder, topics: fails if a file is in no list
+{
+	[ "$(files "$@" | sort)" = "$(ls "$1"/*.sql | sort)" ] && return
+	echo "sql/$1: the files are not those that sql/build.sh lists" >&2
+	exit 1
+}
+
 pack()				# function name, files
 {
 	name=$1
 	shift
-	echo "$create FUNCTION $name() RETURNS text"
-	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$ SELECT \$schema\$"
+	echo "$create FUNCTION @extschema@.$name() RETURNS text"
+	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$ SELECT \$packed\$"
 	cat "$@"
-	echo "\$schema\$ \$body\$;"
+	echo "\$packed\$ \$body\$;"
 }
 
 pack_migrations()		# a row for each step: from, to, script
 {
-	echo "$create FUNCTION crm_migrations() RETURNS TABLE (from_version text, to_version text, script text)"
+	echo "$create FUNCTION @extschema@.crm_migrations()"
+	echo "RETURNS TABLE (from_version text, to_version text, script text)"
 	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$"
 	echo "SELECT NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text WHERE false"
 	for file in migrations/*--*.sql
@@ -39,21 +68,32 @@ pack_migrations()		# a row for each step: from, to, script
 		echo "\$step\$"
 	done
 	echo "\$body\$;"
-	echo "COMMENT ON FUNCTION crm_migrations() IS"
-	echo "	'The steps by which crm_upgrade() carries the tables of a CRM from one version to a later one.';"
+	echo "COMMENT ON FUNCTION @extschema@.crm_migrations() IS"
+	echo "'The steps by which crm_upgrade() carries the tables of a CRM from one version to a later one.';"
 }
 
+# shellcheck disable=SC2086 # lists of words
 {
+	complete extension $extension
+	complete schema $schema tenancy_single tenancy_shared
 	if [ -z "$from" ]
 	then
-		printf '%s\n' '\echo Use "CREATE EXTENSION crm" to load this file. \quit'
-		cat extension/*.sql
+		command='CREATE EXTENSION crm'
+		set -- $(files extension $extension) api/*.sql
 	else
-		printf '%s\n' '\echo Use "ALTER EXTENSION crm UPDATE" to load this file. \quit'
-		echo "SELECT @extschema@.crm_require_library('$version');"
-		cat "updates/$from--$version.sql"
+		command='ALTER EXTENSION crm UPDATE'
+		set -- "updates/$from--$version.sql"
 	fi
-	pack crm_schema_sql schema/[0-9]*.sql
+	printf '\\echo Use "%s" to load this file. \\quit\n' "$command"
+	# What is not ours is not seen.
+	echo 'SET LOCAL search_path = pg_catalog, pg_temp;'
+	[ -z "$from" ] || echo "SELECT @extschema@.crm_require_library('$version');"
+	cat "$@"
+	for query in queries/*.sql
+	do
+		pack "crm_query_$(basename "$query" .sql)" "$query"
+	done
+	pack crm_schema_sql $(files schema $schema)
 	pack crm_schema_single_sql schema/tenancy_single.sql
 	pack crm_schema_shared_sql schema/tenancy_shared.sql
 	pack_migrations

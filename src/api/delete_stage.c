@@ -41,7 +41,7 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 }
 
 /*
- * crm_delete_stage(stages regclass, stage_id uuid, move_deals_to uuid) -> integer
+ * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> integer
  *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
  *		does not see, 23503 if deals stand there and have nowhere to go.
  */
@@ -52,7 +52,7 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	const pg_uuid_t *stage_id = crm_api_uuid(fcinfo, 1, "stage_id");
 	const pg_uuid_t *move_deals_to = PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2);
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
-	Relation	rel = crm_api_begin(fcinfo, &crm_stage_kind);
+	Relation	rel = crm_api_begin(fcinfo, "stages", &crm_stage_kind);
 	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
 	char	   *find_stage = psprintf("SELECT s.tenant_id FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
 	pg_uuid_t	tenant_id;

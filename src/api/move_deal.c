@@ -166,7 +166,7 @@ move_deal(Move *move)
 }
 
 /*
- * crm_move_deal(deals regclass, deal_id uuid, stage_id uuid, effective_at
+ * crm_move_deal(crm regnamespace, deal_id uuid, stage_id uuid, effective_at
  *				 timestamptz, lost_reason text, expected_stage_id uuid) -> uuid
  *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see,
  *		PT409 if it stands elsewhere than expected.
@@ -189,7 +189,7 @@ crm_move_deal(PG_FUNCTION_ARGS)
 	move.lost_reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	move.expected = PG_ARGISNULL(5) ? NULL : PG_GETARG_UUID_P(5);
 
-	move.deals = crm_api_begin(fcinfo, &crm_deal_kind);
+	move.deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
 	move_deal(&move);
 	crm_api_end(move.deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));

@@ -43,7 +43,7 @@ check_not_archived(const pg_uuid_t *pipeline_id)
 }
 
 /*
- * crm_set_default_pipeline(pipelines regclass, pipeline_id uuid) -> uuid
+ * crm_set_default_pipeline(crm regnamespace, pipeline_id uuid) -> uuid
  *		Returns pipeline_id.  Errors: PT404 for a pipeline that the caller does
  *		not see, 23514 for an archived one.
  */
@@ -52,7 +52,7 @@ Datum
 crm_set_default_pipeline(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
-	Relation	rel = crm_api_begin(fcinfo, &crm_pipeline_kind);
+	Relation	rel = crm_api_begin(fcinfo, "pipelines", &crm_pipeline_kind);
 	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
 	char	   *find;

@@ -18,7 +18,7 @@
 #include "table/key_lock.h"
 
 /*
- * crm_set_primary_contact(deal_contacts regclass, deal_id uuid, contact_id uuid) -> uuid
+ * crm_set_primary_contact(crm regnamespace, deal_id uuid, contact_id uuid) -> uuid
  *		Returns the id of the row that links the two.  Errors: PT404 for a deal
  *		that the caller does not see, or a contact that is not linked to it.
  */
@@ -29,7 +29,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	const pg_uuid_t *deal_id = crm_api_uuid(fcinfo, 1, "deal_id");
 	const pg_uuid_t *contact_id = crm_api_uuid(fcinfo, 2, "contact_id");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
-	Relation	rel = crm_api_begin(fcinfo, NULL);
+	Relation	rel = crm_api_begin(fcinfo, "deal_contacts", NULL);
 	char	   *links = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
 

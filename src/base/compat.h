@@ -36,4 +36,11 @@
 	makeJsonLexContextCstringLen(json, length, encoding, need_escapes)
 #endif
 
+/* Runs a query to its end, once; 18 takes that for granted. */
+#if PG_VERSION_NUM >= 180000
+#define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#else
+#define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
 #endif							/* CRM_BASE_COMPAT_H */

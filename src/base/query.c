@@ -91,6 +91,27 @@ shut_down(DestReceiver *self)
 {
 }
 
+static void
+destroy(DestReceiver *self)
+{
+	pfree(self);
+}
+
+DestReceiver *
+crm_row_receiver(CrmRowReceiver receive, void *arg)
+{
+	Receiver   *receiver = palloc(sizeof(Receiver));
+
+	*receiver = (Receiver)
+	{
+		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
+		.dest = {receive_slot, start_up, shut_down, destroy, DestTuplestore},
+		.receive = receive,
+		.arg = arg
+	};
+	return &receiver->dest;
+}
+
 static int
 execute_extended(SPIPlanPtr plan, void *arg)
 {
@@ -115,16 +136,11 @@ void
 crm_receive_rows(const CrmStatement *statement, const Datum *values, const char *nulls,
 				 bool read_only, CrmRowReceiver receive, void *arg)
 {
-	Receiver	receiver = {
-		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
-		.dest = {receive_slot, start_up, shut_down, shut_down, DestTuplestore},
-		.receive = receive,
-		.arg = arg
-	};
-	SPIExecuteOptions options = {.read_only = read_only,.dest = &receiver.dest};
+	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
 
 	if (statement->nargs > 0)
 		options.params = make_params(statement, values, nulls);
 	if (crm_use_plan(statement, execute_extended, &options) != SPI_OK_SELECT)
 		elog(ERROR, "query returned no rows: %s", statement->text);
+	options.dest->rDestroy(options.dest);
 }

@@ -21,12 +21,17 @@ extern void crm_run(const char *query);
 extern int	crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
 						 bool read_only, long max_rows);
 
+/* Takes a row of a query as it comes. */
+typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
+
+/* Where SPI can send the rows of a query: receive is called for each; palloc'd. */
+extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
+
 /*
  * Runs a SELECT whose plan is kept, and calls receive for each row as it comes;
  * none is stored.  Read-only queries have the snapshot of the query at hand;
  * others a new one, as the isolation level has it.
  */
-typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 

@@ -181,16 +181,16 @@ put_back(Relation deals, const Undo *undo, Datum *values, const char *nulls)
 }
 
 /*
- * crm_undo_move(deals regclass, deal_id uuid)
- *		Takes back the last move of the deal that still stands.  Errors: PT404
- *		for a deal that the caller does not see, PT409 if there is nothing to
- *		take back.
+ * crm_undo_move(crm regnamespace, deal_id uuid) -> uuid
+ *		Takes back the last move of the deal that still stands; returns deal_id.
+ *		Errors: PT404 for a deal that the caller does not see, PT409 if there is
+ *		nothing to take back.
  */
 PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = crm_api_begin(fcinfo, &crm_deal_kind);
+	Relation	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
 	const Undo *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *crm_api_uuid(fcinfo, 1, "deal_id")};
 	Datum		present[4];
@@ -211,5 +211,5 @@ crm_undo_move(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 
 	crm_api_end(deals);
-	PG_RETURN_VOID();
+	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }

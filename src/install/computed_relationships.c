@@ -131,6 +131,17 @@ crm_unembed_contacts(Oid schema)
 					 in_schema(schema, embedded_contacts[i].argument)));
 }
 
+void
+crm_embed_all(Oid schema)
+{
+	Oid			contacts = get_relname_relid("contacts", schema);
+
+	for (int i = 0; i < lengthof(embedded); i++)
+		embed(schema, &embedded[i]);
+	if (OidIsValid(contacts) && get_rel_relkind(contacts) == RELKIND_VIEW)
+		crm_embed_contacts(schema);
+}
+
 /*
  * crm_embed(schema_name text) -> void
  *		Makes the computed relationships and fields of a CRM, or makes them
@@ -147,11 +158,7 @@ crm_embed(PG_FUNCTION_ARGS)
 	crm_get_own_installation(fcinfo, schema_name, &installation);
 
 	SPI_connect();
-	for (int i = 0; i < lengthof(embedded); i++)
-		embed(installation.schema, &embedded[i]);
-	if (OidIsValid(get_relname_relid("contacts", installation.schema)) &&
-		get_rel_relkind(get_relname_relid("contacts", installation.schema)) == RELKIND_VIEW)
-		crm_embed_contacts(installation.schema);
+	crm_embed_all(installation.schema);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -5,6 +5,9 @@
 #ifndef CRM_INSTALL_COMPUTED_RELATIONSHIPS_H
 #define CRM_INSTALL_COMPUTED_RELATIONSHIPS_H
 
+/* Makes those of the CRM in that schema anew.  The caller is connected to SPI. */
+extern void crm_embed_all(Oid schema);
+
 /*
  * Make, or drop, the relationships between deals and the view "contacts" of
  * the CRM in that schema.  The caller is connected to SPI.

@@ -7,9 +7,10 @@
  * extension's crm_deal_rules(), whose first argument is the CRM's version.
  *
  * Everything here runs with the caller's rights.  What is installed binds the
- * names it finds in the target schema and in the extension's, so neither may
- * hold what somebody else could have put there: the target is empty, and
- * PUBLIC creates in neither.
+ * names it finds in pg_catalog and in the target schema, and names the functions
+ * of the extension with their schema, so neither schema may hold what somebody
+ * else could have put there: the target is empty, and only those create in them
+ * who are trusted anyway.
  *
  * The functions below rely on their declared search_path (pg_catalog,
  * pg_temp), and find the extension through the function that was called,
@@ -50,7 +51,10 @@
 #include "utils/syscache.h"
 
 #include "base/errors.h"
-#include "install/namesakes.h"
+#include "base/namesakes.h"
+#include "base/report_plan.h"
+#include "install/api_functions.h"
+#include "install/computed_relationships.h"
 #include "install/script.h"
 #include "table/installation.h"
 
@@ -123,22 +127,43 @@ check_owner(Oid schema)
 				 errhint("Name a schema of your own, or one that does not exist yet.")));
 }
 
-void
-crm_check_public(Oid schema)
+static pg_noinline void
+report_creator(Oid schema, Oid role)
 {
 	char	   *name = get_namespace_name(schema);
+	const char *from = role == ACL_ID_PUBLIC ? "PUBLIC" :
+	quote_identifier(GetUserNameFromId(role, false));
 
-	if (!DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id,
-										  ObjectIdGetDatum(ACL_ID_PUBLIC),
-										  ObjectIdGetDatum(schema),
-										  CStringGetTextDatum("CREATE"))))
-		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("everybody may create objects in schema \"%s\"", name),
+			 role == ACL_ID_PUBLIC ? errmsg("everybody may create objects in schema \"%s\"", name) :
+			 errmsg("role %s may create objects in schema \"%s\"", from, name),
 			 errdetail("Anyone could put in there what the CRM would run."),
-			 errhint("REVOKE CREATE ON SCHEMA %s FROM PUBLIC",
-					 quote_identifier(name))));
+			 errhint("REVOKE CREATE ON SCHEMA %s FROM %s", quote_identifier(name), from)));
+}
+
+void
+crm_check_creators(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	bool		isnull;
+	Datum		stored;
+	Acl		   *acl;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for namespace %u", schema);
+	stored = SysCacheGetAttr(NAMESPACEOID, tuple, Anum_pg_namespace_nspacl, &isnull);
+	acl = isnull ? NULL : DatumGetAclPCopy(stored);
+	ReleaseSysCache(tuple);
+
+	for (int i = 0; acl != NULL && i < ACL_NUM(acl); i++)
+	{
+		AclItem    *item = &ACL_DAT(acl)[i];
+
+		if ((ACLITEM_GET_PRIVS(*item) & ACL_CREATE) != 0 &&
+			(item->ai_grantee == ACL_ID_PUBLIC || !crm_is_trusted(item->ai_grantee, schema)))
+			report_creator(schema, item->ai_grantee);
+	}
 }
 
 /*
@@ -219,20 +244,18 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 				 errdetail("Its version is %s.", present.version),
 				 errhint("SELECT crm_upgrade(%s) brings it up to date; another CRM wants a schema of its own.",
 						 quote_literal_cstr(name))));
-	crm_check_public(schema);
-	crm_check_public(crm_extension_schema(fcinfo));
 	crm_check_planted(crm_extension_schema(fcinfo));
+	crm_check_creators(crm_extension_schema(fcinfo));
+	crm_check_creators(schema);
 	check_empty(schema, extension);
 	return schema;
 }
 
 int
-crm_pin_settings(Oid schema, Oid extension_schema)
+crm_pin_settings(Oid schema)
 {
 	int			level = NewGUCNestLevel();
-	char	   *path = psprintf("%s, %s, pg_temp",
-								quote_identifier(get_namespace_name(schema)),
-								quote_identifier(get_namespace_name(extension_schema)));
+	char	   *path = psprintf("%s, pg_temp", quote_identifier(get_namespace_name(schema)));
 	const char *settings[][2] = {
 		{"search_path", path},
 		{"check_function_bodies", "on"},
@@ -253,8 +276,9 @@ crm_pin_settings(Oid schema, Oid extension_schema)
 }
 
 void
-crm_run_script(const char *script)
+crm_run_script(const char *text, Oid schema, Oid extension)
 {
+	char	   *script = crm_fill_in_schemas(text, schema, extension);
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))
@@ -278,13 +302,6 @@ crm_run_script(const char *script)
 	}
 }
 
-/* Runs the text that an extension's function returns. */
-static void
-run_packed(FunctionCallInfo fcinfo, const char *function)
-{
-	crm_run_script(TextDatumGetCString(OidFunctionCall0(crm_extension_function(fcinfo, function))));
-}
-
 /*
  * crm_install(schema_name text, tenancy text) -> text
  *		Makes a CRM, owned by the caller; returns the name of its schema.
@@ -296,6 +313,7 @@ crm_install(PG_FUNCTION_ARGS)
 	char	   *name = crm_required_text(fcinfo, 0, "schema name");
 	char	   *tenancy = crm_required_text(fcinfo, 1, "tenancy");
 	bool		shared = strcmp(tenancy, "shared") == 0;
+	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
 	int			level;
 
@@ -309,10 +327,13 @@ crm_install(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	schema = prepare_schema(fcinfo, name);
-	level = crm_pin_settings(schema, crm_extension_schema(fcinfo));
-	run_packed(fcinfo, "crm_schema_sql");
-	run_packed(fcinfo, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql");
+	level = crm_pin_settings(schema);
+	crm_run_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	crm_run_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql"),
+				   schema, extension);
 	AtEOXact_GUC(true, level);
+	crm_make_api(schema, extension);
+	crm_embed_all(schema);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

@@ -495,16 +495,16 @@ crm_unlink_contacts(PG_FUNCTION_ARGS)
 }
 
 /*
- * crm_contact(deal_contacts regclass, contact_id uuid) -> jsonb
+ * crm_contact(crm regnamespace, contact_id uuid) -> jsonb
  *		A contact as the caller may read it; NULL if there is none, or no view
- *		of the contacts beside deal_contacts.  Sets no search_path, as the
+ *		of the contacts in the schema.  Sets no search_path, as the
  *		functions that the user's view calls may need the caller's.
  */
 PG_FUNCTION_INFO_V1(crm_contact);
 Datum
 crm_contact(PG_FUNCTION_ARGS)
 {
-	Oid			view = get_relname_relid(VIEW, get_rel_namespace(PG_GETARG_OID(0)));
+	Oid			view = get_relname_relid(VIEW, PG_GETARG_OID(0));
 	Oid			argtypes[] = {UUIDOID};
 	Datum		args[] = {PG_GETARG_DATUM(1)};
 	bool		isnull = true;

@@ -31,8 +31,10 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/namesakes.h"
 #include "base/version.h"
-#include "install/namesakes.h"
+#include "install/api_functions.h"
+#include "install/computed_relationships.h"
 #include "install/script.h"
 #include "table/columns.h"
 #include "table/installation.h"
@@ -219,9 +221,9 @@ check_circumstances(const Upgrade *upgrade)
 						XactIsoLevel == XACT_SERIALIZABLE ? "SERIALIZABLE" : "REPEATABLE READ"),
 				 errdetail("It would not see rows that others wrote while it waited for their locks."),
 				 errhint("Call crm_upgrade() at the level READ COMMITTED.")));
-	crm_check_public(upgrade->crm.schema);
-	crm_check_public(upgrade->extension_schema);
 	crm_check_planted(upgrade->extension_schema);
+	crm_check_creators(upgrade->extension_schema);
+	crm_check_creators(upgrade->crm.schema);
 }
 
 /*
@@ -357,9 +359,9 @@ set_versions(const Upgrade *upgrade, const char *version)
 static void
 run_step(const Upgrade *upgrade, const Step *step)
 {
-	int			level = crm_pin_settings(upgrade->crm.schema, upgrade->extension_schema);
+	int			level = crm_pin_settings(upgrade->crm.schema);
 
-	crm_run_script(step->script);
+	crm_run_script(step->script, upgrade->crm.schema, upgrade->extension_schema);
 	AtEOXact_GUC(true, level);
 	set_versions(upgrade, step->to);
 }
@@ -382,6 +384,8 @@ run_steps(const Upgrade *upgrade, List *path)
 						upgrade->schema_name, step->from, step->to,
 						foreach_current_index(lc) + 1, list_length(path))));
 	}
+	crm_make_api(upgrade->crm.schema, upgrade->extension_schema);
+	crm_embed_all(upgrade->crm.schema);
 }
 
 /*

@@ -162,15 +162,15 @@ handle_batch(Oid schema, JsonbContainer *batch, StringInfo out)
 }
 
 /*
- * crm_mcp(deals regclass, message json) -> json
- *		Answers a message of MCP for the CRM that has that table; NULL if there
- *		is nothing to answer.
+ * crm_mcp(crm regnamespace, json) -> json
+ *		Answers a message of MCP for the CRM in that schema; NULL if there is
+ *		nothing to answer.
  */
 PG_FUNCTION_INFO_V1(crm_mcp);
 Datum
 crm_mcp(PG_FUNCTION_ARGS)
 {
-	Oid			schema = get_rel_namespace(PG_GETARG_OID(0));
+	Oid			schema = PG_GETARG_OID(0);
 	char	   *json = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const char *problem;
 	char	   *id;

@@ -23,16 +23,18 @@
 #include "table/caller_query.h"
 
 Relation
-crm_api_begin(FunctionCallInfo fcinfo, const CrmTableKind *kind)
+crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind)
 {
-	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			schema = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			relid = get_relname_relid(table, schema);
 	Relation	rel;
 
 	if (get_rel_relkind(relid) != RELKIND_RELATION &&
 		get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("first argument of \"%s\" is not a table", get_func_name(fcinfo->flinfo->fn_oid))));
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("there is no CRM in the schema given to \"%s\"", get_func_name(fcinfo->flinfo->fn_oid)),
+				 errdetail("It has no table \"%s\".", table)));
 	rel = table_open(relid, AccessShareLock);
 	if (kind != NULL)
 		(void) crm_columns(rel, kind);

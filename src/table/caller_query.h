@@ -19,10 +19,11 @@
 #include "table/columns.h"
 
 /*
- * Opens the table that argument 0, a regclass, names, and connects to SPI.
- * If kind is given, the table must have its columns.
+ * Opens the table of that name in the schema that argument 0, a regnamespace,
+ * is, and connects to SPI.  ERROR PT404 if it is not there.  If kind is given,
+ * the table must have its columns.
  */
-extern Relation crm_api_begin(FunctionCallInfo fcinfo, const CrmTableKind *kind);
+extern Relation crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind);
 extern void crm_api_end(Relation rel);
 
 /* An argument that must be given; ERROR 22004 if it is NULL. */

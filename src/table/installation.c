@@ -27,8 +27,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
-#include "utils/syscache.h"
 
+#include "base/declaration.h"
 #include "base/errors.h"
 #include "base/version.h"
 #include "table/installation.h"
@@ -104,15 +104,7 @@ crm_extension_version(Oid extension)
 Oid
 crm_extension_function(FunctionCallInfo fcinfo, const char *name)
 {
-	Oid			function;
-
-	function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-							   CStringGetDatum(name),
-							   PointerGetDatum(buildoidvector(NULL, 0)),
-							   ObjectIdGetDatum(crm_extension_schema(fcinfo)));
-	if (!OidIsValid(function))
-		elog(ERROR, "extension crm has no function %s()", name);
-	return function;
+	return crm_find_function(crm_extension_schema(fcinfo), name);
 }
 
 bool

@@ -152,7 +152,7 @@ sees_all(FunctionCallInfo fcinfo, Relation deals)
 }
 
 /*
- * crm_sees_all_deals(deals regclass) -> boolean
+ * crm_sees_all_deals(crm regnamespace) -> boolean
  *		Whether row security hides no deal from the current user, but for those
  *		of other tenants.
  */
@@ -160,7 +160,7 @@ PG_FUNCTION_INFO_V1(crm_sees_all_deals);
 Datum
 crm_sees_all_deals(PG_FUNCTION_ARGS)
 {
-	Relation	deals = crm_api_begin(fcinfo, NULL);
+	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
 	bool		result = sees_all(fcinfo, deals);
 
 	crm_api_end(deals);

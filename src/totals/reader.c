@@ -104,7 +104,7 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 }
 
 /*
- * crm_pipeline_totals(deals regclass, pipeline_id uuid) -> crm_summary
+ * crm_pipeline_totals(crm regnamespace, pipeline_id uuid) -> crm_summary
  *		What crm_pipeline_summary() over the unarchived deals of the pipeline
  *		would return, from stage_totals; NULL if that may be something else
  *		for this user, now.
@@ -114,7 +114,7 @@ Datum
 crm_pipeline_totals(PG_FUNCTION_ARGS)
 {
 	TotalsReader reader = {.context = CurrentMemoryContext,.summary = crm_summary_new()};
-	Relation	deals = crm_api_begin(fcinfo, NULL);
+	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
 	TotalsAccess access = TOTALS_NONE;
 	pg_uuid_t	tenant_id;
 	SummaryView view;

@@ -49,17 +49,17 @@ SELECT is(way('USD', 'GBP', '2024-02-29'), '* 1 / 1.3: GBPUSD 2024-02-20', 'rath
 SELECT is(way('USD', 'GBP', '2024-03-01'), '* 0.7 / 1: USDGBP 2024-03-01', 'rather its own');
 
 -- A conversion is of many days at once, and complains of all.
-SELECT is(error_of($$SELECT * FROM conversion_rates('JPY', array_fill(id('acme'), ARRAY[7]), ARRAY['USD', 'JPY', 'USD', 'EUR', 'USD', 'SEK', 'NOK'],
+SELECT is(error_of($$SELECT * FROM extensions.crm_conversion_rates('crm', 'JPY', array_fill(id('acme'), ARRAY[7]), ARRAY['USD', 'JPY', 'USD', 'EUR', 'USD', 'SEK', 'NOK'],
         ARRAY['2024-01-02', '2024-01-01', '2024-01-01', '2024-01-02', '2024-01-01', '2024-01-04', '-infinity']::date[])$$),
     E'22023\nthere is no exchange rate from NOK to JPY on -infinity\nMissing: NOK on -infinity, USD on 2024-01-01, EUR on 2024-01-02, USD on 2024-01-02, SEK on 2024-01-04\nInsert one into exchange_rates: of NOK in JPY, valid from that day or before.',
     'what is missing, each once, in the order of days');
-SELECT is(error_of($$SELECT * FROM conversion_rates('JPY', array_fill(id('acme'), ARRAY[8]), array_fill('USD'::text, ARRAY[8]),
+SELECT is(error_of($$SELECT * FROM extensions.crm_conversion_rates('crm', 'JPY', array_fill(id('acme'), ARRAY[8]), array_fill('USD'::text, ARRAY[8]),
         ARRAY(SELECT '2024-01-01'::date + n FROM generate_series(1, 8) AS n))$$) ~ ', USD on 2024-01-06, and 3 more\n', true, 'and not too many');
-SELECT is((SELECT count(*) FROM conversion_rates('USD', NULL, NULL, NULL)), 0::bigint, 'nothing to convert');
-SELECT is((SELECT array_agg(concat(currency, ' ', multiply_by)) FROM conversion_rates('USD', ARRAY[id('acme'), NULL], ARRAY['USD', NULL], ARRAY['2024-01-01', NULL]::date[])),
+SELECT is((SELECT count(*) FROM extensions.crm_conversion_rates('crm', 'USD', NULL, NULL, NULL)), 0::bigint, 'nothing to convert');
+SELECT is((SELECT array_agg(concat(currency, ' ', multiply_by)) FROM extensions.crm_conversion_rates('crm', 'USD', ARRAY[id('acme'), NULL], ARRAY['USD', NULL], ARRAY['2024-01-01', NULL]::date[])),
     '{USD 1}', 'itself, and what is not known');
-SELECT throws_like($$SELECT * FROM conversion_rates(NULL, NULL, NULL, NULL)$$, '%must not be null%');
-SELECT throws_like($$SELECT * FROM conversion_rates('usd', NULL, NULL, NULL)$$, '%"usd" is not a currency%');
+SELECT throws_like($$SELECT * FROM extensions.crm_conversion_rates('crm', NULL, NULL, NULL, NULL)$$, '%must not be null%');
+SELECT throws_like($$SELECT * FROM extensions.crm_conversion_rates('crm', 'usd', NULL, NULL, NULL)$$, '%"usd" is not a currency%');
 
 -- Days are UTC's, whatever the session's time zone.
 SELECT results_eq($$SELECT extensions.crm_conversion_day(w::timestamptz, l::timestamptz) FROM (VALUES ('2024-01-31 23:59:59.999999Z', NULL), ('2024-02-01 00:00Z', NULL),
@@ -113,7 +113,7 @@ SELECT tenant('beta') \g /dev/null
 SELECT is(all_of('beta p', which), beta, which || ': beta''s rates, for beta') FROM t.answers;
 SELECT is(way('EUR', 'AUD', '2024-06-01'), '* 12 / 1: EURAUD 2024-06-01', 'exchange_rate: beta''s');
 SELECT is(way('EUR', 'USD', '2024-06-01'), 'there is no exchange rate from EUR to USD on 2024-06-01', 'exchange_rate: not acme''s');
-SELECT is(error_of($$SELECT * FROM conversion_rates('USD', ARRAY[id('acme')], ARRAY['EUR'], ARRAY['2024-06-01'::date])$$)
+SELECT is(error_of($$SELECT * FROM extensions.crm_conversion_rates('crm', 'USD', ARRAY[id('acme')], ARRAY['EUR'], ARRAY['2024-06-01'::date])$$)
     ~ 'there is no exchange rate', true, 'conversion_rates: of another tenant nothing is seen');
 SELECT tenant('gamma') \g /dev/null
 SELECT is(all_of('gamma p', which), gamma, which || ': gamma''s rates, for gamma') FROM t.answers;

@@ -47,7 +47,7 @@ BEGIN
             ('count', ''), ('min', 'integer'), ('row_number', ''), ('clock_timestamp', ''), ('now', ''), ('btrim', 'text'), ('lower', 'text'),
             ('jsonb_object_field_text', 'jsonb, text'), ('jsonb_exists', 'jsonb, text'), ('to_jsonb', 'anyelement'),
             ('crm_uuid_v7', ''), ('crm_not_given', 'uuid'), ('crm_is_currency', 'text'), ('crm_current_actor', ''),
-            ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regclass, uuid'),
+            ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regnamespace, uuid'),
             ('crm_current_row', 'anyelement, uuid')) AS v (name, args)
     LOOP
         EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS boolean LANGUAGE sql AS ''SELECT evil.strike()''', f.name, f.args);
@@ -98,7 +98,7 @@ SELECT quiet($$UPDATE crm.deals SET status = 'won'$$, 'win');
 SELECT quiet($$UPDATE crm.deals SET status = 'open'$$, 'reopen by history');
 SELECT is(count(*), 7::bigint, 'all moves are in the history of the CRM') FROM crm.stage_changes;
 SELECT quiet(format('SELECT crm.undo_move(%L)', id('one')), 'undo_move');
-SELECT quiet(format('SELECT extensions.crm_undo_move(''crm.deals'', %L)', id('two')), 'crm_undo_move');
+SELECT quiet(format('SELECT extensions.crm_undo_move(''crm'', %L)', id('two')), 'crm_undo_move');
 SELECT quiet(format('SELECT crm.move_deal(%L, %L, lost_reason => ''x'', expected_stage_id => %L)', id('one'), id('Lost'), id('Won')), 'move_deal');
 SELECT is(in_evil_path(format('SELECT crm.move_deal(%L, %L, expected_stage_id => %L)', id('one'), id('Lost'), id('Won'))),
     format('PT409 deal %s is not in the expected stage', id('one')), 'move_deal, not where expected');
@@ -239,7 +239,7 @@ CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE plpgsql STA
 RESET ROLE;
 SELECT is(error_of('SELECT extensions.crm_install(''another'')'),
     E'42501\nfunction extensions.crm_not_given(uuid) stands beside the extension\n'
-        'The CRM would run it instead of what is meant, and its owner is crm_mallory.\n'
+        'It would run in place of the extension''s own, and its owner is crm_mallory.\n'
         'Drop it, or give it to the owner of schema "extensions".', 'a planted function');
 DROP FUNCTION extensions.crm_not_given(uuid);
 SET LOCAL ROLE crm_mallory;
@@ -247,9 +247,11 @@ CREATE FUNCTION extensions.harmless(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $
 CREATE OPERATOR extensions.>= (FUNCTION = evil.op, LEFTARG = numeric, RIGHTARG = integer);
 RESET ROLE;
 SELECT alike(error_of('SELECT extensions.crm_install(''another'')'),
-    E'42501\noperator extensions.>=(numeric,integer) stands beside the extension\n%', 'a planted operator');
-DROP OPERATOR extensions.>= (numeric, integer);
-SELECT is(error_of('SELECT extensions.crm_install(''another'')'), 'no error', 'other functions may stand there');
+    E'42501\nrole crm_mallory may create objects in schema "extensions"\n%', 'nor may others create there');
+REVOKE CREATE ON SCHEMA extensions FROM crm_mallory;
+SELECT is(error_of('SELECT extensions.crm_install(''another'')'), 'no error', 'other functions and operators may stand there');
+SELECT is_empty($$SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+    WHERE refobjid = 'extensions.>=(numeric, integer)'::regoperator AND deptype = 'n'$$, 'and are not bound');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -38,7 +38,7 @@ INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('new'), id('contact')
 -- A tool of agents, whose errors end in the reply.
 CREATE FUNCTION t.mcp(method text, params text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    reply json := extensions.crm_mcp('crm.deals', format('{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}', method, params)::json);
+    reply json := extensions.crm_mcp('crm', format('{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}', method, params)::json);
 BEGIN
     IF reply #>> '{error,data,code}' LIKE 'XX%' OR reply IS NULL THEN
         RAISE EXCEPTION '%', reply USING ERRCODE = 'XXMCP';
@@ -83,22 +83,22 @@ INSERT INTO t.doings VALUES
     ($$UPDATE crm.tags SET color = 'red'$$),
     ($$INSERT INTO crm.deal_tags (deal_id, tag_id) VALUES (t.id('moved'), t.id('tag'))$$),
     ($$UPDATE crm.stage_changes SET changed_by = 'x'$$),
-    ($$SELECT extensions.crm_undo_move('crm.deals', t.id('moved'))$$),
-    ($$SELECT extensions.crm_undo_move('crm.deals', t.id('lost'))$$),
-    ($$SELECT extensions.crm_undo_move('crm.deals', t.id('new'))$$),
-    ($$SELECT extensions.crm_move_deal('crm.deals', t.id('new'), t.id('Lost'), NULL, 'x', NULL)$$),
-    ($$SELECT extensions.crm_move_deal('crm.deals', t.id('new'), t.id('Paused'), now(), NULL, t.id('Lead'))$$),
-    ($$SELECT extensions.crm_move_deal('crm.deals', t.id('lost'), t.id('Lost'), NULL, 'y', NULL)$$),
-    ($$SELECT extensions.crm_move_deal('crm.deals', t.id('lost'), t.id('Won'), NULL, NULL, t.id('Lead'))$$),
-    ($$SELECT extensions.crm_set_default_pipeline('crm.pipelines', t.id('Renewals'))$$),
-    ($$SELECT extensions.crm_reorder_stages('crm.stages', t.id('Renewals'), ARRAY[t.id('Churned'), t.id('Renewed'), t.id('Contacted'), t.id('Due')])$$),
-    ($$SELECT extensions.crm_reorder_stages('crm.stages', t.id('Renewals'), ARRAY[t.id('Churned')])$$),
-    ($$SELECT extensions.crm_delete_stage('crm.stages', t.id('Lost'), t.id('Won'))$$),
-    ($$SELECT extensions.crm_delete_stage('crm.stages', t.id('Lost'), NULL)$$),
-    ($$SELECT extensions.crm_set_primary_contact('crm.deal_contacts', t.id('new'), t.id('other'))$$),
+    ($$SELECT extensions.crm_undo_move('crm', t.id('moved'))$$),
+    ($$SELECT extensions.crm_undo_move('crm', t.id('lost'))$$),
+    ($$SELECT extensions.crm_undo_move('crm', t.id('new'))$$),
+    ($$SELECT extensions.crm_move_deal('crm', t.id('new'), t.id('Lost'), NULL, 'x', NULL)$$),
+    ($$SELECT extensions.crm_move_deal('crm', t.id('new'), t.id('Paused'), now(), NULL, t.id('Lead'))$$),
+    ($$SELECT extensions.crm_move_deal('crm', t.id('lost'), t.id('Lost'), NULL, 'y', NULL)$$),
+    ($$SELECT extensions.crm_move_deal('crm', t.id('lost'), t.id('Won'), NULL, NULL, t.id('Lead'))$$),
+    ($$SELECT extensions.crm_set_default_pipeline('crm', t.id('Renewals'))$$),
+    ($$SELECT extensions.crm_reorder_stages('crm', t.id('Renewals'), ARRAY[t.id('Churned'), t.id('Renewed'), t.id('Contacted'), t.id('Due')])$$),
+    ($$SELECT extensions.crm_reorder_stages('crm', t.id('Renewals'), ARRAY[t.id('Churned')])$$),
+    ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), t.id('Won'))$$),
+    ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), NULL)$$),
+    ($$SELECT extensions.crm_set_primary_contact('crm', t.id('new'), t.id('other'))$$),
     ($$SELECT extensions.crm_current_row(NULL::crm.deals, t.id('new'))$$),
     ($$SELECT extensions.crm_current_row(NULL::crm.stages, t.id('Due'))$$),
-    ($$SELECT extensions.crm_contact('crm.deal_contacts', t.id('contact'))$$),
+    ($$SELECT extensions.crm_contact('crm', t.id('contact'))$$),
     ($$SELECT crm.pipeline_summary(t.id('Sales')), crm.pipeline_summary(t.id('Sales'), in_currency => 'EUR'), crm.forecast()$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
     ($$SELECT crm.move_deal(t.id('new'), t.id('Paused'))$$),
@@ -107,10 +107,10 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_enable_events('crm'); INSERT INTO crm.deals (title) VALUES ('x'); UPDATE crm.deals SET stage_id = t.id('Paused')$$),
     ($$SELECT extensions.crm_grant_access('crm', 'pg_monitor', level), extensions.crm_revoke_access('crm', 'pg_monitor') FROM unnest('{read,write,admin,agent}'::text[]) AS level$$),
     ($$SELECT extensions.crm_embed('crm')$$),
-    ($$SELECT extensions.crm_pipeline_totals('crm.deals', t.id('Sales'))$$),
+    ($$SELECT extensions.crm_pipeline_totals('crm', t.id('Sales'))$$),
     ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm'), extensions.crm_check_totals('crm')$$),
     ($$TRUNCATE crm.deals CASCADE$$),
-    ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm.deal_contacts', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
+    ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
     ($$SELECT extensions.crm_installations(), extensions.crm_installed_version('crm'), extensions.crm_upgrade('crm')$$);
 
 -- Of these, a part for each variation, the same each time.
@@ -409,11 +409,11 @@ INSERT INTO variations
             'VERSION, ''deal_id'', ''deal_id'', ''deal_id''']) AS args;
 SELECT all_clean('with the rules of another table');
 
--- The functions that take a table, given every relation there is.
-SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regclass, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every relation there is')
+-- The functions that take a schema, given every one there is.
+SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regnamespace, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every schema there is')
 FROM (VALUES ('crm_undo_move', ''), ('crm_move_deal', ', t.id(''x''), NULL, NULL, NULL'), ('crm_reorder_stages', ', ARRAY[t.id(''x'')]'),
         ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
-    (SELECT oid FROM pg_class UNION ALL VALUES (0::oid), (4294967295)) AS c,
+    (SELECT oid FROM pg_namespace UNION ALL VALUES (0::oid), (4294967295)) AS c,
     outcome(format('SELECT extensions.%s(%s, t.id(''x'')%s)', f, c.oid, rest)) AS o
 GROUP BY f;
 
@@ -477,7 +477,7 @@ SELECT is(error_of($$UPDATE crm.deals SET stage_id = t.id('Qualified')$$), 'no e
 SELECT is(error_of($$UPDATE crm.deals SET status = 'won'$$), 'no error', 'are won');
 SELECT is(error_of($$UPDATE crm.deals SET status = 'open'$$), 'no error', 'reopened');
 SELECT is((SELECT count(*) FROM crm.stage_changes), 60::bigint, 'and recorded');
-SELECT is(error_of($$SELECT extensions.crm_undo_move('crm.deals', id) FROM crm.deals$$), 'no error', 'undone');
+SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id) FROM crm.deals$$), 'no error', 'undone');
 SELECT is((SELECT count(reverts_id) FROM crm.stage_changes), 20::bigint, 'and recorded');
 SELECT is((SELECT count(*) FROM crm.deals WHERE stage_id = t.id('Won') AND won_at IS NOT NULL), 20::bigint, 'back where they were');
 SELECT is(error_of($$INSERT INTO crm.deal_contacts (deal_id, contact_id) SELECT id, id FROM crm.deals$$), 'no error', 'contacts of them');

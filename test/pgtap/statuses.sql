@@ -72,9 +72,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('stage_probabilities', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('forecast', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('exchange_rate', '{"base": "EUR", "quote": "USD"}', '22023 400', 'there is no rate'),
-    ('conversion_rates', '{"in_currency": "BUCKS", "tenant_ids": [], "currencies": [], "days": []}', '22023 400', 'the currency is none'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
-    ('pipeline_summary_converted', '{"pipeline_id": "@nothing", "in_currency": "USD"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
@@ -94,8 +92,8 @@ SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '425
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
-        'stage_probabilities', 'forecast', 'exchange_rate', 'conversion_rates', 'slippage', 'pipeline_waterfall',
-        'pipeline_summary_converted', 'pipeline_summary_as_of') ORDER BY function, n) AS f;
+        'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
+        'pipeline_summary_as_of') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))

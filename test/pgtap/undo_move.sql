@@ -37,7 +37,7 @@ BEGIN
     before := t.state(deal);
     PERFORM t.move(deal, r.to_stage, '2024-02-01', r.to_reason);
     stayed := t.state(deal);
-    PERFORM extensions.crm_undo_move('crm.deals', t.id(deal));
+    PERFORM extensions.crm_undo_move('crm', t.id(deal));
     IF before = stayed THEN RETURN 'it did not move'; END IF;
     RETURN CASE WHEN before = t.state(deal) THEN 'as it was' ELSE before || ' became ' || t.state(deal) END;
 END $$;

@@ -44,7 +44,7 @@ SELECT jsonb_pretty(pipeline_summary(:sales, in_currency => 'USD') -> 'won') AS 
 	jsonb_pretty(pipeline_summary(:sales, in_currency => 'USD') -> 'open') AS open,
 	jsonb_pretty(pipeline_summary(:sales, in_currency => 'USD') -> 'rates') AS rates;
 SET timezone = 'UTC';
-SELECT stage_id, value, weighted_value FROM pipeline_summary_converted(:sales, 'USD') ORDER BY 1;
+SELECT stage_id, value, weighted_value FROM crm_pipeline_summary_converted('analytics_currencies', :sales, 'USD') ORDER BY 1;
 SELECT bucket, period_start, value_currency, open_value, won_value, rates FROM forecast(:sales, 'quarter', in_currency => 'USD', today => '2024-02-10');
 SELECT value_currency, won_value, lost_value, win_rate_by_value, jsonb_array_length(by_currency), rates FROM win_rate(:sales, in_currency => 'USD');
 SELECT value_currency, open_deals, won, average_won_value, velocity_per_day, rates FROM sales_velocity(:sales, in_currency => 'USD');
@@ -97,7 +97,7 @@ INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'SEK',
 \set VERBOSITY default
 SELECT exchange_rate('EUR', 'BUCKS');
 SELECT exchange_rate(NULL, 'EUR');
-SELECT pipeline_summary_converted(:sales, NULL);
+SELECT crm_pipeline_summary_converted('analytics_currencies', :sales, NULL);
 SELECT forecast(in_currency => 'BUCKS');
 SELECT win_rate(in_currency => '');
 SELECT sales_velocity(in_currency => 'usd');

@@ -173,7 +173,7 @@ ALTER SCHEMA api_deals RENAME TO "API deals";
 CREATE SCHEMA api_evil;
 CREATE FUNCTION api_evil.same(uuid, uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
 CREATE OPERATOR api_evil.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = api_evil.same);
-CREATE FUNCTION api_evil.crm_move_deal(regclass, uuid, uuid, timestamptz, text, uuid) RETURNS uuid
+CREATE FUNCTION api_evil.crm_move_deal(regnamespace, uuid, uuid, timestamptz, text, uuid) RETURNS uuid
 	LANGUAGE sql AS $$ SELECT NULL::uuid $$;
 CREATE DOMAIN api_evil.text AS integer;
 CREATE TEMP TABLE deals (id uuid);

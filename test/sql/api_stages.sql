@@ -172,14 +172,14 @@ SELECT delete_stage('00000000-0000-0000-0000-0000000000a2', '00000000-0000-0000-
 RESET ROLE;
 SELECT title, stage_id FROM deals ORDER BY title;
 
--- not a table of stages
+-- not a CRM
 SELECT crm_reorder_stages(0, '00000000-0000-0000-0000-000000000001', '{}');
 \echo :LAST_ERROR_SQLSTATE
-SELECT crm_reorder_stages('pg_class', '00000000-0000-0000-0000-000000000001', '{}');
+SELECT crm_reorder_stages('pg_catalog', '00000000-0000-0000-0000-000000000001', '{}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT crm_delete_stage(NULL, '00000000-0000-0000-0000-000000000001', NULL);
 \echo :LAST_ERROR_SQLSTATE
-SELECT crm_delete_stage('stages_pkey', '00000000-0000-0000-0000-000000000001', NULL);
+SELECT crm_delete_stage('public', '00000000-0000-0000-0000-000000000001', NULL);
 \echo :LAST_ERROR_SQLSTATE
 
 SET client_min_messages = error;

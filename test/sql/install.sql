@@ -52,8 +52,11 @@ GRANT ALL ON SCHEMA crm TO regress_crm_owner;
 SET ROLE regress_crm_owner;
 SELECT crm_install();
 \echo :LAST_ERROR_SQLSTATE
--- its owner may, without the right to create schemas
+-- its owner may, without the right to create schemas, once nobody else may create there
 SET ROLE regress_crm_other;
+SELECT crm_install();
+\echo :LAST_ERROR_SQLSTATE
+REVOKE ALL ON SCHEMA crm FROM regress_crm_owner;
 SELECT crm_install();
 SELECT schema_name, owner FROM crm_installations();
 RESET ROLE;

@@ -112,7 +112,7 @@ DELETE FROM crm.deal_contacts WHERE contact_id > '00000000-0000-4000-8000-000000
 -- nothing of it stayed
 SELECT conname FROM pg_constraint WHERE conrelid = 'crm.deal_contacts'::regclass AND contype = 'f';
 SELECT to_regclass('crm.contacts');
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000001') IS NULL AS without_view;
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000001') IS NULL AS without_view;
 
 -- who may
 SET ROLE regress_crm_other;
@@ -134,7 +134,7 @@ SET ROLE regress_crm_owner;
 SELECT crm_link_contacts('crm', 'app.people');
 SELECT count(*) FROM crm.contacts;
 \echo :LAST_ERROR_SQLSTATE
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000001');
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000001');
 \echo :LAST_ERROR_SQLSTATE
 SELECT crm_unlink_contacts('crm');
 RESET ROLE;
@@ -155,10 +155,10 @@ SELECT id, '00000000-0000-4000-8000-0000000000ff' FROM crm.deals;
 \echo :LAST_ERROR_SQLSTATE
 DELETE FROM app.people WHERE person_id = '00000000-0000-4000-8000-000000000001';
 \echo :LAST_ERROR_SQLSTATE
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000001');
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-0000000000ff') IS NULL AS nobody;
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000001');
+SELECT crm_contact('crm', '00000000-0000-4000-8000-0000000000ff') IS NULL AS nobody;
 SELECT crm_contact(NULL, '00000000-0000-4000-8000-000000000001') IS NULL AS nothing;
-SELECT crm_contact('app.people', '00000000-0000-4000-8000-000000000001') IS NULL AS elsewhere;
+SELECT crm_contact('app', '00000000-0000-4000-8000-000000000001') IS NULL AS elsewhere;
 -- live
 UPDATE app.people SET name = 'Ann' WHERE person_id = '00000000-0000-4000-8000-000000000001';
 SELECT name FROM crm.contacts ORDER BY id LIMIT 1;
@@ -182,7 +182,7 @@ SELECT count(*) FROM crm.deal_contacts;
 CREATE TABLE crm.contacts AS SELECT '00000000-0000-4000-8000-000000000001'::uuid AS id;
 SELECT crm_link_contacts('crm', 'app.people');
 \echo :LAST_ERROR_SQLSTATE
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000001') IS NULL AS no_view;
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000001') IS NULL AS no_view;
 DROP TABLE crm.contacts;
 
 -- with the reader's rights: neither the view nor the link gives any
@@ -196,13 +196,13 @@ RESET ROLE;
 GRANT SELECT (person_id, name, "E-Mail") ON app.people TO regress_crm_reader;
 SET ROLE regress_crm_reader;
 SELECT * FROM crm.contacts ORDER BY id LIMIT 1;
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000002');
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000002');
 RESET ROLE;
 ALTER TABLE app.people ENABLE ROW LEVEL SECURITY;
 CREATE POLICY second ON app.people TO regress_crm_reader USING (name = 'Person 2');
 SET ROLE regress_crm_reader;
 SELECT name FROM crm.contacts;
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000003') IS NULL AS hidden;
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000003') IS NULL AS hidden;
 RESET ROLE;
 ALTER TABLE app.people DISABLE ROW LEVEL SECURITY;
 -- cascade
@@ -219,7 +219,7 @@ INSERT INTO app."old People" (id, name) VALUES (7, 'Old');
 SELECT crm_link_contacts('crm', 'app."old People"', 'crm_id');
 SELECT * FROM crm.contacts;
 SELECT col_description('crm.contacts'::regclass, 1) AS id, obj_description('crm.contacts'::regclass, 'pg_class') AS view;
-SELECT crm_contact('crm.deal_contacts', crm_external_uuid('old People', '7')) ->> 'name' AS name;
+SELECT crm_contact('crm', crm_external_uuid('old People', '7')) ->> 'name' AS name;
 SELECT crm_unlink_contacts('crm');
 ALTER TABLE app."old People" ADD external_id text;
 SELECT crm_link_contacts('crm', 'app."old People"', 'crm_id');
@@ -243,7 +243,7 @@ CREATE TABLE "a.b; --"."x"") AS SELECT 1; --" (
 INSERT INTO "a.b; --"."x"") AS SELECT 1; --" VALUES ('00000000-0000-4000-8000-000000000001', 'c', 's', 'q', 'k');
 SELECT crm_link_contacts('My "CRM"', '"a.b; --"."x"") AS SELECT 1; --"');
 SELECT * FROM "My ""CRM""".contacts;
-SELECT crm_contact('"My ""CRM""".deal_contacts', '00000000-0000-4000-8000-000000000001');
+SELECT crm_contact('"My ""CRM"""', '00000000-0000-4000-8000-000000000001');
 SELECT crm_unlink_contacts('My "CRM"');
 SELECT crm_link_contacts('My "CRM"', '"a.b; --"."x"") AS SELECT 1; --"', columns => ARRAY['%s "quoted" \']::name[]);
 SELECT * FROM "My ""CRM""".contacts;
@@ -264,7 +264,7 @@ SET search_path = evil, pg_temp, pg_catalog, public;
 INSERT INTO crm.deal_contacts (deal_id, contact_id)
 SELECT id, '00000000-0000-4000-8000-000000000003' FROM crm.deals;
 SELECT crm_link_contacts('crm', 'app.people', columns => '{name}');
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000003');
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000003');
 SELECT crm_unlink_contacts('crm');
 RESET search_path;
 
@@ -275,7 +275,7 @@ CREATE TABLE app.parted_0 PARTITION OF app.parted FOR VALUES WITH (MODULUS 2, RE
 CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO app.parted VALUES ('00000000-0000-4000-8000-000000000003', 'Parted');
 SELECT crm_link_contacts('crm', 'app.parted');
-SELECT crm_contact('crm.deal_contacts', '00000000-0000-4000-8000-000000000003');
+SELECT crm_contact('crm', '00000000-0000-4000-8000-000000000003');
 \set VERBOSITY sqlstate
 DELETE FROM app.parted;
 \set VERBOSITY default

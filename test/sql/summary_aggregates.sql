@@ -74,7 +74,7 @@ SELECT attempt('SELECT crm_weighted_value(NULL, 2)');
 SELECT attempt($$SELECT crm_weighted_value('NaN', NULL)$$);
 SELECT attempt('SELECT crm_pipeline_summary(NULL, NULL, NULL, 2)');
 SELECT attempt('SELECT crm_pipeline_summary(NULL, 0.00001, NULL, NULL)');
-SELECT attempt($$SELECT crm_pipeline_summary(NULL, 'NaN', NULL, NULL)$$);
+SELECT attempt($$SELECT crm_pipeline_summary(NULL, 'NaN'::numeric, NULL, NULL)$$);
 -- as numerics are, with zeros that do not count, and in the long form
 SELECT crm_weighted_value(12.50000000, 0.1000000000000), crm_weighted_value(1.00000, 1), crm_weighted_value(0.000000000, 0);
 SELECT crm_weighted_value(x, x) FROM (VALUES (1::numeric(200, 100)), (0.25::numeric(200, 100)), (0::numeric(200, 100))) v (x);

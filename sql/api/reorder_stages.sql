@@ -1,0 +1,12 @@
+CREATE FUNCTION @extschema@.crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[])
+	RETURNS SETOF uuid
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'crm_reorder_stages';
+COMMENT ON FUNCTION @extschema@.crm_reorder_stages(regnamespace, uuid, uuid[]) IS
+'Put the stages of a pipeline in another order
+
+stage_ids names all stages of the pipeline, archived ones too, each once, in their new order. Their positions become 1, 2, ...
+
+Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22023 if a stage is missing, repeated or not of the pipeline.
+
+@mcp name=stages_reorder idempotent';

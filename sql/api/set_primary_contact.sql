@@ -1,0 +1,12 @@
+CREATE FUNCTION @extschema@.crm_set_primary_contact(crm regnamespace, deal_id uuid, contact_id uuid)
+	RETURNS uuid
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'crm_set_primary_contact';
+COMMENT ON FUNCTION @extschema@.crm_set_primary_contact(regnamespace, uuid, uuid) IS
+'Make a contact the primary one of a deal
+
+The contact must be linked to the deal, as a row of deal_contacts. The one that was primary is none any more.
+
+Returns the row of deal_contacts. Errors: PT404 for an unknown deal or a contact that is not linked to it.
+
+@mcp name=deals_set_primary_contact idempotent';

@@ -1,0 +1,177 @@
+-- The functions of an installed CRM, and what they call.  All of it runs with
+-- the caller's rights.
+--
+-- A function NAME of a CRM's schema is declared once, in sql/api/NAME.sql, as
+-- crm_NAME(crm regnamespace, ...) with its arguments, defaults and COMMENT.
+-- What crm_install() makes of it is a thin function that hands its schema on.
+
+-- The only list of them.  levels are those of crm_grant_access() that may
+-- execute it; returns is the table or view whose rows it returns where
+-- crm_NAME returns their ids, or their columns.
+CREATE FUNCTION @extschema@.crm_api_functions()
+	RETURNS TABLE (name text, levels text[], returns text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.name, string_to_array(f.levels, ' '), f.returns
+	FROM (VALUES
+		('apply_stage_probability', 'admin', NULL),
+		('context_for_deal', 'read', NULL),
+		('context_for_person', 'read', NULL),
+		('create_pipeline', 'admin', 'pipelines'),
+		('delete_stage', 'admin', NULL),
+		('exchange_rate', 'read', NULL),
+		('forecast', 'read', NULL),
+		('funnel', 'read', NULL),
+		('mcp', 'read', NULL),
+		('move_deal', 'write agent', 'deals'),
+		('pipeline_summary', 'read', NULL),
+		('pipeline_summary_as_of', 'read', NULL),
+		('pipeline_waterfall', 'read', NULL),
+		('recurring_revenue', 'read', NULL),
+		('reorder_stages', 'admin', 'stages'),
+		('rotting_deals', 'read', 'rotting_deals'),
+		('sales_cycle', 'read', NULL),
+		('sales_velocity', 'read', NULL),
+		('set_default_pipeline', 'admin', 'pipelines'),
+		('set_primary_contact', 'write agent', 'deal_contacts'),
+		('slippage', 'read', NULL),
+		('stage_conversion', 'read', NULL),
+		('stage_probabilities', 'read', NULL),
+		('time_in_stage', 'read', NULL),
+		('undo_move', 'write agent', 'deals'),
+		('win_rate', 'read', NULL)) AS f (name, levels, returns);
+END;
+COMMENT ON FUNCTION @extschema@.crm_api_functions() IS
+'The functions of a CRM: the levels of crm_grant_access() that may execute each one, and the table or view whose rows it returns, if any';
+
+-- What the functions of a CRM are to be, from the declarations of the extension.
+--
+-- crm_current_row() learns the type of a row from a sub-select that has none: with
+-- a null constant of that type the server would let no column be added to the
+-- table.
+CREATE FUNCTION @extschema@.crm_api_definitions(crm regnamespace, extension regnamespace)
+	RETURNS TABLE (name text, declared oid, arguments text, identity text, result text, attributes text, body text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.name, p.oid,
+		regexp_replace(pg_get_function_arguments(p.oid), '^crm regnamespace(, )?', ''),
+		regexp_replace(pg_get_function_identity_arguments(p.oid), '^crm regnamespace(, )?', ''),
+		CASE WHEN f.returns IS NULL THEN pg_get_function_result(p.oid)
+			ELSE format('%s%s.%I', CASE WHEN p.proretset THEN 'SETOF ' END, crm, f.returns) END,
+		format('%s PARALLEL %s', CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+			CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END),
+		CASE
+			WHEN f.returns IS NULL THEN format('SELECT %s', c.call)
+			WHEN p.prorettype = 'record'::regtype THEN format('SELECT r.* FROM %s AS r', c.call)
+			ELSE format('SELECT %s.crm_current_row((SELECT t FROM %s.%I AS t WHERE false), %s)', extension, crm, f.returns, c.call)
+		END
+	FROM @extschema@.crm_api_functions() AS f
+		JOIN pg_proc AS p ON p.proname = 'crm_' || f.name AND p.pronamespace = extension
+			AND p.proargtypes[0] = 'regnamespace'::regtype
+		CROSS JOIN LATERAL (SELECT format('%s.%I(%L::regnamespace%s)', extension, p.proname, crm,
+			(SELECT string_agg(format(', $%s', n), '' ORDER BY n) FROM generate_series(1, p.pronargs - 1) AS n))) AS c (call);
+END;
+COMMENT ON FUNCTION @extschema@.crm_api_definitions(regnamespace, regnamespace) IS
+'What the functions of the CRM in that schema are to be: a row for each function of crm_api_functions(), for which crm_NAME in the second schema is the declaration';
+
+-- The commands that make them so, in their order.  A function that is there is
+-- replaced if it can be, so that rights on it stay.
+CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regnamespace)
+	RETURNS TABLE (command text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH definitions AS MATERIALIZED (
+		SELECT d.name, d.declared, d.arguments, d.identity, d.result, d.attributes, d.body
+		FROM @extschema@.crm_api_definitions(crm, extension) AS d
+	), present AS MATERIALIZED (
+		SELECT p.oid, p.proname, pg_get_function_arguments(p.oid) AS arguments,
+			pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_result(p.oid) AS result
+		FROM pg_proc AS p
+		WHERE p.pronamespace = crm AND p.prokind = 'f' AND p.proname IN (SELECT d.name FROM definitions AS d)
+	), commands AS (
+		SELECT d.name, 1 AS step, format('DROP FUNCTION %s.%I(%s)', crm, p.proname, p.identity) AS command
+		FROM present AS p JOIN definitions AS d ON d.name = p.proname
+		WHERE p.identity = d.identity AND (p.arguments, p.result) <> (d.arguments, d.result)
+		UNION ALL
+		SELECT d.name, 2, format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE sql %s BEGIN ATOMIC %s; END',
+			CASE WHEN p.oid IS NOT NULL THEN 'OR REPLACE ' END, crm, d.name, d.arguments, d.result, d.attributes, d.body)
+		FROM definitions AS d
+			LEFT JOIN present AS p ON p.proname = d.name AND (p.identity, p.arguments, p.result) = (d.identity, d.arguments, d.result)
+		UNION ALL
+		SELECT d.name, 3, format('REVOKE EXECUTE ON FUNCTION %s.%I(%s) FROM PUBLIC', crm, d.name, d.identity)
+		FROM definitions AS d
+		UNION ALL
+		SELECT d.name, 4, format('COMMENT ON FUNCTION %s.%I(%s) IS %L', crm, d.name, d.identity,
+			obj_description(d.declared, 'pg_proc'))
+		FROM definitions AS d
+	)
+	SELECT c.command
+	FROM commands AS c
+	ORDER BY c.name, c.step;
+END;
+COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
+'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells; what crm_install() and crm_upgrade() run';
+
+CREATE FUNCTION @extschema@.crm_current_row(type anyelement, id uuid) RETURNS anyelement
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_current_row(anyelement, uuid) IS
+'The row of that id in the table whose row type the first argument has, as it is now, also if it changed since the calling statement began; null if there is none';
+
+-- The argument stages of create_pipeline, checked, one row a stage.
+CREATE FUNCTION @extschema@.crm_stages_from_json(stages jsonb)
+	RETURNS TABLE (number integer, name text, deal_status text, probability numeric,
+		rotting_days integer, forecast_category text, external_id text, metadata jsonb)
+	LANGUAGE sql VOLATILE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT e.n::integer, o.stage ->> 'name', o.stage ->> 'deal_status',
+		(o.stage ->> 'probability')::numeric, (o.stage ->> 'rotting_days')::numeric::integer,
+		o.stage ->> 'forecast_category', o.stage ->> 'external_id', nullif(o.stage -> 'metadata', 'null')
+	FROM (SELECT coalesce(nullif(stages, 'null'), '[]')) AS given (stages)
+		CROSS JOIN LATERAL jsonb_array_elements(
+			CASE WHEN jsonb_typeof(given.stages) = 'array' OR @extschema@.crm_raise('22023',
+				format('stages must be an array, not %s', jsonb_typeof(given.stages)), NULL,
+				'Its elements are names, or objects such as {"name": "Proposal", "probability": 0.6}.')
+			THEN given.stages END)
+		WITH ORDINALITY AS e (element, n)
+		CROSS JOIN LATERAL (SELECT
+			CASE jsonb_typeof(e.element)
+				WHEN 'string' THEN jsonb_build_object('name', e.element)
+				WHEN 'object' THEN e.element
+				ELSE jsonb_build_object('name', @extschema@.crm_raise('22023',
+					format('stage %s must be a name or an object, not %s', e.n, jsonb_typeof(e.element))))
+			END,
+			format('It is %s.', left(e.element::text, 200)),
+			CASE coalesce(e.element ->> 'deal_status', 'open')
+				WHEN 'won' THEN ARRAY['closed', 'omitted']
+				WHEN 'lost' THEN ARRAY['omitted']
+				ELSE ARRAY['pipeline', 'best_case', 'commit', 'omitted']
+			END) AS o (stage, shown, categories)
+	WHERE CASE WHEN (SELECT bool_and(CASE
+				WHEN k.key NOT IN ('name', 'deal_status', 'probability', 'rotting_days', 'forecast_category',
+					'external_id', 'metadata')
+				THEN @extschema@.crm_raise('22023', format('stage %s has the unknown key "%s"', e.n, k.key), o.shown,
+					'The keys are name, deal_status, probability, rotting_days, forecast_category, external_id and metadata.')
+				WHEN jsonb_typeof(k.value) = 'null' THEN true
+				WHEN jsonb_typeof(k.value) <> t.type
+				THEN @extschema@.crm_raise('22023', format('%s of stage %s must be %s %s, not %s', k.key, e.n,
+						CASE t.type WHEN 'object' THEN 'an' ELSE 'a' END, t.type, jsonb_typeof(k.value)), o.shown)
+				WHEN k.key = 'deal_status' AND k.value #>> '{}' NOT IN ('open', 'won', 'lost')
+				THEN @extschema@.crm_raise('22023', format('deal_status of stage %s must be open, won or lost', e.n), o.shown)
+				WHEN k.key = 'probability' AND (k.value #>> '{}')::numeric NOT BETWEEN 0 AND 1
+				THEN @extschema@.crm_raise('22023', format('probability of stage %s must be between 0 and 1', e.n), o.shown)
+				WHEN k.key = 'rotting_days' AND ((k.value #>> '{}')::numeric NOT BETWEEN 1 AND 2147483647
+					OR (k.value #>> '{}')::numeric <> trunc((k.value #>> '{}')::numeric))
+				THEN @extschema@.crm_raise('22023', format('rotting_days of stage %s must be a whole number, at least 1', e.n), o.shown)
+				WHEN k.key = 'forecast_category' AND NOT k.value #>> '{}' = ANY (o.categories)
+				THEN @extschema@.crm_raise('22023', format('forecast_category of stage %s must be %s', e.n, array_to_string(o.categories, ' or ')), o.shown)
+				ELSE true END)
+			FROM jsonb_each(o.stage) AS k
+				CROSS JOIN LATERAL (SELECT CASE k.key WHEN 'metadata' THEN 'object'
+					WHEN 'probability' THEN 'number' WHEN 'rotting_days' THEN 'number'
+					ELSE 'string' END) AS t (type)
+		) IS NOT FALSE AND o.stage ->> 'name' ~ '[^[:space:]]' THEN true
+		ELSE @extschema@.crm_raise('22023', format('stage %s has no name', e.n), o.shown) END
+	ORDER BY e.n;
+END;
+COMMENT ON FUNCTION @extschema@.crm_stages_from_json(jsonb) IS
+'The stages that the argument of create_pipeline describes, checked: a row for each';

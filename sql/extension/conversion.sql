@@ -1,0 +1,37 @@
+-- Conversion between currencies.
+
+CREATE FUNCTION @extschema@.crm_conversion_day(won_at timestamptz, lost_at timestamptz)
+	RETURNS date
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_conversion_day';
+COMMENT ON FUNCTION @extschema@.crm_conversion_day(timestamptz, timestamptz) IS
+	'The day whose exchange rate counts for a deal: that on which it was won or lost, in UTC, and today while it is open.';
+
+CREATE FUNCTION @extschema@.crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
+	RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	-- The server computes a quotient to the digits that its dividend has at least.
+	RETURN CASE WHEN divide_by = 1 THEN amount * multiply_by
+		ELSE round(amount * multiply_by * 1.000000000000 / divide_by, 8) END;
+COMMENT ON FUNCTION @extschema@.crm_convert(numeric, numeric, numeric) IS
+	'amount * multiply_by / divide_by: exact where divide_by is 1, else rounded to 8 digits after the point. The factors are those of exchange_rate()';
+
+CREATE FUNCTION @extschema@.crm_rates_used(rates jsonb[])
+	RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN (SELECT coalesce(jsonb_agg(DISTINCT e.rate), '[]')
+		FROM unnest(rates) AS r (rates) CROSS JOIN LATERAL jsonb_array_elements(r.rates) AS e (rate));
+COMMENT ON FUNCTION @extschema@.crm_rates_used(jsonb[]) IS
+	'The rates in several answers of exchange_rate(), each once; nulls are left out';
+
+CREATE FUNCTION @extschema@.crm_conversion_rates(crm regnamespace, in_currency text, tenant_ids uuid[] DEFAULT NULL,
+	currencies text[] DEFAULT NULL, days date[] DEFAULT NULL)
+	RETURNS TABLE (tenant_id uuid, currency text, day date, multiply_by numeric, divide_by numeric, rates jsonb)
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_report';
+COMMENT ON FUNCTION @extschema@.crm_conversion_rates(regnamespace, text, uuid[], text[], date[]) IS
+'How amounts of several currencies and days are converted to one: a row for each currency and day
+
+What exchange_rate tells of a currency, its conversion to in_currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see.
+
+Errors: 22023 for what is not a currency, and where a rate is missing: the message names the first pair and day, the detail five of them.';

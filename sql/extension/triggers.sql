@@ -1,0 +1,42 @@
+-- The trigger functions of an installed CRM.  They may be attached to any
+-- table: they write with the rights of that table's owner, no others.
+
+CREATE FUNCTION @extschema@.crm_pipeline_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_pipeline_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row of pipelines: keeps what is fixed, allows one default per tenant';
+
+CREATE FUNCTION @extschema@.crm_stage_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_stage_rules() IS
+'BEFORE INSERT OR UPDATE OR DELETE trigger for each row of stages: gives a position and a probability, protects stages in use';
+
+CREATE FUNCTION @extschema@.crm_deal_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_deal_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row of deals: decides where the deal stands and since when, keeps what follows from it';
+
+CREATE FUNCTION @extschema@.crm_deal_audit() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_deal_audit() IS
+'AFTER trigger for each statement on deals, with the transition tables there are: writes a row of stage_changes for every move (argument ''history'', for UPDATE), a row of deal_changes for every deal that comes, goes or changes otherwise (argument ''changes'', for INSERT, UPDATE and DELETE) and keeps stage_totals (argument ''totals'', for INSERT, UPDATE, DELETE and TRUNCATE)';
+
+CREATE FUNCTION @extschema@.crm_deal_truncate() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_deal_truncate() IS
+'BEFORE TRUNCATE trigger for each statement on deals: writes a row of deal_changes for every deal that goes';
+
+CREATE FUNCTION @extschema@.crm_totals_guard() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_totals_guard() IS
+'BEFORE INSERT trigger for each row of stage_totals: leaves out the rows that crm_deal_audit() did not write, such as those of a dump whose deals it counts anyway';
+
+CREATE FUNCTION @extschema@.crm_history_guard() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_history_guard() IS
+'BEFORE UPDATE trigger for each statement on stage_changes and deal_changes: refuses it';
+
+CREATE FUNCTION @extschema@.crm_row_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_row_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row: keeps id and tenant_id, and to the tenant of the parents that its arguments name';

@@ -1,0 +1,54 @@
+-- How much the open deals bring in a day, at the pace of the closed ones.
+
+WITH dated AS MATERIALIZED (
+    SELECT coalesce(d.currency, p.currency) AS currency,
+        -- what need not be converted has none of these
+        CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
+        CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency)
+            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
+        count(*) FILTER (WHERE d.status = 'open') AS open_deals,
+        count(*) FILTER (WHERE d.status = 'won') AS won,
+        count(*) FILTER (WHERE d.status = 'lost') AS lost,
+        count(d.amount) FILTER (WHERE d.status = 'won') AS won_amounts,
+        sum(d.amount) FILTER (WHERE d.status = 'won') AS won_value,
+        count(*) FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at)) AS timed,
+        sum(extract(epoch FROM d.won_at - d.created_at))
+            FILTER (WHERE isfinite(d.won_at) AND isfinite(d.created_at)) AS seconds
+    FROM @crm@.deals AS d
+        LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
+    WHERE d.archived_at IS NULL
+        AND (sales_velocity.pipeline_id IS NULL OR d.pipeline_id = sales_velocity.pipeline_id)
+        AND (d.status = 'open'
+            OR (sales_velocity.closed_from IS NULL
+                OR coalesce(d.won_at, d.lost_at) >= sales_velocity.closed_from)
+            AND (sales_velocity.closed_before IS NULL
+                OR coalesce(d.won_at, d.lost_at) < sales_velocity.closed_before))
+        AND (sales_velocity.owner_id IS NULL OR d.owner_id = sales_velocity.owner_id)
+        AND (sales_velocity.currency IS NULL OR coalesce(d.currency, p.currency) = sales_velocity.currency)
+        AND (sales_velocity.value_period IS NULL OR d.value_period = sales_velocity.value_period)
+    GROUP BY 1, 2, 3
+), conversions AS MATERIALIZED (
+    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+            FROM dated AS s
+            WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0) AS c
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(sales_velocity.crm, sales_velocity.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+    WHERE sales_velocity.in_currency IS NOT NULL
+), counted AS (
+    SELECT coalesce(sales_velocity.in_currency, d.currency) AS currency, sum(d.open_deals)::bigint AS open_deals,
+        sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost,
+        sum(coalesce(@extension@.crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) / nullif(sum(d.won_amounts), 0) AS average_won_value,
+        sum(d.seconds) / nullif(sum(d.timed), 0) / 86400 AS days,
+        array_agg(c.rates) AS rates
+    FROM dated AS d
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+    GROUP BY 1
+)
+SELECT c.currency, c.open_deals, c.won, c.lost, round(c.average_won_value, 4),
+    round(c.won::numeric / nullif(c.won + c.lost, 0), 6),
+    round(c.days, 6),
+    -- divided last, by one product, so as to be rounded once
+    round(c.open_deals * c.average_won_value * c.won / nullif((c.won + c.lost) * c.days, 0), 4),
+    CASE WHEN sales_velocity.in_currency IS NOT NULL THEN @extension@.crm_rates_used(c.rates) END
+FROM counted AS c
+ORDER BY c.currency;

@@ -1,0 +1,88 @@
+-- How many deals get from stage to stage.
+--
+-- Distinct deals are counted, not moves: a deal that goes back and forth is one
+-- deal.  A deal that stood in a stage twice has stood there since the first time.
+
+SELECT CASE
+        WHEN stage_conversion.rule NOT IN ('direct', 'reached')
+        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
+        WHEN stage_conversion.cohort NOT IN ('created', 'entered')
+        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
+    END;
+
+WITH undone AS (
+    -- The moves that were taken back, and those that took them back.
+    SELECT r.id, r.deal_id, r.move_no
+    FROM @crm@.stage_changes AS r
+    WHERE r.reverts_id IS NOT NULL
+    UNION ALL
+    SELECT c.id, c.deal_id, c.move_no
+    FROM @crm@.stage_changes AS r
+        JOIN @crm@.stage_changes AS c ON c.id = r.reverts_id
+    WHERE r.reverts_id IS NOT NULL
+), history AS MATERIALIZED (
+    SELECT coalesce(
+        (SELECT @extension@.crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, c.to_stage_id, c.entered_at, NULL)
+            FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = stage_conversion.pipeline_id),
+        -- nobody moved, but deals stand there
+        (SELECT @extension@.crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
+            FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
+    FROM (SELECT
+        (SELECT @extension@.crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
+                (SELECT array_agg(s.id ORDER BY s.position) FROM @crm@.stages AS s
+                    WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM @crm@.stages AS s
+                    WHERE s.pipeline_id = stage_conversion.pipeline_id),
+                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
+                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
+                stage_conversion.rule,
+                CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
+                CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END)
+            FROM @crm@.deals AS d
+            WHERE d.tenant_id = (SELECT p.tenant_id FROM @crm@.pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
+                AND d.archived_at IS NULL
+                AND (stage_conversion.cohort <> 'created'
+                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
+                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
+                AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
+                AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+), stood AS (
+    SELECT t.stage_id, t.deals
+    FROM history AS h,
+        jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint)
+), converted AS (
+    SELECT t."from", t."to", t.deals
+    FROM history AS h,
+        jsonb_to_recordset(h.figures -> 'steps') AS t ("from" uuid, "to" uuid, deals bigint)
+), steps AS (
+    -- The pairs that are asked for.  Next to an open stage is the following one
+    -- that is in use; next to the last of them is winning.
+    SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
+        b.id AS to_id, b.name AS to_name, b.deal_status AS to_status, b.position AS to_position,
+        a.deal_status = 'open' AND CASE b.deal_status
+            WHEN 'open' THEN b.position = (SELECT min(n.position) FROM @crm@.stages AS n
+                WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                    AND n.archived_at IS NULL AND n.position > a.position)
+            WHEN 'won' THEN NOT EXISTS (SELECT FROM @crm@.stages AS n
+                WHERE n.pipeline_id = a.pipeline_id AND n.deal_status = 'open'
+                    AND n.archived_at IS NULL AND n.position > a.position)
+            ELSE false
+        END AS is_next
+    FROM @crm@.stages AS a
+        JOIN @crm@.stages AS b ON b.pipeline_id = a.pipeline_id AND b.id <> a.id
+    WHERE a.pipeline_id = stage_conversion.pipeline_id
+        AND (a.archived_at IS NULL OR a.id IN (SELECT t.stage_id FROM stood AS t))
+        AND (b.archived_at IS NULL OR b.id IN (SELECT t.stage_id FROM stood AS t))
+        AND (stage_conversion.rule = 'direct'
+            OR b.deal_status <> 'open'
+            OR a.deal_status = 'open' AND b.position > a.position)
+)
+SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
+    coalesce(t.deals, 0), coalesce(c.deals, 0),
+    round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
+FROM steps AS p
+    LEFT JOIN stood AS t ON t.stage_id = p.from_id
+    LEFT JOIN converted AS c ON c."from" = p.from_id AND c."to" = p.to_id
+ORDER BY p.from_position, p.to_position;

@@ -1,0 +1,78 @@
+-- What part of the deals is won.
+
+SELECT CASE
+        WHEN win_rate.cohort NOT IN ('closed', 'created')
+        THEN @extension@.crm_raise('22023', 'cohort must be closed or created')
+    END;
+
+WITH dated AS MATERIALIZED (
+    SELECT coalesce(d.currency, p.currency) AS currency,
+        -- what need not be converted has none of these
+        CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
+        CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency)
+            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
+        count(*) AS deals, count(d.amount) AS amounts,
+        count(d.amount) FILTER (WHERE d.status <> 'open') AS closed_amounts,
+        count(*) FILTER (WHERE d.status = 'won') AS won,
+        count(*) FILTER (WHERE d.status = 'lost') AS lost,
+        count(*) FILTER (WHERE d.status = 'open') AS still_open,
+        coalesce(sum(d.amount) FILTER (WHERE d.status = 'won'), 0) AS won_value,
+        coalesce(sum(d.amount) FILTER (WHERE d.status = 'lost'), 0) AS lost_value
+    FROM @crm@.deals AS d
+        LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
+    WHERE d.archived_at IS NULL
+        AND (win_rate.pipeline_id IS NULL OR d.pipeline_id = win_rate.pipeline_id)
+        AND (win_rate.cohort = 'created' OR d.status <> 'open')
+        AND (win_rate.period_from IS NULL OR win_rate.period_from <=
+            CASE win_rate.cohort WHEN 'created' THEN d.created_at ELSE coalesce(d.won_at, d.lost_at) END)
+        AND (win_rate.period_before IS NULL OR win_rate.period_before >
+            CASE win_rate.cohort WHEN 'created' THEN d.created_at ELSE coalesce(d.won_at, d.lost_at) END)
+        AND (win_rate.owner_id IS NULL OR d.owner_id = win_rate.owner_id)
+        AND (win_rate.currency IS NULL OR coalesce(d.currency, p.currency) = win_rate.currency)
+        AND (win_rate.value_period IS NULL OR d.value_period = win_rate.value_period)
+    GROUP BY 1, 2, 3
+), conversions AS MATERIALIZED (
+    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
+            FROM dated AS s
+            WHERE s.rate_day IS NOT NULL AND s.closed_amounts > 0) AS c
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(win_rate.crm, win_rate.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+    WHERE win_rate.in_currency IS NOT NULL
+), counted AS MATERIALIZED (
+    SELECT coalesce(win_rate.in_currency, d.currency) AS currency, sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
+        sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost, sum(d.still_open)::bigint AS still_open,
+        sum(coalesce(@extension@.crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) AS won_value,
+        sum(coalesce(@extension@.crm_convert(d.lost_value, c.multiply_by, c.divide_by), d.lost_value)) AS lost_value
+    FROM dated AS d
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+    GROUP BY 1
+), total AS (
+    SELECT coalesce(sum(c.deals), 0)::bigint AS deals, coalesce(sum(c.won), 0)::bigint AS won,
+        coalesce(sum(c.lost), 0)::bigint AS lost, coalesce(sum(c.still_open), 0)::bigint AS still_open,
+        count(*) FILTER (WHERE c.amounts > 0) AS currencies,
+        min(c.currency) FILTER (WHERE c.amounts > 0) AS currency,
+        coalesce(sum(c.won_value), 0) AS won_value, coalesce(sum(c.lost_value), 0) AS lost_value,
+        coalesce(jsonb_agg(jsonb_build_object(
+                'currency', c.currency,
+                'deals', c.deals,
+                'won', c.won,
+                'lost', c.lost,
+                'still_open', c.still_open,
+                'win_rate', round(c.won::numeric / nullif(c.won + c.lost, 0), 6),
+                'won_share', round(c.won::numeric / nullif(c.deals, 0), 6),
+                'won_value', trim_scale(c.won_value),
+                'lost_value', trim_scale(c.lost_value),
+                'win_rate_by_value', round(c.won_value / nullif(c.won_value + c.lost_value, 0), 6))
+            ORDER BY c.currency), '[]') AS by_currency
+    FROM counted AS c
+)
+SELECT t.deals, t.won, t.lost, t.still_open,
+    round(t.won::numeric / nullif(t.won + t.lost, 0), 6),
+    round(t.won::numeric / nullif(t.deals, 0), 6),
+    CASE WHEN t.currencies = 1 THEN t.currency END,
+    CASE WHEN t.currencies <= 1 THEN trim_scale(t.won_value) END,
+    CASE WHEN t.currencies <= 1 THEN trim_scale(t.lost_value) END,
+    CASE WHEN t.currencies <= 1 THEN round(t.won_value / nullif(t.won_value + t.lost_value, 0), 6) END,
+    t.by_currency,
+    CASE WHEN win_rate.in_currency IS NOT NULL THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c)) END
+FROM total AS t;

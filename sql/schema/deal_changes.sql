@@ -1,0 +1,75 @@
+-- Deal changes: the history of what deals are worth, and of how they come and
+-- go, written by a trigger on deals.
+--
+-- A row has all that is watched before and after the change, so that each one
+-- tells the whole state.  The rows of a deal are in the order of changed_at and
+-- then version.  No foreign keys, as in stage_changes.
+
+CREATE TABLE deal_changes (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL,
+    deal_id uuid NOT NULL,
+    pipeline_id uuid NOT NULL,
+    stage_id uuid NOT NULL,
+    stage_entered_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    move_no integer NOT NULL,
+    version integer NOT NULL,
+    change text NOT NULL,
+    status text NOT NULL,
+    old_amount numeric(19,4),
+    new_amount numeric(19,4),
+    old_currency text,
+    new_currency text,
+    old_probability numeric(5,4),
+    new_probability numeric(5,4),
+    old_value_period text,
+    new_value_period text,
+    old_expected_close_date date,
+    new_expected_close_date date,
+    old_owner_id uuid,
+    new_owner_id uuid,
+    old_archived_at timestamptz,
+    new_archived_at timestamptz,
+    changed_by text NOT NULL,
+    recorded_by text NOT NULL DEFAULT session_user,
+    CONSTRAINT deal_changes_pkey PRIMARY KEY (id),
+    CONSTRAINT deal_changes_change_check
+        CHECK (change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored'))
+);
+
+CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
+-- What came after a moment is looked for by time.
+CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
+CREATE INDEX deal_changes_lives_idx ON deal_changes (changed_at) WHERE change IN ('deleted', 'restored');
+
+COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row for every deal that is created, deleted or archived and for every change of what it is worth, when it is to close and whose it is, written by a trigger and never updated. In the order of changed_at and version';
+COMMENT ON COLUMN deal_changes.id IS 'Identifier, time-ordered';
+COMMENT ON COLUMN deal_changes.tenant_id IS 'The tenant of the deal';
+COMMENT ON COLUMN deal_changes.deal_id IS 'The deal that changed; it may have been deleted since';
+COMMENT ON COLUMN deal_changes.pipeline_id IS 'The pipeline of the stage';
+COMMENT ON COLUMN deal_changes.stage_id IS 'The stage the deal stood in before the change; when created, the one it was put into';
+COMMENT ON COLUMN deal_changes.stage_entered_at IS 'When the deal had entered that stage';
+COMMENT ON COLUMN deal_changes.changed_at IS 'When the change took effect: the time of the move, if the deal also moved';
+COMMENT ON COLUMN deal_changes.recorded_at IS 'When the change was recorded (clock time)';
+COMMENT ON COLUMN deal_changes.move_no IS 'Number of moves the deal had made before the change';
+COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; when deleted, the next one';
+COMMENT ON COLUMN deal_changes.change IS 'created; updated; archived or unarchived, perhaps with other changes; deleted; or restored: put back under its old id';
+COMMENT ON COLUMN deal_changes.status IS 'The status of the deal in that stage';
+COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null when created';
+COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_currency IS 'The currency before the change; null when created';
+COMMENT ON COLUMN deal_changes.new_currency IS 'The currency after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_probability IS 'The probability before the change; null when created. That it changes with a move alone is no change here, but part of the move';
+COMMENT ON COLUMN deal_changes.new_probability IS 'The probability after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_value_period IS 'The value_period before the change; null when created';
+COMMENT ON COLUMN deal_changes.new_value_period IS 'The value_period after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_expected_close_date IS 'The expected_close_date before the change; null when created';
+COMMENT ON COLUMN deal_changes.new_expected_close_date IS 'The expected_close_date after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_owner_id IS 'The owner before the change; null when created';
+COMMENT ON COLUMN deal_changes.new_owner_id IS 'The owner after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_archived_at IS 'When the deal had been archived before the change; null: it was not';
+COMMENT ON COLUMN deal_changes.new_archived_at IS 'When the deal was archived after the change; null: it is not';
+COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the writer declared: see crm_current_actor()';
+COMMENT ON COLUMN deal_changes.recorded_by IS 'The database user of the session that changed the deal';

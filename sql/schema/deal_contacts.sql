@@ -1,0 +1,31 @@
+-- Deal contacts: the people of a deal, who live in another table or system.
+
+CREATE TABLE deal_contacts (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    deal_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    role text,
+    is_primary boolean NOT NULL DEFAULT false,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT deal_contacts_pkey PRIMARY KEY (id),
+    CONSTRAINT deal_contacts_deal_id_fkey FOREIGN KEY (deal_id) REFERENCES deals (id) ON DELETE CASCADE,
+    CONSTRAINT deal_contacts_deal_id_contact_id_key UNIQUE (deal_id, contact_id),
+    CONSTRAINT deal_contacts_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+CREATE INDEX deal_contacts_contact_id_idx ON deal_contacts (contact_id);
+CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id) WHERE is_primary;
+
+COMMENT ON TABLE deal_contacts IS 'A person linked to a deal';
+COMMENT ON COLUMN deal_contacts.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN deal_contacts.tenant_id IS 'The tenant of the deal; filled in, never changes';
+COMMENT ON COLUMN deal_contacts.deal_id IS 'The deal';
+COMMENT ON COLUMN deal_contacts.contact_id IS 'The person: a row of the linked contacts table, or any uuid while none is linked';
+COMMENT ON COLUMN deal_contacts.role IS 'What the person is to the deal, such as decision maker';
+COMMENT ON COLUMN deal_contacts.is_primary IS 'Whether this is the deal''s main contact; at most one per deal, changed by set_primary_contact';
+COMMENT ON COLUMN deal_contacts.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN deal_contacts.created_at IS 'When the row was created';
+COMMENT ON COLUMN deal_contacts.updated_at IS 'When the row was last updated; kept by a trigger';

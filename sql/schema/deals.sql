@@ -1,0 +1,92 @@
+-- Deals: opportunities, each standing in one stage.
+--
+-- The columns that summaries read come first: to get at a column, the server
+-- decodes all before it.
+
+CREATE TABLE deals (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    pipeline_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    stage_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    archived_at timestamptz,
+    amount numeric(19,4),
+    currency text,
+    probability numeric(5,4),
+    value_period text NOT NULL DEFAULT 'one_time',
+    status text NOT NULL DEFAULT 'open',
+    stage_entered_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
+    move_no integer NOT NULL DEFAULT 0,
+    version integer NOT NULL DEFAULT 1,
+    title text NOT NULL,
+    description text,
+    owner_id uuid,
+    organization_id uuid,
+    expected_close_date date,
+    forecast_category text,
+    won_at timestamptz,
+    lost_at timestamptz,
+    lost_reason text,
+    external_id text,
+    rank text COLLATE "C",
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT deals_pkey PRIMARY KEY (id),
+    CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
+    CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
+    CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
+    CONSTRAINT deals_title_check CHECK (btrim(title) <> ''),
+    CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
+    CONSTRAINT deals_amount_check CHECK (amount <> 'NaN'),
+    CONSTRAINT deals_currency_check CHECK (@extension@.crm_is_currency(currency)),
+    CONSTRAINT deals_amount_currency_check CHECK (amount IS NULL OR currency IS NOT NULL),
+    CONSTRAINT deals_value_period_check CHECK (value_period IN ('one_time', 'monthly', 'quarterly', 'annual')),
+    CONSTRAINT deals_probability_check CHECK (
+        CASE status
+            WHEN 'won' THEN coalesce(probability = 1, false)
+            WHEN 'lost' THEN coalesce(probability = 0, false)
+            ELSE probability BETWEEN 0 AND 1
+        END),
+    CONSTRAINT deals_forecast_category_check CHECK (forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')),
+    CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
+    CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
+    CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
+    CONSTRAINT deals_move_no_check CHECK (move_no >= 0),
+    CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+-- The board of a stage in its order, and the foreign key's checks.
+CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
+CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
+CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
+CREATE INDEX deals_owner_id_idx ON deals (owner_id) WHERE status = 'open';
+CREATE INDEX deals_archived_idx ON deals (id) WHERE archived_at IS NOT NULL;
+
+COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipeline; every move is recorded in stage_changes';
+COMMENT ON COLUMN deals.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN deals.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
+COMMENT ON COLUMN deals.pipeline_id IS 'The pipeline of the stage; writing it alone moves the deal to that pipeline''s first open stage';
+COMMENT ON COLUMN deals.stage_id IS 'The stage the deal stands in; writing it moves the deal. None given: the first open stage of the pipeline, or of the default pipeline';
+COMMENT ON COLUMN deals.archived_at IS 'When the deal was archived; archived deals leave every total';
+COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per its value_period; null: not known';
+COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
+COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set from the stage on entering unless written, always 1 when won and 0 when lost';
+COMMENT ON COLUMN deals.value_period IS 'What the amount is per: one_time, monthly, quarterly or annual';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage; writing it alone moves the deal to the pipeline''s one stage of that status';
+COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written beside stage_id it dates the move';
+COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; kept by a trigger';
+COMMENT ON COLUMN deals.version IS 'Number of the row''s version, one higher at each update; for optimistic locking';
+COMMENT ON COLUMN deals.title IS 'Short name of the deal';
+COMMENT ON COLUMN deals.description IS 'What the deal is about';
+COMMENT ON COLUMN deals.owner_id IS 'The person responsible, as another system knows them';
+COMMENT ON COLUMN deals.organization_id IS 'The customer organization, as another system knows it';
+COMMENT ON COLUMN deals.expected_close_date IS 'The day the deal is expected to close';
+COMMENT ON COLUMN deals.forecast_category IS 'Where forecasts count the deal while it is open: pipeline, best_case, commit or omitted; null: where its stage is. Stays until it is changed, and has no effect once the deal is closed';
+COMMENT ON COLUMN deals.won_at IS 'When the deal was won; set exactly while its status is won';
+COMMENT ON COLUMN deals.lost_at IS 'When the deal was lost; set exactly while its status is lost';
+COMMENT ON COLUMN deals.lost_reason IS 'Why the deal was lost; only while its status is lost';
+COMMENT ON COLUMN deals.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
+COMMENT ON COLUMN deals.rank IS 'Order on the board within a stage, compared byte by byte; the client''s to choose';
+COMMENT ON COLUMN deals.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN deals.created_at IS 'When the deal was created; none given: when it entered its first stage';
+COMMENT ON COLUMN deals.updated_at IS 'When the row was last updated; kept by a trigger';

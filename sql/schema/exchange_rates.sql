@@ -1,0 +1,30 @@
+-- Exchange rates: what amounts of one currency are in another, from a day on.
+--
+-- The key is what a rate is looked up by.
+
+CREATE TABLE exchange_rates (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    base text COLLATE "C" NOT NULL,
+    quote text COLLATE "C" NOT NULL,
+    valid_from date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    rate numeric NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT exchange_rates_pkey PRIMARY KEY (id),
+    CONSTRAINT exchange_rates_valid_from_key UNIQUE (tenant_id, base, quote, valid_from),
+    CONSTRAINT exchange_rates_base_check CHECK (@extension@.crm_is_currency(base)),
+    CONSTRAINT exchange_rates_quote_check CHECK (@extension@.crm_is_currency(quote) AND quote <> base),
+    CONSTRAINT exchange_rates_rate_check CHECK (rate > 0 AND rate < 'Infinity'),
+    CONSTRAINT exchange_rates_valid_from_check CHECK (isfinite(valid_from))
+);
+
+COMMENT ON TABLE exchange_rates IS 'Exchange rates: 1 base = rate quote, from a day on until the pair''s next rate. For the argument in_currency of summaries and analytics';
+COMMENT ON COLUMN exchange_rates.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN exchange_rates.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
+COMMENT ON COLUMN exchange_rates.base IS 'ISO 4217 code of the currency whose price it is';
+COMMENT ON COLUMN exchange_rates.quote IS 'ISO 4217 code of the currency that the price is in';
+COMMENT ON COLUMN exchange_rates.valid_from IS 'The first day (UTC) of the rate; it holds until the pair''s next one';
+COMMENT ON COLUMN exchange_rates.rate IS 'How much of quote one unit of base is';
+COMMENT ON COLUMN exchange_rates.created_at IS 'When the row was created';
+COMMENT ON COLUMN exchange_rates.updated_at IS 'When the row was last updated; kept by a trigger';

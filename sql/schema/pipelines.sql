@@ -1,0 +1,36 @@
+-- Pipelines: the processes that deals run through.
+
+CREATE TABLE pipelines (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    name text NOT NULL,
+    description text,
+    is_default boolean NOT NULL DEFAULT false,
+    currency text NOT NULL DEFAULT 'USD',
+    external_id text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    archived_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pipelines_pkey PRIMARY KEY (id),
+    CONSTRAINT pipelines_external_id_key UNIQUE (tenant_id, external_id),
+    CONSTRAINT pipelines_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT pipelines_currency_check CHECK (@extension@.crm_is_currency(currency)),
+    CONSTRAINT pipelines_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, lower(name));
+CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id) WHERE is_default;
+
+COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
+COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN pipelines.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
+COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant whatever its case';
+COMMENT ON COLUMN pipelines.description IS 'What the pipeline is for';
+COMMENT ON COLUMN pipelines.is_default IS 'Whether deals created without a pipeline go here; at most one per tenant, changed by set_default_pipeline';
+COMMENT ON COLUMN pipelines.currency IS 'ISO 4217 code given to amounts of its deals that come without one';
+COMMENT ON COLUMN pipelines.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
+COMMENT ON COLUMN pipelines.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN pipelines.archived_at IS 'When the pipeline was archived; from then on it takes no new deals';
+COMMENT ON COLUMN pipelines.created_at IS 'When the row was created';
+COMMENT ON COLUMN pipelines.updated_at IS 'When the row was last updated; kept by a trigger';

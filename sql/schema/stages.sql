@@ -1,0 +1,56 @@
+-- Stages: the ordered steps of a pipeline.
+
+CREATE TABLE stages (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    pipeline_id uuid NOT NULL,
+    name text NOT NULL,
+    position integer NOT NULL DEFAULT @extension@.crm_not_given(NULL::integer),
+    deal_status text NOT NULL DEFAULT 'open',
+    probability numeric(5,4),
+    rotting_days integer,
+    forecast_category text,
+    external_id text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    archived_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT stages_pkey PRIMARY KEY (id),
+    CONSTRAINT stages_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id) ON DELETE CASCADE,
+    CONSTRAINT stages_position_key UNIQUE (pipeline_id, position),
+    CONSTRAINT stages_external_id_key UNIQUE (tenant_id, external_id),
+    CONSTRAINT stages_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT stages_deal_status_check CHECK (deal_status IN ('open', 'won', 'lost')),
+    CONSTRAINT stages_probability_check CHECK (
+        CASE deal_status
+            WHEN 'won' THEN coalesce(probability = 1, false)
+            WHEN 'lost' THEN coalesce(probability = 0, false)
+            ELSE probability BETWEEN 0 AND 1
+        END),
+    CONSTRAINT stages_rotting_days_check CHECK (rotting_days > 0),
+    CONSTRAINT stages_forecast_category_check CHECK (
+        CASE deal_status
+            WHEN 'won' THEN forecast_category IN ('closed', 'omitted')
+            WHEN 'lost' THEN forecast_category = 'omitted'
+            ELSE forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')
+        END),
+    CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+CREATE UNIQUE INDEX stages_name_key ON stages (pipeline_id, lower(name));
+
+COMMENT ON TABLE stages IS 'An ordered step of a pipeline';
+COMMENT ON COLUMN stages.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN stages.tenant_id IS 'The tenant of the pipeline; filled in, never changes';
+COMMENT ON COLUMN stages.pipeline_id IS 'The pipeline the stage belongs to; never changes';
+COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline whatever its case';
+COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique there; none given: the end. Reorder with reorder_stages';
+COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost';
+COMMENT ON COLUMN stages.probability IS 'The probability, 0 to 1, that a deal gets on entering; 1 for won, 0 for lost; null: deals keep theirs';
+COMMENT ON COLUMN stages.rotting_days IS 'Days in the stage after which an open deal counts as rotting; null: never';
+COMMENT ON COLUMN stages.forecast_category IS 'Where forecasts count the deals: pipeline, best_case, commit or omitted if open, closed or omitted if won, omitted if lost; null: by status and position, see stage_forecast_categories';
+COMMENT ON COLUMN stages.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
+COMMENT ON COLUMN stages.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN stages.archived_at IS 'When the stage was archived; from then on it takes no new deals';
+COMMENT ON COLUMN stages.created_at IS 'When the row was created';
+COMMENT ON COLUMN stages.updated_at IS 'When the row was last updated; kept by a trigger';

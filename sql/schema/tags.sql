@@ -1,0 +1,39 @@
+-- Tags, and which deals carry them.
+
+CREATE TABLE tags (
+    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    name text NOT NULL,
+    color text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT tags_pkey PRIMARY KEY (id),
+    CONSTRAINT tags_name_check CHECK (btrim(name) <> '')
+);
+
+CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, lower(name));
+
+CREATE TABLE deal_tags (
+    deal_id uuid NOT NULL,
+    tag_id uuid NOT NULL,
+    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT deal_tags_pkey PRIMARY KEY (deal_id, tag_id),
+    CONSTRAINT deal_tags_deal_id_fkey FOREIGN KEY (deal_id) REFERENCES deals (id) ON DELETE CASCADE,
+    CONSTRAINT deal_tags_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags (id) ON DELETE CASCADE
+);
+
+CREATE INDEX deal_tags_tag_id_idx ON deal_tags (tag_id);
+
+COMMENT ON TABLE tags IS 'A label that deals can carry';
+COMMENT ON COLUMN tags.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
+COMMENT ON COLUMN tags.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
+COMMENT ON COLUMN tags.name IS 'Name, unique per tenant whatever its case';
+COMMENT ON COLUMN tags.color IS 'Color to show the tag in, such as #1e90ff';
+COMMENT ON COLUMN tags.created_at IS 'When the row was created';
+COMMENT ON COLUMN tags.updated_at IS 'When the row was last updated; kept by a trigger';
+COMMENT ON TABLE deal_tags IS 'Which deals carry which tags';
+COMMENT ON COLUMN deal_tags.deal_id IS 'The deal';
+COMMENT ON COLUMN deal_tags.tag_id IS 'The tag';
+COMMENT ON COLUMN deal_tags.tenant_id IS 'The tenant of the deal and the tag; filled in, never changes';
+COMMENT ON COLUMN deal_tags.created_at IS 'When the deal was tagged';

@@ -1,0 +1,222 @@
+/*
+ * api/report.c
+ *		The functions of the extension whose body is a query of sql/queries.
+ *
+ * All of them are the C function crm_report: it knows its query by the name
+ * that it was called by.  What every report checks of its arguments is checked
+ * here, by their names.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tstoreReceiver.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "base/currency.h"
+#include "base/report_plan.h"
+#include "base/query.h"
+
+/* A value that a query returns. */
+typedef struct Value
+{
+	MemoryContext context;
+	Oid			type;
+	bool		found;
+	bool		isnull;
+	Datum		value;
+} Value;
+
+/* ---- arguments ---- */
+
+static void
+check_required(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	for (int i = 0; i < params->numParams; i++)
+	{
+		if (declaration->args[i].required && params->params[i].isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", declaration->args[i].name)));
+	}
+}
+
+/* An argument that is null counts as not given: its default applies. */
+static ParamListInfo
+read_arguments(FunctionCallInfo fcinfo, const CrmDeclaration *declaration)
+{
+	ParamListInfo params = makeParamList(declaration->nargs);
+
+	for (int i = 0; i < declaration->nargs; i++)
+	{
+		const CrmArgument *arg = &declaration->args[i];
+		ParamExternData *param = &params->params[i];
+
+		param->ptype = arg->type;
+		param->pflags = PARAM_FLAG_CONST;
+		param->isnull = PG_ARGISNULL(i) && arg->fallback_is_null;
+		param->value = PG_ARGISNULL(i) ? arg->fallback : PG_GETARG_DATUM(i);
+	}
+	check_required(declaration, params);
+	return params;
+}
+
+/* The argument that ends the range that argument n begins; -1 if it begins none. */
+static int
+end_of_range(const CrmDeclaration *declaration, int n)
+{
+	static const char *const ends[][2] = {{"_from", "_before"}, {"_from", "_to"}};
+	const char *name = declaration->args[n].name;
+	int			length = strlen(name);
+
+	if (strcmp(name, "from_at") == 0)
+		return crm_find_argument(declaration, "to_at");
+	for (int i = 0; i < lengthof(ends); i++)
+	{
+		int			prefix = length - (int) strlen(ends[i][0]);
+		int			end;
+
+		if (prefix <= 0 || strcmp(name + prefix, ends[i][0]) != 0)
+			continue;
+		end = crm_find_argument(declaration, psprintf("%.*s%s", prefix, name, ends[i][1]));
+		if (end >= 0)
+			return end;
+	}
+	return -1;
+}
+
+static void
+check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	for (int i = 0; i < params->numParams; i++)
+	{
+		int			end = params->params[i].isnull ? -1 : end_of_range(declaration, i);
+		TypeCacheEntry *type;
+
+		if (end < 0 || params->params[end].isnull)
+			continue;
+		type = lookup_type_cache(declaration->args[i].type, TYPECACHE_CMP_PROC_FINFO);
+		if (DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, InvalidOid,
+											params->params[i].value, params->params[end].value)) > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s is after %s", declaration->args[i].name, declaration->args[end].name)));
+	}
+}
+
+/* "currency" is none of them: deals of what is no currency are asked for, and there are none. */
+static void
+check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	static const char *const names[] = {"in_currency", "base", "quote"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		int			n = crm_find_argument(declaration, names[i]);
+
+		if (n >= 0 && !params->params[n].isnull &&
+			!DatumGetBool(DirectFunctionCall1(crm_is_currency, params->params[n].value)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" is not a currency", TextDatumGetCString(params->params[n].value)),
+					 errhint("Use a code of ISO 4217, such as EUR.")));
+	}
+}
+
+/* ---- results ---- */
+
+static void
+receive_value(TupleTableSlot *row, void *arg)
+{
+	Value	   *result = arg;
+	MemoryContext caller;
+	int16		length;
+	bool		by_value;
+
+	if (result->found)
+		return;
+	result->found = true;
+	result->value = slot_getattr(row, 1, &result->isnull);
+	if (result->isnull)
+		return;
+	get_typlenbyval(result->type, &length, &by_value);
+	caller = MemoryContextSwitchTo(result->context);
+	result->value = datumCopy(result->value, by_value, length);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The first column of the first row; NULL if there is none. */
+static Datum
+return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
+{
+	Value		result = {
+		.context = CurrentMemoryContext,
+		.type = crm_report_declaration(report)->result,
+		.isnull = true
+	};
+	DestReceiver *dest = crm_row_receiver(receive_value, &result);
+
+	crm_report_run(report, params, dest);
+	dest->rDestroy(dest);
+	fcinfo->isnull = result.isnull;
+	return result.value;
+}
+
+static void
+return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
+
+	InitMaterializedSRF(fcinfo, 0);
+	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
+									false, NULL, NULL);
+	crm_report_run(report, params, dest);
+	dest->rDestroy(dest);
+}
+
+/*
+ * crm_NAME(crm regnamespace, ...)
+ *		What the query NAME returns of the CRM in that schema, with the caller's
+ *		rights.  Errors: 22004 for a required argument that is null, 22023 for
+ *		a range that ends before it begins and for what is no currency, PT404
+ *		for the id of a row that the caller does not see.
+ */
+PG_FUNCTION_INFO_V1(crm_report);
+Datum
+crm_report(PG_FUNCTION_ARGS)
+{
+	CrmReport  *report;
+	const CrmDeclaration *declaration;
+	volatile Datum result = (Datum) 0;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("crm must not be null")));
+	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
+	declaration = crm_report_declaration(report);
+	PG_TRY();
+	{
+		ParamListInfo params = read_arguments(fcinfo, declaration);
+
+		crm_report_check_ids(report, params);
+		check_ranges(declaration, params);
+		check_currencies(declaration, params);
+		if (declaration->returns_set)
+			return_rows(fcinfo, report, params);
+		else
+			result = return_value(fcinfo, report, params);
+	}
+	PG_FINALLY();
+	{
+		crm_report_close(report);
+	}
+	PG_END_TRY();
+	return result;
+}
