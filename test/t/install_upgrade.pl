@@ -243,7 +243,7 @@ sub make_first
 	return;
 }
 
-# A column of the history, and a trigger.  Its name comes after those that are
+# A column of the history, a function of the API, and a trigger.  Its name comes after those that are
 # there: an older library is to meet one first that it has a function for.
 sub make_second
 {
@@ -251,7 +251,7 @@ sub make_second
 	  "COMMENT ON COLUMN stage_changes.next_step IS 'What was to be done next';\n";
 	my $trigger = <<~'SQL';
 		CREATE TRIGGER zz_crm_next_step BEFORE INSERT OR UPDATE ON deals
-		    FOR EACH ROW EXECUTE FUNCTION crm_next_step_rules('@VERSION@');
+		    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_next_step_rules('@VERSION@');
 		SQL
 	my $function = <<~'SQL';
 		CREATE FUNCTION @extschema@.crm_next_step_rules() RETURNS trigger
@@ -269,12 +269,43 @@ sub make_second
 	edit('sql/schema/{??-,}triggers.sql', qr/\n\z/, sub { "\n\n$trigger" });
 	edit('sql/extension/{??-,}triggers.sql',
 		qr/\n\z/, sub { "\n\n$function" });
-	new_file("sql/updates/$first--$second.sql", $function);
+	new_file("sql/updates/$first--$second.sql", $function . make_api());
 	new_file("sql/migrations/$first--$second.sql",
 		"ALTER TABLE stage_changes ADD next_step text;\n$column"
 		  . $trigger =~ s/\@VERSION\@/$second/r);
 	write_code();
 	return;
+}
+
+# A function of the CRM's: its declaration, its query, and its line in the list.
+# The column that older CRMs lack is read in a way that makes it null there.
+# Returns what ALTER EXTENSION has to do for it.
+sub make_api
+{
+	my $declaration = <<~'SQL';
+		CREATE FUNCTION @extschema@.crm_deals_without_next_step(crm regnamespace, pipeline_id uuid)
+			RETURNS bigint
+			LANGUAGE c STABLE PARALLEL SAFE
+			AS 'MODULE_PATHNAME', 'crm_report';
+		COMMENT ON FUNCTION @extschema@.crm_deals_without_next_step(regnamespace, uuid) IS
+		'How many open deals of a pipeline have no next step';
+		SQL
+	my $list = 'sql/extension/api.sql';
+
+	new_file('sql/api/deals_without_next_step.sql',     $declaration);
+	new_file('sql/queries/deals_without_next_step.sql', <<~'SQL');
+		SELECT count(*) FROM @crm@.deals AS d
+		WHERE d.pipeline_id = deals_without_next_step.pipeline_id AND d.status = 'open'
+			AND to_jsonb(d) ->> 'next_step' IS NULL;
+		SQL
+	edit(
+		$list,
+		qr/\('win_rate', 'read', NULL\)/,
+		sub { "$&,\n\t\t('deals_without_next_step', 'read', NULL)" });
+	slurp_file("$dir/source/$list") =~
+	  /^CREATE( FUNCTION \S*crm_api_functions\(\).*?\nEND;\n)/ms
+	  or die 'no list';
+	return "$declaration\nCREATE OR REPLACE$1";
 }
 
 # The library: what an older CRM lacks says "since".
@@ -622,6 +653,12 @@ sub both_new
 	same_text(all_data('origin'),  $data,  'updated: the data is the same');
 	same_text(all_reads('origin'), $reads, 'updated: so is what is read');
 	everything_works('origin', 'updated');
+	is( as_owner(
+			'origin',
+			q{SELECT crm_deals_without_next_step('crm', id) > 0 FROM crm.pipelines WHERE name = 'Sales'}
+		),
+		't',
+		'updated: a new query reads old tables');
 	is(write_in_session($old_session, $_),
 		'', "updated: a session with the old library writes to $_")
 	  foreach 'crm', $north;
@@ -823,6 +860,14 @@ sub new_features
 		SELECT c.next_step FROM before AS b
 			JOIN stage_changes AS c ON c.deal_id = b.id AND c.move_no > b.move_no;
 		SQL
+	is( $node->safe_psql(
+			'origin',
+			CrmTest::crm_session('crm_owner', $schema)
+			  . <<~'SQL'), 't', "$name: a new function");
+		SELECT deals_without_next_step(p.id) = (SELECT count(*) FROM deals AS d
+			WHERE d.pipeline_id = p.id AND d.status = 'open' AND d.next_step IS NULL)
+		FROM pipelines AS p WHERE p.name = 'Sales'
+		SQL
 	return;
 }
 
@@ -878,6 +923,10 @@ sub fresh_is_upgraded
 {
 	upgrade('aged', $_) foreach 'crm', 'team';
 	upgrade('late', 'crm');
+
+	# Rights on what is new are the owner's to give.
+	as_owner('aged', "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA $_ TO crm_app")
+	  foreach 'crm', 'team';
 	create_database($node, 'fresh');
 	install($node, 'fresh', 'crm',  'single');
 	install($node, 'fresh', 'team', 'shared');
