@@ -7,7 +7,7 @@
 #include "fmgr.h"
 
 #include "base/session.h"
-#include "mcp/mcp.h"
+#include "mcp/http.h"
 
 PG_MODULE_MAGIC;
 
@@ -16,7 +16,10 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	/* First: the other one closes the prefix "crm". */
+	/*
+	 * Must come before crm_define_settings(), which reserves the prefix
+	 * "crm".
+	 */
 	crm_mcp_define_settings();
 	crm_define_settings();
 }

@@ -1,7 +1,7 @@
 -- Stage changes: the history of every deal, written by a trigger on deals.
 --
--- No foreign keys: history outlives what it speaks of.  No created_at: that is
--- recorded_at.
+-- No foreign keys: history remains when the rows that it refers to are deleted.
+-- recorded_at takes the place of created_at.
 
 CREATE TABLE stage_changes (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -15,7 +15,7 @@ CREATE TABLE stage_changes (
     changed_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     move_no integer NOT NULL,
-    -- here, and not beside reverts_id, as reading up to it is then cheap: analytics read every row
+    -- not next to reverts_id, as analytics read this column in every row
     reverts_no integer,
     from_status text NOT NULL,
     to_status text NOT NULL,
@@ -39,7 +39,7 @@ CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no)
 -- the table, so that a summary of its blocks will do.
 CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at);
 
-COMMENT ON TABLE stage_changes IS 'The history: a row for every move of a deal, written by a trigger and never updated';
+COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN stage_changes.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_changes.deal_id IS 'The deal that moved; it may have been deleted since';
@@ -56,10 +56,10 @@ COMMENT ON COLUMN stage_changes.from_status IS 'The status of the deal before th
 COMMENT ON COLUMN stage_changes.to_status IS 'The status of the deal after the move';
 COMMENT ON COLUMN stage_changes.amount IS 'The amount of the deal as of the move';
 COMMENT ON COLUMN stage_changes.currency IS 'The currency of the deal as of the move';
-COMMENT ON COLUMN stage_changes.value_period IS 'What the amount is per, as of the move';
+COMMENT ON COLUMN stage_changes.value_period IS 'The value_period of the deal as of the move';
 COMMENT ON COLUMN stage_changes.probability IS 'The probability of the deal as of the move, in the stage it entered';
 COMMENT ON COLUMN stage_changes.from_probability IS 'The probability of the deal before the move';
-COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the writer declared: see crm_current_actor()';
+COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN stage_changes.recorded_by IS 'The database user of the session that moved the deal';
 COMMENT ON COLUMN stage_changes.reverts_id IS 'The stage change that this one took back (undo_move); null for an ordinary move';
-COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null when there were none';
+COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null if there were none';

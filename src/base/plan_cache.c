@@ -2,13 +2,13 @@
  * base/plan_cache.c
  *		Prepared statements that are kept for the session: a bounded number.
  *
- * A backend of a pool may serve hundreds of CRMs, each with statements of its
- * own, and a plan takes some 50 kB.  So the plan that was not used for the longest time
- * is given up when there are too many.
+ * A backend of a pool may serve hundreds of CRMs, each with its own statements,
+ * and a plan takes about 50 kB.  So when there are too many plans, the least
+ * recently used one is freed.
  *
- * The server plans a kept statement anew when something that it depends on is
- * altered.  What is done here in addition is no more than to know which plan is
- * in use: a statement can fire a trigger that comes back here.
+ * The server plans a kept statement again when something that it depends on is
+ * altered.  This cache only counts in addition how often a plan is in use, as a
+ * statement can fire a trigger that uses the cache again.
  */
 #include "postgres.h"
 
@@ -27,11 +27,11 @@ typedef struct KeptPlan
 	CrmStatement statement;
 	uint32		hash;			/* of its text */
 	SPIPlanPtr	plan;
-	int			nusers;			/* how many times it is in use now */
+	int			nusers;			/* how often it is in use now */
 	bool		forgotten;
 } KeptPlan;
 
-/* The one that was used last is in front. */
+/* The most recently used plan is the first. */
 static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
 static int	nkept_plans = 0;
 
@@ -76,7 +76,7 @@ drop_plan(KeptPlan *kept)
 	MemoryContextDelete(kept->context);
 }
 
-/* Makes room for one more, unless all are in use. */
+/* Makes room for one more plan, unless all are in use. */
 static void
 evict_plans(void)
 {
@@ -93,7 +93,7 @@ evict_plans(void)
 	}
 }
 
-/* An error leaves nothing behind: what was made so far goes with SPI's memory. */
+/* After an error, the memory is freed with SPI's. */
 static KeptPlan *
 prepare_plan(const CrmStatement *statement, uint32 hash)
 {

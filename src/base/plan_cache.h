@@ -8,8 +8,8 @@
 #include "executor/spi.h"
 
 /*
- * A statement.  Two are the same if all of these are: the text is compared, so
- * it need not last, and a statement on a table whose schema was renamed is
+ * A statement.  Two are the same if all members are equal.  The text is compared,
+ * so that the caller may free it; after a schema was renamed, the statement is
  * another one.
  */
 typedef struct CrmStatement
@@ -20,26 +20,25 @@ typedef struct CrmStatement
 	int			cursor_options; /* as for SPI_prepare_cursor() */
 
 	/*
-	 * The schema that names without one stand for, if the search path says
-	 * so; else InvalidOid.  A plan is made anew whenever the search path is
-	 * another one, so each schema has to have its own.
+	 * The schema in which unqualified names are found by the search path;
+	 * InvalidOid if there are none.  The server plans a statement again when
+	 * the search path has changed, so each schema has its own plan.
 	 */
 	Oid			schema;
 } CrmStatement;
 
-/* What is done with a plan; returns what SPI says of its execution. */
+/* Executes a plan; returns SPI's result. */
 typedef int (*CrmPlanUser) (SPIPlanPtr plan, void *arg);
 
 /*
- * Calls use with the plan of the statement, which is prepared now or was kept,
- * and returns what use returns.  The plan lasts until use returns, and is not
- * valid afterwards; use may come back here, even with the same statement, as
- * triggers do.  The caller is connected to SPI, and has the search path and
- * the rights that the statement is to run with.
+ * Calls use with the plan of the statement, which is prepared if it was not kept,
+ * and returns its result.  The plan is valid until use returns; use may call this
+ * function again, even with the same statement, as triggers do.  The caller is
+ * connected to SPI, and has set the search path and the user for the statement.
  */
 extern int	crm_use_plan(const CrmStatement *statement, CrmPlanUser use, void *arg);
 
-/* Prepares the statement anew the next time it is used. */
+/* Forgets the plan: the statement is prepared again when it is used next. */
 extern void crm_forget_plan(const CrmStatement *statement);
 
 #endif							/* CRM_BASE_PLAN_CACHE_H */

@@ -9,7 +9,7 @@
 
 #include "base/query.h"
 
-/* The errors of SPI's own are mistakes of the code that calls it. */
+/* An error code of SPI is a mistake in our code. */
 static int
 check_result(int result, const char *query)
 {
@@ -64,7 +64,7 @@ crm_run_snapshot(const CrmStatement *statement, const Datum *values, Snapshot sn
 						statement->text);
 }
 
-/* Hands the rows of a query on. */
+/* Passes the rows of a query on. */
 typedef struct Receiver
 {
 	DestReceiver dest;			/* must be first */
@@ -104,10 +104,13 @@ crm_row_receiver(CrmRowReceiver receive, void *arg)
 
 	*receiver = (Receiver)
 	{
-		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
-		.dest = {receive_slot, start_up, shut_down, destroy, DestTuplestore},
-		.receive = receive,
-		.arg = arg
+		/* Any kind but DestNone and DestSPI, which SPI treats specially. */
+		.dest =
+		{
+			receive_slot, start_up, shut_down, destroy, DestTuplestore
+		},
+			.receive = receive,
+			.arg = arg
 	};
 	return &receiver->dest;
 }

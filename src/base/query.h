@@ -10,13 +10,13 @@
 
 #include "base/plan_cache.h"
 
-/* Runs a query without parameters, once: DDL, mostly. */
+/* Runs a statement without parameters, and does not keep its plan: mostly DDL. */
 extern void crm_run(const char *query);
 
 /*
- * Runs a statement whose plan is kept, as SPI_execute_plan() does, and returns
- * what that returns; SPI_processed and SPI_tuptable are set.  nulls may be
- * NULL.  An error of SPI's own is raised.
+ * Runs a statement and keeps its plan.  Returns what SPI_execute_plan() returns,
+ * and sets SPI_processed and SPI_tuptable as it does; error codes of SPI are
+ * raised as errors.  nulls may be NULL.
  */
 extern int	crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
 						 bool read_only, long max_rows);
@@ -28,14 +28,14 @@ typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
 extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
 
 /*
- * Runs a SELECT whose plan is kept, and calls receive for each row as it comes;
- * none is stored.  Read-only queries have the snapshot of the query at hand;
- * others a new one, as the isolation level has it.
+ * Runs a SELECT, keeps its plan, and calls receive for each row as it comes; no row
+ * is stored.  A read-only query uses the active snapshot; any other takes a new
+ * one, according to the isolation level.
  */
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 
-/* Runs a query, like crm_run_kept(), with the snapshot given and without keeping its plan. */
+/* Like crm_run_kept(), but with the given snapshot, and without keeping the plan. */
 extern int	crm_run_snapshot(const CrmStatement *statement, const Datum *values,
 							 Snapshot snapshot);
 

@@ -20,8 +20,8 @@ extern char *crm_uuid_text(const pg_uuid_t *uuid);
 extern void crm_make_uuid_v7(pg_uuid_t *result);
 
 /*
- * Whether it is the last one that crm_make_uuid_v7() made, and this the first
- * time to ask: then it is so new that nothing bears it yet.
+ * True only for the uuid that crm_make_uuid_v7() made last, and only at the
+ * first call for it: no stored row can have that id yet.
  */
 extern bool crm_take_new_uuid(const pg_uuid_t *uuid);
 

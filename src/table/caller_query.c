@@ -126,7 +126,7 @@ crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
-			 errdetail("A policy or a trigger kept it from being written.")));
+			 errdetail("A policy or a trigger suppressed the write.")));
 }
 
 void

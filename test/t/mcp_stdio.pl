@@ -49,7 +49,7 @@ sub run_mcp
 		\$out,
 		'2>',
 		\$err,
-		timeout(60));
+		timeout($PostgreSQL::Test::Utils::timeout_default));
 }
 
 sub request

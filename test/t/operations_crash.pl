@@ -82,11 +82,6 @@ my %ways = (
 				SQL
 		}
 		kill 'KILL', $pid or die;
-
-		# All sessions end, then the server is back.
-		usleep(500_000);
-		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
-		  or die;
 	});
 
 foreach my $round (1, 2)
@@ -101,7 +96,11 @@ foreach my $round (1, 2)
 		  or die "no moves";
 		usleep(rand 500_000);
 		$ways{$way}->();
+
+		# All sessions end, then the server is back.
 		$_->finish foreach @clients;
+		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
+		  or die "the server is not back";
 		cmp_ok(
 			count_moves(), '>',
 			20000 + $before,

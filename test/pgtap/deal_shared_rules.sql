@@ -1,5 +1,5 @@
 -- The main rules once more, where two tenants share the tables.  What one can
--- see of the other is tested in tenants.sql.
+-- see of the other is tested in table_tenants.sql.
 BEGIN;
 \set tenancy shared
 \ir include/setup.sql

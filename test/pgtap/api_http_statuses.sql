@@ -95,7 +95,7 @@ FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
         'pipeline_summary_as_of') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
-    jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Look at the deal again, and decide anew.',
+    jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Read the deal again before you move it.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))
             FROM deals WHERE id = id('A'))), 'a conflict says what is, and what to do');
 
