@@ -36,9 +36,9 @@ files()				# folder, topics: their files; all there are
 	done
 }
 
-complete()			# folder, topics: fails if a file is in no list
+check_list()			# folder, topics: fails if a file is in no list
 {
-	[ "$(files "$@" | sort)" = "$(ls "$1"/*.sql | sort)" ] && return
+	[ "$(files "$@" | sort)" = "$(printf '%s\n' "$1"/*.sql | sort)" ] && return
 	echo "sql/$1: the files are not those that sql/build.sh lists" >&2
 	exit 1
 }
@@ -72,10 +72,10 @@ pack_migrations()		# a row for each step: from, to, script
 	echo "'The steps by which crm_upgrade() carries the tables of a CRM from one version to a later one.';"
 }
 
-# shellcheck disable=SC2086 # lists of words
+# shellcheck disable=SC2046,SC2086 # lists of words
 {
-	complete extension $extension
-	complete schema $schema tenancy_single tenancy_shared
+	check_list extension $extension
+	check_list schema $schema tenancy_single tenancy_shared
 	if [ -z "$from" ]
 	then
 		command='CREATE EXTENSION crm'

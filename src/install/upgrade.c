@@ -226,6 +226,18 @@ check_circumstances(const Upgrade *upgrade)
 	crm_check_creators(upgrade->crm.schema);
 }
 
+/* Queries the triggers of the CRM that have arguments, in the order of locks. */
+static void
+read_triggers(const Upgrade *upgrade)
+{
+	Datum		args[] = {
+		ObjectIdGetDatum(upgrade->crm.schema),
+		ObjectIdGetDatum(upgrade->extension)
+	};
+
+	run_query(TRIGGERS_QUERY IN_ORDER_OF_LOCKS, lengthof(args), args);
+}
+
 /*
  * The strongest lock on all tables of the CRM before any of them is changed.
  * One after the other, as the steps come to them, could deadlock with a
@@ -234,11 +246,10 @@ check_circumstances(const Upgrade *upgrade)
 static void
 lock_tables(const Upgrade *upgrade)
 {
-	Datum		args[] = {ObjectIdGetDatum(upgrade->crm.schema), ObjectIdGetDatum(upgrade->extension)};
 	StringInfoData command;
 	char	   *last = NULL;
 
-	run_query(TRIGGERS_QUERY IN_ORDER_OF_LOCKS, lengthof(args), args);
+	read_triggers(upgrade);
 	initStringInfo(&command);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -273,6 +284,7 @@ read_trigger(uint64 row)
 	VersionedTrigger *trigger = palloc(sizeof(VersionedTrigger));
 	TupleDesc	desc = SPI_tuptable->tupdesc;
 	HeapTuple	tuple = SPI_tuptable->vals[row];
+	int16		nargs;
 	bool		isnull;
 	char	   *args;
 
@@ -283,7 +295,8 @@ read_trigger(uint64 row)
 	trigger->definition = result_text(row, 5);
 	args = VARDATA_ANY(DatumGetByteaPP(SPI_getbinval(tuple, desc, 6, &isnull)));
 	trigger->version = pstrdup(args);
-	trigger->arguments = further_arguments(args, DatumGetInt16(SPI_getbinval(tuple, desc, 7, &isnull)));
+	nargs = DatumGetInt16(SPI_getbinval(tuple, desc, 7, &isnull));
+	trigger->arguments = further_arguments(args, nargs);
 	return trigger;
 }
 
@@ -291,10 +304,9 @@ read_trigger(uint64 row)
 static List *
 read_older_triggers(const Upgrade *upgrade, const char *version)
 {
-	Datum		args[] = {ObjectIdGetDatum(upgrade->crm.schema), ObjectIdGetDatum(upgrade->extension)};
 	List	   *triggers = NIL;
 
-	run_query(TRIGGERS_QUERY IN_ORDER_OF_LOCKS, lengthof(args), args);
+	read_triggers(upgrade);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		VersionedTrigger *trigger = read_trigger(i);

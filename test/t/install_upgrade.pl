@@ -798,7 +798,7 @@ sub upgrade_at_work
 			IPC::Run::start(
 				[
 					'pgbench', '-n',
-					'-T',      '5',
+					'-t',      '300',
 					'-c',      '3',
 					'-D',      'schema=' . quoted($_),
 					'-f',      "$dir/write.sql",
@@ -812,7 +812,10 @@ sub upgrade_at_work
 			\$out
 		]
 	} 'crm', $north;
-	sleep 1;
+	$node->poll_query_until('origin',
+		'SELECT count(*) > 20 FROM ' . quoted($_) . '.tags')
+	  or die 'nobody writes'
+	  foreach 'crm', $north;
 	is(upgrade('origin', 'crm'), $second, 'at work: upgraded');
 	foreach my $writer (@writers)
 	{
