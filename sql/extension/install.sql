@@ -50,4 +50,4 @@ CREATE FUNCTION @extschema@.crm_upgrade(schema_name text DEFAULT 'crm')
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'crm_upgrade';
 COMMENT ON FUNCTION @extschema@.crm_upgrade(text) IS
-	'Carries the CRM in a schema to the version of the extension, and returns that version. For the CRM''s owner; to be run after ALTER EXTENSION crm UPDATE. A CRM that is up to date already stays as it is.';
+	'Carries the tables of the CRM in a schema to the version of the extension, in the transaction of the call, and returns that version. For the CRM''s owner; to be run after ALTER EXTENSION crm UPDATE, at any time: a CRM works before as well. Locks the tables of the CRM. One that is up to date stays as it is.';

@@ -151,7 +151,7 @@ crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
 	{
 		int			attno = audit->columns[watched[i]];
 
-		if (moved && watched[i] == DEAL_PROBABILITY)
+		if ((moved && watched[i] == DEAL_PROBABILITY) || attno == InvalidAttrNumber)
 			continue;
 		if (old_deal->tts_isnull[attno - 1] != new_deal->tts_isnull[attno - 1])
 			return true;
@@ -232,7 +232,7 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 	bool		nulls[NFIELDS];
 
 	for (int i = 0; i < lengthof(copied); i++)
-		values[i] = slot_getattr(before, audit->columns[copied[i]], &nulls[i]);
+		values[i] = crm_slot_value(before, audit->columns[copied[i]], &nulls[i]);
 	values[FIELD_CHANGE] = changes->kinds[kind];
 	values[FIELD_VERSION] = Int32GetDatum(version);
 	values[FIELD_CHANGED_AT] = TimestampTzGetDatum(changed_at);
@@ -246,9 +246,9 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 
 		nulls[FIELD_OLD + i] = nulls[FIELD_NEW + i] = true;
 		if (old_deal != NULL)
-			values[FIELD_OLD + i] = slot_getattr(old_deal, attno, &nulls[FIELD_OLD + i]);
+			values[FIELD_OLD + i] = crm_slot_value(old_deal, attno, &nulls[FIELD_OLD + i]);
 		if (new_deal != NULL)
-			values[FIELD_NEW + i] = slot_getattr(new_deal, attno, &nulls[FIELD_NEW + i]);
+			values[FIELD_NEW + i] = crm_slot_value(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
 	crm_writer_add(changes->writer, values, nulls);
 }
@@ -349,6 +349,8 @@ crm_deal_was_deleted(DealChangeAudit *audit, TupleTableSlot *old_deal)
 static char *
 delete_all_query(Relation deals)
 {
+	const AttrNumber *attnos = crm_columns(deals, &crm_deal_kind);
+	uint64		lacking = crm_lacking_fields_beside(deals, &deal_changes);
 	StringInfoData columns,
 				values;
 
@@ -356,6 +358,8 @@ delete_all_query(Relation deals)
 	initStringInfo(&values);
 	for (int i = 0; i < FIELD_NEW; i++)
 	{
+		if (lacking & CRM_FIELD_BIT(i))
+			continue;
 		appendStringInfo(&columns, "%s, ", fields[i].column);
 		if (i == FIELD_CHANGE)
 			appendStringInfo(&values, "'%s', ", kind_names[DEAL_DELETED]);
@@ -368,7 +372,10 @@ delete_all_query(Relation deals)
 		{
 			DealColumn	column = i < FIELD_CHANGE ? copied[i] : watched[i - FIELD_OLD];
 
-			appendStringInfo(&values, "d.%s, ", crm_deal_kind.columns[column].name);
+			if (attnos[column] == InvalidAttrNumber)
+				appendStringInfoString(&values, "NULL, ");
+			else
+				appendStringInfo(&values, "d.%s, ", crm_deal_kind.columns[column].name);
 		}
 	}
 	return psprintf("INSERT INTO %s (%schanged_by) SELECT %s$1 FROM %s d",
@@ -394,7 +401,6 @@ crm_deal_truncate(PG_FUNCTION_ARGS)
 	Datum		values[1];
 	SavedUser	saved;
 
-	(void) crm_columns(deals, &crm_deal_kind);	/* all of them are there */
 	SPI_connect();
 	values[0] = CStringGetTextDatum(crm_session_actor());
 	crm_become_owner(deals, &saved);

@@ -219,8 +219,8 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	check_counted(audit);
 	for (int i = 0; i < lengthof(copied); i++)
 		values[copied[i].field] =
-			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
-						 audit->columns[copied[i].column], &nulls[copied[i].field]);
+			crm_slot_value(copied[i].of_old ? audit->old_deal : audit->new_deal,
+						   audit->columns[copied[i].column], &nulls[copied[i].field]);
 
 	undone = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
 								  DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),

@@ -18,6 +18,7 @@
 #include "utils/syscache.h"
 
 #include "base/query.h"
+#include "base/version.h"
 #include "table/columns.h"
 #include "table/table_cache.h"
 
@@ -43,12 +44,46 @@ crm_optional_column(Relation rel, const char *name, Oid type)
 	return InvalidAttrNumber;
 }
 
+/*
+ * The version of the CRM that the table belongs to, as the first of our
+ * triggers on it says; NULL if there is none.
+ */
+static const char *
+table_version(Relation rel)
+{
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		char	   *function = trigger->tgnargs > 0 ? get_func_name(trigger->tgfoid) : NULL;
+
+		if (function != NULL && strncmp(function, "crm_", strlen("crm_")) == 0 &&
+			crm_is_version(trigger->tgargs[0]))
+			return trigger->tgargs[0];
+	}
+	return NULL;
+}
+
+/* Whether the CRM is older than that, as far as one can tell. */
+static bool
+is_older(Relation rel, const char *since)
+{
+	const char *version = table_version(rel);
+
+	return version == NULL || crm_compare_versions(version, since) < 0;
+}
+
+bool
+crm_lacks_column(Relation rel, const char *name, const char *since)
+{
+	return get_attnum(RelationGetRelid(rel), name) == InvalidAttrNumber && is_older(rel, since);
+}
+
 static AttrNumber
 resolve_column(Relation rel, const CrmTableKind *kind, const CrmColumn *column)
 {
 	AttrNumber	attno = crm_optional_column(rel, column->name, column->type);
 
-	if (attno == InvalidAttrNumber)
+	if (attno == InvalidAttrNumber && (column->since == NULL || !is_older(rel, column->since)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" has no column \"%s\", which the CRM needs",

@@ -109,6 +109,8 @@ crm_row_close(RowEdit *row)
 void
 crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 {
+	if (attno == InvalidAttrNumber)
+		return;
 	row->values[attno - 1] = value;
 	row->nulls[attno - 1] = false;
 	row->changed = true;
@@ -117,7 +119,7 @@ crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 void
 crm_row_set_null(RowEdit *row, AttrNumber attno)
 {
-	if (row->nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->nulls[attno - 1])
 		return;
 	row->values[attno - 1] = (Datum) 0;
 	row->nulls[attno - 1] = true;
@@ -127,10 +129,11 @@ crm_row_set_null(RowEdit *row, AttrNumber attno)
 void
 crm_row_keep(RowEdit *row, AttrNumber attno)
 {
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
+	Form_pg_attribute att;
 
-	if (row->old_values == NULL || row->old_nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->old_values == NULL || row->old_nulls[attno - 1])
 		return;
+	att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
 	if (row->nulls[attno - 1])
 	{
 		row->values[attno - 1] = row->old_values[attno - 1];

@@ -36,19 +36,9 @@ struct SqlWriter
 	Datum	   *records;
 };
 
-TupleDesc
-crm_target_row(const InsertTarget *target)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(target->nfields);
-
-	for (int i = 0; i < desc->natts; i++)
-		TupleDescInitEntry(desc, i + 1, target->fields[i].column, target->fields[i].type, -1, 0);
-	return desc;
-}
-
 /* INSERT INTO ... SELECT, from an array of records. */
 static char *
-insert_query(const char *table, const InsertTarget *target)
+insert_query(const char *table, const InsertTarget *target, uint64 lacking)
 {
 	StringInfoData columns,
 				values,
@@ -59,12 +49,12 @@ insert_query(const char *table, const InsertTarget *target)
 	initStringInfo(&definition);
 	for (int i = 0; i < target->nfields; i++)
 	{
-		const char *separator = i == 0 ? "" : ", ";
-
-		appendStringInfo(&columns, "%s%s", separator, target->fields[i].column);
-		appendStringInfo(&values, "%sc%d", separator, i + 1);
-		appendStringInfo(&definition, "%sc%d %s", separator, i + 1,
+		appendStringInfo(&definition, "%sc%d %s", i == 0 ? "" : ", ", i + 1,
 						 format_type_be_qualified(target->fields[i].type));
+		if (lacking & CRM_FIELD_BIT(i))
+			continue;
+		appendStringInfo(&columns, "%s%s", columns.len == 0 ? "" : ", ", target->fields[i].column);
+		appendStringInfo(&values, "%sc%d", values.len == 0 ? "" : ", ", i + 1);
 	}
 	return psprintf("INSERT INTO %s (%s) SELECT %s FROM pg_catalog.unnest($1) AS u (%s)",
 					table, columns.data, values.data, definition.data);
@@ -81,7 +71,8 @@ crm_sql_writer_begin(Relation deals, const InsertTarget *target)
 	/* There is nothing in the parameter that a plan could make use of. */
 	writer->statement = (CrmStatement)
 	{
-		.text = insert_query(crm_trusted_sibling(deals, target->table), target),
+		.text = insert_query(crm_trusted_sibling(deals, target->table), target,
+							 crm_lacking_fields_beside(deals, target)),
 			.nargs = lengthof(argtypes),
 			.argtypes = argtypes,
 			.cursor_options = CURSOR_OPT_GENERIC_PLAN

@@ -19,7 +19,4 @@ extern SqlWriter *crm_sql_writer_begin(Relation deals, const InsertTarget *targe
 extern void crm_sql_writer_add(SqlWriter *writer, const Datum *values, const bool *nulls);
 extern void crm_sql_writer_end(SqlWriter *writer);
 
-/* The fields of a target as the columns of a row, in the current context. */
-extern TupleDesc crm_target_row(const InsertTarget *target);
-
 #endif							/* CRM_TABLE_SQL_WRITER_H */

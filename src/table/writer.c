@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "port/pg_bitutils.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
@@ -254,8 +255,9 @@ static List *
 make_columns(Relation rel, const InsertTarget *target)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
+	uint64		lacking = crm_lacking_fields(rel, target);
+	int			nwritten = pg_popcount64(lacking);
 	List	   *columns = NIL;
-	int			nwritten = 0;
 
 	for (int i = 0; i < desc->natts; i++)
 	{

@@ -49,7 +49,7 @@ def check_function(statement):
 
 def check_file(path, strict_comments):
     with open(path, encoding="utf-8") as handle:
-        text = re.sub(r"(?m)^\\.*$", "", handle.read()).replace("@VERSION@", "0.0.0")
+        text = re.sub(r"(?m)^\\.*$", "", handle.read()).replace("@VERSION@", "0.0.0").replace("@extschema@", "public")
     try:
         statements = [raw.stmt for raw in parse_sql(text)]
     except Exception as error:  # pglast has one class of error a version
@@ -98,9 +98,9 @@ def check_file(path, strict_comments):
 for name in sorted(glob.glob("sql/extension/*.sql") + glob.glob("sql/schema/*.sql")):
     check_file(name, strict_comments=True)
 # What build.sh makes of them has to be SQL as well.
-for name in sorted(glob.glob("sql/crm--*.sql")):
+for name in sorted(glob.glob("build/crm--*.sql")):
     with open(name, encoding="utf-8") as handle:
-        parse_sql(re.sub(r"(?m)^\\.*$", "", handle.read()))
+        parse_sql(re.sub(r"(?m)^\\.*$", "", handle.read()).replace("@extschema@", "public"))
 
 print("\n".join(problems))
 sys.exit(bool(problems))
