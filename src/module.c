@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/report_plan.h"
 #include "base/session.h"
 #include "mcp/mcp.h"
 
@@ -20,6 +21,7 @@ _PG_init(void)
 	/* First: the other one closes the prefix "crm". */
 	crm_mcp_define_settings();
 	crm_define_settings();
+	crm_report_install_hook();
 }
 
 /*

@@ -112,6 +112,23 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
 'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells; what crm_install() and crm_upgrade() run';
 
+-- For crm_check().
+CREATE FUNCTION @extschema@.crm_api_problems(crm regnamespace, extension regnamespace)
+	RETURNS TABLE (object text, problem text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('function %I(%s)', d.name, d.identity),
+		CASE WHEN p.oid IS NULL THEN 'is missing' ELSE 'has other arguments, defaults or another result than the extension declares' END
+	FROM @extschema@.crm_api_definitions(crm, extension) AS d
+		LEFT JOIN pg_proc AS p ON p.pronamespace = crm AND p.proname = d.name AND p.prokind = 'f'
+			AND pg_get_function_identity_arguments(p.oid) = d.identity
+	WHERE p.oid IS NULL
+		OR (pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) <> (d.arguments, d.result)
+	ORDER BY d.name;
+END;
+COMMENT ON FUNCTION @extschema@.crm_api_problems(regnamespace, regnamespace) IS
+'Where the functions of the CRM in that schema are not what crm_api_definitions() tells; what crm_check() calls';
+
 CREATE FUNCTION @extschema@.crm_current_row(type anyelement, id uuid) RETURNS anyelement
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_current_row(anyelement, uuid) IS

@@ -432,7 +432,7 @@ SELECT alike(error_of('SELECT extensions.crm_deal_rules()'), '39P01%', 'a trigge
 CREATE SCHEMA keyless;
 CREATE TABLE keyless.deals (id uuid);
 INSERT INTO keyless.deals VALUES (NULL), (NULL);
-SELECT alike(extensions.crm_mcp('keyless.deals', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"deals_list","arguments":{"limit":1}}}')::text,
+SELECT alike(extensions.crm_mcp('keyless', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"deals_list","arguments":{"limit":1}}}')::text,
     '%null value in column%', 'mcp lists rows without an id');
 
 -- A column named as whatever we might call the row.
