@@ -28,9 +28,9 @@ files()				# folder, topics: their files; all there are
 	done
 }
 
-complete()			# folder, topics: fails if a file is in no list
+check_list()			# folder, topics: fails if a file is in no list
 {
-	[ "$(files "$@" | sort)" = "$(ls "$1"/*.sql | sort)" ] && return
+	[ "$(files "$@" | sort)" = "$(printf '%s\n' "$1"/*.sql | sort)" ] && return
 	echo "sql/$1: the files are not those that sql/build.sh lists" >&2
 	exit 1
 }
@@ -45,10 +45,10 @@ pack()				# function name, files
 	echo "\$packed\$ \$body\$;"
 }
 
-# shellcheck disable=SC2086 # lists of words
+# shellcheck disable=SC2086,SC2046 # lists of words
 {
-	complete extension $extension
-	complete schema $schema tenancy_single tenancy_shared
+	check_list extension $extension
+	check_list schema $schema tenancy_single tenancy_shared
 	printf '%s\n' '\echo Use "CREATE EXTENSION crm" to load this file. \quit'
 	# What is not ours is not seen.
 	echo 'SET LOCAL search_path = pg_catalog, pg_temp;'

@@ -110,7 +110,7 @@ crm_fill_in_schemas(const char *text, Oid crm, Oid extension)
 					 errmsg("schema with OID %u does not exist", i == 0 ? crm : extension)));
 		fill[i].name = quote_identifier(fill[i].name);
 	}
-	while (*text != '\0')
+	while (*text !='\0')
 	{
 		int			i;
 
@@ -121,11 +121,11 @@ crm_fill_in_schemas(const char *text, Oid crm, Oid extension)
 		}
 		if (i == lengthof(fill))
 		{
-			appendStringInfoChar(&filled, *text++);
+			appendStringInfoChar(&filled, *text ++);
 			continue;
 		}
 		appendStringInfoString(&filled, fill[i].name);
-		text += strlen(fill[i].placeholder);
+		text	  +=strlen(fill[i].placeholder);
 	}
 	return filled.data;
 }
@@ -251,8 +251,8 @@ prepare_query(CrmReport *report, const char *text)
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, cell);
 
-		prepare(report, raw->stmt_len == 0 ? text + raw->stmt_location :
-				pnstrdup(text + raw->stmt_location, raw->stmt_len), -1, -1);
+		prepare(report, raw->stmt_len == 0 ? text +raw->stmt_location :
+				pnstrdup(text +raw->stmt_location, raw->stmt_len), -1, -1);
 	}
 }
 
@@ -413,6 +413,7 @@ make_report(Oid function, Oid schema, bool keep)
 
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->declaration.name));
+
 	prepare_all(report, crm_fill_in_schemas(text, schema, extension), keep);
 	if (keep)
 		MemoryContextSetParent(context, CacheMemoryContext);

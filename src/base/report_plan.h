@@ -22,6 +22,7 @@ typedef struct CrmReport CrmReport;
  */
 extern CrmReport *crm_report_open(Oid function, Oid schema);
 extern void crm_report_close(CrmReport *report);
+
 /* Raises the error that crm_report_open() would, and keeps nothing. */
 extern void crm_report_try(Oid function, Oid schema);
 

@@ -49,9 +49,12 @@ crm_row_receiver(CrmRowReceiver receive, void *arg)
 	*receiver = (Receiver)
 	{
 		/* Any kind but DestNone and DestSPI, which SPI takes for its own. */
-		.dest = {receive_slot, start_up, shut_down, destroy, DestTuplestore},
-		.receive = receive,
-		.arg = arg
+		.dest =
+		{
+			receive_slot, start_up, shut_down, destroy, DestTuplestore
+		},
+			.receive = receive,
+			.arg = arg
 	};
 	return &receiver->dest;
 }
