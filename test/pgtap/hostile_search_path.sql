@@ -47,8 +47,7 @@ BEGIN
             ('count', ''), ('min', 'integer'), ('row_number', ''), ('clock_timestamp', ''), ('now', ''), ('btrim', 'text'), ('lower', 'text'),
             ('jsonb_object_field_text', 'jsonb, text'), ('jsonb_exists', 'jsonb, text'), ('to_jsonb', 'anyelement'),
             ('crm_uuid_v7', ''), ('crm_not_given', 'uuid'), ('crm_is_currency', 'text'), ('crm_current_actor', ''),
-            ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regnamespace, uuid'),
-            ('crm_current_row', 'anyelement, uuid')) AS v (name, args)
+            ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regnamespace, uuid')) AS v (name, args)
     LOOP
         EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS boolean LANGUAGE sql AS ''SELECT evil.strike()''', f.name, f.args);
     END LOOP;
