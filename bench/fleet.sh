@@ -54,18 +54,18 @@ echo "CPU of crm_install(): $(cpu "SELECT extensions.crm_install('crm_last')") s
 			sed "s/(p/(:'p'/; s/(d,s)/(:'d', :'s')/; s/interval(day)/interval '1 day'/"
 	done
 	echo "SELECT 'caches of a backend that makes 15 calls of one: '
-		|| pg_size_pretty(sum(total_bytes)) || ', ' || string_agg(part, ', ' ORDER BY part)
-	FROM (SELECT sum(m.total_bytes) AS total_bytes,
+		|| pg_size_pretty(sum(total_bytes)) || ' (used ' || pg_size_pretty(sum(used_bytes)) || '), ' || string_agg(part, ', ' ORDER BY part)
+	FROM (SELECT sum(m.total_bytes) AS total_bytes, sum(m.used_bytes) AS used_bytes,
 			m.part || ' ' || pg_size_pretty(sum(m.total_bytes)) AS part
 		FROM (WITH RECURSIVE tree AS (
-				SELECT name, parent, level, total_bytes FROM pg_backend_memory_contexts
+				SELECT name, parent, level, total_bytes, used_bytes FROM pg_backend_memory_contexts
 				WHERE name = 'CacheMemoryContext'
 				UNION ALL
-				SELECT c.name, c.parent, c.level, c.total_bytes
+				SELECT c.name, c.parent, c.level, c.total_bytes, c.used_bytes
 				FROM pg_backend_memory_contexts AS c
 				WHERE c.level = 2 AND c.parent = 'CacheMemoryContext')
 			SELECT CASE WHEN name LIKE 'CachedPlan%' OR name = 'crm report' THEN 'plans'
-				WHEN name = 'CacheMemoryContext' THEN 'catalog' ELSE 'other' END AS part, total_bytes
+				WHEN name = 'CacheMemoryContext' THEN 'catalog' ELSE 'other' END AS part, total_bytes, used_bytes
 			FROM tree) AS m
 		GROUP BY m.part) AS parts;"
 } | sql
