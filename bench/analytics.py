@@ -1,9 +1,9 @@
-"""What the history tells, beside the best SQL with window functions.
+"""Reports on the history, compared with the best SQL with window functions.
 
-Both answer the same question and are checked against each other: deals that
-are archived or deleted and moves that were taken back count for neither.  The
-index is one that gives the window functions their rows in order, from the
-index alone.
+Both answer the same question, and their results are compared: archived and
+deleted deals and moves that were taken back do not count.  The window
+functions have an index from which they read their rows in order, by an
+index-only scan.
 """
 import os
 
@@ -16,7 +16,7 @@ LARGEST = 2500000               # deals, with four moves each
 KEPT = """FROM stage_changes WHERE reverts_id IS NULL
     AND id NOT IN (SELECT reverts_id FROM stage_changes WHERE reverts_id IS NOT NULL)"""
 
-# Those of a present stay are told by the deals; a later stay by to_stage_id.
+# The deals have the present visits; to_stage_id has the visit after a move.
 QUERIES = {
     "time_in_stage": {
         "crm": f"""SELECT string_agg(concat(stage_id, ' ', visits, ' ', round(average_days, 4), ' ', round(max_days, 4)), ';' ORDER BY stage_id)
@@ -66,7 +66,7 @@ INDEXES = {
 
 
 class Analytics:
-    """Parts of a benchmark: a method for each, of a size that it is told."""
+    """Parts of the benchmark: a method for each, with the size as argument."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -110,7 +110,7 @@ class Analytics:
         self.compare("funnel")
 
     def as_of(self):
-        """As it stood when half of the moves were made, and now, beside the aggregate over the deals."""
+        """The summary after half of the moves, and now, compared with the aggregate over the deals."""
         bench = self.bench
         self.load()
         middle = self.db.sql("SELECT changed_at FROM stage_changes ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM stage_changes) LIMIT 1")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measures crm against a floor and against what one would write by hand.
+"""Compares crm with a floor and with hand-written SQL.
 
-Every comparison runs in rounds, its variants one after the other in each and
-in another order each time.  A ratio is taken within a round; the median over
-the rounds is reported.  CPU is that of the backend, wall time the client's.
+Every comparison runs in rounds.  In each round all variants run one after the
+other, each time in another order.  A ratio is taken within a round; the median
+over the rounds is reported.  CPU is that of the backend, wall time the client's.
 """
 import argparse
 import os
@@ -61,7 +61,7 @@ class Bench:
         for name, value in (("size", size), ("few", self.few), ("many", self.many)):
             text = text.replace("{%s}" % name, str(value))
         self.db.sql(text)
-        # What is off in a new CRM stays off.
+        # Triggers that are disabled in a new CRM stay disabled.
         self.disabled = (self.db.sql("SELECT string_agg(tgname, ' ') FROM pg_trigger WHERE tgenabled = 'D' "
                                      "AND tgrelid = 'deals'::regclass") or "").split()
         with open(f"{HERE}/plpgsql.sql", encoding="ascii") as file:
@@ -77,13 +77,9 @@ class Bench:
 
     def add_audit_alone(self):
         """A trigger that keeps the history and nothing else."""
-        update = self.db.sql("SELECT tgname FROM pg_trigger WHERE tgrelid = 'deals'::regclass "
-                             "AND tgname IN ('zz_crm_stage_audit', 'zz_crm_deal_audit_update')")
         version = self.db.sql("SELECT extversion FROM pg_extension WHERE extname = 'crm'")
-        function = (f"crm_deal_audit('{version}', 'history')" if update == "zz_crm_deal_audit_update"
-                    else f"crm_stage_audit('{version}')")
         self.db.sql("CREATE TRIGGER bench_audit AFTER UPDATE ON deals REFERENCING OLD TABLE AS old_deals "
-                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION {function}")
+                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('{version}', 'history')")
 
     def off(self):
         self.db.sql("ALTER TABLE deals DISABLE TRIGGER USER")
@@ -133,7 +129,7 @@ class Bench:
         return result
 
     def report(self, what, result, floor, unit, label):
-        """A row of the table for each variant; unit: how many things were done."""
+        """A row of the table for each variant; unit: the number of operations."""
         for variant, times in result.items():
             wall, cpu = (statistics.median(t[i] for t in times) / unit for i in (0, 1))
             ratios = [statistics.median(t[i] / f[i] if f[i] else 0 for t, f in zip(times, result[floor])) for i in (0, 1)]
@@ -146,7 +142,7 @@ class Bench:
         self.say_row()
 
     def say_row(self):
-        """The table as it grows: what has been measured is not lost with what has not."""
+        """Writes the table after each part, so that a failure loses no measurement."""
         say("| " + " | ".join(self.rows[-1][:7]) + " |")
 
     def overheads(self, what, result, crm, other):

@@ -61,9 +61,9 @@ INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, 
     FROM deals
     WHERE title LIKE '%007';
 INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, entered_at,
-        changed_at, recorded_at, move_no, from_status, to_status, changed_by, recorded_by, reverts_id)
+        changed_at, recorded_at, move_no, from_status, to_status, changed_by, recorded_by, reverts_id, reverts_no)
     SELECT c.tenant_id, c.deal_id, c.to_pipeline_id, c.to_stage_id, c.from_pipeline_id, c.from_stage_id, c.changed_at,
-        c.changed_at + interval '1 day', now(), c.move_no + 1, c.to_status, c.from_status, 'bench', 'bench', c.id
+        c.changed_at + interval '1 day', now(), c.move_no + 1, c.to_status, c.from_status, 'bench', 'bench', c.id, c.move_no
     FROM deals AS d
         JOIN stage_changes AS c ON c.deal_id = d.id AND c.move_no = d.move_no + 1
     WHERE d.title LIKE '%007';

@@ -1,4 +1,4 @@
-"""libpq, as much as the benchmark needs of it, through ctypes."""
+"""The part of libpq that the benchmark needs, through ctypes."""
 import ctypes
 import ctypes.util
 import os

@@ -1,4 +1,4 @@
-"""The rollup: what reading it costs, and what stays pending under load."""
+"""The rollup: the cost of reading it, and how many rows are pending under load."""
 import math
 import os
 import statistics
@@ -23,10 +23,10 @@ def pending_rows(bench):
 
 
 def leave_pending(bench):
-    """One-row moves until so many rows wait to be summed up."""
+    """Makes one-row moves until PENDING rows wait to be summed up."""
     bench.db.sql("SELECT crm_compact_totals('crm')")
     session = Connection()
-    # A transaction with one snapshot does not sum up.
+    # Writers at this isolation level do not sum up.
     session.sql("SET default_transaction_isolation = 'repeatable read'; SET synchronous_commit = off")
     session.prepare("move", f"UPDATE deals SET stage_id = {other_stage(bench)} WHERE id = (SELECT id FROM bench_hot WHERE n = $1)")
     number = 0
@@ -60,18 +60,18 @@ def read(bench):
 
 
 def slope(points):
-    """Of the least-squares line through the logarithms."""
+    """The slope of the least-squares line through the logarithms."""
     xs, ys = ([math.log(p[i]) for p in points] for i in (0, 1))
     mean_x, mean_y = statistics.mean(xs), statistics.mean(ys)
     return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys)) / sum((x - mean_x) ** 2 for x in xs)
 
 
 def hour(bench):
-    """The moves of an hour, but as fast as four clients make them; how many rows wait meanwhile."""
+    """The moves of an hour, as fast as four clients make them; how many rows are pending meanwhile."""
     if not bench.has_totals:
         return
     bench.enable("crm")
-    # Other parts moved deals with the triggers off.
+    # Other parts moved deals while the triggers were disabled.
     bench.db.sql("SELECT crm_rebuild_totals('crm')")
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write("\\set n :client_id * 2000 + random(1, 2000)\n"
@@ -95,7 +95,7 @@ def hour(bench):
 
 
 def snapshot(bench):
-    """Reads while an old snapshot keeps what was summed up from being removed."""
+    """Reads while an old snapshot prevents VACUUM from removing rows that were summed up."""
     if not bench.has_totals:
         return
     bench.enable("crm")

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Measures what crm costs and what it saves, in a private PostgreSQL: a table in
-# Markdown on standard output, plots of the curves (SVG) in bench/results.
+# Measures crm in a private PostgreSQL: prints a table in Markdown on standard
+# output, and draws the curves (SVG) in bench/results.
 #
 #	SCALE=100k ROUNDS=5 ONLY=bulk,one_row bench/run.sh
 #
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
-# ONLY names parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
-# clients, hour, snapshot, copy, time_in_stage, funnel, as_of; all if not given.
-# The last three have four moves a deal, of 2.5 million deals at most.
+# ONLY names the parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
+# clients, hour, snapshot, copy, time_in_stage, funnel, as_of; default: all.
+# The last three use at most 2.5 million deals, with four moves each.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
@@ -20,7 +20,7 @@ echo "Building crm and starting a private PostgreSQL ..." >&2
 server_prepare
 server_start local
 
-# As a server would be set up, and nothing in the background that disturbs.
+# Usual settings of a server, but without background work that disturbs.
 memory=$(awk '/^MemTotal/ { print int($2 / 1024 / 4) }' /proc/meminfo)
 as_server tee -a "$work/data/postgresql.conf" >/dev/null <<-END
 	fsync = on

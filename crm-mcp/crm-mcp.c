@@ -3,10 +3,10 @@
  *		The Model Context Protocol over standard input and output, for agents
  *		that start their servers as programs.
  *
- * Each line is a message; the CRM's function mcp() answers it.  Messages are
- * answered one after the other.  While one is, lines that arrive are kept, and
- * looked at only to see whether they cancel it.  Standard output carries
- * replies and nothing else.
+ * Each line is a message, which the CRM's function mcp() answers.  Messages are
+ * answered one after the other.  Lines that arrive meanwhile are kept for later,
+ * but are searched for a message that cancels the one being answered.  Standard
+ * output carries replies and nothing else.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,24 +21,24 @@
 #include "json_scan.h"
 
 #define READ_SIZE		65536
-/* Less than the server takes for one value. */
+/* Less than the server's limit of a value, 1 GB. */
 #define MAX_LINE		(256 * 1024 * 1024)
 
 #define PARSE_ERROR		(-32700)
 #define INVALID_REQUEST (-32600)
 #define INTERNAL_ERROR	(-32603)
 
-/* What was read and not yet handled. */
+/* Input that has been read and not yet answered. */
 typedef struct Input
 {
 	char	   *data;
 	size_t		length;
 	size_t		size;
-	size_t		looked_at;		/* where nothing that cancels was found */
+	size_t		looked_at;		/* lines before it do not cancel the message */
 	bool		ended;
 } Input;
 
-/* Reads what there is. */
+/* Reads the input that is available; waits if there is none. */
 static void
 fill(Input *input)
 {
@@ -71,7 +71,7 @@ fill(Input *input)
 	}
 }
 
-/* Writes a reply, which JSON allows to have line ends between its tokens. */
+/* Writes a reply as one line: JSON may have line ends between its tokens. */
 static void
 write_reply(const char *reply)
 {
@@ -103,8 +103,8 @@ put_string(const char *text)
 }
 
 /*
- * Answers a message in place of the server, and logs why.  Nobody waits for an
- * answer to a notification.
+ * Answers a message in place of the server, and logs the error.  A notification
+ * gets no answer.
  */
 static void
 write_error(JsonPart message, int code, const char *text, const char *sqlstate)
@@ -149,7 +149,7 @@ is_cancelled(Input *input, JsonPart message)
 	return false;
 }
 
-/* Waits until the server has answered; says whether it was asked to give up. */
+/* Waits until the server has answered; returns whether the message was cancelled. */
 static bool
 wait_for_answer(Database *database, Input *input, JsonPart message)
 {
@@ -177,7 +177,7 @@ wait_for_answer(Database *database, Input *input, JsonPart message)
 	return cancelled;
 }
 
-/* Answers in place of the server what it refused or broke off. */
+/* Answers a message that the server did not answer, because of an error. */
 static void
 report_failure(Database *database, JsonPart message, PGresult *result, bool cancelled)
 {
@@ -194,7 +194,11 @@ report_failure(Database *database, JsonPart message, PGresult *result, bool canc
 		log_line("cancelled");
 		return;
 	}
-	/* Closed, or about to be: the server said farewell. */
+
+	/*
+	 * The connection is closed, or the server has announced that it closes
+	 * it.
+	 */
 	if (PQstatus(database->conn) != CONNECTION_OK || strncmp(state, "57P", 3) == 0)
 	{
 		write_error(message, INTERNAL_ERROR,
@@ -203,7 +207,7 @@ report_failure(Database *database, JsonPart message, PGresult *result, bool canc
 		database_close(database);
 		return;
 	}
-	/* What the server cannot read as JSON; what is nested beyond its limits. */
+	/* The message is not JSON, or is nested beyond the server's limits. */
 	if (strcmp(state, "22P02") == 0 || strcmp(state, "22021") == 0)
 		code = PARSE_ERROR;
 	else if (strncmp(state, "54", 2) == 0)
@@ -215,7 +219,7 @@ report_failure(Database *database, JsonPart message, PGresult *result, bool canc
 	write_error(message, code, line, state[0] ? state : NULL);
 }
 
-/* Answers a line, which ends with a zero byte. */
+/* Answers a message, which a zero byte follows. */
 static void
 answer(Database *database, Input *input, JsonPart message)
 {
@@ -245,7 +249,7 @@ answer(Database *database, Input *input, JsonPart message)
 		PQclear(result);
 }
 
-/* Takes the first line out of the input; NULL if there is none yet. */
+/* Removes the first line from the input and returns it; NULL if there is none yet. */
 static char *
 next_line(Input *input)
 {
@@ -316,7 +320,7 @@ usage(void)
 		   "  -U, --username=NAME   database user\n"
 		   "  -V, --version         show the version, then exit\n"
 		   "  -?, --help            show this help, then exit\n\n"
-		   "What is not given is taken from libpq's environment variables.\n");
+		   "Other values are taken from libpq's environment variables.\n");
 }
 
 static void

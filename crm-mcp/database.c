@@ -2,8 +2,8 @@
  * database.c
  *		The connection through which messages are answered.
  *
- * It is made when it is first needed, and again when it has gone away.  No
- * password is asked for: standard input is the client's.
+ * It is made when it is needed first, and again after it was lost.  No password
+ * is asked for, as standard input belongs to the client.
  */
 #include "database.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How to cancel what runs on the connection; NULL while there is none. */
+/* Cancels the query that runs on the connection; NULL while there is no connection. */
 static PGcancel *volatile canceller;
 
 void
@@ -36,7 +36,7 @@ log_notice(void *arg, const char *message)
 	fprintf(stderr, "crm-mcp: %s", message);
 }
 
-/* Without the line end that libpq's messages have. */
+/* A copy of one of libpq's messages, without the line end. */
 static char *
 copy_message(const char *message)
 {
@@ -60,7 +60,7 @@ database_close(Database *database)
 	database->conn = NULL;
 }
 
-/* Runs a statement of the connection's beginning. */
+/* Runs a statement that sets up the connection. */
 static bool
 run(Database *database, const char *statement, const char *value)
 {
@@ -73,7 +73,7 @@ run(Database *database, const char *statement, const char *value)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-/* Who we are to the CRM, and what calls it. */
+/* Sets the claims and the role, and makes the query that calls mcp(). */
 static bool
 prepare(Database *database)
 {
@@ -126,15 +126,18 @@ connect_to(Database *database, char **problem)
 }
 
 /*
- * Whether the server has not closed the connection: it sends nothing to who
- * is idle but its farewell, and what others want to be known.
+ * Whether the connection is open.  To an idle client the server sends only
+ * notifications, changed settings, and an error before it closes the connection.
  */
 static bool
 is_alive(PGconn *conn)
 {
 	struct pollfd input = {.fd = PQsocket(conn),.events = POLLIN};
 
-	/* Behind the farewell stands the end, which is what changes the status. */
+	/*
+	 * The status changes only at the end of the stream, which follows that
+	 * error.
+	 */
 	while (PQstatus(conn) == CONNECTION_OK && poll(&input, 1, 0) > 0)
 	{
 		if (!PQconsumeInput(conn))
@@ -171,7 +174,7 @@ database_cancel(void)
 		log_line("could not cancel: %s", problem);
 }
 
-/* PQcancel() may be called in a handler; most else may not. */
+/* A signal handler: PQcancel() may be called in one. */
 void
 database_abandon(int signal)
 {

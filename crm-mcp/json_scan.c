@@ -1,9 +1,9 @@
 /*
  * json_scan.c
- *		Finding members of JSON objects without understanding the rest.
+ *		Finding members of JSON objects without parsing the rest.
  *
- * The server reads and checks messages.  This is for what has to be known of
- * one when the server has not answered: its id, and what it cancels.
+ * The server parses and checks messages.  This is for the members that are needed
+ * without an answer of the server: the id, and the id of a cancelled request.
  */
 #include "json_scan.h"
 
@@ -17,7 +17,7 @@ skip_space(const char *c, const char *end)
 	return c;
 }
 
-/* Behind the string that begins at c. */
+/* The end of the string that begins at c. */
 static const char *
 skip_string(const char *c, const char *end)
 {
@@ -29,7 +29,7 @@ skip_string(const char *c, const char *end)
 	return c < end ? c + 1 : end;
 }
 
-/* Behind the value that begins at c. */
+/* The end of the value that begins at c. */
 static const char *
 skip_value(const char *c, const char *end)
 {

@@ -1,6 +1,6 @@
 /*
  * json_scan.h
- *		Finding members of JSON objects without understanding the rest.
+ *		Finding members of JSON objects without parsing the rest.
  */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
@@ -16,12 +16,12 @@ typedef struct JsonPart
 } JsonPart;
 
 /*
- * The value of a member of the object that is the text, the last one of that
- * name.  For what is no object, or no JSON, any answer will do.
+ * The value of the last member of that name in the object.  If the text is not an
+ * object, or not JSON, the result may be any part of it.
  */
 extern JsonPart json_member(JsonPart object, const char *name);
 
-/* Whether the part is the string, which needs no escapes. */
+/* Whether the part is that string, which must not need escapes. */
 extern bool json_is_string(JsonPart part, const char *string);
 
 /* Whether two parts are the same text. */

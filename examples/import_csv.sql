@@ -4,15 +4,15 @@
 --
 --	psql -d DATABASE -v csv=FILE [-v pipeline=NAME] [-v crm=SCHEMA] -f import_csv.sql
 --
--- Tables rather than rows: one INSERT, then an UPDATE for each kind of move,
--- each for all deals at once.  The triggers record every single move, dated by
--- the stage_entered_at that the UPDATE writes beside the stage.  All in one
--- transaction: a file with a mistake in it leaves nothing behind.
+-- One INSERT for all deals, then one UPDATE for each kind of move.  The triggers
+-- record every move, dated by the stage_entered_at that the UPDATE writes together
+-- with the stage.  All is one transaction: a file with a mistake leaves nothing
+-- behind.
 
 \set ON_ERROR_STOP on
 \if :{?csv}
 \else
-	\warn 'which file? psql -v csv=FILE -f import_csv.sql'
+	\warn 'name the file: psql -v csv=FILE -f import_csv.sql'
 	\set csv ''
 \endif
 \if :{?pipeline}
@@ -26,8 +26,8 @@
 
 BEGIN;
 
--- The tables are found in the CRM's schema; the functions named crm_* in the
--- schema of the extension.
+-- The tables are in the CRM's schema, the functions named crm_* in the schema of
+-- the extension.
 SELECT extnamespace::regnamespace AS extension FROM pg_extension WHERE extname = 'crm' \gset
 SET LOCAL search_path = :"crm", :extension, pg_temp;
 -- The file's dates are days in UTC.
@@ -47,11 +47,11 @@ CREATE TEMP TABLE csv_rows (
 	row_no integer GENERATED ALWAYS AS IDENTITY
 ) ON COMMIT DROP;
 
--- \copy knows no variables; a variable that holds the command does.
+-- \copy does not expand variables, but a variable can hold the whole command.
 \set copy '\\copy csv_rows (opportunity_id, sales_agent, product, account, deal_stage, engage_date, close_date, close_value) FROM ' :'csv' ' WITH (FORMAT csv, HEADER match, ENCODING ''UTF8'')'
 :copy
 
--- 2. Refuse what cannot be right, saying where it stands.
+-- 2. Refuse a file with mistakes, and say in which rows they are.
 
 CREATE TEMP VIEW csv_problems AS
 SELECT row_no, problem
@@ -97,9 +97,8 @@ $$;
 
 DROP VIEW csv_problems;
 
--- 3. The file with its types.  Nothing says when a deal came in: it is taken to
--- have been on the day it was engaged, and for those that never were, on the
--- first day in the file.
+-- 3. The file with its types.  It has no dates of creation: the day of engagement
+-- is used or, for deals that were never engaged, the first day in the file.
 
 CREATE TEMP TABLE opportunities ON COMMIT DROP AS
 SELECT opportunity_id,
@@ -126,8 +125,8 @@ VALUES (:'pipeline_id', 'Prospecting', 1, 'open', 0.2),
 	(:'pipeline_id', 'Won', 3, 'won', 1),
 	(:'pipeline_id', 'Lost', 4, 'lost', 0);
 
--- 5. Every deal, in the first stage.  Agents and accounts have names but no
--- uuids: crm_external_uuid() makes the same one of the same name every time.
+-- 5. Every deal, in the first stage.  Agents and accounts have names but no uuids:
+-- crm_external_uuid() always makes the same uuid of the same name.
 
 INSERT INTO deals (stage_id, title, amount, owner_id, organization_id, external_id, metadata, created_at)
 SELECT s.id,

@@ -1,5 +1,5 @@
--- Prints a pipeline as a table with a bar for the deals of each stage.  The
--- numbers are those that an application gets from pipeline_summary().
+-- Prints a pipeline as a table with a bar for the deals of each stage.  The numbers
+-- are those of pipeline_summary().
 --
 --	psql -d DATABASE [-v pipeline=NAME] [-v crm=SCHEMA] -f summary.sql
 

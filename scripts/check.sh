@@ -4,20 +4,39 @@
 #
 #	scripts/check.sh [suite ...]
 #
-# A suite is a script of test/suites; without arguments all of them run.
-# PG_CONFIG chooses the PostgreSQL.
+# A suite is a script of test/suites; without arguments all of them run, as many
+# at once as there are processors (JOBS chooses another number).  They share no
+# state: each has a copy of the built sources and, if it needs one, a server of its
+# own.  What a suite says is printed when it ends.  PG_CONFIG chooses the PostgreSQL.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
-all_suites="lint regress isolation pgtap tap mcp nginx demo versions"
+# The longest first.  The minutes are those of two idle processors.
+all_suites="versions-17 versions-18 tap pgtap mcp lint regress isolation demo nginx"
+
+minutes()
+{
+	case $1 in
+		versions*) echo 10 ;;
+		tap) echo 5 ;;
+		pgtap | mcp) echo 2 ;;
+		*) echo 1 ;;
+	esac
+}
+
+suite_script()			# versions-17 is versions.sh with the argument 17
+{
+	echo "$top/test/suites/${1%%-*}.sh"
+}
+
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $all_suites
 needs=server
 for suite
 do
-	[ -f "$top/test/suites/$suite.sh" ] || die "no suite $suite; there are: $all_suites"
+	[ -f "$(suite_script "$suite")" ] || die "no suite $suite; there are: $all_suites"
 	case $suite in
 		regress | isolation | pgtap | tap) ;;
 		*) needs='test' ;;
@@ -30,51 +49,97 @@ count()
 {
 	awk '
 		/^(not )?ok .*# *(SKIP|TODO|skip|todo)/ { skipped++; next }
-		/^ok / || /^(test|    ) .* \.\.\. ok / { passed++ }
-		/^not ok / || /^(test|    ) .* \.\.\. FAILED/ { failed++ }
+		/^ok [0-9]/ || /^(test|    ) .* \.\.\. ok / { passed++ }
+		/^not ok [0-9]/ || /^(test|    ) .* \.\.\. FAILED/ { failed++ }
 		END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
 run_suite()			# some run as the caller, the rest as the server's owner
 {
+	script=$(suite_script "$1")
+	argument=
 	case $1 in
-		lint | demo | versions) sh "$top/test/suites/$1.sh" ;;
-		*) (cd "$src" && as_server sh "test/suites/$1.sh") ;;
+		*-*) argument=${1#*-} ;;
 	esac
+	case $1 in
+		regress | isolation | pgtap | mcp) server_start local "$1" ;;
+	esac
+	cp -R "$src" "$src.$1"
+	chown -R "$server_user" "$src.$1"
+	src=$src.$1
+	cd "$src"
+	case $1 in
+		lint | demo | versions*) sh "$script" "$argument" ;;
+		*) as_server sh "test/suites/$1.sh" ;;
+	esac
+}
+
+start_suite()			# in the background; its end is a line in $work/ended
+{
+	echo "$1: started, takes about $(minutes "$1") min"
+	(
+		started=$(date +%s)
+		status=0
+		(run_suite "$1") >"$work/$1.log" 2>&1 </dev/null || status=$?
+		[ ! -d "$work/data.$1" ] || server_stop "$work/data.$1"
+		rm -rf "$src.$1" "$work/data.$1"
+		echo "$1 $status $(($(date +%s) - started))" >&3
+	) &
+	echo $! >"$work/$1.pid"
 }
 
 total_passed=0
 total_failed=0
 
-check_suite()			# runs one suite and adds its counts to the totals
+end_suite()			# waits for a suite to end, prints what it found
 {
-	log=$work/$1.log
-	started=$(date +%s)
-	status=0
-	run_suite "$1" >"$log" 2>&1 </dev/null || status=$?
+	read -r suite status seconds <&3
+	rm "$work/$suite.pid"
+	log=$work/$suite.log
 	# shellcheck disable=SC2046 # three numbers
-	set -- "$1" $(count "$log")
-	passed=$2
-	failed=$3
+	set -- $(count "$log")
+	failed=$2
 	# What broke down need not have said so in the form of a test.
-	if [ "$failed" -eq 0 ] && [ $((status + (passed + $4 == 0))) -ne 0 ]
+	if [ "$failed" -eq 0 ] && [ $((status + ($1 + $3 == 0))) -ne 0 ]
 	then
 		failed=1
 	fi
 	if [ "$failed" -gt 0 ]
 	then
-		echo "---- $1 (exit status $status)"
+		echo "---- $suite (exit status $status)"
 		grep -v '^ok ' "$log" || echo "(no output)"
 		echo "----"
 	fi
-	total_passed=$((total_passed + passed))
+	total_passed=$((total_passed + $1))
 	total_failed=$((total_failed + failed))
-	echo "$1: $passed passed, $failed failed, $4 skipped ($(($(date +%s) - started)) s)"
+	echo "$suite: $1 passed, $failed failed, $3 skipped ($seconds s)"
+}
+
+stop_tree()			# ends a process and all that it started
+{
+	# shellcheck disable=SC2013 # words
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null)
+	do
+		stop_tree "$child"
+	done
+	kill "$1" 2>/dev/null || true
+}
+
+stop_suites()			# at exit: those that still run, then the rest
+{
+	status=$?
+	set +e
+	for file in "$work"/*.pid
+	do
+		[ ! -f "$file" ] || stop_tree "$(cat "$file")"
+	done
+	(exit $status)		# what server_cleanup exits with
+	server_cleanup
 }
 
 "$top/scripts/setup.sh" "$needs"
+echo "Building crm ..."
 server_prepare
-server_start local
 
 # What the suites need beside libpq's variables.
 sales_csv=$top/../shared/data/sales_pipeline.csv
@@ -93,9 +158,31 @@ PATH=$bin:$PATH
 export TMPDIR CRM_TOP PG_CONFIG PATH src work
 
 echo "PostgreSQL: $("$pg_config" --version)"
+jobs=${JOBS:-$(nproc)}
+total_minutes=0
 for suite
 do
-	check_suite "$suite"
+	total_minutes=$((total_minutes + $(minutes "$suite")))
+done
+echo "$# suites, $jobs at once: about $((total_minutes / jobs + 1)) min on an idle machine"
+mkfifo "$work/ended"
+exec 3<>"$work/ended"
+trap stop_suites EXIT
+running=0
+for suite
+do
+	start_suite "$suite"
+	running=$((running + 1))
+	if [ $running -ge "$jobs" ]
+	then
+		end_suite
+		running=$((running - 1))
+	fi
+done
+while [ $running -gt 0 ]
+do
+	end_suite
+	running=$((running - 1))
 done
 
 echo "$total_passed passed, $total_failed failed"

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Shows a CRM at work: starts a private PostgreSQL, installs a CRM in it, loads
-# a CSV of opportunities with their dates, prints the summary of the pipeline,
-# and stays up for whoever wants to look around.
+# Starts a private PostgreSQL, installs a CRM in it, loads a CSV of opportunities
+# with their dates, prints the summary of the pipeline, and keeps running so that
+# you can connect.
 #
 #	scripts/demo.sh [--exit] [file.csv]
 #
-# --exit ends it after the summary.  The CSV has the columns of
-# examples/sample_pipeline.csv, which is the one that is loaded when no other is
-# named and ../shared/data/sales_pipeline.csv is not there.
+# --exit stops it after the summary.  The CSV has the columns of
+# examples/sample_pipeline.csv.  Without an argument it is
+# ../shared/data/sales_pipeline.csv if that exists, else the example.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
@@ -74,4 +74,4 @@ do
 	sleep 1 &
 	wait $!
 done
-die "PostgreSQL has stopped: $(tail "$work/server.log")"
+die "PostgreSQL has stopped: $(tail "$server_log")"

@@ -4,7 +4,7 @@
 #
 #	scripts/indent.pl [--check]
 #
-# --check changes nothing; it prints the differences and fails if there are any.
+# --check changes nothing: it prints the differences, and fails if there are any.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ foreach my $file (sort glob 'scripts/*.pl test/t/*.pl test/perl/*.pm')
 }
 exit $different;
 
-# Shows (--check) or writes the new text of a file, if it is another.
+# Prints the difference (--check) or writes the new text of a file, if it differs.
 sub settle
 {
 	my ($file, $text) = @_;
@@ -52,7 +52,7 @@ sub indent_c
 	my $text = shift;
 	my $name = qr/[a-zA-Z_]\w*/;
 
-	# Block comments that open with dashes stay as they are.
+	# Block comments that begin with dashes are not reformatted.
 	$text =~ s!/\* +---!/*---X_X!g;
 	spew("$tmp/source.c", $text);
 	my $said = `cd $tmp && pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 \\
@@ -62,8 +62,8 @@ sub indent_c
 	$text = slurp("$tmp/source.c");
 	$text =~ s!/\*---X_X!/* ---!g;
 
-	# pg_bsd_indent breaks the line after the type of a prototype, too; there
-	# the name goes back to it.
+	# pg_bsd_indent breaks the line after the type of a prototype, too: there
+	# the two lines are joined again.
 	$text =~ s!
 		(\n$name[^(\n]*)\n
 		($name\(\n?(?:.*,(?:[ \t]*/\*.*\*/)?\n)*.*\);(?:[ \t]*/\*.*\*/)?)$
@@ -72,7 +72,7 @@ sub indent_c
 	return $text;
 }
 
-# The names of types that pg_bsd_indent has to know: the server's and ours.
+# Writes the names of types for pg_bsd_indent: the server's and ours.
 sub write_typedefs
 {
 	my $pg_config = `scripts/pg_config.sh`;
@@ -106,9 +106,14 @@ sub declared_types
 		$text =~ /\btypedef\s+(?:struct|union|enum)\s+(\w+)/g,
 		$text =~ /\btypedef\b[^;{]*?\b(\w+)\s*(?:\[[^\]]*\])?;/g,
 		$text =~ /\btypedef\b[^;{]*?\(\s*\*?\s*(\w+)\s*\)\s*\(/g,
-		$text =~ /^\}\s*([A-Z]\w+)\s*;/gm);
+		$text =~ /^\}\s*([A-Z]\w+)\s*;/gm,
 
-	# Types of one lower-case word: these; others are more often variables.
+		# What simplehash.h makes: a type for the table, one to go through it.
+		map { ("${_}_hash", "${_}_iterator") }
+		  $text =~ /^#define SH_PREFIX (\w+)/gm);
+
+	# Of the names that are one lower-case word, only these: others are more often
+	# variables.
 	return
 	  grep { /[A-Z_]/ || /^(text|bytea|bool|u?int\d+|float\d|regproc)$/ }
 	  @names;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the pg_config to build with: $PG_CONFIG, else that of PostgreSQL 15 at
-# the place where Debian has it, else the one in the PATH.  Fails if there is
-# none, or if the files to build extensions with are not there.
+# Prints the pg_config to build with: $PG_CONFIG, else Debian's of PostgreSQL 15,
+# else the one in the PATH.  Fails if there is none, or if the files for building
+# extensions are missing.
 set -eu
 
 usable()			# pg_config; has it a server, its PGXS and its headers?
@@ -21,7 +21,7 @@ do
 		exit
 	elif [ -n "${PG_CONFIG:-}" ]
 	then
-		echo "$0: $PG_CONFIG is no pg_config with a server and its development files" >&2
+		echo "$0: $PG_CONFIG is not the pg_config of a server with its development files" >&2
 		exit 1
 	fi
 done

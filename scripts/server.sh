@@ -40,8 +40,8 @@ die()
 # Runs a command silently; if it fails, shows what it said and exits.
 quietly()
 {
-	"$@" >"$work/quietly.log" 2>&1 && return
-	cat "$work/quietly.log" >&2
+	said=$("$@" 2>&1 </dev/null) && return
+	echo "$said" >&2
 	die "failed: $*"
 }
 
@@ -58,7 +58,7 @@ server_prepare()		# makes work, src and bin
 	chown -R "$server_user" "$work"
 	cd "$src" || die "cannot enter $src"
 	quietly as_server make -s with_llvm=no PG_CONFIG="$pg_config" clean
-	quietly as_server make -s -j2 with_llvm=no PG_CONFIG="$pg_config"
+	quietly as_server make -s -j"$(nproc)" with_llvm=no PG_CONFIG="$pg_config"
 	quietly as_server make -s with_llvm=no PG_CONFIG="$pg_config" \
 		DESTDIR="$work/server" install
 	cd "$work" || die "cannot enter $work"
@@ -67,8 +67,11 @@ server_prepare()		# makes work, src and bin
 server_make_folder()
 {
 	tmp=${TMPDIR:-/tmp}
-	# A path of a socket holds 107 bytes.
-	if [ ${#tmp} -gt 60 ] || ! as_server test -w "$tmp"
+	# A path of a socket holds 107 bytes; make knows no paths with a space.
+	case $tmp in
+		*[[:space:]]*) tmp=/tmp ;;
+	esac
+	if [ ${#tmp} -gt 50 ] || ! as_server test -w "$tmp"
 	then
 		tmp=/tmp
 	fi
@@ -102,11 +105,14 @@ server_copy()
 	rm -f "$share"/extension/crm--*.sql "$share/extension/crm.control"
 }
 
-# Starts the server, reachable by its owner (and root) through a socket in a
-# folder of its own ("local"); sets the variables that libpq's programs read.  As
-# "tcp" it also listens at a loopback port, for whoever knows $password.
+# Starts a server with an empty cluster, reachable by its owner (and root) through
+# a socket in a folder of its own ("local"); sets the variables that libpq's
+# programs read.  As "tcp" it also listens at a loopback port, for those who know
+# $password.  $2 names the server, if there are several.
 server_start()
 {
+	data=$work/data${2:+.$2}
+	socket=$work/socket${2:+.$2}
 	password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 	port=5432
 	listen=
@@ -115,14 +121,14 @@ server_start()
 		port=$(free_port)
 		listen=127.0.0.1
 	fi
-	as_server mkdir -m 700 "$work/socket"
-	(umask 077 && echo "$password" >"$work/password")
-	chown "$server_user" "$work/password"
-	quietly as_server "$bin/initdb" -D "$work/data" -U postgres --no-sync \
+	as_server mkdir -m 700 "$socket"
+	(umask 077 && echo "$password" >"$data.password")
+	chown "$server_user" "$data.password"
+	quietly as_server "$bin/initdb" -D "$data" -U postgres --no-sync \
 		--encoding=UTF8 --locale=C.UTF-8 \
-		--auth-local=trust --auth-host=scram-sha-256 --pwfile="$work/password"
-	as_server tee -a "$work/data/postgresql.conf" >/dev/null <<-END
-		unix_socket_directories = '$work/socket'
+		--auth-local=trust --auth-host=scram-sha-256 --pwfile="$data.password"
+	as_server tee -a "$data/postgresql.conf" >/dev/null <<-END
+		unix_socket_directories = '$socket'
 		listen_addresses = '$listen'
 		port = $port
 		fsync = off
@@ -130,9 +136,11 @@ server_start()
 		full_page_writes = off
 		max_wal_size = 4GB
 	END
-	as_server "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w start \
-		>/dev/null 2>&1 || die "cannot start PostgreSQL: $(tail "$work/server.log")"
-	PGHOST=$work/socket
+	server_log=$data.log
+	# The wait ends when it is ready; a busy machine may need long for that.
+	as_server "$bin/pg_ctl" -D "$data" -l "$server_log" -w -t 600 start \
+		>/dev/null 2>&1 || die "cannot start PostgreSQL: $(tail "$server_log")"
+	PGHOST=$socket
 	PGPORT=$port
 	PGUSER=postgres
 	PGDATABASE=postgres
@@ -146,15 +154,20 @@ free_port()
 		'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'
 }
 
-server_cleanup()		# at exit: stops the server, removes the folder
+server_stop()			# $1: its data folder
+{
+	as_server "$bin/pg_ctl" -D "$1" -m immediate -w -t 600 stop >/dev/null 2>&1 || true
+}
+
+server_cleanup()		# at exit: stops the servers, removes the folder
 {
 	status=$?
 	trap '' INT TERM HUP
 	cd /
-	if [ -f "$work/data/postmaster.pid" ]
-	then
-		as_server "$bin/pg_ctl" -D "$work/data" -m immediate -w stop >/dev/null 2>&1
-	fi
+	for pid_file in "$work"/data*/postmaster.pid
+	do
+		[ ! -f "$pid_file" ] || server_stop "${pid_file%/*}"
+	done
 	rm -rf "$work"
 	exit "$status"
 }

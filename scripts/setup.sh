@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs what building crm (`setup.sh build`), also testing it inside the server
-# (`setup.sh server`) or all tests (`setup.sh`) need on Debian, and says what that is.  Asks nothing when run as root (else
-# sudo may ask for the password); does nothing if all is there.
+# Installs on Debian the packages that are needed to build crm (`setup.sh build`),
+# to test it in a server, too (`setup.sh server`), or for all tests (`setup.sh`), and
+# prints their names.  Does nothing if all are installed.  Asks no questions when run
+# as root; else sudo may ask for the password.
 #
-# A PostgreSQL 15 to 18 that is there already is used (see pg_config.sh), not
-# touched.  One that this installs starts no server: crm's scripts start
-# private ones of their own.
+# A PostgreSQL 15 to 18 that is installed already is used (see pg_config.sh), but
+# not changed.  Installing PostgreSQL here starts no server: crm's scripts start
+# their own private ones.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
-server_packages()		# what is missing of PostgreSQL itself: its major version
+server_packages()		# the missing packages of PostgreSQL itself; argument: major version
 {
 	if ! "$here/pg_config.sh" >/dev/null
 	then
@@ -18,25 +19,26 @@ server_packages()		# what is missing of PostgreSQL itself: its major version
 	fi
 }
 
-server_test_packages()		# the test drivers; the major version
+server_test_packages()		# the test drivers; argument: major version
 {
 	echo perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-pgtap"
 }
 
-other_test_packages()
+other_test_packages()		# the major version
 {
-	# What the lints run.
+	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
+	# For the lints.
 	echo clang pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
-	# For the clients of MCP; any npm will do, it brings the Node they need.
+	# For the clients of MCP; any npm will do, as it installs the Node that they need.
 	command -v npm >/dev/null || echo npm
-	# The paths of examples/nginx.
+	# For examples/nginx.
 	echo nginx libnginx-mod-http-js
-	# The Debians that have the other versions of PostgreSQL.
+	# For the releases of Debian that have the other versions of PostgreSQL.
 	echo debootstrap
 }
 
-major_version()			# that of the PostgreSQL to use, else 15
+major_version()			# of the PostgreSQL to use, else 15
 {
 	if pg_config=$("$here/pg_config.sh")
 	then
@@ -46,7 +48,7 @@ major_version()			# that of the PostgreSQL to use, else 15
 	fi
 }
 
-missing()			# those of the packages that are not installed
+missing()			# prints those of the packages that are not installed
 {
 	for package
 	do
@@ -69,13 +71,18 @@ as_root()
 	fi
 }
 
-# Debian makes and starts a cluster with every new server, unless told not to.
+# Debian creates and starts a cluster with every new server, unless this file forbids it.
 no_cluster=/etc/postgresql-common/createcluster.d/zz-crm-setup.conf
-# And it starts nginx, unless this program tells it that it may not.
+# It also starts nginx, unless this program forbids it.
 no_service=/usr/sbin/policy-rc.d
 
-undo()				# takes away what kept services from being started
+undo()				# removes the files that prevented the start of services
 {
+	if [ -n "$new_nginx" ]
+	then
+		# Its package has it started at the next boot.
+		as_root update-rc.d nginx disable || true
+	fi
 	if [ -n "$server" ]
 	then
 		as_root rm -f "$no_cluster"
@@ -90,12 +97,12 @@ apt()
 		-o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
-plan()				# build, server or test, the major version: sets server, missing
+plan()				# arguments: build, server or test; major version; sets server, missing
 {
 	server=$(server_packages "$2")
 	wanted="gcc libc6-dev make uuid-dev $server"
 	[ "$1" = build ] || wanted="$wanted $(server_test_packages "$2")"
-	[ "$1" != test ] || wanted="$wanted $(other_test_packages)"
+	[ "$1" != test ] || wanted="$wanted $(other_test_packages "$2")"
 	# shellcheck disable=SC2086 # a list of words
 	missing=$(missing $wanted | paste -sd ' ')
 }
@@ -116,15 +123,17 @@ echo "setup: updating the list of packages"
 apt update
 if [ -n "$server" ] && ! apt-cache show "postgresql-$major" >/dev/null 2>&1
 then
-	# Not in this release of Debian: take the version that is.
+	# Not in this release of Debian: take the version that it has.
 	plan "$what" "$(apt-cache depends postgresql |
 		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
 fi
 echo "setup: installing $missing"
 made_policy=
+new_nginx=
 trap undo EXIT
 case " $missing " in
 	*" nginx "*)
+		new_nginx=yes
 		if [ ! -e "$no_service" ]
 		then
 			made_policy=yes

@@ -9,7 +9,7 @@
 
 #include "base/report_plan.h"
 #include "base/session.h"
-#include "mcp/mcp.h"
+#include "mcp/http.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,7 +18,10 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	/* First: the other one closes the prefix "crm". */
+	/*
+	 * Must come before crm_define_settings(), which reserves the prefix
+	 * "crm".
+	 */
 	crm_mcp_define_settings();
 	crm_define_settings();
 	crm_report_install_hook();

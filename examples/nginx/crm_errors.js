@@ -1,8 +1,8 @@
 // Errors of PostgREST, {"code", "message", "details", "hint"}, in the form
-// {"error": {"code", "message", "details", "hint"}}.  A body that is not of
-// PostgREST's form is passed on as it is.
+// {"error": {"code", "message", "details", "hint"}}.  A body of any other form is
+// passed on unchanged.
 
-// Each request has variables of its own.
+// Each request has its own variables.
 let received = '';
 
 function wrapped(text) {

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.crm_undo_move(crm regnamespace, deal_id uuid)
 COMMENT ON FUNCTION @extschema@.crm_undo_move(regnamespace, uuid) IS
 'Take the last move of a deal back
 
-The deal is put back as it was before, won_at, lost_at and lost_reason included. The history gets a row whose reverts_id names the move; analytics skip both.
+The deal is put back as it was before, won_at, lost_at and lost_reason included. The history gets a row whose reverts_id and reverts_no name the move; analytics skip both.
 
 Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.
 

@@ -37,10 +37,10 @@ SELECT jsonb_build_object(
                 'to_stage', jsonb_build_object('id', h.to_stage_id, 'name', t.name),
                 'to_status', h.to_status,
                 'changed_by', h.changed_by,
-                'is_undo', h.reverts_id IS NOT NULL)
+                'is_undo', h.reverts_no IS NOT NULL)
             ORDER BY h.move_no DESC)
         FROM (SELECT c.move_no, c.changed_at, c.from_stage_id, c.to_stage_id, c.to_status,
-                    c.changed_by, c.reverts_id
+                    c.changed_by, c.reverts_no
                 FROM @crm@.stage_changes AS c
                 WHERE c.deal_id = d.id
                 ORDER BY c.move_no DESC

@@ -31,9 +31,10 @@ WITH asked AS MATERIALIZED (
     FROM @crm@.stage_changes AS c
     WHERE c.changed_at > pipeline_waterfall.from_at
         AND c.tenant_id = (SELECT a.tenant_id FROM asked AS a)
-        AND c.reverts_id IS NULL
+        AND c.reverts_no IS NULL
         AND NOT EXISTS (SELECT FROM @crm@.stage_changes AS r
-            WHERE r.reverts_id = c.id AND r.changed_at > pipeline_waterfall.from_at)
+            WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no
+                AND r.changed_at > pipeline_waterfall.from_at)
         AND NOT EXISTS (SELECT FROM put_back AS b
             WHERE b.deal_id = c.deal_id AND b.move_no < c.move_no AND b.changed_at >= c.changed_at)
 ), first_move AS (

@@ -1,8 +1,8 @@
--- Deal changes: the history of what deals are worth, and of how they come and
--- go, written by a trigger on deals.
+-- Deal changes: the history of the values of deals, and of their creation and
+-- deletion, written by a trigger on deals.
 --
--- A row has all that is watched before and after the change, so that each one
--- tells the whole state.  The rows of a deal are in the order of changed_at and
+-- A row has all recorded columns, before and after the change, so that each row
+-- has the whole state.  The rows of a deal are in the order of changed_at and
 -- then version.  No foreign keys, as in stage_changes.
 
 CREATE TABLE deal_changes (
@@ -44,32 +44,32 @@ CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, chang
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
 CREATE INDEX deal_changes_lives_idx ON deal_changes (changed_at) WHERE change IN ('deleted', 'restored');
 
-COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row for every deal that is created, deleted or archived and for every change of what it is worth, when it is to close and whose it is, written by a trigger and never updated. In the order of changed_at and version';
+COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row whenever a deal is created, deleted or archived, or its amount, currency, probability, value_period, expected_close_date or owner changes; written by a trigger and never updated. In the order of changed_at and version';
 COMMENT ON COLUMN deal_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN deal_changes.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN deal_changes.deal_id IS 'The deal that changed; it may have been deleted since';
 COMMENT ON COLUMN deal_changes.pipeline_id IS 'The pipeline of the stage';
-COMMENT ON COLUMN deal_changes.stage_id IS 'The stage the deal stood in before the change; when created, the one it was put into';
+COMMENT ON COLUMN deal_changes.stage_id IS 'The stage the deal stood in before the change; if created, the stage that it was put into';
 COMMENT ON COLUMN deal_changes.stage_entered_at IS 'When the deal had entered that stage';
 COMMENT ON COLUMN deal_changes.changed_at IS 'When the change took effect: the time of the move, if the deal also moved';
 COMMENT ON COLUMN deal_changes.recorded_at IS 'When the change was recorded (clock time)';
 COMMENT ON COLUMN deal_changes.move_no IS 'Number of moves the deal had made before the change';
-COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; when deleted, the next one';
-COMMENT ON COLUMN deal_changes.change IS 'created; updated; archived or unarchived, perhaps with other changes; deleted; or restored: put back under its old id';
+COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; if deleted, the next number';
+COMMENT ON COLUMN deal_changes.change IS 'created; updated; archived or unarchived, perhaps with other changes; deleted; or restored: inserted again under its old id';
 COMMENT ON COLUMN deal_changes.status IS 'The status of the deal in that stage';
-COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null when created';
-COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null when deleted';
-COMMENT ON COLUMN deal_changes.old_currency IS 'The currency before the change; null when created';
-COMMENT ON COLUMN deal_changes.new_currency IS 'The currency after the change; null when deleted';
-COMMENT ON COLUMN deal_changes.old_probability IS 'The probability before the change; null when created. That it changes with a move alone is no change here, but part of the move';
-COMMENT ON COLUMN deal_changes.new_probability IS 'The probability after the change; null when deleted';
-COMMENT ON COLUMN deal_changes.old_value_period IS 'The value_period before the change; null when created';
-COMMENT ON COLUMN deal_changes.new_value_period IS 'The value_period after the change; null when deleted';
-COMMENT ON COLUMN deal_changes.old_expected_close_date IS 'The expected_close_date before the change; null when created';
-COMMENT ON COLUMN deal_changes.new_expected_close_date IS 'The expected_close_date after the change; null when deleted';
-COMMENT ON COLUMN deal_changes.old_owner_id IS 'The owner before the change; null when created';
-COMMENT ON COLUMN deal_changes.new_owner_id IS 'The owner after the change; null when deleted';
+COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null if created';
+COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null if deleted';
+COMMENT ON COLUMN deal_changes.old_currency IS 'The currency before the change; null if created';
+COMMENT ON COLUMN deal_changes.new_currency IS 'The currency after the change; null if deleted';
+COMMENT ON COLUMN deal_changes.old_probability IS 'The probability before the change; null if created. A change of probability by a move is recorded in stage_changes only';
+COMMENT ON COLUMN deal_changes.new_probability IS 'The probability after the change; null if deleted';
+COMMENT ON COLUMN deal_changes.old_value_period IS 'The value_period before the change; null if created';
+COMMENT ON COLUMN deal_changes.new_value_period IS 'The value_period after the change; null if deleted';
+COMMENT ON COLUMN deal_changes.old_expected_close_date IS 'The expected_close_date before the change; null if created';
+COMMENT ON COLUMN deal_changes.new_expected_close_date IS 'The expected_close_date after the change; null if deleted';
+COMMENT ON COLUMN deal_changes.old_owner_id IS 'The owner before the change; null if created';
+COMMENT ON COLUMN deal_changes.new_owner_id IS 'The owner after the change; null if deleted';
 COMMENT ON COLUMN deal_changes.old_archived_at IS 'When the deal had been archived before the change; null: it was not';
 COMMENT ON COLUMN deal_changes.new_archived_at IS 'When the deal was archived after the change; null: it is not';
-COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the writer declared: see crm_current_actor()';
+COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN deal_changes.recorded_by IS 'The database user of the session that changed the deal';

@@ -1,4 +1,4 @@
--- Deal contacts: the people of a deal, who live in another table or system.
+-- Deal contacts: the people of a deal, whose data is in another table or system.
 
 CREATE TABLE deal_contacts (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -24,8 +24,8 @@ COMMENT ON COLUMN deal_contacts.id IS 'Identifier, time-ordered; may be chosen b
 COMMENT ON COLUMN deal_contacts.tenant_id IS 'The tenant of the deal; filled in, never changes';
 COMMENT ON COLUMN deal_contacts.deal_id IS 'The deal';
 COMMENT ON COLUMN deal_contacts.contact_id IS 'The person: a row of the linked contacts table, or any uuid while none is linked';
-COMMENT ON COLUMN deal_contacts.role IS 'What the person is to the deal, such as decision maker';
+COMMENT ON COLUMN deal_contacts.role IS 'The person''s role in the deal, such as decision maker';
 COMMENT ON COLUMN deal_contacts.is_primary IS 'Whether this is the deal''s main contact; at most one per deal, changed by set_primary_contact';
-COMMENT ON COLUMN deal_contacts.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN deal_contacts.metadata IS 'Further data of your own, a JSON object';
 COMMENT ON COLUMN deal_contacts.created_at IS 'When the row was created';
-COMMENT ON COLUMN deal_contacts.updated_at IS 'When the row was last updated; kept by a trigger';
+COMMENT ON COLUMN deal_contacts.updated_at IS 'When the row was last updated; set by a trigger';

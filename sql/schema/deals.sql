@@ -1,7 +1,7 @@
 -- Deals: opportunities, each standing in one stage.
 --
--- The columns that summaries read come first: to get at a column, the server
--- decodes all before it.
+-- The columns that summaries read come first, as the server has to decode all
+-- columns before the one that is read.
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -55,7 +55,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
--- The board of a stage in its order, and the foreign key's checks.
+-- For the board of a stage in its order, and for the checks of the foreign key.
 CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
 CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
 CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
@@ -66,27 +66,27 @@ COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipel
 COMMENT ON COLUMN deals.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN deals.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
 COMMENT ON COLUMN deals.pipeline_id IS 'The pipeline of the stage; writing it alone moves the deal to that pipeline''s first open stage';
-COMMENT ON COLUMN deals.stage_id IS 'The stage the deal stands in; writing it moves the deal. None given: the first open stage of the pipeline, or of the default pipeline';
-COMMENT ON COLUMN deals.archived_at IS 'When the deal was archived; archived deals leave every total';
+COMMENT ON COLUMN deals.stage_id IS 'The stage the deal stands in; writing it moves the deal. Default: the first open stage of the pipeline, or of the default pipeline';
+COMMENT ON COLUMN deals.archived_at IS 'When the deal was archived; archived deals count in no total';
 COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per its value_period; null: not known';
 COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
-COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set from the stage on entering unless written, always 1 when won and 0 when lost';
-COMMENT ON COLUMN deals.value_period IS 'What the amount is per: one_time, monthly, quarterly or annual';
-COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage; writing it alone moves the deal to the pipeline''s one stage of that status';
-COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written beside stage_id it dates the move';
-COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; kept by a trigger';
-COMMENT ON COLUMN deals.version IS 'Number of the row''s version, one higher at each update; for optimistic locking';
+COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set to the stage''s when the deal enters it, unless written; always 1 if won and 0 if lost';
+COMMENT ON COLUMN deals.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage; writing it alone moves the deal to the pipeline''s only stage of that status';
+COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written together with stage_id, it dates the move';
+COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; set by a trigger';
+COMMENT ON COLUMN deals.version IS 'Version number of the row, increased by each update; for optimistic locking';
 COMMENT ON COLUMN deals.title IS 'Short name of the deal';
 COMMENT ON COLUMN deals.description IS 'What the deal is about';
-COMMENT ON COLUMN deals.owner_id IS 'The person responsible, as another system knows them';
-COMMENT ON COLUMN deals.organization_id IS 'The customer organization, as another system knows it';
+COMMENT ON COLUMN deals.owner_id IS 'The responsible person''s id in another system';
+COMMENT ON COLUMN deals.organization_id IS 'The customer organization''s id in another system';
 COMMENT ON COLUMN deals.expected_close_date IS 'The day the deal is expected to close';
-COMMENT ON COLUMN deals.forecast_category IS 'Where forecasts count the deal while it is open: pipeline, best_case, commit or omitted; null: where its stage is. Stays until it is changed, and has no effect once the deal is closed';
-COMMENT ON COLUMN deals.won_at IS 'When the deal was won; set exactly while its status is won';
-COMMENT ON COLUMN deals.lost_at IS 'When the deal was lost; set exactly while its status is lost';
+COMMENT ON COLUMN deals.forecast_category IS 'The deal''s category in forecasts while it is open: pipeline, best_case, commit or omitted; null: that of its stage. Kept until it is changed; no effect once the deal is closed';
+COMMENT ON COLUMN deals.won_at IS 'When the deal was won; set if and only if its status is won';
+COMMENT ON COLUMN deals.lost_at IS 'When the deal was lost; set if and only if its status is lost';
 COMMENT ON COLUMN deals.lost_reason IS 'Why the deal was lost; only while its status is lost';
 COMMENT ON COLUMN deals.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
-COMMENT ON COLUMN deals.rank IS 'Order on the board within a stage, compared byte by byte; the client''s to choose';
-COMMENT ON COLUMN deals.metadata IS 'Further facts, a JSON object of the user''s own';
-COMMENT ON COLUMN deals.created_at IS 'When the deal was created; none given: when it entered its first stage';
-COMMENT ON COLUMN deals.updated_at IS 'When the row was last updated; kept by a trigger';
+COMMENT ON COLUMN deals.rank IS 'Order on the board within a stage, compared byte by byte; chosen by the client';
+COMMENT ON COLUMN deals.metadata IS 'Further data of your own, a JSON object';
+COMMENT ON COLUMN deals.created_at IS 'When the deal was created; default: when it entered its first stage';
+COMMENT ON COLUMN deals.updated_at IS 'When the row was last updated; set by a trigger';

@@ -1,6 +1,4 @@
--- Exchange rates: what amounts of one currency are in another, from a day on.
---
--- The key is what a rate is looked up by.
+-- Exchange rates: the price of one currency in another, from a day on.
 
 CREATE TABLE exchange_rates (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -19,12 +17,12 @@ CREATE TABLE exchange_rates (
     CONSTRAINT exchange_rates_valid_from_check CHECK (isfinite(valid_from))
 );
 
-COMMENT ON TABLE exchange_rates IS 'Exchange rates: 1 base = rate quote, from a day on until the pair''s next rate. For the argument in_currency of summaries and analytics';
+COMMENT ON TABLE exchange_rates IS 'Exchange rates: 1 base = rate quote, from a day on until the pair''s next rate. Used by the argument in_currency of summaries and analytics';
 COMMENT ON COLUMN exchange_rates.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN exchange_rates.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN exchange_rates.base IS 'ISO 4217 code of the currency whose price it is';
-COMMENT ON COLUMN exchange_rates.quote IS 'ISO 4217 code of the currency that the price is in';
-COMMENT ON COLUMN exchange_rates.valid_from IS 'The first day (UTC) of the rate; it holds until the pair''s next one';
-COMMENT ON COLUMN exchange_rates.rate IS 'How much of quote one unit of base is';
+COMMENT ON COLUMN exchange_rates.base IS 'ISO 4217 code of the currency that is priced';
+COMMENT ON COLUMN exchange_rates.quote IS 'ISO 4217 code of the currency of the price';
+COMMENT ON COLUMN exchange_rates.valid_from IS 'The first day (UTC) of the rate, which holds until the pair''s next rate';
+COMMENT ON COLUMN exchange_rates.rate IS 'The price of one unit of base, in quote';
 COMMENT ON COLUMN exchange_rates.created_at IS 'When the row was created';
-COMMENT ON COLUMN exchange_rates.updated_at IS 'When the row was last updated; kept by a trigger';
+COMMENT ON COLUMN exchange_rates.updated_at IS 'When the row was last updated; set by a trigger';

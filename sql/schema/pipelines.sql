@@ -25,12 +25,12 @@ CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id) WHERE is_defa
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
 COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN pipelines.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant whatever its case';
+COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant, ignoring case';
 COMMENT ON COLUMN pipelines.description IS 'What the pipeline is for';
 COMMENT ON COLUMN pipelines.is_default IS 'Whether deals created without a pipeline go here; at most one per tenant, changed by set_default_pipeline';
-COMMENT ON COLUMN pipelines.currency IS 'ISO 4217 code given to amounts of its deals that come without one';
+COMMENT ON COLUMN pipelines.currency IS 'ISO 4217 code: the currency of deals whose amount is given without one';
 COMMENT ON COLUMN pipelines.external_id IS 'Identifier in the system the row was synchronised from; unique per tenant';
-COMMENT ON COLUMN pipelines.metadata IS 'Further facts, a JSON object of the user''s own';
+COMMENT ON COLUMN pipelines.metadata IS 'Further data of your own, a JSON object';
 COMMENT ON COLUMN pipelines.archived_at IS 'When the pipeline was archived; from then on it takes no new deals';
 COMMENT ON COLUMN pipelines.created_at IS 'When the row was created';
-COMMENT ON COLUMN pipelines.updated_at IS 'When the row was last updated; kept by a trigger';
+COMMENT ON COLUMN pipelines.updated_at IS 'When the row was last updated; set by a trigger';

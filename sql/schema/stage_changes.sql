@@ -1,7 +1,7 @@
 -- Stage changes: the history of every deal, written by a trigger on deals.
 --
--- No foreign keys: history outlives what it speaks of.  No created_at: that is
--- recorded_at.
+-- No foreign keys: history remains when the rows that it refers to are deleted.
+-- recorded_at takes the place of created_at.
 
 CREATE TABLE stage_changes (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -15,6 +15,8 @@ CREATE TABLE stage_changes (
     changed_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     move_no integer NOT NULL,
+    -- not next to reverts_id, as analytics read this column in every row
+    reverts_no integer,
     from_status text NOT NULL,
     to_status text NOT NULL,
     amount numeric(19,4),
@@ -30,14 +32,14 @@ CREATE TABLE stage_changes (
     CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
 );
 
--- Moves are seldom taken back, so that it costs next to nothing to know them.
-CREATE INDEX stage_changes_reverts_id_idx ON stage_changes (reverts_id) WHERE reverts_id IS NOT NULL;
+-- Moves are seldom taken back, so this index is small.
+CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no) WHERE reverts_no IS NOT NULL;
 
 -- What came after a moment is looked for by time.  New rows come at the end of
 -- the table, so that a summary of its blocks will do.
 CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at);
 
-COMMENT ON TABLE stage_changes IS 'The history: a row for every move of a deal, written by a trigger and never updated';
+COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN stage_changes.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_changes.deal_id IS 'The deal that moved; it may have been deleted since';
@@ -49,14 +51,15 @@ COMMENT ON COLUMN stage_changes.entered_at IS 'When the deal had entered the sta
 COMMENT ON COLUMN stage_changes.changed_at IS 'When the deal moved (effective time)';
 COMMENT ON COLUMN stage_changes.recorded_at IS 'When the move was recorded (clock time)';
 COMMENT ON COLUMN stage_changes.move_no IS 'Number of the move: 1, 2, ... for each deal, without gaps';
+COMMENT ON COLUMN stage_changes.reverts_no IS 'The number of the move that this row took back; null for an ordinary move. Neither of the two counts in the analytics';
 COMMENT ON COLUMN stage_changes.from_status IS 'The status of the deal before the move';
 COMMENT ON COLUMN stage_changes.to_status IS 'The status of the deal after the move';
 COMMENT ON COLUMN stage_changes.amount IS 'The amount of the deal as of the move';
 COMMENT ON COLUMN stage_changes.currency IS 'The currency of the deal as of the move';
-COMMENT ON COLUMN stage_changes.value_period IS 'What the amount is per, as of the move';
+COMMENT ON COLUMN stage_changes.value_period IS 'The value_period of the deal as of the move';
 COMMENT ON COLUMN stage_changes.probability IS 'The probability of the deal as of the move, in the stage it entered';
 COMMENT ON COLUMN stage_changes.from_probability IS 'The probability of the deal before the move';
-COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the writer declared: see crm_current_actor()';
+COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN stage_changes.recorded_by IS 'The database user of the session that moved the deal';
 COMMENT ON COLUMN stage_changes.reverts_id IS 'The stage change that this one took back (undo_move); null for an ordinary move';
-COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null when there were none';
+COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null if there were none';

@@ -1,8 +1,9 @@
 -- Where deals stood, and how long: what the analytics are made of.
 --
 -- A move tells when the deal had entered the stage that it left, so a row of the
--- history is a visit, and nothing needs to be sorted.  A move that was taken
--- back and the one that took it back are no visits: the deal never left.
+-- history is a visit, and nothing needs to be sorted.  A row that takes a move
+-- back has the number of that move in reverts_no; neither of the two is a visit,
+-- as the deal never left.
 
 CREATE VIEW stage_visits WITH (security_invoker = true) AS
     SELECT c.tenant_id, c.deal_id, c.move_no AS visit_no, c.from_pipeline_id AS pipeline_id,
@@ -10,8 +11,9 @@ CREATE VIEW stage_visits WITH (security_invoker = true) AS
         c.changed_at - c.entered_at AS duration, c.to_pipeline_id AS next_pipeline_id,
         c.to_stage_id AS next_stage_id, c.to_status AS next_status
     FROM stage_changes AS c
-    WHERE c.reverts_id IS NULL
-        AND NOT EXISTS (SELECT FROM stage_changes AS r WHERE r.reverts_id = c.id)
+    WHERE c.reverts_no IS NULL
+        AND NOT EXISTS (SELECT FROM stage_changes AS r
+            WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
     UNION ALL
     SELECT d.tenant_id, d.id, d.move_no + 1, d.pipeline_id, d.stage_id, d.status, d.stage_entered_at,
         NULL, NULL, NULL, NULL, NULL

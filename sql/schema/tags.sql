@@ -1,4 +1,4 @@
--- Tags, and which deals carry them.
+-- Tags, and the deals that have them.
 
 CREATE TABLE tags (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -28,11 +28,11 @@ CREATE INDEX deal_tags_tag_id_idx ON deal_tags (tag_id);
 COMMENT ON TABLE tags IS 'A label that deals can carry';
 COMMENT ON COLUMN tags.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN tags.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN tags.name IS 'Name, unique per tenant whatever its case';
-COMMENT ON COLUMN tags.color IS 'Color to show the tag in, such as #1e90ff';
+COMMENT ON COLUMN tags.name IS 'Name, unique per tenant, ignoring case';
+COMMENT ON COLUMN tags.color IS 'Color of the tag on a screen, such as #1e90ff';
 COMMENT ON COLUMN tags.created_at IS 'When the row was created';
-COMMENT ON COLUMN tags.updated_at IS 'When the row was last updated; kept by a trigger';
-COMMENT ON TABLE deal_tags IS 'Which deals carry which tags';
+COMMENT ON COLUMN tags.updated_at IS 'When the row was last updated; set by a trigger';
+COMMENT ON TABLE deal_tags IS 'The tags of deals';
 COMMENT ON COLUMN deal_tags.deal_id IS 'The deal';
 COMMENT ON COLUMN deal_tags.tag_id IS 'The tag';
 COMMENT ON COLUMN deal_tags.tenant_id IS 'The tenant of the deal and the tag; filled in, never changes';

@@ -1,7 +1,7 @@
 /*
  * api/delete_stage.c
- *		Moves the deals of a stage to another one and deletes it: what
- *		delete_stage of a CRM calls.
+ *		Moves the deals of a stage to another one and deletes it: called by
+ *		delete_stage of a CRM.
  */
 #include "postgres.h"
 
@@ -43,7 +43,7 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 /*
  * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> integer
  *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
- *		does not see, 23503 if deals stand there and have nowhere to go.
+ *		does not see, 23503 if deals stand in it and move_deals_to is not given.
  */
 PG_FUNCTION_INFO_V1(crm_delete_stage);
 Datum
@@ -64,7 +64,11 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	{
 		check_destination(find_stage, stage_id, move_deals_to);
 		moved = move_deals(rel, args);
-		/* From here on no deal enters; those that did meanwhile follow. */
+
+		/*
+		 * Under this lock no deal enters; those that entered before it move
+		 * now.
+		 */
 		crm_lock_key(RelationGetRelid(rel), &tenant_id, stage_id, AccessExclusiveLock);
 		moved += move_deals(rel, args);
 	}

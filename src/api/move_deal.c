@@ -1,8 +1,8 @@
 /*
  * api/move_deal.c
- *		Moves a deal: what move_deal of a CRM calls.
+ *		Moves a deal: called by move_deal of a CRM.
  *
- * The move itself is an ordinary UPDATE, to which the rules apply.
+ * The move itself is an ordinary UPDATE, to which the rules of deals apply.
  */
 #include "postgres.h"
 
@@ -59,7 +59,8 @@ lock_deal(Move *move)
 {
 	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.status, d.lost_reason FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-							 crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
+							 crm_sibling_name(move->deals,
+											  RelationGetRelationName(move->deals))),
 					"deal", move->deal_id);
 	move->stands_in = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	move->entered = DatumGetTimestampTz(crm_api_value(2, TIMESTAMPTZOID, NULL));
@@ -67,8 +68,8 @@ lock_deal(Move *move)
 	move->old_reason = crm_api_text(4);
 
 	/*
-	 * JavaScript knows no microseconds: what it read from the deal is the
-	 * same.
+	 * JavaScript has no microseconds: a time that it read from the deal comes
+	 * back rounded to milliseconds.
 	 */
 	if (move->dated && move->effective % 1000 == 0 &&
 		move->effective < move->entered + 1000 && move->effective > move->entered - 1000)
@@ -99,12 +100,12 @@ check_expected(const Move *move)
 			 errmsg("deal %s is not in the expected stage", crm_uuid_text(move->deal_id)),
 			 errdetail("It stands in %s, since %s, not in %s.", stage_label(move, &move->stands_in),
 					   timestamp_text(move->entered), stage_label(move, move->expected)),
-			 errhint("Look at the deal again, and decide anew.")));
+			 errhint("Read the deal again before you move it.")));
 }
 
 /*
- * Updates the deal.  What is not given is not named either, as the caller may
- * lack the right to write it.
+ * Updates the deal.  Columns that are not given are not named either, as the
+ * caller may have no right to write them.
  */
 static void
 update_deal(Move *move, bool enters)
@@ -123,16 +124,18 @@ update_deal(Move *move, bool enters)
 	if (move->lost_reason != NULL)
 		appendStringInfoString(&set, ", lost_reason = $4");
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET %s WHERE d.id OPERATOR(pg_catalog.=) $1 RETURNING d.status",
-								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals)),
+								   crm_sibling_name(move->deals,
+													RelationGetRelationName(move->deals)),
 								   set.data + 2),
 						  lengthof(types), types, args) == 0)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
-								   crm_sibling_name(move->deals, RelationGetRelationName(move->deals))),
+								   crm_sibling_name(move->deals,
+													RelationGetRelationName(move->deals))),
 						  "deal", move->deal_id);
 	move->is_lost = is_lost(1);
 }
 
-/* The deal stands there already: a request made again changes nothing. */
+/* The deal stands in that stage already: a request that is repeated changes nothing. */
 static void
 stay(Move *move)
 {

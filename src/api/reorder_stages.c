@@ -1,7 +1,7 @@
 /*
  * api/reorder_stages.c
- *		Puts the stages of a pipeline in order: what reorder_stages of a CRM
- *		calls.
+ *		Puts the stages of a pipeline in order: called by reorder_stages of a
+ *		CRM.
  */
 #include "postgres.h"
 
@@ -21,9 +21,9 @@
 static const Oid order_types[] = {UUIDOID, UUIDARRAYOID};
 
 /*
- * Locks the pipeline, then its stages.  Those who add a stage at the end lock
- * the pipeline, too, as the owner, since they need no right on pipelines
- * either; those who delete one lock that.
+ * Locks the pipeline, as adding a stage at the end does, then its stages, as
+ * deleting one does.  The pipeline is locked with the owner's rights, since
+ * neither the caller nor a user who adds a stage needs a right on pipelines.
  */
 static void
 lock_order(Relation rel, const char *stages, const Datum *args)
@@ -78,9 +78,9 @@ check_order(const char *stages, const Datum *args)
 }
 
 /*
- * Gives the stages the positions 1, 2, ...; those that have theirs already are
- * left alone.  The others go by way of positions that none has, as every
- * single row is checked to be unique.
+ * Gives the stages the positions 1, 2, ..., except those that have the right one
+ * already.  They get unused positions first, as the unique index checks each row
+ * when it is updated.
  */
 static void
 write_order(const char *stages, const Datum *args)

@@ -20,7 +20,7 @@
 
 #include "base/currency.h"
 #include "base/report_plan.h"
-#include "base/row_receiver.h"
+#include "base/query.h"
 
 /* A value that a query returns. */
 typedef struct Value

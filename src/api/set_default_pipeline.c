@@ -1,10 +1,10 @@
 /*
  * api/set_default_pipeline.c
- *		Makes a pipeline the default one of its tenant: what
- *		set_default_pipeline of a CRM calls.
+ *		Makes a pipeline the default of its tenant: called by
+ *		set_default_pipeline of a CRM.
  *
- * Callers take turns by a lock, then clear the mark where it is, then set it.
- * A plain UPDATE that sets a second mark is refused, then as ever.
+ * Under a lock, is_default is set to false in the old default, then to true in
+ * the new one.
  */
 #include "postgres.h"
 
@@ -27,7 +27,11 @@ lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
 
 	(void) crm_api_run(psprintf("SELECT FROM %s p WHERE p.tenant_id OPERATOR(pg_catalog.=) $1 "
 								"ORDER BY p.id FOR NO KEY UPDATE", pipelines), 1, args);
-	/* the lock of the rule that there is one default: also for those to come */
+
+	/*
+	 * the lock that the rule of one default takes: for pipelines not yet
+	 * inserted
+	 */
 	crm_lock_key(RelationGetRelid(rel), tenant_id, tenant_id, AccessExclusiveLock);
 }
 

@@ -1,9 +1,10 @@
 /*
  * api/set_primary_contact.c
- *		Makes a contact the primary one of its deal: what set_primary_contact of
- *		a CRM calls.
+ *		Makes a contact the primary one of its deal: called by
+ *		set_primary_contact of a CRM.
  *
- * Callers take turns by a lock, then clear the mark where it is, then set it.
+ * Under a lock, is_primary is set to false in the old row, then to true in the
+ * new one.
  */
 #include "postgres.h"
 
@@ -36,7 +37,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	crm_api_check_update(rel, "is_primary");
 	crm_api_require(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
 							 crm_sibling_name(rel, "deals")), "deal", deal_id);
-	/* Not the deal's row: who may not write deals may still do this. */
+	/* Not the deal's row, as the caller needs no right to write deals. */
 	crm_lock_key_alone(RelationGetRelid(rel), deal_id);
 	if (crm_api_run(psprintf("SELECT c.id FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 							 "AND c.contact_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE", links), 2, args) == 0)

@@ -15,19 +15,19 @@
 #error "crm needs PostgreSQL 15 or later"
 #endif
 
-/* 18 has it, and no more the attribute that stood behind a declaration. */
+/* PostgreSQL 18 has pg_noreturn in place of pg_attribute_noreturn(). */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
-/* 17 keeps what an index needs for further rows until it is told of the last. */
+/* From 17 on, an index may keep state between inserts, which has to be released. */
 #if PG_VERSION_NUM >= 170000
 #define crm_index_insert_cleanup(index, info) index_insert_cleanup(index, info)
 #else
 #define crm_index_insert_cleanup(index, info) ((void) (index), (void) (info))
 #endif
 
-/* 17 can set up a lexer in place; we always want a new one. */
+/* From 17 on, a lexer can be made in memory of the caller's; NULL allocates a new one. */
 #if PG_VERSION_NUM >= 170000
 #define crm_make_json_lexer(json, length, encoding, need_escapes) \
 	makeJsonLexContextCstringLen(NULL, json, length, encoding, need_escapes)

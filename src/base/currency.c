@@ -45,8 +45,8 @@ fill_known(void)
 
 /*
  * crm_is_currency(text) -> boolean
- *		Whether this is a code in base/currency_codes.h.  It stands in CHECKs, so what
- *		it once accepted it accepts for ever.
+ *		Whether this is a code in base/currency_codes.h.  CHECK constraints use it:
+ *		a code that it has accepted once must be accepted for ever.
  */
 PG_FUNCTION_INFO_V1(crm_is_currency);
 Datum

@@ -3,8 +3,8 @@
  *		The codes of ISO 4217, active and withdrawn, in alphabetical order.
  *
  * Taken from Debian's iso-codes package and the standard's lists one and
- * three.  Append-only: a code that is withdrawn stays, else rows that have it
- * could not be restored.  test/check_currencies.sh checks both.
+ * three.  Append-only: a withdrawn code stays, else a restore would fail on rows
+ * that have it.  test/lint/currencies.sh checks both.
  */
 #ifndef CRM_BASE_CURRENCY_CODES_H
 #define CRM_BASE_CURRENCY_CODES_H

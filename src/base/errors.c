@@ -9,7 +9,7 @@
 
 #include "base/errors.h"
 
-/* Whether SQL may raise it: what a user did wrong, never the server's faults. */
+/* Whether SQL may raise it: a user's mistake, never an internal error. */
 static bool
 may_raise(const char *sqlstate)
 {
@@ -26,8 +26,8 @@ may_raise(const char *sqlstate)
 /*
  * crm_raise(condition text, message text, detail text, hint text) -> boolean
  *		Raises an error; never returns.  Detail and hint may be NULL.  A condition
- *		that is not for SQL to raise is itself an error (22023), as is a NULL
- *		message (22004): whatever the arguments, the statement fails.
+ *		that SQL may not raise is itself an error (22023), and so is a NULL
+ *		message (22004): the statement fails, whatever the arguments are.
  */
 PG_FUNCTION_INFO_V1(crm_raise);
 Datum

@@ -1,6 +1,6 @@
 /*
  * base/errors.h
- *		SQLSTATEs of the CRM's own.
+ *		The CRM's own SQLSTATEs.
  *
  * PostgREST turns a SQLSTATE of the form PTnnn into the HTTP status nnn.
  */

@@ -4,9 +4,9 @@
  *
  * A numeric is read and written in its on-disk form, which is the same in all
  * supported versions and never changes under pg_upgrade: a header of two bytes
- * (short form) or four (long form), then digits in base 10,000.  The digit
- * number i stands for digit * 10000^(weight - i).  Nothing here is aligned:
- * numerics of tables have mostly a one-byte length word.
+ * (short form) or four (long form), then digits in base 10,000.  Digit number i
+ * counts units of 10000^(weight - i).  Nothing here is aligned, as numerics in
+ * tables mostly have a length word of one byte.
  *
  * Every conversion is exact or refused.
  */
@@ -18,7 +18,7 @@
 #include "base/compat.h"
 #include "base/money.h"
 
-/* The two top bits of the header tell the form. */
+/* The two highest bits of the header tell the form. */
 #define HEADER_FORM			0xC000
 #define HEADER_NEGATIVE		0x4000	/* long form; 0 is long and positive */
 #define HEADER_SHORT		0x8000
@@ -33,7 +33,7 @@
 #define BASE				10000
 #define BASE_DIGITS			4	/* decimal digits in one of base 10,000 */
 
-/* So many of them fit an int64 in any case. */
+/* This many digits always fit an int64. */
 #define FAST_DIGITS			4
 
 /* 2^127 < 10000^10: an int128 has at most ten digits of base 10,000. */
@@ -89,7 +89,7 @@ take_apart(Datum number, NumericParts *parts)
 	int			size;
 	uint16		header;
 
-	/* What tables mostly hold first, as every row of a summary comes here. */
+	/* The most common form first: a summary reads every row of a table here. */
 	if (likely(VARATT_IS_1B(raw) && !VARATT_IS_1B_E(raw)))
 	{
 		data = VARDATA_1B(raw);
@@ -144,7 +144,7 @@ to_fixed_slow(const NumericParts *parts, int total, int128 *result)
 	{
 		uint16		digit = i < parts->ndigits ? digit_at(parts, i) : 0;
 
-		/* All but the last one of MAX_DIGITS fit in any case. */
+		/* Only the last one of MAX_DIGITS can overflow. */
 		if (i == MAX_DIGITS - 1 &&
 			sum > (INT128_MAX_MAGNITUDE + parts->negative - digit) / BASE)
 			return FIXED_TOO_LARGE;
@@ -259,7 +259,7 @@ crm_probability_to_fixed(Datum probability)
 	return result;
 }
 
-/* Any numeric as fixed point; false if it is not exactly one. */
+/* Any numeric as fixed point; false if that would not be exact. */
 bool
 crm_numeric_to_fixed(Datum number, int scale, int128 *result)
 {
@@ -270,14 +270,14 @@ crm_numeric_to_fixed(Datum number, int scale, int128 *result)
 	return to_fixed(&parts, scale / BASE_DIGITS, result) == FIXED_EXACT;
 }
 
-/* Splits |number| into digits of base 10,000, the lowest first; how many. */
+/* Splits |number| into digits of base 10,000, the lowest first; returns how many. */
 static int
 split(int128 number, uint16 digits[MAX_DIGITS])
 {
 	uint128		rest = number < 0 ? 0 - (uint128) number : (uint128) number;
 	int			n = 0;
 
-	/* Divisions of 128 bits are slow: no more of them than needed. */
+	/* Divisions of 128 bits are slow: as few of them as possible. */
 	while (rest > PG_UINT64_MAX)
 	{
 		digits[n++] = (uint16) (rest % BASE);
@@ -301,7 +301,7 @@ crm_fixed_to_numeric(int128 number, int scale)
 	char	   *result;
 	char	   *to;
 
-	/* Zeros at the end are not kept, and zero itself has no digits. */
+	/* A numeric has no trailing zero digits, and zero has no digits at all. */
 	while (lowest < n && digits[lowest] == 0)
 		lowest++;
 	weight = n > 0 ? n - 1 - scale / BASE_DIGITS : 0;
@@ -328,7 +328,7 @@ crm_fixed_to_numeric(int128 number, int scale)
 void
 crm_append_fixed(StringInfo buf, int128 number, int scale)
 {
-	char		buffer[MAX_DIGITS * BASE_DIGITS + 2];	/* and sign and point */
+	char		buffer[MAX_DIGITS * BASE_DIGITS + 2];	/* digits, sign, point */
 	char	   *end = buffer + sizeof(buffer);
 	char	   *p = end;
 	uint16		digits[MAX_DIGITS];
@@ -348,7 +348,7 @@ crm_append_fixed(StringInfo buf, int128 number, int scale)
 		}
 	}
 
-	/* Of leading zeros, the one before the point stays. */
+	/* Skip leading zeros, but not the one before the point. */
 	while (*p == '0' && p + 1 < end && p[1] != '.')
 		p++;
 	if (number < 0)

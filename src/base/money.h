@@ -17,25 +17,25 @@
 
 #define CRM_AMOUNT_SCALE		4
 #define CRM_PROBABILITY_SCALE	4
-/* Of amount times probability, which is exact. */
+/* The product of an amount and a probability, which is exact. */
 #define CRM_WEIGHTED_SCALE		8
 
 /*
  * An amount (numeric(19,4)) or a probability (numeric(5,4), 0 to 1) as fixed
- * point of scale 4.  Both read the numeric where it lies, packed or not;
- * anything that does not fit exactly is ERROR 22003.
+ * point of scale 4.  Both read the numeric in place, packed or not.  ERROR 22003
+ * if it does not fit exactly.
  */
 extern int128 crm_amount_to_fixed(Datum amount);
 extern int128 crm_probability_to_fixed(Datum probability);
 
-/* False if the numeric is no exact int128 of that scale. */
+/* False if the numeric is not exactly an int128 of that scale. */
 extern bool crm_numeric_to_fixed(Datum number, int scale, int128 *result);
 
 /* With the given number of digits after the decimal point; palloc'd. */
 extern Numeric crm_fixed_to_numeric(int128 number, int scale);
 extern void crm_append_fixed(StringInfo buf, int128 number, int scale);
 
-/* Sum and difference; false on overflow, as the server's pg_add_s64_overflow. */
+/* Sum and difference; false on overflow. */
 static inline bool
 crm_fixed_add(int128 a, int128 b, int128 *result)
 {

@@ -1,8 +1,8 @@
 /*
  * base/request.c
- *		Reading the claims of a request (a JSON object).
+ *		Reading the JSON objects of a request: its claims, its headers.
  *
- * Of a key that stands twice the last one counts, as for jsonb.
+ * If a key occurs twice, the last one counts, as in jsonb.
  */
 #include "postgres.h"
 
@@ -15,21 +15,18 @@
 #include "base/compat.h"
 #include "base/request.h"
 
-/*
- * jsonb_in() would raise an error for malformed JSON, so that it is parsed
- * once before, which only tells.
- */
+/* Malformed JSON would make jsonb_in() raise an error, so it is checked first. */
 Jsonb *
-crm_parse_claims(const char *json)
+crm_parse_json_object(const char *json)
 {
 	JsonLexContext *lex = crm_make_json_lexer(pstrdup(json), strlen(json),
 											  GetDatabaseEncoding(), true);
-	Jsonb	   *claims;
+	Jsonb	   *object;
 
 	if (pg_parse_json(lex, &nullSemAction) != JSON_SUCCESS)
 		return NULL;
-	claims = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
-	return JB_ROOT_IS_OBJECT(claims) ? claims : NULL;
+	object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	return JB_ROOT_IS_OBJECT(object) ? object : NULL;
 }
 
 /* Whether there is a value at the dotted path. */
@@ -57,7 +54,10 @@ crm_get_claim(Jsonb *claims, const char *name, char **text)
 {
 	JsonbValue	value;
 
-	/* Names with dots are common: "https://example.com/tenant". */
+	/*
+	 * The name first: names with dots are common
+	 * ("https://example.com/tenant").
+	 */
 	if (getKeyJsonValueFromContainer(&claims->root, name, strlen(name),
 									 &value) == NULL &&
 		!find_path(&claims->root, name, &value))

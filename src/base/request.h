@@ -1,6 +1,6 @@
 /*
  * base/request.h
- *		Reading the claims of a request (a JSON object).
+ *		Reading the JSON objects of a request: its claims, its headers.
  */
 #ifndef CRM_BASE_REQUEST_H
 #define CRM_BASE_REQUEST_H
@@ -14,12 +14,12 @@ typedef enum
 	CRM_CLAIM_OTHER				/* an object, array, boolean or null */
 } CrmClaimKind;
 
-/* The claims in json; NULL, not an error, if it is not a JSON object. */
-extern Jsonb *crm_parse_claims(const char *json);
+/* The object; NULL, not an error, if json is malformed or is not an object. */
+extern Jsonb *crm_parse_json_object(const char *json);
 
 /*
- * The claim of this name or, if there is none, at this dotted path; *text is
- * set, palloc'd, for CRM_CLAIM_TEXT only.
+ * The claim of this name or, if there is none, the one at this dotted path.
+ * Sets *text, palloc'd, for CRM_CLAIM_TEXT only.
  */
 extern CrmClaimKind crm_get_claim(Jsonb *claims, const char *name, char **text);
 

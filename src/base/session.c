@@ -1,12 +1,12 @@
 /*
  * base/session.c
- *		Who writes, for which tenant, and as of when: the session's context,
- *		read from settings.
+ *		The session's context, read from settings: the actor, the tenant, and
+ *		the time as of which it writes.
  *
- * Invariants: an empty setting is an unset one; no doubt about the tenant
- * (malformed claims, a claim of another type, the nil uuid) ever yields one.
- * Row defaults and triggers ask for every row, so what was read is kept for as
- * long as the strings it was read from stay the same.
+ * Invariants: an empty setting counts as unset; where the tenant is in doubt
+ * (malformed claims, a claim of another type, the nil uuid), there is none.
+ * Row defaults and triggers ask once for every row, so the result is cached for
+ * as long as the settings that it was read from stay the same.
  */
 #include "postgres.h"
 
@@ -41,7 +41,7 @@ typedef enum
 	CLAIM_NOT_SCALAR			/* an object, array, boolean or null */
 } TenantState;
 
-/* What the settings say, and the settings it was read from. */
+/* The context, and the settings that it was read from. */
 static struct
 {
 	bool		valid;
@@ -53,7 +53,7 @@ static struct
 	char	   *subject;		/* the claim sub; NULL if there is none */
 }			context;
 
-/* crm.effective_at, read; now and today are as of the transaction's start. */
+/* crm.effective_at, parsed; 'now' and 'today' mean the transaction's start. */
 static struct
 {
 	char	   *text;			/* NULL: nothing is kept */
@@ -67,14 +67,14 @@ void
 crm_define_settings(void)
 {
 	DefineCustomStringVariable("crm.actor",
-							   "Who acts: recorded as changed_by.",
+							   "The actor, recorded as changed_by.",
 							   "Empty: the claim sub of request.jwt.claims, else the session user.",
 							   &actor_setting, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
 	/* No check hook: what the text means depends on TimeZone and DateStyle. */
 	DefineCustomStringVariable("crm.effective_at",
 							   "The time as of which moves are recorded.",
-							   "Empty: the clock's. Meant for SET LOCAL in imports.",
+							   "Empty: the current time. Meant for SET LOCAL in imports.",
 							   &effective_at_setting, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
 	DefineCustomStringVariable("crm.tenant_claim",
@@ -137,7 +137,7 @@ parse_uuid(const char *input, pg_uuid_t *uuid)
 	return *input == '\0';
 }
 
-/* The tenant that a text, not empty, stands for. */
+/* The tenant that a text stands for, which is not empty. */
 static TenantState
 tenant_of_text(const char *text, pg_uuid_t *tenant)
 {
@@ -148,12 +148,12 @@ tenant_of_text(const char *text, pg_uuid_t *tenant)
 	return memcmp(tenant, &nil, sizeof(nil)) == 0 ? TENANT_IS_NIL : TENANT_OK;
 }
 
-/* The tenant and the subject in claims, which are not empty. */
+/* The tenant and the subject in the claims, a text that is not empty. */
 static TenantState
 read_claims(const char *json, const char *tenant_claim,
 			pg_uuid_t *tenant, char **subject)
 {
-	Jsonb	   *claims = crm_parse_claims(json);
+	Jsonb	   *claims = crm_parse_json_object(json);
 	char	   *text;
 
 	*subject = NULL;
@@ -229,8 +229,8 @@ refresh_context(void)
 }
 
 /*
- * Says why there is no tenant (42501).  The claims themselves stay out of the
- * message: they may be secret.
+ * Says why there is no tenant (42501).  The message does not show the claims,
+ * which may be secret.
  */
 static void
 report_no_tenant(TenantState state)
@@ -294,8 +294,8 @@ crm_session_is_tenant(const pg_uuid_t *tenant)
 }
 
 /*
- * The actor is for the record, not for access: where the claims do not tell,
- * for whatever reason, it is the session user.
+ * The actor is recorded but gives no rights, so that no error is needed: if the
+ * claims name none, for whatever reason, it is the session user.
  */
 char *
 crm_session_actor(void)
@@ -385,7 +385,7 @@ crm_current_tenant(PG_FUNCTION_ARGS)
 
 /*
  * crm_current_actor() -> text
- *		Who acts; never NULL.
+ *		The actor; never NULL.
  */
 PG_FUNCTION_INFO_V1(crm_current_actor);
 Datum
@@ -396,7 +396,7 @@ crm_current_actor(PG_FUNCTION_ARGS)
 
 /*
  * crm_current_effective_at() -> timestamptz
- *		The setting crm.effective_at, NULL if unset; 22007 if it is no timestamp.
+ *		The setting crm.effective_at, NULL if unset; 22007 if it is not a timestamp.
  */
 PG_FUNCTION_INFO_V1(crm_current_effective_at);
 Datum

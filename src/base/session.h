@@ -1,6 +1,7 @@
 /*
  * base/session.h
- *		Who writes, for which tenant, and as of when: the session's context.
+ *		The session's context: the actor, the tenant, and the time as of which
+ *		it writes.
  */
 #ifndef CRM_BASE_SESSION_H
 #define CRM_BASE_SESSION_H
@@ -14,7 +15,7 @@ extern void crm_define_settings(void);
 /* The tenant; ERROR 42501 if the session names none. */
 extern void crm_session_tenant(pg_uuid_t *tenant);
 
-/* Whether that is the tenant; no error. */
+/* Whether this is the session's tenant; raises no error. */
 extern bool crm_session_is_tenant(const pg_uuid_t *tenant);
 
 /* The actor (changed_by), palloc'd in the current context; never NULL. */

@@ -2,9 +2,9 @@
  * base/uuid.c
  *		Generators of uuids, on top of libuuid.
  *
- * Invariants: the ids that one backend makes are strictly increasing, also
- * when the clock steps back, and each has 62 unpredictable bits.  External
- * uuids depend on nothing but their two arguments, for ever.
+ * Invariants: the ids that one backend makes are strictly increasing, even when
+ * the clock steps back, and each has 62 unpredictable bits.  External uuids
+ * depend on their two arguments alone, in all versions.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 
 #include "base/uuid.h"
 
-/* 12 bits divide a millisecond: the least step that changes them, in ns. */
+/* 12 bits hold the fraction of a millisecond: the smallest step in them, in ns. */
 #define NS_PER_MS	INT64CONST(1000000)
 #define MIN_STEP_NS	(NS_PER_MS / 4096 + 1)
 
@@ -27,14 +27,14 @@
 
 /*
  * The namespace of external uuids: bc38c7f0-3f6a-4c33-a7c4-2b8c4a9d6e15.
- * Never to change: stored ids were made from it.
+ * It must never change, as stored ids were made from it.
  */
 static const uuid_t external_namespace = {
 	0xbc, 0x38, 0xc7, 0xf0, 0x3f, 0x6a, 0x4c, 0x33,
 	0xa7, 0xc4, 0x2b, 0x8c, 0x4a, 0x9d, 0x6e, 0x15
 };
 
-/* State of crm_make_uuid_v7(), of the process pid. */
+/* State of make_uuid_v7(), of the process pid. */
 static struct
 {
 	int			pid;
@@ -42,12 +42,12 @@ static struct
 	uuid_t		key;			/* secret: its hashes are the random bits */
 	uint64		made;			/* ids made from key */
 	pg_uuid_t	last;
-	bool		last_is_new;	/* nobody took it yet */
+	bool		last_is_new;	/* see crm_take_new_uuid() */
 }			generator;
 
 /*
- * The time for the next id, in nanoseconds since 1970: the clock's, but at
- * least one step after the last id's.
+ * The time for the next id, in nanoseconds since 1970: the current time, but at
+ * least one step after the time of the last id.
  */
 static int64
 next_time_ns(void)
@@ -69,20 +69,21 @@ next_time_ns(void)
  * fraction of a millisecond (method 3 of its section 6.2, as PostgreSQL 18
  * does it), 62 random bits.
  *
- * libuuid's own uuid_generate_time_v7() (newer ones have it) is not monotonic:
- * below the millisecond it is random.  And a uuid_generate_random() per id
- * would cost two microseconds (2.38), so that the random bits are SHA-1 hashes
- * of a counter, under a key from it that is replaced every so often.
+ * Not libuuid's own uuid_generate_time_v7(), which newer versions have: it is
+ * not monotonic, being random below the millisecond.  Nor one call of
+ * uuid_generate_random() per id, which takes two microseconds (libuuid 2.38):
+ * that makes a key once for IDS_PER_KEY ids, whose random bits are SHA-1 hashes
+ * of a counter under the key.
  */
-void
-crm_make_uuid_v7(pg_uuid_t *result)
+static void
+make_uuid_v7(pg_uuid_t *result)
 {
 	int64		ns;
 	uint64		ms;
 	uint32		fraction;
 	uuid_t		hash;
 
-	/* A forked process must not go on with its parent's key. */
+	/* A forked process must not continue with its parent's key. */
 	if (generator.pid != MyProcPid || generator.made >= IDS_PER_KEY)
 	{
 		uuid_generate_random(generator.key);
@@ -101,7 +102,7 @@ crm_make_uuid_v7(pg_uuid_t *result)
 		result->data[i] = (unsigned char) ms;
 	result->data[6] = 0x70 | (fraction >> 8);
 	result->data[7] = (unsigned char) fraction;
-	/* This half has the variant already: it is a uuid's. */
+	/* The hash is a uuid, too: this half of it contains the variant's bits. */
 	memcpy(result->data + 8, hash + 8, 8);
 	generator.last = *result;
 	generator.last_is_new = true;
@@ -130,8 +131,8 @@ uuid_v5(uuid_t result, const uuid_t namespace, const char *name)
 }
 
 /*
- * The version 5 uuid of an external id; neither string may be empty (the
- * caller's to check).
+ * The version 5 uuid of an external id.  The caller checks that neither string
+ * is empty.
  */
 void
 crm_make_external_uuid(const char *source, const char *external_id,
@@ -153,14 +154,14 @@ crm_uuid_v7(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 
-	crm_make_uuid_v7(result);
+	make_uuid_v7(result);
 	PG_RETURN_UUID_P(result);
 }
 
 /*
  * crm_external_uuid(source text, external_id text) -> uuid
- *		The uuid of another system's id.  Empty strings are refused (22023): all
- *		rows without an id would become one.
+ *		The uuid of another system's id.  Empty strings are refused (22023), as
+ *		all rows without an id would get the same uuid.
  */
 PG_FUNCTION_INFO_V1(crm_external_uuid);
 Datum

@@ -1,15 +1,15 @@
 /*
  * deal/audit.c
- *		Follows every write to deals, whoever writes: history and totals.
+ *		Records every write to deals, in the history and in the totals.
  *
  * crm_deal_audit is the AFTER STATEMENT trigger of deals.  It walks the
- * transition tables once and hands the moves to history/stage_changes.c, what else
- * changed to history/deal_changes.c, and what deals add up to before and after to
+ * transition tables once and hands the moves to history/stage_changes.c, other
+ * changes to history/deal_changes.c, and the sums of the old and the new rows to
  * totals/sums.c.
  *
- * On UPDATE both tables hold the old and the new rows in the same order.  A
- * trigger that makes a partitioned table skip the new row of a pair breaks
- * that order; the rows are then paired by id, which never changes.
+ * On UPDATE the two transition tables hold the old and the new rows in the same
+ * order.  In a partitioned table, a trigger may suppress the new row of a pair,
+ * which breaks that order; the rows are then paired by id, which never changes.
  */
 #include "postgres.h"
 
@@ -36,8 +36,7 @@ typedef struct DealAudit
 	DealTotals *totals;			/* NULL: not kept */
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
-	bool		connected;		/* to SPI: only when there is something to
-								 * write */
+	bool		connected;		/* to SPI, once something is to be written */
 	StageAudit *moves;			/* NULL until something moved */
 	DealChangeAudit changes;
 } DealAudit;
@@ -45,14 +44,10 @@ typedef struct DealAudit
 static Datum
 get(const DealAudit *audit, TupleTableSlot *deal, DealColumn column)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[column], isnull);
-	return value;
+	return crm_required_slot_value(audit->deals, deal, audit->columns[column]);
 }
 
-/* The next row of a transition table, which may have millions; false: the end. */
+/* The next row of a transition table; false at its end. */
 static bool
 next_row(Tuplestorestate *rows, TupleTableSlot *deal)
 {
@@ -86,13 +81,16 @@ record_move(DealAudit *audit)
 	crm_stage_audit_move(audit->moves, audit->old_deal, audit->new_deal);
 }
 
-/* Records the update of a deal, if it is one to record. */
+/* Records the update of a deal, as far as the trigger's arguments ask for it. */
 static void
 record_update(DealAudit *audit)
 {
 	bool		moved = !same_uuid(audit, DEAL_STAGE_ID);
 
-	/* The rules see to that, if no trigger runs after them. */
+	/*
+	 * crm_deal_rules keeps the id, but a trigger of the user's may run after
+	 * it.
+	 */
 	if (!same_uuid(audit, DEAL_ID))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
@@ -110,14 +108,14 @@ record_update(DealAudit *audit)
 		record_move(audit);
 }
 
-/* Where the new row of a deal is, when it has to be found by its id. */
+/* The new row of a deal, found by its id. */
 typedef struct NewRow
 {
 	pg_uuid_t	id;				/* hash key */
 	MinimalTuple tuple;
 } NewRow;
 
-/* A row without a new one was not stored after all: the deal is gone. */
+/* An old row without a new one: the new one was suppressed, so the deal is deleted. */
 static void
 record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
@@ -133,14 +131,16 @@ record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_r
 	tuplestore_rescan(new_rows);
 	while (next_row(new_rows, audit->new_deal))
 	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)), HASH_ENTER, NULL);
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)),
+						  HASH_ENTER, NULL);
 		row->tuple = ExecCopySlotMinimalTuple(audit->new_deal);
 	}
 
 	tuplestore_rescan(old_rows);
 	while (next_row(old_rows, audit->old_deal))
 	{
-		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)), HASH_FIND, NULL);
+		row = hash_search(by_id, DatumGetUUIDP(get(audit, audit->old_deal, DEAL_ID)),
+						  HASH_FIND, NULL);
 		if (row != NULL)
 		{
 			ExecStoreMinimalTuple(row->tuple, audit->new_deal, false);
@@ -155,7 +155,7 @@ record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_r
 	hash_destroy(by_id);
 }
 
-/* False if the rows turn out not to be in step; nothing was recorded then. */
+/* Whether both tables have the rows in the same order; records nothing. */
 static bool
 in_step(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
@@ -184,7 +184,7 @@ count_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 		count(audit->totals, deal);
 }
 
-/* Records the rows of one transition table, of deals that came or went. */
+/* Records the rows of one transition table, of inserted or deleted deals. */
 static void
 record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 			void (*record) (DealChangeAudit *changes, TupleTableSlot *deal))
@@ -200,7 +200,10 @@ record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 static void
 follow_update(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
-	/* Only partitions can get out of step; know it before writing anything. */
+	/*
+	 * Only partitioned tables can get out of step; checked before anything is
+	 * recorded.
+	 */
 	if (audit->deals->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
 		!in_step(audit, old_rows, new_rows))
 	{
@@ -275,9 +278,9 @@ write_all(DealAudit *audit, TriggerEvent event)
  * trigger FOR EACH STATEMENT of deals, with the transition tables that its
  * event has
  *		Writes, with the rights of the table's owner, a row of stage_changes
- *		for each deal whose stage changed, a row of deal_changes for each one
- *		that came, went or changed otherwise, and rows of stage_totals for what
- *		the deals of a stage add up to now.
+ *		for each deal whose stage changed, a row of deal_changes for each deal
+ *		that was inserted, deleted or changed otherwise, and rows of
+ *		stage_totals by which the sums of the stages change.
  */
 PG_FUNCTION_INFO_V1(crm_deal_audit);
 Datum

@@ -1,10 +1,10 @@
 /*
  * deal/closing.c
- *		How a deal is closed: won_at, lost_at, lost_reason.
+ *		The columns of closed deals: won_at, lost_at, lost_reason.
  *
  * won_at is set exactly while the deal is won, lost_at exactly while it is lost,
- * a reason only then.  CHECKs see to it; here the columns are kept so, and what
- * cannot be is said in terms of the deal.
+ * and lost_reason only while it is lost.  CHECK constraints guarantee that; the
+ * rules here set the columns accordingly, and give better error messages.
  */
 #include "postgres.h"
 
@@ -13,7 +13,7 @@
 
 #include "deal/deal.h"
 
-/* A column that tells how a deal was closed, and of deals of which status. */
+/* A column of closed deals, and the status of the deals that have it. */
 typedef struct ClosingColumn
 {
 	DealColumn	column;
@@ -36,11 +36,11 @@ crm_deal_old_status(const DealWrite *deal)
 	if (!crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &status))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("the status of %s is none of open, won, lost", crm_deal_label(deal))));
+				 errmsg("the status of %s is not open, won or lost", crm_deal_label(deal))));
 	return status;
 }
 
-/* A time that was written has to be one that has been. */
+/* A time that was written must not be in the future. */
 static void
 check_time(const DealWrite *deal, const ClosingColumn *closing)
 {
@@ -60,7 +60,7 @@ check_time(const DealWrite *deal, const ClosingColumn *closing)
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
 }
 
-/* What was written must fit the stage, and the time of the move. */
+/* A column that was written must fit the stage and the time of the move. */
 static void
 check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageFacts *stage,
 			   TimestampTz effective)
@@ -85,7 +85,11 @@ check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageF
 						crm_deal_label(deal)),
 				 errhint("Write one of them; the other follows."),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
-	/* A deal that went on from won to won was won before. */
+
+	/*
+	 * On INSERT they may differ: the deal may have been won in an earlier
+	 * stage.
+	 */
 	check_time(deal, closing);
 }
 

@@ -1,13 +1,13 @@
 /*
  * deal/deal.h
- *		A deal being inserted or updated, as its rules see it.
+ *		A deal that is being inserted or updated, as its rules see it.
  *
  * "Written" means: on INSERT given and not NULL, on UPDATE distinct from the
  * old value, as object-relational mappers send every column back.
  *
- * "Restored" is a row that is inserted with created_at, stage_entered_at and
- * updated_at of its own: one that comes from a dump or from another CRM.  It
- * tells what was, so rules that are about entering a stage today do not apply.
+ * "Restored" means: inserted with explicit created_at, stage_entered_at and
+ * updated_at, as rows of a dump or of another CRM are.  Such a row records the
+ * past, so that the rules about entering a stage now do not apply.
  */
 #ifndef CRM_DEAL_DEAL_H
 #define CRM_DEAL_DEAL_H
@@ -26,10 +26,9 @@ typedef struct DealWrite
 	StageLookup *lookup;
 	const DealHistory *history;
 	bool		insert;
-	bool		dated;			/* UPDATE names stage_entered_at, to date a
-								 * move */
+	bool		dated;			/* see names_entered_at() in deal/rules.c */
 	bool		restored;
-	TimestampTz clock;			/* when the trigger met the row */
+	TimestampTz clock;			/* the time when the trigger fired */
 } DealWrite;
 
 static inline bool
@@ -74,22 +73,22 @@ extern bool crm_deal_written(const DealWrite *deal, DealColumn column);
 extern char *crm_deal_label(const DealWrite *deal);
 
 /*
- * The stage that the write puts the deal into; NULL if it leaves the deal
- * where it stands.  ERROR if the write contradicts itself, or does not say
- * enough.
+ * The stage that the write puts the deal into; NULL if the deal stays in its
+ * stage.  ERROR if the written columns contradict each other or do not determine
+ * a stage.
  */
 extern const StageFacts *crm_deal_target_stage(DealWrite *deal);
 
 /* The status before an update. */
 extern DealStatus crm_deal_old_status(const DealWrite *deal);
 
-/* As of when the deal enters that stage; ERROR if it cannot be. */
+/* The time as of which the deal enters that stage; ERROR if it is not allowed. */
 extern TimestampTz crm_deal_effective_time(DealWrite *deal, const StageFacts *stage);
 
 /*
- * Keeps won_at, lost_at, lost_reason and the probability of a closed deal: of
- * one that enters the stage as of that time, and of one that stays where it is.
- * ERROR if what was written of them does not fit.
+ * Set won_at, lost_at, lost_reason and the probability as the status requires:
+ * of a deal that enters the stage as of that time, and of one that stays in its
+ * stage.  ERROR if what was written contradicts the status.
  */
 extern void crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective);
 extern void crm_deal_stay_closed(DealWrite *deal);

@@ -1,11 +1,12 @@
 /*
  * deal/effective_time.c
- *		As of when a deal enters a stage.
+ *		The time as of which a deal enters a stage.
  *
- * In this order: stage_entered_at if written; won_at or lost_at if written
- * and the stage is of that status; stage_entered_at if it is named with its
- * old value; on INSERT created_at if given; the setting crm.effective_at; the clock, or when the deal entered its present stage if
- * the clock was set back since, so that history never runs backwards.
+ * The first of these: stage_entered_at if written; won_at or lost_at if written
+ * and the stage is of that status; stage_entered_at if the UPDATE names it with
+ * its old value; on INSERT created_at if given; the setting crm.effective_at;
+ * the clock.  If the clock was set back since the deal entered its present
+ * stage, it is that time instead, so that history never runs backwards.
  */
 #include "postgres.h"
 
@@ -87,11 +88,11 @@ crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 
-	/* It may have been archived with its deals in it, as of any time. */
+	/* The stage may have been archived later, while the deal stood in it. */
 	if (deal->restored)
 		return effective;
 
-	/* What entered before the archiving may still be told: imports, restores. */
+	/* Imports may record that a deal entered before the stage was archived. */
 	if (effective >= stage->archived_at)
 		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
 						stage->archived_at, effective);

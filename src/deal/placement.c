@@ -1,11 +1,11 @@
 /*
  * deal/placement.c
- *		Which stage a write puts a deal into.
+ *		The stage that a write puts a deal into.
  *
- * stage_id says it outright.  pipeline_id alone means that pipeline's first
- * open stage; status alone means the pipeline's one stage of that status or,
- * to reopen, the open stage the deal stood in last.  What is written must
- * agree with each other.
+ * stage_id names it.  pipeline_id alone means that pipeline's first open stage;
+ * status alone means the pipeline's only stage of that status or, if a closed
+ * deal is reopened, the open stage that it stood in last.  The written columns
+ * must agree.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@ get_uuid(const DealWrite *deal, DealColumn column)
 	return DatumGetUUIDP(deal_get(deal, column));
 }
 
-/* As a foreign key would say it; a stranger's row is as good as none. */
+/* Like a foreign key's error; another tenant's row counts as missing. */
 static void
 reference_error(const DealWrite *deal, DealColumn column, const char *what)
 {
@@ -47,7 +47,8 @@ stage_written(const DealWrite *deal)
 static const PipelineFacts *
 pipeline_written(const DealWrite *deal)
 {
-	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup, get_uuid(deal, DEAL_PIPELINE_ID));
+	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup,
+													  get_uuid(deal, DEAL_PIPELINE_ID));
 
 	if (pipeline == NULL ||
 		!crm_uuid_equal(&pipeline->tenant_id, get_uuid(deal, DEAL_TENANT_ID)))
@@ -106,7 +107,7 @@ first_open_stage(const DealWrite *deal, const PipelineFacts *pipeline)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("pipeline %s has no open stage", crm_pipeline_label(deal->lookup, pipeline)),
-				 errdetail("%s was to enter its first one.", crm_deal_label(deal)),
+				 errdetail("%s was to enter its first open stage.", crm_deal_label(deal)),
 				 errhint("Add a stage, or name the stage in stage_id.")));
 	return stage;
 }
@@ -151,7 +152,8 @@ last_open_stage(const DealWrite *deal)
 	pg_uuid_t	id;
 	const StageFacts *stage = NULL;
 
-	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID), get_uuid(deal, DEAL_TENANT_ID), &id))
+	if (crm_last_open_stage(deal->row.rel, get_uuid(deal, DEAL_ID),
+							get_uuid(deal, DEAL_TENANT_ID), &id))
 		stage = crm_find_stage(deal->lookup, &id, get_uuid(deal, DEAL_TENANT_ID));
 	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,

@@ -2,9 +2,11 @@
  * deal/rules.c
  *		The rules of a deal: its status, times, probability, currency, counters.
  *
- * crm_deal_rules is the BEFORE ROW trigger of deals.  It keeps the columns
- * that follow from the stage a write puts the deal into (deal/placement.c),
- * as of when (deal/effective_time.c) and whether that closes it (deal/closing.c).  The stage audit then records what was stored.
+ * crm_deal_rules is the BEFORE ROW trigger of deals.  It finds the stage that the
+ * write puts the deal into (deal/placement.c) and the time as of which
+ * (deal/effective_time.c), and sets the columns that follow from these, those of
+ * closed deals among them (deal/closing.c).  crm_deal_audit (deal/audit.c) then
+ * records what was stored.
  */
 #include "postgres.h"
 
@@ -26,16 +28,17 @@
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
 
-/* What a statement needs for all its rows; lives in fn_extra. */
+/* What all rows of a statement need; lives in fn_extra. */
 typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
-	bool		has_history;	/* only inserted deals look there */
+	bool		has_history;	/* history is open: only inserted deals need
+								 * it */
 	DealHistory history;
 } DealStatement;
 
-/* The columns of points in time that clients send back. */
+/* The timestamps that clients read and send back. */
 static const DealColumn time_columns[] = {
 	DEAL_STAGE_ENTERED_AT, DEAL_WON_AT, DEAL_LOST_AT, DEAL_CREATED_AT
 };
@@ -71,8 +74,8 @@ crm_deal_label(const DealWrite *deal)
 }
 
 /*
- * JavaScript knows no microseconds: what it read and sends back unchanged
- * comes back cut to milliseconds.  Such a value is the old one.
+ * JavaScript has no microseconds: a time that it reads and sends back unchanged
+ * comes back truncated to milliseconds.  Such a value counts as the old one.
  */
 static void
 keep_microseconds(DealWrite *deal)
@@ -103,7 +106,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
 	else if (!deal->insert)
 	{
-		/* The 1 or 0 of a closed deal says nothing of an open one. */
+		/* The 1 or 0 of a closed deal means nothing once it is open again. */
 		if (crm_deal_old_status(deal) != DEAL_OPEN)
 			deal_set_null(deal, DEAL_PROBABILITY);
 		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))
@@ -125,7 +128,7 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* An amount that comes without a currency is in the one it had, else in the pipeline's. */
+/* An amount without a currency gets the deal's old currency, else the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
@@ -143,17 +146,21 @@ set_currency(DealWrite *deal)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
 }
 
-/* The default of updated_at is the start of the transaction: no other is one. */
+/*
+ * Whether the row is copied from a dump or another CRM.  An explicit updated_at
+ * shows it: the column's default is the start of the transaction.
+ */
 static bool
 is_restored(const DealWrite *deal)
 {
 	return !deal_is_null(deal, DEAL_CREATED_AT) &&
 		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
 		!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) != GetCurrentTransactionStartTimestamp();
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) !=
+		GetCurrentTransactionStartTimestamp();
 }
 
-/* Moves are counted on from those of a deleted deal of the same id. */
+/* move_no continues after the moves of a deleted deal that had the same id. */
 static void
 continue_history(DealWrite *deal)
 {
@@ -161,14 +168,14 @@ continue_history(DealWrite *deal)
 	int32		last;
 
 	if (crm_take_new_uuid(id))
-		return;					/* by default: no need to look */
+		return;					/* a new id by default: it has no history */
 	last = crm_last_move_no(deal->history, id);
 	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
 		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
 }
 
-/* For the history, which otherwise tells a new deal by its times. */
+/* The history recognises most new deals by their times; the others are noted. */
 static void
 note_new_deal(const DealWrite *deal)
 {
@@ -185,9 +192,10 @@ set_created_at(DealWrite *deal)
 	if (!deal_is_null(deal, DEAL_CREATED_AT))
 		return;
 	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
-	/* Its default is when the transaction began. */
+	/* updated_at may be the start of the transaction, its default. */
 	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) < DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
+		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) <
+		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
 		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
 }
 
@@ -204,7 +212,7 @@ insert_deal(void *arg)
 	note_new_deal(deal);
 }
 
-/* What stays as it is when the deal stays where it is. */
+/* The rules for a deal that stays in its stage. */
 static void
 stay(DealWrite *deal)
 {
@@ -230,8 +238,9 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 }
 
 /*
- * Whether undo_move writes the deal as it was.  That has to be possible still:
- * who looks the stage up also keeps it as it is.
+ * Whether undo_move writes this row, as the deal was before the move.  ERROR if
+ * the stage has changed since, so that the deal cannot return to it; looking the
+ * stage up also locks it.
  */
 static bool
 undoes_move(const DealWrite *deal, int32 move_no)
@@ -252,7 +261,7 @@ undoes_move(const DealWrite *deal, int32 move_no)
 	return true;
 }
 
-/* Moves the deal where the write puts it; false if it stays. */
+/* Moves the deal to the stage that was written; false if it stays in its stage. */
 static bool
 move_deal(DealWrite *deal)
 {
@@ -288,8 +297,8 @@ update_deal(DealWrite *deal)
 }
 
 /*
- * The columns without which the rules cannot be applied.  Null in one of them
- * means "not given", also where the user dropped NOT NULL.
+ * The columns that the rules cannot do without.  NULL in one of them means "not
+ * given", even if the user has dropped the NOT NULL constraint.
  */
 static void
 check_required(DealWrite *deal)
@@ -300,7 +309,8 @@ check_required(DealWrite *deal)
 	};
 
 	crm_check_not_null(deal->row.rel, deal->columns[DEAL_ID], deal_is_null(deal, DEAL_ID));
-	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID], deal_is_null(deal, DEAL_TENANT_ID));
+	crm_check_not_null(deal->row.rel, deal->columns[DEAL_TENANT_ID],
+					   deal_is_null(deal, DEAL_TENANT_ID));
 	for (int i = 0; !deal->insert && i < lengthof(required); i++)
 	{
 		DealColumn	column = required[i];
@@ -326,10 +336,10 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
 }
 
 /*
- * Whether an UPDATE names stage_entered_at to date the move.  A value that is
- * the old one then counts as written: real logs have several moves at one
- * time.  In a whole-row save it does not; that is what also names columns that
- * nobody has a reason to write.
+ * Whether an UPDATE names stage_entered_at to date the move.  Then even the old
+ * value counts as written, as real logs have several moves at one time.  An
+ * UPDATE that also names a column which only the CRM fills is taken for an
+ * object-relational mapper's, which sends all columns back and dates nothing.
  */
 static bool
 names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
@@ -351,19 +361,20 @@ names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
 
 /*
  * crm_deal_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of deals
- *		Errors: 23514 for what contradicts the rules, 23503 for a stage or
- *		pipeline that is not there.
+ *		Errors: 23514 for a row that breaks the rules, 23503 for a stage or
+ *		pipeline that does not exist.
  */
 PG_FUNCTION_INFO_V1(crm_deal_rules);
 Datum
 crm_deal_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
-	/* The executor sets a trigger's function up anew for every statement. */
+	/* fn_extra is NULL at the first row of each statement. */
 	if (statement == NULL)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !statement->has_history)
@@ -383,7 +394,8 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 
-	if (deal.insert && crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
+	if (deal.insert &&
+		crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
 		crm_run_guarded(deal.row.rel, insert_deal, &deal);
 	else if (deal.insert)
 		insert_deal(&deal);

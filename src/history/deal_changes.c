@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -18,13 +17,14 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "base/session.h"
 #include "history/deal_changes.h"
 #include "history/origin.h"
 #include "history/past.h"
-#include "table/history_writer.h"
 #include "table/owner_rights.h"
 #include "table/trigger.h"
+#include "table/writer.h"
 
 typedef enum ChangeKind
 {
@@ -95,14 +95,17 @@ static const InsertField fields[NFIELDS] = {
 	{"new_expected_close_date", DATEOID},
 	{"new_owner_id", UUIDOID},
 	{"new_archived_at", TIMESTAMPTZOID},
-	[FIELD_CHANGED_BY] = HISTORY_CHANGED_BY,
+	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
 };
 
-static const InsertTarget deal_changes = {"deal_changes", fields, NFIELDS};
+static const InsertTarget deal_changes = {
+	"deal_changes", fields, NFIELDS, "history cannot be recorded"
+};
 
 typedef struct DealChanges
 {
-	HistoryWriter *writer;
+	TableWriter *writer;
+	Datum		changed_by;
 	DealPast	past;			/* opened when it is asked for */
 	bool		has_past;
 	TimestampTz clock;			/* when the statement ended */
@@ -167,7 +170,8 @@ get_changes(DealChangeAudit *audit)
 	if (changes != NULL)
 		return changes;
 	changes = palloc(sizeof(DealChanges));
-	changes->writer = crm_history_begin(audit->deals, &deal_changes);
+	changes->writer = crm_writer_begin(audit->deals, &deal_changes);
+	changes->changed_by = CStringGetTextDatum(crm_session_actor());
 	changes->has_past = false;
 	changes->clock = GetCurrentTimestamp();
 	for (int i = 0; i < NCHANGE_KINDS; i++)
@@ -213,11 +217,8 @@ is_null(const DealChangeAudit *audit, TupleTableSlot *deal, DealColumn column)
 static int32
 get_version(const DealChangeAudit *audit, TupleTableSlot *deal)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[DEAL_VERSION], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[DEAL_VERSION], isnull);
-	return DatumGetInt32(value);
+	return DatumGetInt32(crm_required_slot_value(audit->deals, deal,
+												 audit->columns[DEAL_VERSION]));
 }
 
 /* Writes the row; old_deal or new_deal may be NULL. */
@@ -235,7 +236,9 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 	values[FIELD_CHANGE] = changes->kinds[kind];
 	values[FIELD_VERSION] = Int32GetDatum(version);
 	values[FIELD_CHANGED_AT] = TimestampTzGetDatum(changed_at);
+	values[FIELD_CHANGED_BY] = changes->changed_by;
 	nulls[FIELD_CHANGE] = nulls[FIELD_VERSION] = nulls[FIELD_CHANGED_AT] = false;
+	nulls[FIELD_CHANGED_BY] = false;
 
 	for (int i = 0; i < lengthof(watched); i++)
 	{
@@ -247,7 +250,7 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 		if (new_deal != NULL)
 			values[FIELD_NEW + i] = slot_getattr(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
-	crm_history_add(changes->writer, values, nulls);
+	crm_writer_add(changes->writer, values, nulls);
 }
 
 /*
@@ -386,21 +389,18 @@ crm_deal_truncate(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_truncate", TRIGGER_EVENT_BEFORE,
 											 CRM_ON(TRIGGER_EVENT_TRUNCATE));
 	Relation	deals = trigdata->tg_relation;
-	Oid			argtypes[] = {TEXTOID};
+	static const Oid argtypes[] = {TEXTOID};
+	CrmStatement statement = {.nargs = lengthof(argtypes),.argtypes = argtypes};
 	Datum		values[1];
-	SPIPlanPtr	plan;
 	SavedUser	saved;
 
 	(void) crm_columns(deals, &crm_deal_kind);	/* all of them are there */
 	SPI_connect();
 	values[0] = CStringGetTextDatum(crm_session_actor());
 	crm_become_owner(deals, &saved);
-	plan = SPI_prepare(delete_all_query(deals), 1, argtypes);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	statement.text = delete_all_query(deals);
 	/* TRUNCATE removes the rows of all transactions, whatever this one sees. */
-	(void) SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
-								false, true, 0);
+	(void) crm_run_snapshot(&statement, values, GetLatestSnapshot());
 	crm_restore_user(&saved);
 	SPI_finish();
 	return PointerGetDatum(NULL);
@@ -410,5 +410,5 @@ void
 crm_deal_change_audit_end(DealChangeAudit *audit)
 {
 	if (audit->changes != NULL)
-		crm_history_end(audit->changes->writer);
+		crm_writer_end(audit->changes->writer);
 }

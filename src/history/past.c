@@ -12,15 +12,14 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/query.h"
 #include "history/past.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -166,50 +165,22 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 	return found;
 }
 
-/* The query for the last open stage in a schema; lasts for the session. */
-typedef struct OpenStagePlan
+/* Statements that reopen deals ask for each of them. */
+static int
+select_open_stage(const char *history, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id)
 {
-	NameData	schema;			/* hash key */
-	SPIPlanPtr	plan;
-} OpenStagePlan;
+	static const Oid argtypes[] = {UUIDOID, UUIDOID};
+	CrmStatement statement = {
+		.text = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
+						 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
+						 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_no IS NULL "
+						 "ORDER BY move_no DESC LIMIT 1", history),
+		.nargs = lengthof(argtypes),
+		.argtypes = argtypes
+	};
+	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 
-static HTAB *open_stage_plans = NULL;
-
-/* Statements that reopen deals ask for each of them.  The caller is connected to SPI. */
-static SPIPlanPtr
-open_stage_plan(Relation deals, const char *history)
-{
-	NameData	schema;
-	OpenStagePlan *entry;
-	Oid			argtypes[] = {UUIDOID, UUIDOID};
-	bool		found;
-
-	if (open_stage_plans == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(NameData);
-		ctl.entrysize = sizeof(OpenStagePlan);
-		open_stage_plans = hash_create("crm open stage plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
-	namestrcpy(&schema, get_namespace_name(RelationGetNamespace(deals)));
-	entry = hash_search(open_stage_plans, &schema, HASH_ENTER, &found);
-	if (!found)
-		entry->plan = NULL;
-	if (entry->plan == NULL)
-	{
-		char	   *query = psprintf("SELECT from_stage_id::pg_catalog.uuid FROM %s WHERE deal_id OPERATOR(pg_catalog.=) $1 "
-									 "AND tenant_id OPERATOR(pg_catalog.=) $2 AND from_stage_id IS NOT NULL "
-									 "AND from_status OPERATOR(pg_catalog.=) 'open' AND reverts_id IS NULL "
-									 "ORDER BY move_no DESC LIMIT 1", history);
-		SPIPlanPtr	plan = SPI_prepare(query, lengthof(argtypes), argtypes);
-
-		if (plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		SPI_keepplan(plan);
-		entry->plan = plan;
-	}
-	return entry->plan;
+	return crm_run_kept(&statement, args, NULL, false, 1);
 }
 
 bool
@@ -217,13 +188,12 @@ crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *t
 					pg_uuid_t *stage_id)
 {
 	const char *history = crm_trusted_sibling(deals, "stage_changes");
-	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 	SavedUser	saved;
 	bool		found;
 
 	SPI_connect();
 	crm_become_owner(deals, &saved);
-	if (SPI_execute_plan(open_stage_plan(deals, history), args, NULL, false, 1) != SPI_OK_SELECT)
+	if (select_open_stage(history, deal_id, tenant_id) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the history of a deal");
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;

@@ -32,7 +32,7 @@ typedef struct Undo
 	pg_uuid_t	deal_id;
 	pg_uuid_t	stage_id;		/* where the deal goes back to */
 	int64		move_no;		/* of the move that takes it there */
-	pg_uuid_t	reverts;
+	UndoneMove	undone;
 } Undo;
 
 /* What the deal is given back, as the parameters of an UPDATE; 1 is its id. */
@@ -67,7 +67,7 @@ is_table(Relation rel, Oid relid)
 		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid));
 }
 
-const pg_uuid_t *
+const UndoneMove *
 crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
 					 const pg_uuid_t *stage_id, int32 move_no)
 {
@@ -78,7 +78,7 @@ crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
 		crm_uuid_equal(&undo->deal_id, deal_id) &&
 		crm_uuid_equal(&undo->stage_id, stage_id) &&
 		is_table(deals, undo->deals))
-		return &undo->reverts;
+		return &undo->undone;
 	return NULL;
 }
 
@@ -123,14 +123,15 @@ find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, 
 	uint64		found;
 
 	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT m.id");
+	appendStringInfoString(&query, "SELECT m.id, m.move_no");
 	for (int i = 0; i < NGIVEN; i++)
 		appendStringInfo(&query, ", %s", given_back[i].of_move);
 	appendStringInfo(&query, " FROM (SELECT c.* FROM %1$s c "
 					 "WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
-					 "AND c.tenant_id OPERATOR(pg_catalog.=) $4 AND c.reverts_id IS NULL "
+					 "AND c.tenant_id OPERATOR(pg_catalog.=) $4 AND c.reverts_no IS NULL "
 					 "AND NOT EXISTS (SELECT FROM %1$s r WHERE r.deal_id OPERATOR(pg_catalog.=) $1 "
-					 "AND r.reverts_id OPERATOR(pg_catalog.=) c.id) "
+					 "AND r.tenant_id OPERATOR(pg_catalog.=) $4 "
+					 "AND r.reverts_no OPERATOR(pg_catalog.=) c.move_no) "
 					 "ORDER BY c.move_no DESC LIMIT 1) m "
 					 "WHERE m.to_stage_id OPERATOR(pg_catalog.=) $2 AND m.changed_at OPERATOR(pg_catalog.=) $3",
 					 history);
@@ -143,12 +144,13 @@ find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, 
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
 
-	undo->reverts = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	undo->undone.id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	undo->undone.move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
 	for (int i = 0; i < NGIVEN; i++)
 	{
 		bool		isnull = false;
 
-		values[i] = crm_api_value(i + 2, given_back[i].type, i < NREQUIRED ? NULL : &isnull);
+		values[i] = crm_api_value(i + 3, given_back[i].type, i < NREQUIRED ? NULL : &isnull);
 		nulls[i] = isnull ? 'n' : ' ';
 	}
 	undo->stage_id = *DatumGetUUIDP(values[2]);

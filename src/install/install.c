@@ -53,6 +53,7 @@
 
 #include "base/errors.h"
 #include "base/namesakes.h"
+#include "base/query.h"
 #include "base/report_plan.h"
 #include "install/api_functions.h"
 #include "install/check.h"
@@ -103,8 +104,7 @@ create_schema(const char *name)
 						get_database_name(MyDatabaseId)),
 				 errhint("Have the schema made for you: %s AUTHORIZATION %s",
 						 create, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (SPI_execute(create, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not run: %s", create);
+	crm_run(create);
 	return get_namespace_oid(name, false);
 }
 
@@ -304,17 +304,13 @@ run_script(Oid schema, Oid extension, const char *function)
 		char	   *start = script + statement->stmt_location;
 		int			length = statement->stmt_len;
 		char	   *query;
-		int			result;
 
 		if (length == 0)		/* the last one, without semicolon */
 			length = strlen(start);
 		for (; length > 0 && scanner_isspace(*start); length--)
 			start++;
 		query = pnstrdup(start, length);
-		result = SPI_execute(query, false, 0);
-		if (result < 0)
-			elog(ERROR, "could not run: %s: %s",
-				 query, SPI_result_code_string(result));
+		crm_run(query);
 		pfree(query);
 	}
 }

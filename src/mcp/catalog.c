@@ -1,6 +1,6 @@
 /*
  * mcp/catalog.c
- *		The tools there are: what the catalogs show to the caller.
+ *		The tools that a CRM has for the caller, read from the system catalogs.
  *
  * Tools stand for tables (mcp/table_tools.c), for links between them
  * (mcp/link_tools.c), and for functions that are marked as tools
@@ -9,55 +9,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-
-#include "mcp/mcp.h"
-
-/* The caller's search_path must not change what our queries mean. */
-void
-crm_mcp_catalog_query(const char *query, int nargs, Oid *types, Datum *args)
-{
-	int			level = NewGUCNestLevel();
-	int			result;
-
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_with_args(query, nargs, types, args, NULL, false, 0);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
-	AtEOXact_GUC(true, level);
-}
-
-char *
-crm_mcp_field(uint64 row, int column)
-{
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-}
-
-bool
-crm_mcp_flag(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-									  column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
-Oid
-crm_mcp_oid(uint64 row, int column)
-{
-	bool		isnull;
-
-	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-										  column, &isnull));
-}
+#include "mcp/catalog.h"
+#include "mcp/function_tools.h"
+#include "mcp/link_tools.h"
+#include "mcp/table_tools.h"
 
 static int
 compare_tools(const ListCell *a, const ListCell *b)
@@ -81,8 +36,8 @@ find(List *tools, const char *name)
 }
 
 /*
- * All tools or, given a name, at least the one called that.  A function goes
- * before a generated tool of the same name.
+ * All tools or, given a name, at least the one of that name.  A function takes
+ * precedence over a generated tool of the same name.
  */
 static List *
 collect(Oid schema, const char *name)
@@ -115,163 +70,4 @@ McpTool *
 crm_mcp_find_tool(Oid schema, const char *name)
 {
 	return find(collect(schema, name), name);
-}
-
-static void
-append_input_schema(StringInfo out, List *properties)
-{
-	StringInfoData required;
-	ListCell   *cell;
-	const char *separator = "";
-
-	initStringInfo(&required);
-	appendStringInfoString(out, "{\"type\":\"object\",\"properties\":{");
-	foreach(cell, properties)
-	{
-		McpProperty *property = lfirst(cell);
-
-		appendStringInfoString(out, separator);
-		separator = ",";
-		escape_json(out, property->name);
-		appendStringInfoChar(out, ':');
-		crm_mcp_append_schema(out, property);
-		if (!property->required)
-			continue;
-		if (required.len > 0)
-			appendStringInfoChar(&required, ',');
-		escape_json(&required, property->name);
-	}
-	appendStringInfoChar(out, '}');
-	if (required.len > 0)
-		appendStringInfo(out, ",\"required\":[%s]", required.data);
-	appendStringInfoString(out, ",\"additionalProperties\":false}");
-}
-
-/* Appends a tool as tools/list has it. */
-void
-crm_mcp_describe_tool(StringInfo out, McpTool *tool)
-{
-	appendStringInfoString(out, "{\"name\":");
-	escape_json(out, tool->name);
-	appendStringInfoString(out, ",\"title\":");
-	escape_json(out, tool->title);
-	appendStringInfoString(out, ",\"description\":");
-	escape_json(out, tool->description);
-	appendStringInfoString(out, ",\"inputSchema\":");
-	append_input_schema(out, tool->kind->properties(tool));
-	appendStringInfo(out, ",\"annotations\":{\"readOnlyHint\":%s",
-					 tool->read_only ? "true" : "false");
-	if (!tool->read_only)
-		appendStringInfo(out, ",\"destructiveHint\":%s,\"idempotentHint\":%s",
-						 tool->destructive ? "true" : "false",
-						 tool->idempotent ? "true" : "false");
-	appendStringInfoString(out, ",\"openWorldHint\":false}}");
-}
-
-static char *
-names_of(List *properties)
-{
-	StringInfoData names;
-	ListCell   *cell;
-
-	initStringInfo(&names);
-	foreach(cell, properties)
-		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-						 ((McpProperty *) lfirst(cell))->name);
-	return names.data;
-}
-
-/* Refuses arguments that the tool does not have. */
-static void
-check_names(McpTool *tool, Jsonb *arguments, List *properties)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
-
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		ListCell   *cell;
-		bool		known = false;
-		char	   *name;
-
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		foreach(cell, properties)
-			known |= strcmp(((McpProperty *) lfirst(cell))->name, name) == 0;
-		if (!known)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("tool %s has no argument \"%s\"", tool->name, name),
-					 properties == NIL ? errdetail("It has no arguments.") :
-					 errdetail("Its arguments are %s.", names_of(properties))));
-	}
-}
-
-/* Refuses a value that SQL would take, but as the text of something else. */
-static void
-check_value(McpProperty *property, JsonbValue *value)
-{
-	Oid			base = getBaseType(property->type);
-	bool		is_array = OidIsValid(get_element_type(base));
-	bool		is_list;
-
-	if (base == JSONOID || base == JSONBOID || get_typtype(base) == TYPTYPE_COMPOSITE ||
-		value->type == jbvNull)
-		return;
-	is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
-	if (value->type == jbvBinary ? !(is_array && is_list) : is_array)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 is_array ? errmsg("%s must be an array", property->name) :
-				 errmsg("%s must be neither an object nor an array", property->name)));
-}
-
-/* SQL does the rest: it reads the values and applies constraints. */
-static void
-check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
-{
-	ListCell   *cell;
-
-	check_names(tool, arguments, properties);
-	foreach(cell, properties)
-	{
-		McpProperty *property = lfirst(cell);
-		JsonbValue	value;
-
-		if (crm_mcp_member(&arguments->root, property->name, &value) &&
-			!(property->required && value.type == jbvNull))
-			check_value(property, &value);
-		else if (property->required)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("tool %s needs the argument \"%s\"", tool->name, property->name)));
-	}
-}
-
-/*
- * What is deferred to the end of the transaction is checked now: the reply
- * would be lost with the transaction.
- */
-static void
-check_deferred(void)
-{
-	int			result = SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
-
-	if (result != SPI_OK_UTILITY)
-		elog(ERROR, "could not check constraints: %s", SPI_result_code_string(result));
-}
-
-char *
-crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
-{
-	List	   *properties = tool->kind->properties(tool);
-	char	   *result;
-
-	check_arguments(tool, arguments, properties);
-	result = tool->kind->call(tool, arguments, properties);
-	if (!tool->read_only)
-		check_deferred();
-	return result;
 }

@@ -2,8 +2,8 @@
  * mcp/columns.c
  *		The columns of a table as the arguments of tools, and SQL over them.
  *
- * Names in the SQL made here are quoted and qualified, and values are
- * parameters: $1 is the object of the tool's arguments, as jsonb.
+ * Names in the SQL made here are quoted and qualified.  Values are never part of
+ * it: they are read from $1, the object of the tool's arguments (jsonb).
  */
 #include "postgres.h"
 
@@ -12,11 +12,13 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "mcp/mcp.h"
+#include "mcp/columns.h"
+#include "mcp/message.h"
+#include "mcp/query.h"
 
-/* The tenant follows from who calls: nobody sends or meets it. */
+/* Without tenant_id: the session determines the tenant. */
 static const char columns_query[] =
-"SELECT a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,"
+"SELECT a.attname, a.atttypid, a.atttypmod, a.attnotnull,"
 " a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a',"
 " EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)),"
 " has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
@@ -39,21 +41,21 @@ read_column(uint64 row)
 	McpColumn  *column = palloc0(sizeof(McpColumn));
 	McpProperty *property = &column->property;
 
-	property->name = crm_mcp_field(row, 2);
-	property->type = crm_mcp_oid(row, 3);
-	property->typmod = pg_strtoint32(crm_mcp_field(row, 4));
+	property->name = crm_mcp_field(row, 1);
+	property->type = crm_mcp_oid(row, 2);
+	property->typmod = pg_strtoint32(crm_mcp_field(row, 3));
 	property->column = true;
-	column->not_null = crm_mcp_flag(row, 5);
-	column->has_default = crm_mcp_flag(row, 6);
-	column->generated = crm_mcp_flag(row, 7);
-	column->indexed = crm_mcp_flag(row, 8);
-	column->can_select = crm_mcp_flag(row, 9);
-	column->can_insert = crm_mcp_flag(row, 10);
-	column->can_update = crm_mcp_flag(row, 11);
+	column->not_null = crm_mcp_flag(row, 4);
+	column->has_default = crm_mcp_flag(row, 5);
+	column->generated = crm_mcp_flag(row, 6);
+	column->indexed = crm_mcp_flag(row, 7);
+	column->can_select = crm_mcp_flag(row, 8);
+	column->can_insert = crm_mcp_flag(row, 9);
+	column->can_update = crm_mcp_flag(row, 10);
 	property->nullable = !column->not_null;
-	property->description = crm_mcp_field(row, 12);
-	if (!column->generated && crm_mcp_field(row, 13) != NULL)
-		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 13)));
+	property->description = crm_mcp_field(row, 11);
+	if (!column->generated && crm_mcp_field(row, 12) != NULL)
+		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
 	return column;
 }
 
@@ -107,8 +109,9 @@ crm_mcp_find_column(List *columns, const char *name)
 	return NULL;
 }
 
-char *
-crm_mcp_readable(List *columns)
+/* "t.a, t.b": the columns that the caller may read; NULL if there are none. */
+static char *
+readable(List *columns)
 {
 	StringInfoData list;
 	ListCell   *cell;
@@ -123,6 +126,36 @@ crm_mcp_readable(List *columns)
 							 quote_identifier(column->property.name));
 	}
 	return list.len > 0 ? list.data : NULL;
+}
+
+char *
+crm_mcp_row_as_json(List *columns)
+{
+	return psprintf("(SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r)", readable(columns));
+}
+
+char *
+crm_mcp_run_returning(List *columns, const char *statement, Jsonb *arguments)
+{
+	char	   *list = readable(columns);
+
+	return crm_mcp_run(psprintf("WITH r AS (%s RETURNING %s) SELECT %s FROM r",
+								statement, list ? list : "1",
+								list ? "pg_catalog.row_to_json(r)" : "'{}'"),
+					   arguments);
+}
+
+char *
+crm_mcp_names(List *properties, const char *prefix)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, properties)
+		appendStringInfo(&names, "%s%s%s", names.len > 0 ? ", " : "", prefix,
+						 quote_identifier(((McpProperty *) lfirst(cell))->name));
+	return names.data;
 }
 
 char *
@@ -146,7 +179,6 @@ crm_mcp_record(List *properties)
 	return record.data;
 }
 
-/* With nulls false, those that are null count as not given. */
 List *
 crm_mcp_given(Jsonb *arguments, List *properties, bool nulls)
 {
@@ -170,39 +202,6 @@ crm_mcp_table_name(Oid table)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
 									  get_rel_name(table));
-}
-
-/* NULL if the statement gave no row, or null. */
-char *
-crm_mcp_run(const char *statement, Jsonb *arguments)
-{
-	Oid			types[] = {JSONBOID};
-	Datum		args[] = {JsonbPGetDatum(arguments)};
-	int			result = SPI_execute_with_args(statement, 1, types, args, NULL, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", statement, SPI_result_code_string(result));
-	if (SPI_processed == 0 || SPI_tuptable == NULL)
-		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
-char *
-crm_mcp_argument(Jsonb *arguments, const char *name)
-{
-	return crm_mcp_string(&arguments->root, name);
-}
-
-McpProperty *
-crm_mcp_make_property(const char *name, Oid type, const char *description)
-{
-	McpProperty *property = palloc0(sizeof(McpProperty));
-
-	property->name = name;
-	property->type = type;
-	property->typmod = -1;
-	property->description = description;
-	return property;
 }
 
 McpProperty *

@@ -5,15 +5,15 @@
  * The mark is a line of the function's COMMENT that begins with @mcp, followed
  * by words in any order:
  *
- *		name=NAME		what the tool is called; without it, as the function
- *		additive		it destroys nothing (destructiveHint false)
- *		destructive		it may (the default, as in MCP)
- *		idempotent		calling it again has no further effect
+ *		name=NAME		the tool's name; default: the function's
+ *		additive		the tool destroys nothing (destructiveHint false)
+ *		destructive		the tool may destroy data (the default, as in MCP)
+ *		idempotent		a second call has no further effect
  *
  * A line "@param NAME TEXT" describes an argument.  The other lines are the
  * tool's description, the first of them its title.  A function that is STABLE
- * or IMMUTABLE is read-only.  Arguments are passed by name, so that all of them
- * need one.
+ * or IMMUTABLE is read-only.  Arguments are passed by name, so each must have
+ * one.
  */
 #include "postgres.h"
 
@@ -28,7 +28,9 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "mcp/mcp.h"
+#include "mcp/columns.h"
+#include "mcp/function_tools.h"
+#include "mcp/query.h"
 
 #define MARK		"@mcp"
 #define PARAM		"@param "
@@ -51,7 +53,7 @@ begins_with(const char *line, const char *word)
 		(word[length - 1] == ' ' || line[length] == '\0' || line[length] == ' ');
 }
 
-/* A tool may be called what every client can pass on. */
+/* Whether all clients accept the name: they allow these characters only. */
 static bool
 is_tool_name(const char *name)
 {
@@ -93,7 +95,7 @@ lines_of(const char *comment)
 	}
 }
 
-/* Takes from the comment what it says of the tool; false if it has no mark. */
+/* Reads the tool's description and properties from the comment; false if it has no mark. */
 static bool
 read_comment(McpTool *tool, const char *comment)
 {
@@ -124,7 +126,7 @@ read_comment(McpTool *tool, const char *comment)
 	return marked;
 }
 
-/* What the comment says of an argument; NULL if that is nothing. */
+/* The comment's description of an argument; NULL if there is none. */
 static char *
 describe_argument(const char *comment, const char *name)
 {
@@ -144,7 +146,7 @@ describe_argument(const char *comment, const char *name)
 	return NULL;
 }
 
-/* The default of an argument as JSON; defaults are those of the last ones. */
+/* The default of an argument as JSON.  The list of defaults is for the last arguments. */
 static char *
 default_of(HeapTuple tuple, int argument, int nargs)
 {
@@ -206,7 +208,7 @@ function_properties(McpTool *tool)
 	return properties;
 }
 
-/* Whether each argument has a name and a type that values can be read as. */
+/* Whether each argument has a name, and none has a pseudo-type. */
 static bool
 is_callable(HeapTuple tuple)
 {
@@ -258,8 +260,8 @@ as_json(Oid type, const char *value)
 }
 
 /*
- * A set becomes {"items": [...]}, what is no object {"result": ...}.  An
- * argument that is null counts as not given: its default applies.
+ * A set becomes {"items": [...]}, a value that is not an object {"result": ...}.
+ * A null argument counts as not given, so that its default applies.
  */
 static char *
 call_function(McpTool *tool, Jsonb *arguments, List *properties)
@@ -290,7 +292,7 @@ call_function(McpTool *tool, Jsonb *arguments, List *properties)
 
 static const McpToolKind function_kind = {function_properties, call_function};
 
-/* The function as a tool; NULL if it cannot be one. */
+/* The function as a tool; NULL if it is not marked as one or cannot be called by name. */
 static McpTool *
 make_tool(Oid function)
 {
@@ -313,7 +315,6 @@ make_tool(Oid function)
 	return tool;
 }
 
-/* The tools that functions of the schema are; SPI must be connected. */
 List *
 crm_mcp_function_tools(Oid schema)
 {

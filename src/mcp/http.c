@@ -1,10 +1,10 @@
 /*
  * mcp/http.c
- *		The HTTP around a message, as PostgREST tells it: the settings
+ *		The HTTP request and response, which PostgREST passes in settings:
  *		request.method and request.headers (a JSON object, names in lower case),
- *		and response.status and response.headers (a JSON array of objects).
+ *		response.status and response.headers (a JSON array of objects).
  *
- * Without these settings there is no HTTP: crm-mcp, or psql.
+ * Without these settings there is no HTTP: the caller is crm-mcp, or psql.
  */
 #include "postgres.h"
 
@@ -15,13 +15,14 @@
 #include "utils/json.h"
 
 #include "base/request.h"
-#include "mcp/mcp.h"
+#include "mcp/http.h"
+#include "mcp/message.h"
 
-/* Pages served by the user's own machine. */
+/* Pages that the user's own machine serves. */
 #define DEFAULT_ORIGINS \
 	"http://localhost:*, https://localhost:*, http://127.0.0.1:*, http://[::1]:*"
 
-/* How a header holds a text that headers cannot hold as it is. */
+/* The encoding of a text that a header cannot hold as it is. */
 #define ENCODED_PREFIX	"=?base64?"
 #define ENCODED_SUFFIX	"?="
 
@@ -32,13 +33,13 @@ crm_mcp_define_settings(void)
 {
 	DefineCustomStringVariable("crm.mcp_allowed_origins",
 							   "The origins from which web pages may use MCP.",
-							   "A list with commas; :* stands for any port, * for any origin.",
+							   "Separated by commas; :* means any port, * means any origin.",
 							   &allowed_origins_setting, DEFAULT_ORIGINS,
 							   PGC_USERSET, 0,
 							   NULL, NULL, NULL);
 }
 
-/* A setting that PostgREST makes; empty if unset. */
+/* A setting of PostgREST's; empty if unset. */
 static const char *
 setting(const char *name)
 {
@@ -58,12 +59,12 @@ char *
 crm_mcp_header(const char *name)
 {
 	const char *json = setting("request.headers");
-	Jsonb	   *headers = json[0] != '\0' ? crm_parse_claims(json) : NULL;
+	Jsonb	   *headers = json[0] != '\0' ? crm_parse_json_object(json) : NULL;
 
 	return headers ? crm_mcp_string(&headers->root, name) : NULL;
 }
 
-/* Whether an origin is the one of the list's entry. */
+/* Whether an entry of the list allows the origin. */
 static bool
 matches(const char *origin, const char *entry)
 {
@@ -84,8 +85,8 @@ matches(const char *origin, const char *entry)
 }
 
 /*
- * Browsers send Origin, and a page of somebody else may reach a server of the
- * user's through DNS rebinding: it is no use to compare Origin with Host.
+ * Browsers send Origin.  Comparing it with Host would not help: by DNS rebinding,
+ * a page of another site can reach the user's server under the page's own name.
  */
 bool
 crm_mcp_origin_allowed(void)
@@ -104,14 +105,14 @@ crm_mcp_origin_allowed(void)
 	return false;
 }
 
-/* The text that a header's value stands for; NULL if it is not to be read. */
+/* The text that a header's value stands for; NULL if it cannot be decoded. */
 static char *
 decode(char *value)
 {
 	int			length;
 	int			prefix = strlen(ENCODED_PREFIX);
 	int			suffix = strlen(ENCODED_SUFFIX);
-	char	   *text;
+	char	   *plain;
 	int			decoded;
 
 	while (*value == ' ' || *value == '\t')
@@ -123,14 +124,12 @@ decode(char *value)
 		strcmp(value + length - suffix, ENCODED_SUFFIX) != 0)
 		return pstrdup(value);
 	length -= prefix + suffix;
-	text = palloc(pg_b64_dec_len(length) + 1);
-
-	decoded = pg_b64_decode(value + prefix, length, (void *) text, pg_b64_dec_len(length));
-	if (decoded < 0 || !pg_verify_mbstr(PG_UTF8, text, decoded, true))
+	plain = palloc(pg_b64_dec_len(length) + 1);
+	decoded = pg_b64_decode(value + prefix, length, (void *) plain, pg_b64_dec_len(length));
+	if (decoded < 0 || !pg_verify_mbstr(PG_UTF8, plain, decoded, true))
 		return NULL;
-	text[		decoded] = '\0';
-
-	return pg_any_to_server(text, decoded, PG_UTF8);
+	plain[decoded] = '\0';
+	return pg_any_to_server(plain, decoded, PG_UTF8);
 }
 
 bool
@@ -143,7 +142,7 @@ crm_mcp_header_is(const char *header, const char *value)
 	return sent != NULL && strcmp(sent, value) == 0;
 }
 
-/* As SET LOCAL. */
+/* Like SET LOCAL. */
 static void
 set_local(const char *name, const char *value)
 {
@@ -151,7 +150,7 @@ set_local(const char *name, const char *value)
 							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
-/* 200 is what PostgREST sends anyway: it is set only over another one. */
+/* PostgREST sends 200 by default: set it only to replace another status. */
 void
 crm_mcp_set_status(int status)
 {
@@ -159,7 +158,7 @@ crm_mcp_set_status(int status)
 		set_local("response.status", psprintf("%d", status));
 }
 
-/* Beside those that others, such as a db-pre-request, have set. */
+/* Added to the headers that others, such as a db-pre-request, have set. */
 void
 crm_mcp_add_response_header(const char *name, const char *value)
 {
@@ -185,8 +184,8 @@ crm_mcp_add_response_header(const char *name, const char *value)
 }
 
 /*
- * PostgREST takes the first type of Accept that it can make, and would call a
- * reply text/event-stream if that came first.
+ * PostgREST answers with the first type in Accept that it knows: it would declare
+ * a reply to be text/event-stream if that came first.
  */
 void
 crm_mcp_set_content_type(void)

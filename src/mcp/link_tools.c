@@ -1,10 +1,10 @@
 /*
  * mcp/link_tools.c
- *		The tools that link a deal to something, and unlink it: rows of tables
- *		whose key is a pair of ids.
+ *		The tools that link a deal to something, and unlink it: they write rows
+ *		of tables whose key is a pair of ids.
  *
- * Both can be repeated: linking what is linked updates what is given beside
- * the pair, unlinking what is not linked says so.
+ * Both can be repeated: to link again updates the columns that are given beside
+ * the pair; to unlink again returns removed false.
  */
 #include "postgres.h"
 
@@ -16,7 +16,9 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
-#include "mcp/mcp.h"
+#include "mcp/columns.h"
+#include "mcp/link_tools.h"
+#include "mcp/query.h"
 
 typedef struct McpLink
 {
@@ -34,18 +36,18 @@ static const McpLink links[] = {
 	{
 		"deal_tags", {"deal_id", "tag_id"},
 		"deals_tag", "Tag a deal", "Puts a tag on a deal.",
-		"deals_untag", "Untag a deal", "Takes a tag off a deal; removed says whether it was there."
+		"deals_untag", "Untag a deal", "Removes a tag from a deal; removed says whether the deal had it."
 	},
 	{
 		"deal_contacts", {"deal_id", "contact_id"},
 		"deals_link_contact", "Link a contact to a deal",
-		"Links a person to a deal, or changes what is given of the link there is.",
+		"Links a person to a deal; if there is a link already, changes its given columns.",
 		"deals_unlink_contact", "Unlink a contact from a deal",
-		"Takes a person off a deal; removed says whether there was a link."
+		"Removes the link of a person to a deal; removed says whether there was one."
 	},
 };
 
-/* What is not for the caller to choose. */
+/* Whether the column is filled by its default alone. */
 static bool
 is_own(const char *name)
 {
@@ -95,7 +97,7 @@ unlink_properties(McpTool *tool)
 	return properties;
 }
 
-/* The condition that a row is of the pair in the arguments. */
+/* The condition that a row has the pair of ids in the arguments. */
 static char *
 by_pair(const McpLink *link)
 {
@@ -105,7 +107,7 @@ by_pair(const McpLink *link)
 					link->key[0], link->key[1]);
 }
 
-/* What to do with a pair that is there: set what is given and may be set. */
+/* The action for a pair that exists: set the given columns that the caller may update. */
 static char *
 on_conflict(const McpLink *link, List *given, List *columns)
 {
@@ -133,32 +135,18 @@ call_link(McpTool *tool, Jsonb *arguments, List *properties)
 	const McpLink *link = tool->link;
 	List	   *columns = tool->columns;
 	List	   *given = crm_mcp_given(arguments, properties, true);
-	char	   *readable = crm_mcp_readable(columns);
 	char	   *table = crm_mcp_table_name(tool->object);
-	StringInfoData names;
-	StringInfoData values;
 	char	   *row;
-	ListCell   *cell;
 
-	initStringInfo(&names);
-	initStringInfo(&values);
-	foreach(cell, given)
-	{
-		const char *name = quote_identifier(((McpProperty *) lfirst(cell))->name);
-		const char *separator = names.len > 0 ? ", " : "";
-
-		appendStringInfo(&names, "%s%s", separator, name);
-		appendStringInfo(&values, "%sf.%s", separator, name);
-	}
-	row = crm_mcp_run(psprintf("WITH r AS (INSERT INTO %s AS t (%s) SELECT %s FROM %s ON CONFLICT (%s, %s) DO %s RETURNING %s)"
-							   " SELECT pg_catalog.row_to_json(r) FROM r",
-							   table, names.data, values.data, crm_mcp_record(given),
-							   link->key[0], link->key[1], on_conflict(link, given, columns),
-							   readable),
-					  arguments);
+	row = crm_mcp_run_returning(columns,
+								psprintf("INSERT INTO %s AS t (%s) SELECT %s FROM %s ON CONFLICT (%s, %s) DO %s",
+										 table, crm_mcp_names(given, ""), crm_mcp_names(given, "f."),
+										 crm_mcp_record(given), link->key[0], link->key[1],
+										 on_conflict(link, given, columns)),
+								arguments);
 	if (row == NULL)
-		row = crm_mcp_run(psprintf("SELECT (SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r) FROM %s AS t WHERE %s",
-								   readable, table, by_pair(link)),
+		row = crm_mcp_run(psprintf("SELECT %s FROM %s AS t WHERE %s",
+								   crm_mcp_row_as_json(columns), table, by_pair(link)),
 						  arguments);
 	if (row == NULL)
 		ereport(ERROR,
@@ -173,7 +161,8 @@ call_unlink(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	char	   *removed = crm_mcp_run(psprintf("WITH r AS (DELETE FROM %s AS t WHERE %s RETURNING 1)"
 											   " SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 FROM r",
-											   crm_mcp_table_name(tool->object), by_pair(tool->link)),
+											   crm_mcp_table_name(tool->object),
+											   by_pair(tool->link)),
 									  arguments);
 
 	return psprintf("{\"removed\":%s}", removed && removed[0] == 't' ? "true" : "false");
@@ -200,7 +189,6 @@ add_tool(List *tools, Oid relid, List *columns, const McpLink *link, const McpTo
 	return lappend(tools, tool);
 }
 
-/* The tools of the links between tables; SPI must be connected. */
 List *
 crm_mcp_link_tools(Oid schema, const char *name)
 {
@@ -214,7 +202,8 @@ crm_mcp_link_tools(Oid schema, const char *name)
 		McpColumn  *key[2];
 
 		if (!OidIsValid(relid) ||
-			(name != NULL && strcmp(name, link->link_name) != 0 && strcmp(name, link->unlink_name) != 0))
+			(name != NULL && strcmp(name, link->link_name) != 0 &&
+			 strcmp(name, link->unlink_name) != 0))
 			continue;
 		columns = crm_mcp_columns(relid);
 		key[0] = crm_mcp_find_column(columns, link->key[0]);

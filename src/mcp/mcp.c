@@ -1,11 +1,16 @@
 /*
  * mcp/mcp.c
- *		The entry points of MCP.
+ *		The entry points of MCP (Model Context Protocol): a JSON-RPC message
+ *		in, a reply out.
  *
- * A message is text from outside: whatever it is, the answer is a JSON-RPC
- * reply.  Each request runs in a subtransaction, so that one that fails leaves
- * nothing behind.  What remains an error: a cancelled query, a session that
- * ends, lack of memory.
+ * mcp/message.c parses a message, mcp/protocol.c answers its method, finding
+ * tools in mcp/catalog.c, which collects them from the three kinds: table_tools,
+ * link_tools, function_tools.  mcp/http.c is all that knows of HTTP.
+ *
+ * A message is input from outside: whatever it is, the answer is a JSON-RPC
+ * reply.  Each request runs in a subtransaction, so that a failed one leaves
+ * nothing behind.  Only these are raised as errors: a cancelled query, the end
+ * of the session, lack of memory.
  */
 #include "postgres.h"
 
@@ -20,9 +25,11 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "mcp/mcp.h"
+#include "mcp/http.h"
+#include "mcp/message.h"
+#include "mcp/protocol.h"
 
-/* Whether an error is to go through: no reply could help. */
+/* Whether an error is raised instead of turned into a reply. */
 static bool
 is_fatal(ErrorData *error)
 {
@@ -37,7 +44,7 @@ is_fatal(ErrorData *error)
 	}
 }
 
-/* The reply to what failed: a result that says so if a tool did. */
+/* The reply to a failed request; if a tool failed, it is a result with isError. */
 static void
 reply_to_failure(McpReply *reply, ErrorData *error)
 {
@@ -91,8 +98,8 @@ answer_safely(Oid schema, McpMessage *message, McpReply *reply)
 }
 
 /*
- * Appends the reply to one message, nothing if it wants none; returns the
- * status of HTTP.
+ * Appends the reply to one message, nothing if it is a notification; returns the
+ * HTTP status.
  */
 static int
 handle(Oid schema, JsonbContainer *container, bool in_batch, StringInfo out)
@@ -111,7 +118,7 @@ handle(Oid schema, JsonbContainer *container, bool in_batch, StringInfo out)
 		case MCP_REQUEST:
 			if (in_batch && strcmp(message.method, "initialize") == 0)
 				crm_mcp_error(&reply, MCP_INVALID_REQUEST, 400,
-							  "Invalid request: initialize must stand alone");
+							  "Invalid request: initialize must not be in a batch");
 			else
 				answer_safely(schema, &message, &reply);
 			break;
@@ -120,7 +127,7 @@ handle(Oid schema, JsonbContainer *container, bool in_batch, StringInfo out)
 	return reply.status;
 }
 
-/* The reply to a message that is no request we could read. */
+/* Appends an error as the reply to a message that is not a valid request. */
 static int
 refuse(StringInfo out, const char *id, int code, int status, const char *message)
 {
@@ -162,9 +169,9 @@ handle_batch(Oid schema, JsonbContainer *batch, StringInfo out)
 }
 
 /*
- * crm_mcp(crm regnamespace, json) -> json
- *		Answers a message of MCP for the CRM in that schema; NULL if there is
- *		nothing to answer.
+ * crm_mcp(crm regnamespace, message json) -> json
+ *		Answers a message of MCP for the CRM in that schema; NULL if the message
+ *		needs no answer.
  */
 PG_FUNCTION_INFO_V1(crm_mcp);
 Datum
@@ -197,8 +204,9 @@ crm_mcp(PG_FUNCTION_ARGS)
 
 /*
  * crm_mcp_no_message() -> json
- *		Answers a request without a message: GET, which would open a stream
- *		that there is not, or a POST that PostgREST found no message in.
+ *		Answers an HTTP request without a message: a GET, which asks for a
+ *		stream that we do not offer, or a POST in which PostgREST found no
+ *		message.
  */
 PG_FUNCTION_INFO_V1(crm_mcp_no_message);
 Datum
@@ -213,11 +221,11 @@ crm_mcp_no_message(PG_FUNCTION_ARGS)
 		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 403, "Origin is not allowed"));
 	else if (post)
 		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 400,
-								  "Invalid request: a message is an object"));
+								  "Invalid request: a message must be an object"));
 	else
 	{
 		crm_mcp_set_status(refuse(&out, "null", MCP_INVALID_REQUEST, 405,
-								  "Method not allowed: messages are sent by POST"));
+								  "Method not allowed: send messages by POST"));
 		crm_mcp_add_response_header("Allow", "POST");
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(out.data));

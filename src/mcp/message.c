@@ -2,8 +2,8 @@
  * mcp/message.c
  *		JSON-RPC 2.0: reading messages and writing replies.
  *
- * Whatever the message, reading it raises no error but those of the server
- * itself (out of memory, cancelled).
+ * Reading a message raises no error, whatever it contains, except those of the
+ * server itself (out of memory, cancelled).
  */
 #include "postgres.h"
 
@@ -13,9 +13,9 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "mcp/mcp.h"
+#include "mcp/message.h"
 
-/* Whether an error may be turned into a reply: the message's fault. */
+/* Whether the message caused the error, which then becomes a reply. */
 static bool
 is_fault_of_message(ErrorData *error)
 {
@@ -26,8 +26,8 @@ is_fault_of_message(ErrorData *error)
 }
 
 /*
- * json as jsonb; NULL, and why not, if jsonb cannot hold it.  jsonb_in() has
- * no side effects, so that it needs no subtransaction.
+ * json as jsonb; NULL, with *problem set, if jsonb cannot hold it.  jsonb_in()
+ * has no side effects, so that this needs no subtransaction.
  */
 static Jsonb *
 try_jsonb(const char *json, char **problem)
@@ -54,7 +54,7 @@ try_jsonb(const char *json, char **problem)
 	return jsonb;
 }
 
-/* A copy of a json in which every \uXXXX is one that jsonb can hold. */
+/* A copy of a json in which each \uXXXX is replaced by \ufffd, which jsonb can hold. */
 static char *
 without_escapes(const char *json)
 {
@@ -72,9 +72,9 @@ without_escapes(const char *json)
 }
 
 /*
- * json is JSON, but jsonb knows no \u0000, no half of a surrogate pair and no
- * number beyond numeric.  So that the client sees which request was refused,
- * its id is read from a copy without these where that is possible.
+ * The argument is valid JSON, but jsonb accepts no \u0000, no half of a surrogate
+ * pair and no number beyond numeric.  The id is then read from a copy without
+ * such escapes, if possible, so that the client knows which request was refused.
  */
 Jsonb *
 crm_mcp_parse(const char *json, const char **problem, char **id)
@@ -125,7 +125,7 @@ crm_mcp_object(JsonbContainer *object, const char *name)
 	return value.val.binary.data;
 }
 
-/* The id as JSON; NULL if it is neither a string nor a whole number. */
+/* The id as JSON; NULL if it is neither a string nor an integer. */
 static char *
 read_id(JsonbValue *value)
 {
@@ -168,7 +168,7 @@ crm_mcp_read_message(JsonbContainer *container, McpMessage *message)
 	message->id = pstrdup("null");
 	if (!JsonContainerIsObject(container))
 	{
-		invalid(message, "a message is an object");
+		invalid(message, "a message must be an object");
 		return;
 	}
 	has_id = crm_mcp_member(container, "id", &value);
@@ -204,14 +204,12 @@ crm_mcp_read_message(JsonbContainer *container, McpMessage *message)
 		invalid(message, "params must be an object");
 }
 
-/* Makes result, JSON, the reply. */
 void
 crm_mcp_result(McpReply *reply, const char *result)
 {
 	reply->result = MemoryContextStrdup(reply->context, result);
 }
 
-/* Makes an error the reply; its data, if any, is the caller's to set. */
 void
 crm_mcp_error(McpReply *reply, int code, int status, const char *format,...)
 {
@@ -236,7 +234,6 @@ crm_mcp_error(McpReply *reply, int code, int status, const char *format,...)
 	reply->data = NULL;
 }
 
-/* Appends the reply as a JSON-RPC response; id is JSON. */
 void
 crm_mcp_append_reply(StringInfo out, const char *id, McpReply *reply)
 {

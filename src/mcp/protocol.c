@@ -1,22 +1,24 @@
 /*
  * mcp/protocol.c
- *		The methods of MCP, of its revisions with a handshake (2025-03-26,
- *		2025-06-18, 2025-11-25) and of the stateless one (2026-07-28).
+ *		The methods of MCP, in its revisions with a handshake (2025-03-26,
+ *		2025-06-18, 2025-11-25) and in the stateless one (2026-07-28).
  *
- * No request depends on one before it.  One whose params._meta names a
+ * No request depends on an earlier one.  A request whose params._meta names a
  * protocol version is of the stateless revision ("modern"); any other is of an
- * earlier one, which differ in nothing we send.  Over HTTP the headers of a
- * modern request must repeat what its body says.
+ * earlier revision: these differ in nothing that we send.  Over HTTP, the headers
+ * of a modern request must repeat values of its body.
  */
 #include "postgres.h"
 
-#include "common/base64.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "mcp/mcp.h"
+#include "mcp/catalog.h"
+#include "mcp/cursor.h"
+#include "mcp/http.h"
+#include "mcp/protocol.h"
 
 #define MODERN_VERSION		"2026-07-28"
 #define NEWEST_LEGACY		"2025-11-25"
@@ -30,7 +32,7 @@
 #define SERVER_INFO			"{\"name\":\"crm\",\"title\":\"CRM\",\"version\":\"" CRM_VERSION "\"}"
 #define CAPABILITIES		"{\"tools\":{}}"
 
-/* How long a client may keep what it was told, in milliseconds. */
+/* How long a client may cache the answers, in milliseconds. */
 #define DISCOVER_TTL		3600000
 #define TOOLS_TTL			60000
 
@@ -41,8 +43,8 @@ static const char *const legacy_versions[] = {NEWEST_LEGACY, "2025-06-18", VERSI
 static const char instructions[] =
 "A CRM: pipelines have ordered stages, deals stand in one stage of a pipeline. "
 "Move a deal with deals_move, which records the move; its status (open, won, lost) follows from the stage. "
-"Amounts are per value_period and in their currency; amounts in different currencies are not to be added. "
-"Contacts are people of another system, known here by their id. "
+"An amount is per value_period and in its currency; do not add amounts in different currencies. "
+"Contacts are people in another system; here they have only an id. "
 "Lists are paged: pass next_cursor back as cursor. "
 "Start with pipelines_list and stages_list, or with context_for_deal and context_for_person.";
 
@@ -65,7 +67,7 @@ crm_mcp_batches_allowed(void)
 	return version == NULL || strcmp(version, VERSION_WITH_BATCHES) == 0;
 }
 
-/* Appends the versions that we speak, as an array. */
+/* Appends the versions that we support, as an array. */
 static void
 append_versions(StringInfo out)
 {
@@ -90,7 +92,7 @@ refuse_version(McpReply *reply, const char *requested)
 	reply->data = MemoryContextStrdup(reply->context, data.data);
 }
 
-/* Begins a result: what every modern one has. */
+/* Begins a result, with the members that each modern one has. */
 static void
 begin_result(StringInfo out, bool modern)
 {
@@ -143,34 +145,6 @@ answer_discover(McpReply *reply)
 	crm_mcp_result(reply, out.data);
 }
 
-/* The name of the last tool of a page, as a cursor. */
-static char *
-cursor_after(const char *name)
-{
-	int			size = pg_b64_enc_len(strlen(name)) + 1;
-	char	   *cursor = palloc(size);
-	int			length = pg_b64_encode((const void *) name, strlen(name), cursor, size);
-
-	if (length < 0)
-		elog(ERROR, "could not encode a cursor");
-	cursor[length] = '\0';
-	return cursor;
-}
-
-/* What a cursor stands for; NULL if we did not make it. */
-static char *
-read_cursor(const char *cursor)
-{
-	int			size = pg_b64_dec_len(strlen(cursor)) + 1;
-	char	   *name = palloc(size);
-	int			length = pg_b64_decode(cursor, strlen(cursor), (void *) name, size);
-
-	if (length <= 0)
-		return NULL;
-	name[length] = '\0';
-	return name;
-}
-
 static void
 answer_list(Oid schema, McpMessage *message, McpReply *reply)
 {
@@ -184,8 +158,9 @@ answer_list(Oid schema, McpMessage *message, McpReply *reply)
 	if (crm_mcp_member(message->params, "cursor", &value) && value.type != jbvNull)
 	{
 		char	   *cursor = crm_mcp_string(message->params, "cursor");
+		int			length;
 
-		after = cursor ? read_cursor(cursor) : NULL;
+		after = cursor ? crm_mcp_decode_cursor(cursor, &length) : NULL;
 		if (after == NULL)
 		{
 			crm_mcp_error(reply, MCP_INVALID_PARAMS, 200, "Invalid params: invalid cursor");
@@ -212,7 +187,7 @@ answer_list(Oid schema, McpMessage *message, McpReply *reply)
 	if (cell != NULL)
 	{
 		appendStringInfoString(&out, ",\"nextCursor\":");
-		escape_json(&out, cursor_after(last->name));
+		escape_json(&out, crm_mcp_encode_cursor(last->name, strlen(last->name)));
 	}
 	if (reply->modern)
 		append_caching(&out, TOOLS_TTL, "private");
@@ -248,7 +223,7 @@ append_field(StringInfo json, StringInfo text, const char *name,
 	appendStringInfo(text, "\n%s: %s", label, value);
 }
 
-/* Its members are those that PostgREST's error bodies have. */
+/* The members are those of PostgREST's error bodies. */
 char *
 crm_mcp_failure(ErrorData *error, bool modern)
 {
@@ -266,7 +241,7 @@ crm_mcp_failure(ErrorData *error, bool modern)
 	return tool_result(json.data, text.data, true, modern);
 }
 
-/* The arguments of a call, none if there are none; NULL if they are no object. */
+/* The arguments of a call, an empty object if not given; NULL if they are not an object. */
 static Jsonb *
 read_arguments(JsonbContainer *params)
 {
@@ -310,7 +285,7 @@ answer_call(Oid schema, McpMessage *message, McpReply *reply)
 	crm_mcp_result(reply, tool_result(result, result, false, reply->modern));
 }
 
-/* Whether the headers repeat what the body says, as they must. */
+/* Whether the headers repeat the values of the body; else makes an error the reply. */
 static bool
 check_headers(McpMessage *message, const char *version, McpReply *reply)
 {
@@ -329,11 +304,11 @@ check_headers(McpMessage *message, const char *version, McpReply *reply)
 	if (header == NULL)
 		return true;
 	crm_mcp_error(reply, MCP_HEADER_MISMATCH, 400,
-				  "Header mismatch: %s is missing or is not what the body says", header);
+				  "Header mismatch: %s is missing or differs from the body", header);
 	return false;
 }
 
-/* Whether a modern request has what it must have. */
+/* Whether a modern request is complete; else makes an error the reply. */
 static bool
 check_modern(McpMessage *message, McpReply *reply)
 {
@@ -356,7 +331,7 @@ check_modern(McpMessage *message, McpReply *reply)
 }
 
 /*
- * Whether the request is one of a revision that we speak; says which in
+ * Whether we support the request's revision; else makes an error the reply.  Sets
  * reply->modern.
  */
 static bool

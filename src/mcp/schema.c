@@ -2,8 +2,8 @@
  * mcp/schema.c
  *		JSON Schema (2020-12) of SQL types, CHECK constraints and defaults.
  *
- * What has no counterpart in JSON is a string, or anything: PostgreSQL checks
- * the value when the tool runs.
+ * A type without a counterpart in JSON becomes a string, or any value: PostgreSQL
+ * checks the value when the tool runs.
  */
 #include "postgres.h"
 
@@ -16,7 +16,20 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "mcp/mcp.h"
+#include "mcp/query.h"
+#include "mcp/schema.h"
+
+McpProperty *
+crm_mcp_make_property(const char *name, Oid type, const char *description)
+{
+	McpProperty *property = palloc0(sizeof(McpProperty));
+
+	property->name = name;
+	property->type = type;
+	property->typmod = -1;
+	property->description = description;
+	return property;
+}
 
 /* The name of a type for use in SQL, whatever the search_path. */
 const char *
@@ -26,7 +39,7 @@ crm_mcp_type_name(Oid type, int32 typmod)
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
-/* Below the casts that do not change a text. */
+/* The expression below casts that do not change a text. */
 static Node *
 strip(Node *node)
 {
@@ -50,7 +63,7 @@ is_text(Oid type)
 	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
 }
 
-/* What the constant says as text; NULL if it is none, or null. */
+/* A constant text; NULL if it is not a constant, not a text, or null. */
 static char *
 text_of_constant(Node *node)
 {
@@ -207,7 +220,7 @@ json_type(Oid type, const char **format)
 	return get_typtype(type) == TYPTYPE_COMPOSITE ? NULL : "string";
 }
 
-/* Appends the members that say of which type a value is. */
+/* Appends the members that describe a value's type. */
 static void
 append_type(StringInfo out, Oid type, bool is_object, bool nullable)
 {

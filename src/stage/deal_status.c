@@ -46,7 +46,10 @@ crm_deal_status_name(DealStatus status)
 Datum
 crm_closed_probability(DealStatus status)
 {
-	/* As the column's type has it: nobody applies that to a trigger's values. */
+	/*
+	 * With the scale of the column's type, which is not applied to a
+	 * trigger's values.
+	 */
 	return DirectFunctionCall3(numeric_in,
 							   CStringGetDatum(status == DEAL_WON ? "1.0000" : "0.0000"),
 							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));

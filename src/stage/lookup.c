@@ -1,11 +1,11 @@
 /*
  * stage/lookup.c
- *		What the rules of deals know of stages and pipelines.
+ *		What the rules of deals need to know of stages and pipelines.
  *
- * The facts are read with the newest snapshot, as a foreign key reads its
- * parent, and once a statement, in whose memory they are kept.  Only what this
- * session itself writes meanwhile invalidates them.  Row security does not
- * apply here; callers compare tenants.
+ * These facts are read with the latest snapshot, as a foreign key reads its
+ * parent, once in a statement, and kept in the statement's memory.  Only writes
+ * of this session invalidate them.  Row security does not apply here: callers
+ * compare tenants.
  */
 #include "postgres.h"
 
@@ -22,11 +22,10 @@
 #include "stage/lookup.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
-#include "table/known_rows.h"
 #include "table/row_name.h"
 #include "table/scan.h"
 
-/* The facts that were looked up, by id.  An entry may move, they do not. */
+/* The facts that were looked up, by id.  Entries may move in memory, facts do not. */
 typedef struct FactsEntry
 {
 	pg_uuid_t	id;
@@ -54,7 +53,7 @@ struct StageLookup
 	facts_hash *stage_facts;
 	facts_hash *pipeline_facts;
 
-	/* Bulk writes repeat themselves: the last answers. */
+	/* The last results, as a bulk write asks for the same again and again. */
 	StageFacts *last_stage;
 	bool		searched;
 	pg_uuid_t	searched_pipeline;
@@ -65,15 +64,15 @@ struct StageLookup
 	const PipelineFacts *default_pipeline;
 };
 
-/* How often a stage is looked for anew that changed when it was found. */
+/* How often a search is repeated because the stage that it found had changed. */
 #define MAX_TRIES 100
 
-/* Most statements meet one stage, and few more than a handful. */
+/* Most statements need one stage; few of them need more than this. */
 #define FEW_FACTS 4
 
 static uint64 writes_of_stages = 0;
 
-/* A stage in search of its place, for the lookups by pipeline. */
+/* A search for the first stage of a status in a pipeline, and its result so far. */
 typedef struct StageSearch
 {
 	const AttrNumber *columns;
@@ -84,7 +83,7 @@ typedef struct StageSearch
 	int			count;
 } StageSearch;
 
-/* Where a visitor puts the facts it reads. */
+/* Where the facts of a row that is visited are stored. */
 typedef struct FactsReader
 {
 	const AttrNumber *columns;
@@ -92,11 +91,11 @@ typedef struct FactsReader
 } FactsReader;
 
 /*
- * What the table has for that id: new and zero, but for the id that facts begin
- * with, if it has nothing.
+ * The facts that the table has for that id.  If it has none, they are added: the
+ * id, which facts begin with, and zeros.
  */
 static void *
-get_facts(facts_hash * *table, const pg_uuid_t *id, Size size, MemoryContext context)
+get_facts(facts_hash **table, const pg_uuid_t *id, Size size, MemoryContext context)
 {
 	FactsEntry *entry;
 	bool		found;
@@ -164,11 +163,13 @@ read_pipeline(Relation rel, HeapTuple tuple, void *arg)
 	PipelineFacts *facts = reader->facts;
 	const AttrNumber *columns = reader->columns;
 	TupleDesc	desc = RelationGetDescr(rel);
+	Datum		currency;
 
 	facts->exists = true;
 	facts->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[PIPELINE_TENANT_ID]));
 	facts->name = TextDatumGetCString(crm_required_value(rel, tuple, columns[PIPELINE_NAME]));
-	facts->currency = PointerGetDatum(PG_DETOAST_DATUM_COPY(crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY])));
+	currency = crm_required_value(rel, tuple, columns[PIPELINE_CURRENCY]);
+	facts->currency = PointerGetDatum(PG_DETOAST_DATUM_COPY(currency));
 	facts->archived_at = archived_at(tuple, columns[PIPELINE_ARCHIVED_AT], desc);
 	return false;
 }
@@ -193,7 +194,7 @@ read_stage(Relation rel, HeapTuple tuple, void *arg)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("a stage has an unknown deal_status"),
 				 errdetail("It is stage %s.", crm_uuid_text(&facts->id)),
-				 errhint("Its deal_status is to be open, won or lost.")));
+				 errhint("Its deal_status must be open, won or lost.")));
 	probability = heap_getattr(tuple, columns[STAGE_PROBABILITY], desc, &isnull);
 	facts->has_probability = !isnull;
 	if (!isnull)
@@ -214,7 +215,8 @@ crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		crm_visit_row(rel, reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]), reader.columns[PIPELINE_ID], id,
+					   read_pipeline, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -237,10 +239,14 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		FactsReader reader = {crm_columns(rel, &crm_stage_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		/* Whoever changes a stage's status locks it exclusively first. */
+		/*
+		 * Conflicts with the exclusive lock that a change of the stage's
+		 * status takes.
+		 */
 		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
 		facts->exists = false;
-		crm_visit_row(rel, reader.columns[STAGE_ID], id, read_stage, &reader);
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id,
+					   read_stage, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -268,12 +274,13 @@ consider_stage(Relation rel, HeapTuple tuple, void *arg)
 	{
 		search->position = position;
 		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_ID]));
-		search->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[STAGE_TENANT_ID]));
+		search->tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple,
+															  search->columns[STAGE_TENANT_ID]));
 	}
 	return true;
 }
 
-/* Has the stage looked up again: this transaction itself has changed it. */
+/* The stage is to be read again, as its status is no longer the one that was read. */
 static void
 forget_stage(StageLookup *lookup, const pg_uuid_t *id)
 {
@@ -286,7 +293,8 @@ forget_stage(StageLookup *lookup, const pg_uuid_t *id)
 
 /*
  * The first of the pipeline's unarchived stages of that status, and how many
- * there are.  Its status was read before it is locked, and is read again.
+ * there are.  The search reads the status without a lock; crm_find_stage() locks
+ * the stage and reads it again.
  */
 static const StageFacts *
 find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
@@ -314,7 +322,11 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 		crm_visit_rows(rel, index, search.columns[STAGE_PIPELINE_ID], pipeline_id,
 					   consider_stage, &search);
 		facts = search.count > 0 ? crm_find_stage(lookup, &search.id, &search.tenant_id) : NULL;
-		/* It may have changed while we waited, or since we looked it up. */
+
+		/*
+		 * It may have changed while we waited for the lock, or since it was
+		 * read.
+		 */
 		if (facts != NULL && facts->status != status)
 			forget_stage(lookup, &search.id);
 		if (++tries > MAX_TRIES)
@@ -363,7 +375,8 @@ consider_default(Relation rel, HeapTuple tuple, void *arg)
 {
 	DefaultSearch *search = arg;
 
-	search->found = DatumGetBool(crm_required_value(rel, tuple, search->columns[PIPELINE_IS_DEFAULT]));
+	search->found = DatumGetBool(crm_required_value(rel, tuple,
+													search->columns[PIPELINE_IS_DEFAULT]));
 	if (search->found)
 		search->id = *DatumGetUUIDP(crm_required_value(rel, tuple, search->columns[PIPELINE_ID]));
 	return !search->found;
@@ -380,7 +393,9 @@ crm_find_default_pipeline(StageLookup *lookup, const pg_uuid_t *tenant_id)
 
 	rel = table_open(lookup->pipelines, AccessShareLock);
 	search.columns = crm_columns(rel, &crm_pipeline_kind);
-	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[PIPELINE_TENANT_ID]), search.columns[PIPELINE_TENANT_ID], tenant_id, consider_default, &search);
+	crm_visit_rows(rel, crm_index_on_column(rel, search.columns[PIPELINE_TENANT_ID]),
+				   search.columns[PIPELINE_TENANT_ID], tenant_id,
+				   consider_default, &search);
 	table_close(rel, NoLock);
 	if (!search.found)
 		return NULL;

@@ -2,8 +2,8 @@
  * stage/pipeline_rules.c
  *		The rules of pipelines: at most one default for each tenant.
  *
- * The partial unique index would refuse a second one as well, but could not
- * say what to do instead.
+ * The partial unique index would refuse a second one, too, but without the hint
+ * to call set_default_pipeline.
  */
 #include "postgres.h"
 
@@ -39,7 +39,8 @@ consider_default(Relation rel, HeapTuple tuple, void *arg)
 	other->other_id = *DatumGetUUIDP(crm_required_value(rel, tuple, other->columns[PIPELINE_ID]));
 	if (crm_uuid_equal(other->id, &other->other_id))
 		return true;
-	other->name = TextDatumGetCString(crm_required_value(rel, tuple, other->columns[PIPELINE_NAME]));
+	other->name = TextDatumGetCString(crm_required_value(rel, tuple,
+														 other->columns[PIPELINE_NAME]));
 	return false;
 }
 
@@ -58,7 +59,8 @@ check_only_default(RowEdit *row, const AttrNumber *columns)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("there is a default pipeline already"),
-				 errdetail("It is %s.", crm_row_label(RelationGetRelid(row->rel), &other.other_id, other.name)),
+				 errdetail("It is %s.", crm_row_label(RelationGetRelid(row->rel),
+													  &other.other_id, other.name)),
 				 errhint("Call set_default_pipeline to make another one the default."),
 				 errtablecol(row->rel, columns[PIPELINE_IS_DEFAULT])));
 }
@@ -77,14 +79,15 @@ apply_pipeline_rules(RowEdit *row, const AttrNumber *columns)
 /*
  * crm_pipeline_rules(version): BEFORE INSERT OR UPDATE trigger FOR EACH ROW of
  * pipelines
- *		Errors: 23514 when what is fixed changes, 23505 for a second default.
+ *		Errors: 23514 if a fixed column changes, 23505 for a second default.
  */
 PG_FUNCTION_INFO_V1(crm_pipeline_rules);
 Datum
 crm_pipeline_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_pipeline_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
 	RowEdit		row;
 

@@ -1,13 +1,13 @@
 /*
  * stage/stage_rules.c
- *		The rules of stages and pipelines.
+ *		The rules of stages.
  *
- * A stage in use keeps its deal_status and is not deleted.  The first is decided
- * with the newest snapshot, under an exclusive lock of the stage's key, which
- * whoever moves a deal there holds shared.  The second is the foreign key's to
- * decide, as only its check comes after the row is locked; a lock of the key
- * beside that of the row would be one too many: who moves a deal there takes
- * them the other way round.
+ * While deals stand in a stage, its deal_status cannot change and it cannot be
+ * deleted.  For the status, this is checked with the latest snapshot under an
+ * exclusive lock of the stage's key, of which every move into the stage holds a
+ * shared one.  Deletion is left to the foreign key, which checks after the row is
+ * locked.  Taking the lock of the key, too, could deadlock with a move, which
+ * takes both in the opposite order.
  */
 #include "postgres.h"
 
@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "stage/lookup.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
@@ -36,23 +37,19 @@
 #include "table/trigger.h"
 
 /*
- * Runs a query whose parameter is a uuid, and says whether it returned a row.
- * With the newest snapshot, which shows even what the running statement itself
- * has done: it may have put deals into the stage.  If a row is to be locked,
- * the transaction's snapshot.  The caller is connected to SPI.
+ * Runs a query whose parameter is a uuid; returns whether it found a row.  The
+ * latest snapshot also shows what the running statement has done, which may have
+ * put deals into the stage; a query that locks rows uses the transaction's
+ * snapshot instead.  The caller is connected to SPI.
  */
 static bool
 query_by_uuid(const char *query, const pg_uuid_t *id, bool newest)
 {
-	Oid			argtypes[] = {UUIDOID};
+	static const Oid argtypes[] = {UUIDOID};
+	CrmStatement statement = {.text = query,.nargs = lengthof(argtypes),.argtypes = argtypes};
 	Datum		args[] = {UUIDPGetDatum(id)};
-	SPIPlanPtr	plan = SPI_prepare(query, 1, argtypes);
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, args, NULL, newest ? GetLatestSnapshot() : InvalidSnapshot,
-							 InvalidSnapshot, false, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_snapshot failed");
+	(void) crm_run_snapshot(&statement, args, newest ? GetLatestSnapshot() : InvalidSnapshot);
 	return SPI_processed > 0;
 }
 
@@ -73,8 +70,8 @@ stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
 }
 
 /*
- * How many deals stand in the stage and some of their titles, for a message:
- * of those that the user may see.
+ * For a message: how many deals stand in the stage, and some of their titles,
+ * as far as the user may see them.
  */
 static char *
 describe_deals(Relation stages, const pg_uuid_t *stage_id)
@@ -90,14 +87,18 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *result = NULL;
 
-	/* In a cascade the user is the owner, who is not the one who reads this. */
+	/*
+	 * In a cascade the current user is the owner, but the message goes to the
+	 * caller.
+	 */
 	if (InLocalUserIdChange() ||
 		pg_class_aclcheck(deals, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		return pstrdup("There are deals in it.");
 
 	SPI_connect();
 	if (query_by_uuid(query, stage_id, true))
-		result = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		result = MemoryContextStrdup(caller,
+									 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();
 	return result != NULL ? result : pstrdup("There are deals in it.");
 }
@@ -120,8 +121,8 @@ consider_position(Relation rel, HeapTuple tuple, void *arg)
 }
 
 /*
- * Places the stage at the end.  The pipeline's row is locked, so that two who
- * add stages, or one who reorders them, take turns.
+ * Places the stage at the end.  The pipeline's row is locked, which serialises
+ * this with other stages that are added, and with reorder_stages.
  */
 static void
 append_stage(RowEdit *row, const AttrNumber *columns)
@@ -147,7 +148,7 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 	crm_row_set(row, columns[STAGE_POSITION], Int32GetDatum((int32) search.end + 1));
 }
 
-/* Won is certain, lost is hopeless; CHECKs refuse anything else that is given. */
+/* 1 if won, 0 if lost; a CHECK refuses other values that are given. */
 static void
 fill_probability(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
@@ -162,7 +163,8 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	AttrNumber	probability = columns[STAGE_PROBABILITY],
 				category = columns[STAGE_FORECAST_CATEGORY];
 
-	crm_lock_key(RelationGetRelid(row->rel), DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
+	crm_lock_key(RelationGetRelid(row->rel),
+				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
 				 id, AccessExclusiveLock);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
@@ -173,7 +175,7 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 				 errhint("Move the deals first, or add another stage."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	/* What was not written belongs to the old status. */
+	/* Values that were not written belong to the old status. */
 	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
 		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
 										 crm_row_get_old(row, probability))))
@@ -195,7 +197,7 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
 		crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
-		return;					/* the constraints say it */
+		return;					/* the constraints report it */
 	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
@@ -221,7 +223,7 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fill_probability(row, columns, status);
 }
 
-/* What the foreign key would refuse, said in a helpful way. */
+/* Refuses what the foreign key would refuse, but with a detail and a hint. */
 static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
@@ -240,8 +242,8 @@ check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 /*
  * crm_stage_rules(version, 'pipeline_id'): BEFORE INSERT OR UPDATE OR DELETE
  * trigger FOR EACH ROW of stages
- *		Errors: 23514 when what is fixed changes, 23503 for a pipeline that is
- *		not there and for deleting a stage in use.
+ *		Errors: 23514 if a fixed column changes, 23503 for a pipeline that does
+ *		not exist and for deleting a stage in use.
  */
 PG_FUNCTION_INFO_V1(crm_stage_rules);
 Datum
@@ -263,7 +265,8 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	}
 
 	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1),
+	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1,
+											  trigger->tgargs + 1),
 						apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

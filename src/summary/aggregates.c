@@ -3,10 +3,9 @@
  *		crm_pipeline_summary() over deals and over summaries, and
  *		crm_weighted_value(): transition, combine, inverse and final functions.
  *
- * The transition state is a crm_summary in working form.  The functions that
- * change one do so in place, so they insist on being called by an aggregate,
- * whose state is its own.  They never return NULL, which a moving window does
- * not allow.
+ * The transition state is a crm_summary in working form.  The functions change
+ * it in place, which is safe only in an aggregate: they refuse any other call.
+ * They never return NULL, as moving windows do not allow that.
  */
 #include "postgres.h"
 
@@ -52,7 +51,7 @@ get_state(FunctionCallInfo fcinfo)
 	state = (WorkingSummary *) PG_GETARG_POINTER(ARG_STATE);
 	if (likely(VARATT_IS_4B_U(state) && state->head.form == SUMMARY_WORKING))
 	{
-		/* All of crm_summary_check() would be quadratic over the rows. */
+		/* Not crm_summary_check(), which would be quadratic in the rows. */
 		Assert(state->nentries <= crm_summary_capacity(state->nslots));
 		return state;
 	}
@@ -60,7 +59,7 @@ get_state(FunctionCallInfo fcinfo)
 	return crm_summary_from_view(&view);
 }
 
-/* A text argument where it lies; fetched into the current context if toasted. */
+/* A text argument in place; fetched into the current context if toasted. */
 static inline struct varlena *
 get_packed(FunctionCallInfo fcinfo, int arg)
 {
@@ -71,7 +70,7 @@ get_packed(FunctionCallInfo fcinfo, int arg)
 	return value;
 }
 
-/* The key that a deal counts under. */
+/* The key of the entry that counts a deal. */
 static pg_attribute_always_inline void
 get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 {
@@ -97,7 +96,7 @@ get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 	}
 	else
 	{
-		/* Two copies of a word each, as two words are what is read next. */
+		/* Two copies of a word each, as the hash reads it in two words next. */
 		memcpy(&key->stage[0], PG_GETARG_POINTER(ARG_STAGE), sizeof(uint64));
 		memcpy(&key->stage[1], PG_GETARG_POINTER(ARG_STAGE) + sizeof(uint64), sizeof(uint64));
 	}
@@ -105,8 +104,8 @@ get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 }
 
 /*
- * What a deal adds to its entry.  A probability is checked even where there is
- * no amount that it could weigh.
+ * What a deal adds to its entry.  The probability is checked even if there is no
+ * amount to multiply by it.
  */
 static pg_attribute_always_inline void
 get_row(FunctionCallInfo fcinfo, SummaryEntry *row)

@@ -1,12 +1,12 @@
 /*
  * summary/io.c
- *		crm_summary as text (JSON), and on the wire.
+ *		crm_summary as text (JSON) and in binary form (send and receive).
  *
- * The text is an array of objects, one an entry, with the columns of
- * crm_summary_rows() as fields: a summary goes out in canonical order and with
- * all digits, and comes in in any order, absent fields being null or 0.
+ * The text is an array with an object for each entry, whose fields are the
+ * columns of crm_summary_rows().  Output is in canonical order and has all
+ * digits.  Input may be in any order; a missing field is null or 0.
  *
- * The wire format, all integers in network byte order:
+ * The binary format, all integers in network byte order:
  *
  *		byte	1, the version of the format
  *		int32	number of entries
@@ -207,7 +207,7 @@ read_sum(const JsonbValue *name, const JsonbValue *value, int scale)
 								scale));
 }
 
-/* Takes one of the fields that make up the key; false if it is none of them. */
+/* Reads a field of the key into it; false if the field is not one of the key's. */
 static bool
 read_key_field(const JsonbValue *name, const JsonbValue *value, SummaryKey *key)
 {
@@ -261,7 +261,7 @@ read_field(const JsonbValue *name, const JsonbValue *value, SummaryEntry *entry)
 							 name->val.string.val));
 }
 
-/* Reads an object, of which the iterator has just given the beginning. */
+/* Reads an object, whose beginning the iterator has just returned. */
 static void
 read_entry(JsonbIterator **it, SummaryEntry *entry)
 {
@@ -369,7 +369,7 @@ refuse_wire(const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
-/* Reads an entry, of which all bytes are there. */
+/* Reads an entry; the caller has checked the length. */
 static void
 receive_entry(StringInfo buf, SummaryEntry *entry)
 {

@@ -17,8 +17,8 @@ static const char *const period_names[CRM_PERIODS] = {
 };
 
 /*
- * Reports that a currency is none; ERROR 22023.  Whether ISO 4217 knows the
- * code is for the table that holds it to say.
+ * ERROR 22023 for text that is not a currency code.  Only its form is checked
+ * here; the tables check that ISO 4217 knows the code.
  */
 void
 crm_summary_refuse_currency(const char *currency, int len)
@@ -30,7 +30,7 @@ crm_summary_refuse_currency(const char *currency, int len)
 			 errhint("A currency code is three upper-case letters, such as USD.")));
 }
 
-/* Reports that a value period is none; ERROR 22023. */
+/* ERROR 22023 for text that is not a value period. */
 void
 crm_summary_refuse_period(const char *period, int len)
 {
@@ -63,7 +63,7 @@ crm_summary_compare_keys(const SummaryKey *a, const SummaryKey *b)
 	return order;
 }
 
-/* Can this key have come from a stage, a currency and a period? */
+/* Whether some stage, currency and period have this key. */
 bool
 crm_summary_key_valid(const SummaryKey *key)
 {

@@ -1,6 +1,6 @@
 /*
  * summary/operators.c
- *		What SQL does with crm_summary values: +, -, =, <>, hashing, and
+ *		The operators on crm_summary (+, -, =, <>), hashing, and
  *		crm_summary_rows().
  */
 #include "postgres.h"
@@ -148,7 +148,7 @@ crm_summary_rows(PG_FUNCTION_ARGS)
 			elog(ERROR, "crm_summary_rows() must return %d columns", ROW_COLUMNS);
 		funcctx->tuple_desc = BlessTupleDesc(desc);
 
-		/* A copy, as the argument need not live as long as the calls go on. */
+		/* A copy, as the argument may be freed before the last call. */
 		view = crm_summary_view(PG_GETARG_DATUM(0));
 		view = crm_summary_sorted_view(PointerGetDatum(crm_summary_store(&view)));
 		funcctx->user_fctx = unconstify(char *, view.entries);
@@ -160,7 +160,7 @@ crm_summary_rows(PG_FUNCTION_ARGS)
 	if (funcctx->call_cntr >= funcctx->max_calls)
 		SRF_RETURN_DONE(funcctx);
 
-	/* SRF_RETURN_NEXT counts the call before it looks at the row. */
+	/* Before SRF_RETURN_NEXT, which increments call_cntr first. */
 	entries = funcctx->user_fctx;
 	row = HeapTupleGetDatum(make_row(&entries[funcctx->call_cntr], funcctx->tuple_desc));
 	SRF_RETURN_NEXT(funcctx, row);

@@ -5,16 +5,17 @@
  *
  * A crm_summary is a varlena in one of two forms:
  *
- * stored: the entries in ascending order of their keys, none of them all zero,
- * nothing else.  Equal summaries are equal bytes.
+ * stored: only the entries, in ascending order of their keys, none of them all
+ * zero.  Equal summaries are equal bytes.
  *
- * working: what an aggregate changes in place.  Entries in the order they came
- * in, room for more, and a hash table over them.  An entry may be all zero.
- * It is a crm_summary like any other, so that it passes between processes (and
- * nodes) with no serialisation; whoever reads one takes either form.
+ * working: the form that an aggregate changes in place.  The entries in the
+ * order of their arrival, room for more, and a hash table over them.  An entry
+ * may be all zero.  It is a crm_summary like any other, so that parallel workers
+ * (and nodes) pass it on without a serialisation function; every reader takes
+ * both forms.
  *
- * Both are in the machine's byte order; what crosses machines is the output of
- * crm_summary_send().
+ * Both are in the machine's byte order; between machines, the output of
+ * crm_summary_send() is used.
  */
 #ifndef CRM_SUMMARY_SUMMARY_H
 #define CRM_SUMMARY_SUMMARY_H
@@ -38,9 +39,9 @@ typedef enum CrmValuePeriod
 #define CRM_PERIODS		4
 
 /*
- * The key: the uuid's bytes (zero if there is no stage), and the rest packed
- * into a number whose order is the order of keys: no stage last, then no
- * currency last, the currency's letters, the period.
+ * The key: the uuid's bytes (zero if there is no stage), and a number whose
+ * order is the order of keys: entries without a stage last, entries without a
+ * currency last, then the currency's letters, then the period.
  */
 typedef struct SummaryKey
 {
@@ -51,7 +52,7 @@ typedef struct SummaryKey
 #define SUMMARY_NO_STAGE	(UINT64CONST(1) << 40)
 #define SUMMARY_NO_CURRENCY	(UINT64CONST(1) << 32)
 
-/* The letters of a currency, at s, as they stand in SummaryKey.rest. */
+/* The letters of the currency at s, at their place in SummaryKey.rest. */
 #define SUMMARY_CURRENCY(s) \
 	(((uint64) (uint8) (s)[0] << 24) | ((uint64) (uint8) (s)[1] << 16) | \
 	 ((uint64) (uint8) (s)[2] << 8))
@@ -91,14 +92,14 @@ typedef struct WorkingSummary
 	/* as many as nslots allows, then uint32 slots[nslots] */
 } WorkingSummary;
 
-/* A quarter of the slots, and at least one, stays free. */
+/* A quarter of the slots, at least one, stays free. */
 static inline uint32
 crm_summary_capacity(uint32 nslots)
 {
 	return nslots - Max(nslots / 4, 1);
 }
 
-/* Slot: 0 if free, else the number of an entry, counted from 1. */
+/* A slot is 0 if it is free, else the number of an entry, counted from 1. */
 static inline uint32 *
 crm_summary_slots(WorkingSummary *summary)
 {
@@ -109,7 +110,7 @@ crm_summary_slots(WorkingSummary *summary)
 typedef struct SummaryView
 {
 	uint32		nentries;
-	const char *entries;		/* maybe not aligned */
+	const char *entries;		/* possibly not aligned */
 } SummaryView;
 
 static inline void
@@ -146,7 +147,10 @@ crm_summary_currency_key(const char *currency, int len)
 static inline uint64
 crm_summary_period_key(const char *period, int len)
 {
-	/* Their lengths differ, and of a known length memcmp() is one comparison. */
+	/*
+	 * The lengths all differ; with a constant length, memcmp() is one
+	 * comparison.
+	 */
 	if (likely(len == 8 && memcmp(period, "one_time", 8) == 0))
 		return CRM_ONE_TIME;
 	if (len == 7 && memcmp(period, "monthly", 7) == 0)
@@ -163,7 +167,6 @@ crm_summary_period_key(const char *period, int len)
 extern WorkingSummary *crm_summary_new(void);
 extern WorkingSummary *crm_summary_from_view(const SummaryView *view);
 extern SummaryEntry *crm_summary_insert(WorkingSummary **summary, const SummaryKey *key);
-extern SummaryEntry *crm_summary_find(WorkingSummary *summary, const SummaryKey *key);
 extern SummaryView crm_summary_view(Datum summary);
 extern SummaryView crm_summary_sorted_view(Datum summary);
 extern CrmSummary *crm_summary_store(const SummaryView *view);
@@ -171,7 +174,7 @@ extern CrmSummary *crm_summary_merge_views(const SummaryView *a, const SummaryVi
 										   bool subtract);
 extern void crm_summary_overflow(void);
 
-/* Adds what 'from' counts to 'to', or takes it away; ERROR 22003 on overflow. */
+/* Adds the counts and sums of 'from' to 'to', or subtracts them; ERROR 22003 on overflow. */
 static inline void
 crm_summary_add_entry(SummaryEntry *to, const SummaryEntry *from)
 {

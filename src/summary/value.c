@@ -3,10 +3,10 @@
  *		crm_summary in memory: its two forms, lookup, growth, merging.
  *
  * A working summary is changed in place.  When it is full, crm_summary_insert()
- * makes a larger one in the current memory context and leaves the old one
- * alone: an aggregate's transition function returns the new pointer, and the
- * executor copies it to the aggregate's context and frees the old one.  As
- * sizes double, that costs a constant per entry and nothing per row.
+ * makes a larger one in the current memory context and does not free the old
+ * one: an aggregate's transition function returns the new pointer, and the
+ * executor copies it to the aggregate's context and frees the old one.  As the
+ * size doubles each time, that costs a constant per entry and nothing per row.
  */
 #include "postgres.h"
 
@@ -35,7 +35,7 @@ too_many_keys(void)
 			 errhint("Group the rows, so that a summary has fewer of them.")));
 }
 
-/* Reports that a count or a sum does not fit. */
+/* ERROR 22003: a count or a sum does not fit. */
 pg_noinline void
 crm_summary_overflow(void)
 {
@@ -46,9 +46,9 @@ crm_summary_overflow(void)
 }
 
 /*
- * A hash of a key, by one multiplication to 128 bits, whose halves both depend
- * on all bits of both words: ids may differ in a few bits anywhere.  The two
- * constants, of no meaning, keep a word of zero from being a factor of zero.
+ * A hash of a key, by one multiplication to 128 bits.  Both halves of the product
+ * depend on all bits of both words, as ids may differ in a few bits anywhere.
+ * The two random constants prevent that a word of zero makes the product zero.
  */
 static inline uint64
 hash_key(const SummaryKey *key)
@@ -60,7 +60,7 @@ hash_key(const SummaryKey *key)
 	return (uint64) product ^ (uint64) (product >> 64);
 }
 
-/* The slot of a key: the one that holds it, or the free one where it belongs. */
+/* The slot that holds the key, or else the free slot where it is to be put. */
 static inline uint32 *
 find_slot(WorkingSummary *summary, const SummaryKey *key)
 {
@@ -89,7 +89,7 @@ allocate_working(uint32 nslots)
 	return summary;
 }
 
-/* A stored summary with room for so many entries, none yet. */
+/* A stored summary with room for that many entries, which the caller fills in. */
 static CrmSummary *
 allocate_stored(uint64 nentries, SummaryEntry **entries)
 {
@@ -118,7 +118,7 @@ append(WorkingSummary *summary, uint32 *slot, const SummaryKey *key)
 	return entry;
 }
 
-/* Copies all entries that are not zero to a working summary with room. */
+/* Copies all entries that are not zero to a working summary, which has room for them. */
 static void
 copy_entries(WorkingSummary *to, const SummaryView *from)
 {
@@ -155,9 +155,9 @@ crm_summary_from_view(const SummaryView *view)
 }
 
 /*
- * A working summary with room for more: without the entries that have become
- * zero and, unless they were many, twice as large.  A moving window, where
- * keys come and go, so stays as large as it needs to be.
+ * A copy of a working summary with room for more entries.  Those that have become
+ * zero are dropped; it is made twice as large only if they were less than half,
+ * so that a moving window, where keys come and go, does not grow without end.
  */
 static WorkingSummary *
 grow(const WorkingSummary *old)
@@ -173,18 +173,9 @@ grow(const WorkingSummary *old)
 	return summary;
 }
 
-/* The entry of a key, or NULL. */
-SummaryEntry *
-crm_summary_find(WorkingSummary *summary, const SummaryKey *key)
-{
-	uint32		number = *find_slot(summary, key);
-
-	return number == 0 ? NULL : &summary->entries[number - 1];
-}
-
 /*
- * The entry of a key, made if there is none.  May put a larger copy, made in
- * the current memory context, in place of *summary.
+ * The entry of a key, added if there is none.  May replace *summary by a larger
+ * copy in the current memory context.
  */
 SummaryEntry *
 crm_summary_insert(WorkingSummary **summary, const SummaryKey *key)
@@ -203,8 +194,8 @@ crm_summary_insert(WorkingSummary **summary, const SummaryKey *key)
 }
 
 /*
- * The entries of a crm_summary of either form, where they lie; a toasted one
- * is fetched into the current memory context.
+ * The entries of a crm_summary of either form, in place; a toasted one is fetched
+ * into the current memory context.
  */
 static SummaryView
 read_summary(Datum summary, int *form)
@@ -240,7 +231,7 @@ read_summary(Datum summary, int *form)
 	return view;
 }
 
-/* The entries of a crm_summary in any order, some maybe zero. */
+/* The entries of a crm_summary in any order; some may be zero. */
 SummaryView
 crm_summary_view(Datum summary)
 {
@@ -381,7 +372,7 @@ check_working(WorkingSummary *summary)
 	Assert(used == summary->nentries);
 }
 
-/* Every invariant of a summary in memory, of either form. */
+/* Asserts every invariant of a summary in memory, of either form. */
 void
 crm_summary_check(const void *summary)
 {

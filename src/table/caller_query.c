@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 
@@ -126,7 +127,7 @@ crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
-			 errdetail("A policy or a trigger kept it from being written.")));
+			 errdetail("A policy or a trigger suppressed the write.")));
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "access/htup.h"
 #include "commands/trigger.h"
+#include "executor/tuptable.h"
 #include "storage/lock.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
@@ -42,6 +43,8 @@ extern AttrNumber crm_optional_column(Relation rel, const char *name, Oid type);
 
 /* The value of a column that cannot be null; ERROR 23502 if it is. */
 extern Datum crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno);
+
+extern Datum crm_required_slot_value(Relation rel, TupleTableSlot *row, AttrNumber attno);
 
 /* The same check, of a value that is at hand. */
 extern void crm_check_not_null(Relation rel, AttrNumber attno, bool isnull);

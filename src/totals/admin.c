@@ -13,11 +13,10 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/row_receiver.h"
 #include "table/installation.h"
 #include "table/owner_rights.h"
 #include "table/running_writes.h"
-#include "totals/plans.h"
+#include "totals/table.h"
 #include "totals/writer.h"
 
 /* Progress is reported about so many times, but not for a few deals. */
@@ -44,21 +43,20 @@ open_deals(FunctionCallInfo fcinfo)
 static void
 receive_rows(const char *query, bool read_only, CrmRowReceiver receive, void *arg)
 {
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	CrmStatement statement = {.text = query};
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	crm_receive_rows(plan, 0, InvalidOid, NULL, NULL, read_only, receive, arg);
+	crm_receive_rows(&statement, NULL, NULL, read_only, receive, arg);
 }
 
+/* Deletes all totals. */
 static void
-execute(const char *command, int expected)
+delete_totals(const char *table)
 {
-	if (SPI_execute(command, false, 0) != expected)
+	if (SPI_execute(psprintf("DELETE FROM %s", table), false, 0) != SPI_OK_DELETE)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("totals cannot be kept in table \"stage_totals\""),
-				 errdetail("A rule replaces this: %s", command),
+				 errdetail("A rule of that table replaces the DELETE."),
 				 errhint("Drop the rule.")));
 }
 
@@ -212,9 +210,9 @@ crm_rebuild_totals(PG_FUNCTION_ARGS)
 	SPI_connect();
 	crm_become_owner(deals, &saved);
 	/* The second lock is for crm_compact_totals(), which takes none on deals. */
-	execute(psprintf("LOCK TABLE %s, %s IN SHARE ROW EXCLUSIVE MODE",
-					 crm_sibling_name(deals, "deals"), table), SPI_OK_UTILITY);
-	execute(psprintf("DELETE FROM %s", table), SPI_OK_DELETE);
+	crm_run(psprintf("LOCK TABLE %s, %s IN SHARE ROW EXCLUSIVE MODE",
+					 crm_sibling_name(deals, "deals"), table));
+	delete_totals(table);
 	count_deals(deals, &rebuild);
 	crm_totals_insert(deals, rebuild.totals);
 	crm_restore_user(&saved);

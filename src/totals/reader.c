@@ -4,18 +4,16 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/row_receiver.h"
 #include "summary/summary.h"
 #include "table/caller_query.h"
 #include "table/owner_rights.h"
 #include "totals/access.h"
-#include "totals/plans.h"
+#include "totals/table.h"
 
 typedef struct TotalsReader
 {
@@ -92,14 +90,15 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
 			TotalsReader *reader)
 {
 	Datum		args[] = {UUIDPGetDatum(pipeline_id), UUIDPGetDatum(tenant_id)};
-	bool		nulls[] = {false, tenant_id == NULL};
+	char		nulls[] = {' ', tenant_id == NULL ? 'n' : ' '};
+	CrmStatement statement;
 	SavedUser	saved;
 	int			guc_level;
 
 	crm_become_owner(deals, &saved);
 	guc_level = crm_totals_prefer_index();
-	crm_receive_rows(crm_totals_plan(deals, TOTALS_READ), lengthof(args), UUIDOID, args, nulls,
-					 true, add_row, reader);
+	statement = crm_totals_statement(deals, TOTALS_READ);
+	crm_receive_rows(&statement, args, nulls, true, add_row, reader);
 	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
 }

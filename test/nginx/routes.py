@@ -71,7 +71,7 @@ def free_port():
 
 def ask(method, path, body=None, **headers):
     """The status, the body (JSON if it is), and the headers of the answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=300)
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
         body = body.encode()
@@ -197,9 +197,7 @@ def main():
                          f"events {{}}\nhttp {{\n    access_log off;\n{temp}{conf}}}\n")
         server = subprocess.Popen([nginx, "-p", work, "-c", f"{work}/nginx.conf"], stderr=subprocess.STDOUT)
         try:
-            for _ in range(100):
-                if server.poll() is not None:
-                    break
+            while server.poll() is None:
                 with socket.socket() as sock:
                     if sock.connect_ex(("127.0.0.1", PORT)) == 0:
                         break

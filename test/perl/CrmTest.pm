@@ -161,14 +161,16 @@ sub add_own_objects
 			SELECT stage_id, count(*), sum(amount) FROM deals GROUP BY 1;
 		ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
 		CREATE POLICY own_policy ON deals TO crm_app USING (region <> 'secret');
-		CREATE TABLE app.own_table (deal_id uuid PRIMARY KEY REFERENCES deals ON DELETE CASCADE, note text);
+		CREATE TABLE app.own_table (
+			deal_id uuid PRIMARY KEY REFERENCES deals ON DELETE CASCADE, note text);
 		INSERT INTO app.own_table SELECT id, 'note' FROM deals;
 		UPDATE deals SET region = 'APAC', "Ümlaut" = ARRAY['ä', NULL] WHERE amount > 100;
 		SET client_min_messages = warning;
 		CREATE PUBLICATION own_publication FOR TABLE deals, stage_changes;
 		CREATE TABLE app.totals (pipeline_id uuid PRIMARY KEY, total crm_summary);
 		INSERT INTO app.totals
-			SELECT pipeline_id, crm_pipeline_summary(stage_id, amount, currency, probability, value_period)
+			SELECT pipeline_id,
+				crm_pipeline_summary(stage_id, amount, currency, probability, value_period)
 			FROM deals GROUP BY 1;
 		SQL
 	return;
@@ -289,8 +291,10 @@ sub history_agrees
 			SELECT c.* FROM deal_changes c WHERE c.deal_id = d.id
 			ORDER BY c.changed_at DESC, c.version DESC LIMIT 1) h ON true
 		WHERE h.change IS NULL OR h.change = 'deleted' OR h.version > d.version
-			OR (h.new_amount, h.new_currency, h.new_value_period, h.new_expected_close_date, h.new_owner_id, h.new_archived_at)
-				IS DISTINCT FROM (d.amount, d.currency, d.value_period, d.expected_close_date, d.owner_id, d.archived_at)
+			OR (h.new_amount, h.new_currency, h.new_value_period, h.new_expected_close_date,
+				h.new_owner_id, h.new_archived_at)
+				IS DISTINCT FROM (d.amount, d.currency, d.value_period, d.expected_close_date,
+				d.owner_id, d.archived_at)
 		SQL
 	return;
 }
@@ -325,10 +329,12 @@ sub still_works
 		UPDATE deals SET stage_id = s.id FROM stages s
 			WHERE deals.external_id = 'many moves' AND s.pipeline_id = deals.pipeline_id AND s.name = 'Qualified';
 		SELECT count(undo_move(id)) FROM before;
-		SELECT count(*), b.move_no >= 4 AND (min(c.move_no), max(c.move_no)) = (b.move_no + 1, b.move_no + 2),
+		SELECT count(*), b.move_no >= 4
+				AND (min(c.move_no), max(c.move_no)) = (b.move_no + 1, b.move_no + 2),
 			bool_and(d.stage_id = b.stage_id AND d.stage_entered_at = b.stage_entered_at
 				AND d.move_no = b.move_no + 2)
-		FROM before b JOIN deals d USING (id) JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
+		FROM before b JOIN deals d USING (id)
+			JOIN stage_changes c ON c.deal_id = d.id AND c.move_no > b.move_no
 		GROUP BY b.move_no;
 		SQL
 	is( $node->safe_psql($db,
@@ -390,7 +396,8 @@ CREATE FUNCTION pg_temp.stage(pipeline text, stage text) RETURNS uuid LANGUAGE s
 	'SELECT s.id FROM stages s JOIN pipelines p ON p.id = s.pipeline_id WHERE p.name = $1 AND s.name = $2';
 
 -- Plain ones, then one for every way of life.
-INSERT INTO deals (title, external_id, amount, currency, value_period, rank, created_at, expected_close_date)
+INSERT INTO deals
+	(title, external_id, amount, currency, value_period, rank, created_at, expected_close_date)
 SELECT 'Plain ' || i, 'plain ' || i, i * 1000.55, CASE WHEN i % 3 = 0 THEN 'JPY' END,
 	(ARRAY['one_time', 'monthly', 'quarterly', 'annual'])[1 + i % 4], chr(97 + i),
 	timestamptz '2023-01-01 00:00:00.000001+00' + i * interval '1 day', date '2030-01-01' + i
@@ -420,18 +427,18 @@ WHERE external_id LIKE 'won%';
 UPDATE deals SET won_at = '2023-02-15 10:00:00.000001+00' WHERE external_id = 'won corrected';
 UPDATE deals SET won_at = '2023-09-01 10:00:00.000001+00' WHERE external_id = 'won corrected up';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'won undone';
 
 UPDATE deals SET status = 'lost', lost_reason = E'\\N; "price",\ttoo ''high''\n' WHERE external_id LIKE 'lost%';
 UPDATE deals SET lost_at = '2023-03-01 10:00:00.999999+00' WHERE external_id = 'lost corrected';
 UPDATE deals SET lost_reason = '' WHERE external_id = 'lost empty';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Qualified') WHERE external_id = 'lost undone';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'lost undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'lost undone';
 UPDATE deals SET status = 'lost', lost_reason = 'no answer' WHERE external_id = 'reopened';
 UPDATE deals SET status = 'open' WHERE external_id = 'reopened';
 
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Proposal') WHERE external_id IN ('undone', 'no stage probability', 'own probability');
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'undone';
 UPDATE deals SET probability = 0.1234 WHERE external_id = 'own probability';
 UPDATE deals SET probability = NULL WHERE external_id IN ('no stage probability', 'no amount');
 UPDATE stages SET probability = 0.5 WHERE id = pg_temp.stage('Sales', 'Proposal');
@@ -443,7 +450,7 @@ UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Legacy') WHERE external_id =
 UPDATE stages SET archived_at = now() WHERE id = pg_temp.stage('Sales', 'Legacy');
 COMMIT;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Qualified') WHERE external_id = 'undone in legacy';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'undone in legacy';
+SELECT undo_move(id) FROM deals WHERE external_id = 'undone in legacy';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Backdated') WHERE external_id = 'in backdated';
 UPDATE stages SET archived_at = '2023-06-30' WHERE id = pg_temp.stage('Sales', 'Backdated');
 UPDATE deals SET pipeline_id = (SELECT id FROM pipelines WHERE name = 'Old') WHERE external_id = 'in old';

@@ -67,7 +67,7 @@ SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id) VALUES (id('x'),
 INSERT INTO pipelines (id, name) VALUES (id('Empty'), 'Empty');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id) VALUES (id('x'), 'X', id('Empty'))$$),
     E'23514\npipeline "Empty" has no open stage\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter its first one.\n'
+    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter its first open stage.\n'
     'Add a stage, or name the stage in stage_id.',
     'a pipeline without stages');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id, status) VALUES (id('x'), 'X', id('Empty'), 'won')$$),

@@ -64,7 +64,7 @@ SELECT is(error_of($$UPDATE deals SET pipeline_id = id('Sales'), status = 'lost'
     'a pipeline with several stages of the status');
 INSERT INTO pipelines (id, name) VALUES (id('Empty'), 'Empty');
 SELECT is(error_of($$UPDATE deals SET pipeline_id = id('Empty') WHERE id = id('d')$$),
-    format(E'23514\npipeline "Empty" has no open stage\ndeal %s was to enter its first one.\n'
+    format(E'23514\npipeline "Empty" has no open stage\ndeal %s was to enter its first open stage.\n'
         'Add a stage, or name the stage in stage_id.', id('d')), 'a pipeline without stages');
 
 -- Only status, to closed: the pipeline's one stage of it.

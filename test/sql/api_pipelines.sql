@@ -108,9 +108,6 @@ SELECT set_default_pipeline(pg_temp.pipeline('Swiss')) IS NULL;
 \set VERBOSITY default
 \echo :LAST_ERROR_SQLSTATE
 SELECT name FROM pipelines WHERE is_default;
--- the constraint is still there for those who write it themselves
-UPDATE pipelines SET is_default = true WHERE name = 'Full';
-\echo :LAST_ERROR_SQLSTATE
 
 -- whoever may write the tables may call it, no others
 CREATE ROLE regress_api_pipelines;

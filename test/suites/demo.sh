@@ -1,10 +1,13 @@
-# The demo, as a user would call it: what it prints, that it refuses what it
-# cannot read, and that nothing of it stays behind.
+# The demo, as a user would call it, in a folder with a space in its path: what it
+# prints, that it refuses what it cannot read, and that nothing of it is left.
 : "${CRM_TOP:?}" "${work:?}"
 number=0
-demo=$CRM_TOP/scripts/demo.sh
-sample=$CRM_TOP/examples/sample_pipeline.csv
+top="$work/demo sources"
+demo=$top/scripts/demo.sh
+sample=$top/examples/sample_pipeline.csv
 out=$work/demo.out
+mkdir "$top"
+tar -C "$CRM_TOP" --exclude=./.git -cf - . | tar -C "$top" --no-same-owner -xf -
 
 is()				# is the status of the last command 0? $1: the name
 {
@@ -28,7 +31,7 @@ TMPDIR=$work/demo
 export TMPDIR
 mkdir -m 1777 "$TMPDIR"
 
-"$demo" --exit "$sample" >"$out" 2>&1
+make -C "$top" demo EXIT=1 CSV="$sample" >"$out" 2>&1
 is "the demo with the sample ends with success"
 grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| (█)+$' "$out"
 is "it prints the stage with its numbers and its bar"
@@ -49,10 +52,8 @@ is "an unknown stage is refused, with its place"
 # Staying up: connect as it says, then stop it as it says.
 "$demo" "$sample" >"$out" 2>&1 &
 pid=$!
-for _ in $(seq 120)
+until grep -q "kill $pid" "$out" || ! kill -0 "$pid" 2>/dev/null
 do
-	grep -q "kill $pid" "$out" && break
-	kill -0 "$pid" 2>/dev/null || break
 	sleep 0.5
 done
 grep -q "kill $pid" "$out"

@@ -15,7 +15,7 @@ for file in test/pgtap/*.sql
 do
 	[ -f "$file" ] || continue
 	createdb crm_pgtap
-	pg_prove -v -d crm_pgtap "$file" || status=1
+	pg_prove --timer -v -d crm_pgtap "$file" || status=1
 	dropdb --force crm_pgtap
 done
 exit $status

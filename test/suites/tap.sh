@@ -5,12 +5,14 @@ export PG_REGRESS="$pgxs_test/regress/pg_regress"
 # Where the modules put their clusters and logs: 15, then 16 and later.
 export TESTDIR="$PWD"
 export TESTDATADIR="$PWD/tmp_check" TESTLOGDIR="$PWD/tmp_check/log"
+# A busy machine takes its time: waits end when what they wait for is there.
+export PG_TEST_TIMEOUT_DEFAULT=900 PGCTLTIMEOUT=900
 
 status=0
 for file in test/t/*.pl
 do
 	[ -f "$file" ] || continue
-	prove -v -I "$pgxs_test/perl" -I test/perl "$file" || {
+	prove --timer -v -I "$pgxs_test/perl" -I test/perl "$file" || {
 		status=1
 		# What a test dies of is said there only.
 		tail -n 30 "tmp_check/log/regress_log_$(basename "$file" .pl)"

@@ -1,0 +1,163 @@
+/*
+ * base/query.c
+ *		Running SQL through SPI.
+ */
+#include "postgres.h"
+
+#include "nodes/params.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/query.h"
+
+char *
+crm_qualified_name(Oid schema, const char *name)
+{
+	return quote_qualified_identifier(get_namespace_name(schema), name);
+}
+
+char *
+crm_relation_name(Oid relid)
+{
+	return crm_qualified_name(get_rel_namespace(relid), get_rel_name(relid));
+}
+
+/* An error code of SPI is a mistake in our code. */
+static int
+check_result(int result, const char *query)
+{
+	if (result < 0)
+		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	return result;
+}
+
+void
+crm_run(const char *query)
+{
+	(void) check_result(SPI_execute(query, false, 0), query);
+}
+
+typedef struct KeptRun
+{
+	const Datum *values;
+	const char *nulls;
+	bool		read_only;
+	long		max_rows;
+} KeptRun;
+
+static int
+execute_plan(SPIPlanPtr plan, void *arg)
+{
+	const KeptRun *run = arg;
+
+	return SPI_execute_plan(plan, unconstify(Datum *, run->values), run->nulls, run->read_only,
+							run->max_rows);
+}
+
+int
+crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
+			 bool read_only, long max_rows)
+{
+	KeptRun		run = {values, nulls, read_only, max_rows};
+
+	return check_result(crm_use_plan(statement, execute_plan, &run), statement->text);
+}
+
+int
+crm_run_snapshot(const CrmStatement *statement, const Datum *values, Snapshot snapshot)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(statement->text, statement->nargs,
+										  unconstify(Oid *, statement->argtypes),
+										  statement->cursor_options);
+
+	if (plan == NULL)
+		check_result(SPI_result, statement->text);
+	return check_result(SPI_execute_snapshot(plan, unconstify(Datum *, values), NULL, snapshot,
+											 InvalidSnapshot, false, true, 0),
+						statement->text);
+}
+
+/* Passes the rows of a query on. */
+typedef struct Receiver
+{
+	DestReceiver dest;			/* must be first */
+	CrmRowReceiver receive;
+	void	   *arg;
+} Receiver;
+
+static bool
+receive_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	Receiver   *receiver = (Receiver *) self;
+
+	receiver->receive(slot, receiver->arg);
+	return true;
+}
+
+static void
+start_up(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+shut_down(DestReceiver *self)
+{
+}
+
+static void
+destroy(DestReceiver *self)
+{
+	pfree(self);
+}
+
+DestReceiver *
+crm_row_receiver(CrmRowReceiver receive, void *arg)
+{
+	Receiver   *receiver = palloc(sizeof(Receiver));
+
+	*receiver = (Receiver)
+	{
+		/* Any kind but DestNone and DestSPI, which SPI treats specially. */
+		.dest =
+		{
+			receive_slot, start_up, shut_down, destroy, DestTuplestore
+		},
+			.receive = receive,
+			.arg = arg
+	};
+	return &receiver->dest;
+}
+
+static int
+execute_extended(SPIPlanPtr plan, void *arg)
+{
+	return SPI_execute_plan_extended(plan, arg);
+}
+
+static ParamListInfo
+make_params(const CrmStatement *statement, const Datum *values, const char *nulls)
+{
+	ParamListInfo params = makeParamList(statement->nargs);
+
+	for (int i = 0; i < statement->nargs; i++)
+		params->params[i] = (ParamExternData)
+	{
+		.value = values[i],.isnull = nulls != NULL && nulls[i] == 'n',
+			.pflags = PARAM_FLAG_CONST,.ptype = statement->argtypes[i]
+	};
+	return params;
+}
+
+void
+crm_receive_rows(const CrmStatement *statement, const Datum *values, const char *nulls,
+				 bool read_only, CrmRowReceiver receive, void *arg)
+{
+	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
+
+	if (statement->nargs > 0)
+		options.params = make_params(statement, values, nulls);
+	if (crm_use_plan(statement, execute_extended, &options) != SPI_OK_SELECT)
+		elog(ERROR, "query returned no rows: %s", statement->text);
+	options.dest->rDestroy(options.dest);
+}

@@ -1,0 +1,46 @@
+/*
+ * base/query.h
+ *		Running SQL through SPI.  The caller is connected to it.
+ */
+#ifndef CRM_BASE_QUERY_H
+#define CRM_BASE_QUERY_H
+
+#include "executor/spi.h"
+#include "utils/relcache.h"
+
+#include "base/plan_cache.h"
+
+/* The name of that relation of a schema, qualified and quoted as needed, and that of a relation. */
+extern char *crm_qualified_name(Oid schema, const char *name);
+extern char *crm_relation_name(Oid relid);
+
+/* Runs a statement without parameters, and does not keep its plan: mostly DDL. */
+extern void crm_run(const char *query);
+
+/*
+ * Runs a statement and keeps its plan.  Returns what SPI_execute_plan() returns,
+ * and sets SPI_processed and SPI_tuptable as it does; error codes of SPI are
+ * raised as errors.  nulls may be NULL.
+ */
+extern int	crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
+						 bool read_only, long max_rows);
+
+/* Takes a row of a query as it comes. */
+typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
+
+/* Where SPI can send the rows of a query: receive is called for each; palloc'd. */
+extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
+
+/*
+ * Runs a SELECT, keeps its plan, and calls receive for each row as it comes; no row
+ * is stored.  A read-only query uses the active snapshot; any other takes a new
+ * one, according to the isolation level.
+ */
+extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
+							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
+
+/* Like crm_run_kept(), but with the given snapshot, and without keeping the plan. */
+extern int	crm_run_snapshot(const CrmStatement *statement, const Datum *values,
+							 Snapshot snapshot);
+
+#endif							/* CRM_BASE_QUERY_H */

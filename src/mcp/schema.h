@@ -1,0 +1,43 @@
+/*
+ * mcp/schema.h
+ *		The arguments of tools, and their JSON Schema.
+ */
+#ifndef CRM_MCP_SCHEMA_H
+#define CRM_MCP_SCHEMA_H
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+/* A member of a tool's arguments. */
+typedef struct McpProperty
+{
+	const char *name;
+	Oid			type;
+	int32		typmod;
+	const char *description;	/* NULL if there is none */
+	List	   *choices;		/* of strings; NIL: anything */
+	const char *fallback;		/* its default as JSON, NULL if there is none */
+	const char *limits;			/* further members of its schema, or NULL */
+	bool		required;
+	bool		nullable;
+	bool		is_object;
+	bool		column;			/* a column of the tool's table */
+} McpProperty;
+
+/* An argument of the tool itself: no column, not required, without a default. */
+extern McpProperty *crm_mcp_make_property(const char *name, Oid type, const char *description);
+
+extern void crm_mcp_append_schema(StringInfo out, McpProperty *property);
+
+/* The strings that a CHECK's expression, or a type, allows; NIL: any. */
+extern List *crm_mcp_choices_of_check(const char *expression);
+extern List *crm_mcp_choices_of_type(Oid type);
+
+/* Whether a CHECK's expression allows only JSON objects. */
+extern bool crm_mcp_check_wants_object(const char *expression);
+
+/* A constant expression as JSON; NULL if it is not a constant, or null. */
+extern char *crm_mcp_constant(Node *node);
+extern const char *crm_mcp_type_name(Oid type, int32 typmod);
+
+#endif							/* CRM_MCP_SCHEMA_H */

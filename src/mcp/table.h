@@ -1,0 +1,20 @@
+/*
+ * mcp/table.h
+ *		A table whose rows have tools of their own.
+ */
+#ifndef CRM_MCP_TABLE_H
+#define CRM_MCP_TABLE_H
+
+#include "mcp/tool.h"
+
+/* The key of these tables. */
+#define MCP_KEY			"id"
+
+typedef struct McpTable
+{
+	const char *name;
+	const char *singular;
+	const char *label;			/* the column that holds a row's name */
+} McpTable;
+
+#endif							/* CRM_MCP_TABLE_H */

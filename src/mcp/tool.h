@@ -1,0 +1,46 @@
+/*
+ * mcp/tool.h
+ *		A tool: how it is described to a client and called.
+ */
+#ifndef CRM_MCP_TOOL_H
+#define CRM_MCP_TOOL_H
+
+#include "mcp/schema.h"
+#include "utils/jsonb.h"
+
+typedef struct McpTool McpTool;
+
+/* What the tools of a kind have in common. */
+typedef struct McpToolKind
+{
+	/* the arguments: a list of McpProperty */
+	List	   *(*properties) (McpTool *tool);
+	/* calls it with checked arguments; returns JSON */
+	char	   *(*call) (McpTool *tool, Jsonb *arguments, List *properties);
+} McpToolKind;
+
+struct McpTool
+{
+	const char *name;
+	const char *title;
+	const char *description;
+	const McpToolKind *kind;
+	Oid			object;			/* the table or the function */
+	List	   *columns;		/* of the table */
+	const struct McpTable *table;	/* of a tool for its rows, else NULL */
+	const struct McpLink *link; /* of a tool that links or unlinks, else NULL */
+	bool		read_only;
+	bool		destructive;
+	bool		idempotent;
+};
+
+/* Appends the tool as tools/list shows it. */
+extern void crm_mcp_describe_tool(StringInfo out, McpTool *tool);
+
+/*
+ * Checks the arguments, an object, and calls the tool with them; returns JSON,
+ * an object.  Deferred constraints are checked too.
+ */
+extern char *crm_mcp_call_tool(McpTool *tool, Jsonb *arguments);
+
+#endif							/* CRM_MCP_TOOL_H */
