@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "base/report_plan.h"
 #include "base/session.h"
 #include "mcp/http.h"
 
@@ -22,4 +23,5 @@ _PG_init(void)
 	 */
 	crm_mcp_define_settings();
 	crm_define_settings();
+	crm_report_install_hook();
 }

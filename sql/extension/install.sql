@@ -44,6 +44,14 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_installations() IS
 	'The CRMs in this database: a row for each schema that holds one.';
 
+CREATE FUNCTION @extschema@.crm_check(schema_name text DEFAULT 'crm')
+	RETURNS TABLE (object text, problem text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'crm_check';
+COMMENT ON FUNCTION @extschema@.crm_check(text) IS
+	'What is wrong with the CRM in a schema, a row each: a table, column, view, trigger or function that is missing, disabled or other than the extension declares, and a function whose query does not fit the tables. No row: nothing. crm_install() calls it.';
+
 CREATE FUNCTION @extschema@.crm_upgrade(schema_name text DEFAULT 'crm')
 	RETURNS text
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -22,6 +22,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -55,6 +56,7 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "install/api_functions.h"
+#include "install/check.h"
 #include "install/computed_relationships.h"
 #include "install/script.h"
 #include "table/installation.h"
@@ -309,6 +311,7 @@ crm_install(PG_FUNCTION_ARGS)
 	char	   *name = crm_required_text(fcinfo, 0, "schema name");
 	char	   *tenancy = crm_required_text(fcinfo, 1, "tenancy");
 	bool		shared = strcmp(tenancy, "shared") == 0;
+	CrmInstallation installation;
 	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
 	int			level;
@@ -330,6 +333,10 @@ crm_install(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(true, level);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
+	CommandCounterIncrement();
+	if (!crm_find_installation(fcinfo, schema, &installation))
+		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
+	crm_require_no_problem(&installation, extension);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }
