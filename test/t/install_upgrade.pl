@@ -994,6 +994,7 @@ sub restore_old_dump
 		$node->safe_psql($db,
 			'ALTER SCHEMA code RENAME TO extensions; ALTER SCHEMA "The CRM" RENAME TO crm'
 		);
+
 		# The computed relationships name their schema: made anew after a renaming.
 		as_owner($db, q{SELECT crm_embed('crm')});
 		upgrade($db, $_) foreach @schemas;
