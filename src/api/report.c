@@ -16,11 +16,12 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "base/currency.h"
-#include "base/report_plan.h"
 #include "base/query.h"
+#include "base/report_run.h"
 
 /* A value that a query returns. */
 typedef struct Value
@@ -156,7 +157,7 @@ return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 {
 	Value		result = {
 		.context = CurrentMemoryContext,
-		.type = crm_report_declaration(report)->result,
+		.type = report->declaration.result,
 		.isnull = true
 	};
 	DestReceiver *dest = crm_row_receiver(receive_value, &result);
@@ -200,18 +201,20 @@ crm_report(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("crm must not be null")));
 	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
-	declaration = crm_report_declaration(report);
+	declaration = &report->declaration;
 	PG_TRY();
 	{
 		ParamListInfo params = read_arguments(fcinfo, declaration);
+		bool		pushed = crm_report_check_ids(report, params);
 
-		crm_report_check_ids(report, params);
 		check_ranges(declaration, params);
 		check_currencies(declaration, params);
 		if (declaration->returns_set)
 			return_rows(fcinfo, report, params);
 		else
 			result = return_value(fcinfo, report, params);
+		if (pushed)
+			PopActiveSnapshot();
 	}
 	PG_FINALLY();
 	{

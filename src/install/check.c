@@ -26,6 +26,7 @@
 #include "utils/reltrigger.h"
 #include "utils/resowner.h"
 
+#include "base/packed_text.h"
 #include "base/report_plan.h"
 #include "install/check.h"
 
