@@ -27,6 +27,7 @@
 #include "utils/resowner.h"
 
 #include "base/packed_text.h"
+#include "base/query.h"
 #include "base/report_plan.h"
 #include "install/check.h"
 
@@ -34,7 +35,8 @@ typedef struct Check
 {
 	const CrmInstallation *installation;
 	Oid			extension;
-	ReturnSetInfo *rows;		/* NULL: a problem is an error */
+	ReturnSetInfo *rows;		/* NULL: a problem is raised */
+	int			level;			/* at this level */
 } Check;
 
 static void
@@ -44,12 +46,15 @@ report(Check *check, const char *object, const char *problem)
 	bool		nulls[] = {false, false};
 
 	if (check->rows == NULL)
-		ereport(ERROR,
+	{
+		ereport(check->level,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the CRM in schema \"%s\" is not as it should be",
 						get_namespace_name(check->installation->schema)),
 				 errdetail("%s: %s.", object, problem),
 				 errhint("crm_check() tells all that is wrong.")));
+		return;
+	}
 	tuplestore_putvalues(check->rows->setResult, check->rows->setDesc, values, nulls);
 }
 
@@ -144,7 +149,10 @@ static SPITupleTable *
 query(Check *check, const char *text, uint64 *count)
 {
 	Oid			types[] = {OIDOID, OIDOID};
-	Datum		args[] = {ObjectIdGetDatum(check->installation->schema), ObjectIdGetDatum(check->extension)};
+	Datum		args[] = {
+		ObjectIdGetDatum(check->installation->schema),
+		ObjectIdGetDatum(check->extension)
+	};
 
 	/* not read-only: with a snapshot that sees what this command has done */
 	if (SPI_execute_with_args(text, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
@@ -157,8 +165,9 @@ static void
 check_functions(Check *check)
 {
 	uint64		count;
-	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s.crm_api_problems($1, $2)",
-												quote_identifier(get_namespace_name(check->extension))), &count);
+	const char *function = crm_qualified_name(check->extension, "crm_api_problems");
+	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s($1, $2)", function),
+								&count);
 
 	for (uint64 i = 0; i < count; i++)
 		report(check, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
@@ -210,11 +219,12 @@ check_queries(Check *check)
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;
-		Oid			function = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
-		char	   *problem = query_problem(function, check->installation->schema);
+		Datum		function = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
+		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *problem = query_problem(DatumGetObjectId(function), check->installation->schema);
 
 		if (problem != NULL)
-			report(check, psprintf("query of %s", SPI_getvalue(rows->vals[i], rows->tupdesc, 2)), problem);
+			report(check, psprintf("query of %s", name), problem);
 	}
 }
 
@@ -238,7 +248,15 @@ run(Check *check)
 void
 crm_require_no_problem(const CrmInstallation *installation, Oid extension)
 {
-	Check		check = {installation, extension, NULL};
+	Check		check = {installation, extension, NULL, ERROR};
+
+	run(&check);
+}
+
+void
+crm_warn_of_problems(const CrmInstallation *installation, Oid extension)
+{
+	Check		check = {installation, extension, NULL, WARNING};
 
 	run(&check);
 }
