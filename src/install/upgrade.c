@@ -34,6 +34,7 @@
 #include "base/namesakes.h"
 #include "base/version.h"
 #include "install/api_functions.h"
+#include "install/check.h"
 #include "install/computed_relationships.h"
 #include "install/script.h"
 #include "table/columns.h"
