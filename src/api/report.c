@@ -103,7 +103,8 @@ check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
 			continue;
 		type = lookup_type_cache(declaration->args[i].type, TYPECACHE_CMP_PROC_FINFO);
 		if (DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, InvalidOid,
-											params->params[i].value, params->params[end].value)) > 0)
+											params->params[i].value,
+											params->params[end].value)) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s is after %s", declaration->args[i].name, declaration->args[end].name)));
@@ -175,7 +176,8 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
 
 	InitMaterializedSRF(fcinfo, 0);
-	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
+	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult,
+									rsinfo->econtext->ecxt_per_query_memory,
 									false, NULL, NULL);
 	crm_report_run(report, params, dest);
 	dest->rDestroy(dest);

@@ -33,26 +33,26 @@ schema_name(Oid schema)
 }
 
 char *
-crm_fill_in_schemas(const char *text, Oid crm, Oid extension)
+crm_fill_in_schemas(const char *sql, Oid crm, Oid extension)
 {
 	static const char *const placeholders[] = {"@crm@", "@extension@"};
 	const char *const names[] = {schema_name(crm), schema_name(extension)};
 	StringInfoData filled;
 
 	initStringInfo(&filled);
-	while (*text != '\0')
+	while (*sql != '\0')
 	{
 		int			i = 0;
 
 		while (i < lengthof(placeholders) &&
-			   strncmp(text, placeholders[i], strlen(placeholders[i])) != 0)
+			   strncmp(sql, placeholders[i], strlen(placeholders[i])) != 0)
 			i++;
 		if (i == lengthof(placeholders))
-			appendStringInfoChar(&filled, *text++);
+			appendStringInfoChar(&filled, *sql++);
 		else
 		{
 			appendStringInfoString(&filled, names[i]);
-			text += strlen(placeholders[i]);
+			sql += strlen(placeholders[i]);
 		}
 	}
 	return filled.data;

@@ -9,6 +9,6 @@
 extern char *crm_packed_text(Oid extension, const char *function);
 
 /* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */
-extern char *crm_fill_in_schemas(const char *text, Oid crm, Oid extension);
+extern char *crm_fill_in_schemas(const char *sql, Oid crm, Oid extension);
 
 #endif							/* CRM_BASE_PACKED_TEXT_H */

@@ -87,15 +87,15 @@ list_plans(CrmReport *report, List *statements)
 }
 
 static List *
-prepare_statements(CrmReport *report, const char *text)
+prepare_statements(CrmReport *report, const char *sql)
 {
 	List	   *plans = NIL;
 	ListCell   *cell;
 
-	foreach(cell, pg_parse_query(text))
+	foreach(cell, pg_parse_query(sql))
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, cell);
-		const char *start = text + raw->stmt_location;
+		const char *start = sql + raw->stmt_location;
 
 		plans = lappend(plans, crm_report_prepare(raw->stmt_len == 0 ? start :
 												  pnstrdup(start, raw->stmt_len),
@@ -222,6 +222,7 @@ make_report(const ReportKey *key)
 
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->declaration.name));
+
 	prepare_all(report, crm_fill_in_schemas(text, key->schema, extension));
 	report->kept.forgotten = changes != nchanges;
 	return report;

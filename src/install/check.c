@@ -30,6 +30,7 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "install/check.h"
+#include "install/computed_relationships.h"
 
 typedef struct Check
 {
@@ -221,11 +222,18 @@ check_queries(Check *check)
 		bool		isnull;
 		Datum		function = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
 		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
-		char	   *problem = query_problem(DatumGetObjectId(function), check->installation->schema);
+		char	   *problem = query_problem(DatumGetObjectId(function),
+											check->installation->schema);
 
 		if (problem != NULL)
 			report(check, psprintf("query of %s", name), problem);
 	}
+}
+
+static void
+report_embedded(void *arg, const char *object, const char *problem)
+{
+	report(arg, object, problem);
 }
 
 static void
@@ -242,6 +250,7 @@ run(Check *check)
 	check_version(check);
 	check_schema(check);
 	check_functions(check);
+	crm_check_embedded(check->installation->schema, report_embedded, check);
 	check_queries(check);
 }
 
