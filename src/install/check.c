@@ -35,7 +35,8 @@
 typedef struct Check
 {
 	const CrmInstallation *installation;
-	Oid			extension;
+	Oid			extension;		/* its schema */
+	char	   *version;		/* of its SQL */
 	ReturnSetInfo *rows;		/* NULL: a problem is raised */
 	int			level;			/* at this level */
 } Check;
@@ -239,14 +240,19 @@ report_embedded(void *arg, const char *object, const char *problem)
 static void
 check_version(Check *check)
 {
-	if (strcmp(check->installation->version, CRM_VERSION) != 0)
+	const char *version = check->installation->version;
+
+	if (strcmp(version, check->version) != 0)
 		report(check, "version", psprintf("is %s, while the extension's is %s",
-										  check->installation->version, CRM_VERSION));
+										  version, check->version));
 }
 
+/* Checks the CRM as the extension of the function that was called has it. */
 static void
-run(Check *check)
+run(Check *check, FunctionCallInfo fcinfo)
 {
+	check->extension = crm_extension_schema(fcinfo);
+	check->version = crm_extension_version(crm_lock_extension(fcinfo));
 	check_version(check);
 	check_schema(check);
 	check_functions(check);
@@ -255,19 +261,19 @@ run(Check *check)
 }
 
 void
-crm_require_no_problem(const CrmInstallation *installation, Oid extension)
+crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation)
 {
-	Check		check = {installation, extension, NULL, ERROR};
+	Check		check = {.installation = installation,.level = ERROR};
 
-	run(&check);
+	run(&check, fcinfo);
 }
 
 void
-crm_warn_of_problems(const CrmInstallation *installation, Oid extension)
+crm_warn_of_problems(FunctionCallInfo fcinfo, const CrmInstallation *installation)
 {
-	Check		check = {installation, extension, NULL, WARNING};
+	Check		check = {.installation = installation,.level = WARNING};
 
-	run(&check);
+	run(&check, fcinfo);
 }
 
 /*
@@ -280,13 +286,13 @@ crm_check(PG_FUNCTION_ARGS)
 {
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
 	CrmInstallation installation;
-	Check		check = {&installation, crm_extension_schema(fcinfo)};
+	Check		check = {.installation = &installation};
 
 	crm_get_installation(fcinfo, schema_name, &installation);
 	InitMaterializedSRF(fcinfo, 0);
 	check.rows = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
-	run(&check);
+	run(&check, fcinfo);
 	SPI_finish();
 	return (Datum) 0;
 }

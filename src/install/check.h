@@ -11,9 +11,9 @@
  * ERROR 55000 if the CRM has a problem, which is its detail.  The caller is
  * connected to SPI; search_path is pg_catalog.
  */
-extern void crm_require_no_problem(const CrmInstallation *installation, Oid extension);
+extern void crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation);
 
 /* The same, with a WARNING for each problem. */
-extern void crm_warn_of_problems(const CrmInstallation *installation, Oid extension);
+extern void crm_warn_of_problems(FunctionCallInfo fcinfo, const CrmInstallation *installation);
 
 #endif							/* CRM_INSTALL_CHECK_H */

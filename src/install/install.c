@@ -336,7 +336,7 @@ crm_install(PG_FUNCTION_ARGS)
 	CommandCounterIncrement();
 	if (!crm_find_installation(fcinfo, schema, &installation))
 		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
-	crm_require_no_problem(&installation, extension);
+	crm_require_no_problem(fcinfo, &installation);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

@@ -390,7 +390,7 @@ check_result(FunctionCallInfo fcinfo, const Upgrade *upgrade)
 
 	CommandCounterIncrement();
 	crm_get_installation(fcinfo, upgrade->schema_name, &crm);
-	crm_warn_of_problems(&crm, upgrade->extension_schema);
+	crm_warn_of_problems(fcinfo, &crm);
 }
 
 static void
