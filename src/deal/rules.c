@@ -299,7 +299,7 @@ update_deal(DealWrite *deal)
 {
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
-	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
+	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
 	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))

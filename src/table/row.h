@@ -81,4 +81,7 @@ crm_row_is_given(const RowEdit *row, AttrNumber attno)
 /* ERROR 23514 when an UPDATE changes a column whose value is fixed. */
 extern void crm_row_keep(RowEdit *row, AttrNumber attno);
 
+/* The same for the id. */
+extern void crm_row_keep_id(RowEdit *row, AttrNumber attno);
+
 #endif							/* CRM_TABLE_ROW_H */
