@@ -61,7 +61,6 @@ CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
 CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
 CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
 CREATE INDEX deals_owner_id_idx ON deals (owner_id) WHERE status = 'open';
-CREATE INDEX deals_archived_idx ON deals (id) WHERE archived_at IS NOT NULL;
 
 COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipeline; every move is recorded in stage_changes';
 COMMENT ON COLUMN deals.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

@@ -165,6 +165,8 @@ crm_row_close(RowEdit *row)
 void
 crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 {
+	if (attno == InvalidAttrNumber)
+		return;
 	row->values[attno - 1] = value;
 	row->nulls[attno - 1] = false;
 	row->changed = true;
@@ -173,7 +175,7 @@ crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 void
 crm_row_set_null(RowEdit *row, AttrNumber attno)
 {
-	if (row->nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->nulls[attno - 1])
 		return;
 	row->values[attno - 1] = (Datum) 0;
 	row->nulls[attno - 1] = true;
@@ -183,10 +185,11 @@ crm_row_set_null(RowEdit *row, AttrNumber attno)
 void
 crm_row_keep(RowEdit *row, AttrNumber attno)
 {
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
+	Form_pg_attribute att;
 
-	if (row->insert || row->old_nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->insert || row->old_nulls[attno - 1])
 		return;
+	att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
 	if (row->nulls[attno - 1])
 	{
 		row->values[attno - 1] = row->old_values[attno - 1];
@@ -207,7 +210,7 @@ void
 crm_row_keep_id(RowEdit *row, AttrNumber attno)
 {
 	/* The column's DEFAULT is a new id: it means "not given", as everywhere. */
-	if (!row->insert && !row->nulls[attno - 1] &&
+	if (attno != InvalidAttrNumber && !row->insert && !row->nulls[attno - 1] &&
 		crm_take_new_uuid(DatumGetUUIDP(row->values[attno - 1])))
 		row->nulls[attno - 1] = true;
 	crm_row_keep(row, attno);

@@ -44,31 +44,35 @@ extern void crm_row_open(RowEdit *row, TriggerData *trigdata, Upsert **upsert,
 /* The tuple to return from the trigger. */
 extern HeapTuple crm_row_close(RowEdit *row);
 
+/*
+ * Reading and writing its columns.  One that the table of an older CRM does not
+ * have (InvalidAttrNumber) reads as null, and is not written.
+ */
 extern void crm_row_set(RowEdit *row, AttrNumber attno, Datum value);
 extern void crm_row_set_null(RowEdit *row, AttrNumber attno);
 
 static inline bool
 crm_row_is_null(const RowEdit *row, AttrNumber attno)
 {
-	return row->nulls[attno - 1];
+	return attno == InvalidAttrNumber || row->nulls[attno - 1];
 }
 
 static inline Datum
 crm_row_get(const RowEdit *row, AttrNumber attno)
 {
-	return row->values[attno - 1];
+	return attno == InvalidAttrNumber ? (Datum) 0 : row->values[attno - 1];
 }
 
 static inline bool
 crm_row_old_is_null(const RowEdit *row, AttrNumber attno)
 {
-	return row->old_nulls[attno - 1];
+	return attno == InvalidAttrNumber || row->old_nulls[attno - 1];
 }
 
 static inline Datum
 crm_row_get_old(const RowEdit *row, AttrNumber attno)
 {
-	return row->old_values[attno - 1];
+	return attno == InvalidAttrNumber ? (Datum) 0 : row->old_values[attno - 1];
 }
 
 /* Whether the column came with a value. */
