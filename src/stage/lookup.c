@@ -243,7 +243,7 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		 * Conflicts with the exclusive lock that a change of the stage's
 		 * status takes.
 		 */
-		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
+		crm_lock_key_shared(lookup->stages, tenant_id, id);
 		facts->exists = false;
 		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id,
 					   read_stage, &reader);

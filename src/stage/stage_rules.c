@@ -163,9 +163,8 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	AttrNumber	probability = columns[STAGE_PROBABILITY],
 				category = columns[STAGE_FORECAST_CATEGORY];
 
-	crm_lock_key(RelationGetRelid(row->rel),
-				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
-				 id, AccessExclusiveLock);
+	crm_lock_key_exclusive(RelationGetRelid(row->rel),
+						   DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])), id);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
