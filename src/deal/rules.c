@@ -25,6 +25,7 @@
 #include "history/origin.h"
 #include "history/undo.h"
 #include "table/running_writes.h"
+#include "table/scan.h"
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
 
@@ -160,7 +161,11 @@ is_restored(const DealWrite *deal)
 		GetCurrentTransactionStartTimestamp();
 }
 
-/* move_no continues after the moves of a deleted deal that had the same id. */
+/*
+ * move_no continues after the moves of a deleted deal that had the same id.  If it
+ * is just being moved and deleted, they are waited for.  The id may still be used
+ * and given up by others before the row is stored: crm_deal_audit looks again.
+ */
 static void
 continue_history(DealWrite *deal)
 {
@@ -169,6 +174,8 @@ continue_history(DealWrite *deal)
 
 	if (crm_take_new_uuid(id))
 		return;					/* a new id by default: it has no history */
+	crm_wait_for_writers(deal->row.rel, deal->columns[DEAL_ID], id);
+	crm_note_given_id(RelationGetRelid(deal->row.rel));
 	last = crm_last_move_no(deal->history, id);
 	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
 		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))

@@ -14,6 +14,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "base/uuid.h"
 #include "history/origin.h"
 
 static HTAB *new_deals = NULL;
@@ -46,7 +47,8 @@ crm_note_new_deal(const pg_uuid_t *id)
 		ctl.keysize = UUID_LEN;
 		ctl.entrysize = UUID_LEN;
 		ctl.hcxt = TopTransactionContext;
-		new_deals = hash_create("crm new deals", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		ctl.hash = crm_hash_ids;
+		new_deals = hash_create("crm new deals", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 		callback->func = forget;
 		callback->arg = NULL;
 		MemoryContextRegisterResetCallback(TopTransactionContext, callback);

@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -37,7 +36,7 @@ typedef struct FactsEntry
 #define SH_ELEMENT_TYPE FactsEntry
 #define SH_KEY_TYPE pg_uuid_t
 #define SH_KEY id
-#define SH_HASH_KEY(table, key) hash_bytes((key).data, UUID_LEN)
+#define SH_HASH_KEY(table, key) crm_hash_ids((key).data, UUID_LEN)
 #define SH_EQUAL(table, a, b) crm_uuid_equal(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
