@@ -24,6 +24,7 @@
 #include "deal/deal.h"
 #include "history/undo.h"
 #include "table/running_writes.h"
+#include "table/scan.h"
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
 
@@ -156,7 +157,12 @@ open_past(const DealWrite *deal)
 	deal->past->is_open = true;
 }
 
-/* The counters continue after those of a deleted deal that had the same id. */
+/*
+ * The counters continue after those of a deleted deal that had the same id.  If
+ * that deal is just being moved and deleted, its writers are waited for.  The id
+ * may still be used and given up by others before the row is stored:
+ * crm_deal_audit looks again.
+ */
 static void
 set_counters(DealWrite *deal)
 {
@@ -167,6 +173,8 @@ set_counters(DealWrite *deal)
 
 	if (!crm_upsert_id_is_new(deal->row.upsert))
 	{
+		crm_wait_for_writers(deal->row.rel, deal->columns[DEAL_ID], id);
+		crm_note_given_id(RelationGetRelid(deal->row.rel));
 		open_past(deal);
 		move_no = crm_last_move_no(&deal->past->moves, id);
 		if (crm_last_change(&deal->past->changes, id,

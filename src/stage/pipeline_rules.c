@@ -52,7 +52,7 @@ check_only_default(RowEdit *row, const AttrNumber *columns)
 
 	crm_check_not_null(row->rel, columns[PIPELINE_ID], crm_row_is_null(row, columns[PIPELINE_ID]));
 	other.id = DatumGetUUIDP(crm_row_get(row, columns[PIPELINE_ID]));
-	crm_lock_key(RelationGetRelid(row->rel), tenant_id, tenant_id, AccessExclusiveLock);
+	crm_lock_key_alone(RelationGetRelid(row->rel), tenant_id);
 	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[PIPELINE_TENANT_ID]),
 				   columns[PIPELINE_TENANT_ID], tenant_id, consider_default, &other);
 	if (other.name != NULL)

@@ -36,6 +36,10 @@
 #include "table/scan.h"
 #include "table/trigger.h"
 
+/* How many stages a pipeline may have, and how many it may have before it is locked. */
+#define MAX_STAGES	1000
+#define FEW_STAGES	100
+
 /*
  * Runs a query whose parameter is a uuid; returns whether it found a row.  The
  * latest snapshot also shows what the running statement has done, which may have
@@ -103,26 +107,41 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 	return result != NULL ? result : pstrdup("There are deals in it.");
 }
 
-/* The next free position at the end of the pipeline. */
-typedef struct EndSearch
+/* The stages that a pipeline has: how many, and their last position. */
+typedef struct StageCount
 {
 	AttrNumber	position_attno;
+	int			count;
 	int64		end;
-} EndSearch;
+} StageCount;
 
 static bool
-consider_position(Relation rel, HeapTuple tuple, void *arg)
+count_stage(Relation rel, HeapTuple tuple, void *arg)
 {
-	EndSearch  *search = arg;
-	int64		position = DatumGetInt32(crm_required_value(rel, tuple, search->position_attno));
+	StageCount *stages = arg;
+	int64		position = DatumGetInt32(crm_required_value(rel, tuple, stages->position_attno));
 
-	search->end = Max(search->end, position);
+	stages->count++;
+	stages->end = Max(stages->end, position);
 	return true;
 }
 
-/* Locks the pipeline's row, as others do that add stages, and reorder_stages. */
 static void
-lock_pipeline(RowEdit *row, const AttrNumber *columns)
+count_stages(const RowEdit *row, const AttrNumber *columns, StageCount *stages)
+{
+	memset(stages, 0, sizeof(StageCount));
+	stages->position_attno = columns[STAGE_POSITION];
+	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
+				   columns[STAGE_PIPELINE_ID],
+				   DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID])), count_stage, stages);
+}
+
+/*
+ * Locks the pipeline's row, which serialises this with other stages that are
+ * added, and with reorder_stages.
+ */
+static void
+lock_pipeline(const RowEdit *row, const AttrNumber *columns)
 {
 	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
 	SavedUser	saved;
@@ -135,21 +154,41 @@ lock_pipeline(RowEdit *row, const AttrNumber *columns)
 	SPI_finish();
 }
 
+/*
+ * Refuses one stage too many: reports take memory and time for each stage of a
+ * pipeline.  A pipeline of few stages is not locked for that, so that transactions
+ * which run at once may add some more.
+ */
+static void
+check_stage_count(const RowEdit *row, const AttrNumber *columns, StageCount *stages)
+{
+	if (stages->count >= FEW_STAGES)
+	{
+		lock_pipeline(row, columns);
+		count_stages(row, columns, stages);
+	}
+	if (stages->count >= MAX_STAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("a pipeline cannot have more than %d stages", MAX_STAGES),
+				 errdetail("Archived stages count, too."),
+				 errhint("Delete stages that are not needed, or use several pipelines."),
+				 errtablecol(row->rel, columns[STAGE_PIPELINE_ID])));
+}
+
 /* Places the stage at the end. */
 static void
 append_stage(RowEdit *row, const AttrNumber *columns)
 {
-	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
-	EndSearch	search = {columns[STAGE_POSITION], 0};
+	StageCount	stages;
 
-	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
-				   columns[STAGE_PIPELINE_ID], pipeline_id, consider_position, &search);
-	if (search.end >= PG_INT32_MAX)
+	count_stages(row, columns, &stages);
+	if (stages.end >= PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("no position is left at the end of the pipeline"),
 				 errhint("Give the stages smaller positions with reorder_stages.")));
-	crm_row_set(row, columns[STAGE_POSITION], Int32GetDatum((int32) search.end + 1));
+	crm_row_set(row, columns[STAGE_POSITION], Int32GetDatum((int32) stages.end + 1));
 }
 
 /* 1 if won, 0 if lost; a CHECK refuses other values that are given. */
@@ -178,13 +217,27 @@ forget_unwritten(RowEdit *row, const AttrNumber *columns)
 }
 
 static void
+add_stage(RowEdit *row, const AttrNumber *columns, DealStatus status)
+{
+	StageCount	stages;
+
+	count_stages(row, columns, &stages);
+	check_stage_count(row, columns, &stages);
+	fill_probability(row, columns, status);
+	if (crm_row_is_null(row, columns[STAGE_POSITION]))
+	{
+		lock_pipeline(row, columns);
+		append_stage(row, columns);
+	}
+}
+
+static void
 change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_ID]));
 
-	crm_lock_key(RelationGetRelid(row->rel),
-				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
-				 id, AccessExclusiveLock);
+	crm_lock_key_exclusive(RelationGetRelid(row->rel),
+						   DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])), id);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
@@ -247,12 +300,7 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 
 	if (row->insert)
 	{
-		fill_probability(row, columns, status);
-		if (crm_row_is_null(row, columns[STAGE_POSITION]))
-		{
-			lock_pipeline(row, columns);
-			append_stage(row, columns);
-		}
+		add_stage(row, columns, status);
 		return;
 	}
 	crm_check_not_null(row->rel, columns[STAGE_ID], crm_row_is_null(row, columns[STAGE_ID]));
