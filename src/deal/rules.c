@@ -169,7 +169,7 @@ continue_history(DealWrite *deal)
 
 	if (crm_take_new_uuid(id))
 		return;					/* a new id by default: it has no history */
-	last = crm_last_move_no(deal->history, id);
+	last = crm_last_move_no(deal->history, id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)));
 	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
 		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
