@@ -28,8 +28,7 @@ CREATE TABLE stage_changes (
     recorded_by text NOT NULL DEFAULT session_user,
     reverts_id uuid,
     closing jsonb,
-    CONSTRAINT stage_changes_pkey PRIMARY KEY (id),
-    CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
+    CONSTRAINT stage_changes_pkey PRIMARY KEY (id)
 );
 
 -- The history of a pipeline, and the deals that went from it to another one.

@@ -53,4 +53,21 @@
 	ExecCheckIndexConstraints(target, row, estate, tid, indexes)
 #endif
 
+/*
+ * What ExecutorCheckPerms_hook is given: from 16 on, the tables are in a list of
+ * permissions, apart from the range table.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CRM_CHECK_PERMS_PARAMETERS	List *range_table, List *permissions, bool report
+#define CRM_CHECK_PERMS_ARGUMENTS	range_table, permissions, report
+#define CRM_CHECK_PERMS_LIST		permissions
+#define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
+#else
+#define CRM_CHECK_PERMS_PARAMETERS	List *range_table, bool report
+#define CRM_CHECK_PERMS_ARGUMENTS	range_table, report
+#define CRM_CHECK_PERMS_LIST		range_table
+#define CRM_CHECK_PERMS_RELID(item) \
+	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? ((RangeTblEntry *) (item))->relid : InvalidOid)
+#endif
+
 #endif							/* CRM_BASE_COMPAT_H */

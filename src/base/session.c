@@ -151,7 +151,11 @@ parse_uuid(const char *input, pg_uuid_t *uuid)
 	return *input == '\0';
 }
 
-/* The tenant that a text stands for, which is not empty. */
+/*
+ * The tenant that a text stands for, which is not empty: the uuid that it is, or
+ * one of version 5 that is derived from it.  So that nobody claims the tenant of
+ * a name by its uuid, a uuid of that version is a name, too, in its usual form.
+ */
 static TenantState
 tenant_of_text(const char *text, pg_uuid_t *tenant)
 {
@@ -159,6 +163,8 @@ tenant_of_text(const char *text, pg_uuid_t *tenant)
 
 	if (!parse_uuid(text, tenant))
 		crm_make_external_uuid("tenant", text, tenant);
+	else if (tenant->data[6] >> 4 == 5)
+		crm_make_external_uuid("tenant", crm_uuid_text(tenant), tenant);
 	return memcmp(tenant, &nil, sizeof(nil)) == 0 ? TENANT_IS_NIL : TENANT_OK;
 }
 

@@ -215,7 +215,9 @@ check_numbers(DealAudit *audit, Tuplestorestate *rows)
 	{
 		const pg_uuid_t *id = DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID));
 
-		if (crm_last_move_no(&history, id) > DatumGetInt32(get(audit, audit->new_deal, DEAL_MOVE_NO)))
+		if (crm_last_move_no(&history, id,
+							 DatumGetUUIDP(get(audit, audit->new_deal, DEAL_TENANT_ID))) >
+			DatumGetInt32(get(audit, audit->new_deal, DEAL_MOVE_NO)))
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent delete"),

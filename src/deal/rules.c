@@ -167,6 +167,7 @@ static void
 set_counters(DealWrite *deal)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
+	const pg_uuid_t *tenant_id = DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID));
 	int32		version = 1,
 				move_no = 0;
 	LastChange	last;
@@ -176,9 +177,8 @@ set_counters(DealWrite *deal)
 		crm_wait_for_writers(deal->row.rel, deal->columns[DEAL_ID], id);
 		crm_note_given_id(RelationGetRelid(deal->row.rel));
 		open_past(deal);
-		move_no = crm_last_move_no(&deal->past->moves, id);
-		if (crm_last_change(&deal->past->changes, id,
-							DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)), &last) &&
+		move_no = crm_last_move_no(&deal->past->moves, id, tenant_id);
+		if (crm_last_change(&deal->past->changes, id, tenant_id, &last) &&
 			last.version < PG_INT32_MAX)
 			version = last.version + 1;
 	}
