@@ -13,7 +13,7 @@ CREATE TABLE deals (
     currency text,
     probability numeric(5,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT 'open',
+    status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
     stage_entered_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
@@ -51,6 +51,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
     CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
     CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
+    CONSTRAINT deals_times_check CHECK (@extension@.crm_are_times(archived_at, stage_entered_at, expected_close_date, won_at, lost_at, created_at, updated_at)),
     CONSTRAINT deals_move_no_check CHECK (move_no >= 0),
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );

@@ -34,6 +34,7 @@ CREATE TABLE stages (
             WHEN 'lost' THEN forecast_category = 'omitted'
             ELSE forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')
         END),
+    CONSTRAINT stages_times_check CHECK (@extension@.crm_are_times(archived_at, created_at, updated_at)),
     CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 

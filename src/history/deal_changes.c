@@ -20,9 +20,9 @@
 #include "base/query.h"
 #include "base/session.h"
 #include "history/deal_changes.h"
-#include "history/origin.h"
 #include "history/past.h"
 #include "table/owner_rights.h"
+#include "table/restoring.h"
 #include "table/trigger.h"
 #include "table/writer.h"
 
@@ -304,34 +304,23 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 }
 
 /*
- * Whether a deal that was inserted is new: one with times of its own comes from
- * a dump, whose history says more than could be said here.
+ * A deal of a dump says nothing that the dump's history does not say, except
+ * that one which was deleted here is back.
  */
-static bool
-is_new(const DealChangeAudit *audit, TupleTableSlot *deal)
-{
-	bool		isnull;
-
-	return crm_deal_is_surely_new(get_time(audit, deal, DEAL_CREATED_AT),
-								  get_time(audit, deal, DEAL_STAGE_ENTERED_AT),
-								  get_time(audit, deal, DEAL_UPDATED_AT)) ||
-		crm_take_new_deal(DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_ID], &isnull)));
-}
-
 void
 crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 {
-	bool		new = is_new(audit, new_deal);
+	bool		is_dumped = crm_is_restoring(audit->deals);
 	int32		version = get_version(audit, new_deal);
 	LastChange	last;
 
 	if (find_last_change(audit, new_deal, &last))
 	{
-		if (last.deleted)
+		if (last.deleted || !is_dumped)
 			record(audit, DEAL_RESTORED, NULL, new_deal, version,
 				   Max(get_changes(audit)->clock, last.changed_at));
 	}
-	else if (new)
+	else if (!is_dumped)
 		record(audit, DEAL_CREATED, NULL, new_deal, version,
 			   get_time(audit, new_deal, DEAL_STAGE_ENTERED_AT));
 }
