@@ -30,6 +30,7 @@ static char *actor_setting;
 static char *effective_at_setting;
 static char *tenant_claim_setting;
 static char *tenant_id_setting;
+static char *reason_setting;
 static bool restoring_setting;
 static int	clock_tolerance_setting;
 
@@ -90,6 +91,11 @@ crm_define_settings(void)
 							   "The tenant, for sessions without request.jwt.claims.",
 							   NULL,
 							   &tenant_id_setting, "", PGC_USERSET, 0,
+							   NULL, NULL, NULL);
+	DefineCustomStringVariable("crm.reason",
+							   "Why won_at and lost_at of closed deals are corrected.",
+							   NULL,
+							   &reason_setting, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
 	DefineCustomBoolVariable("crm.restoring",
 							 "Whether rows that are inserted are taken as they are.",
@@ -387,6 +393,12 @@ crm_session_effective_at(TimestampTz *effective_at)
 	}
 	*effective_at = effective.value;
 	return true;
+}
+
+const char *
+crm_session_reason(void)
+{
+	return reason_setting[0] != '\0' ? reason_setting : NULL;
 }
 
 bool

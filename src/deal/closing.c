@@ -108,15 +108,6 @@ crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective)
 	}
 }
 
-static void
-correct(DealWrite *deal, const ClosingColumn *closing)
-{
-	TimestampTz moment = moment_of(deal, closing, creation(deal));
-
-	crm_deal_check_past(deal, closing->column, closing->name, moment);
-	deal_set(deal, closing->column, TimestampTzGetDatum(moment));
-}
-
 void
 crm_deal_stay_closed(DealWrite *deal)
 {
@@ -136,7 +127,7 @@ crm_deal_stay_closed(DealWrite *deal)
 						 errhint("Write status or stage_id as well, or leave %s out.", closing->name),
 						 errtablecol(deal->row.rel, deal->columns[closing->column])));
 			if (closing->is_time)
-				correct(deal, closing);
+				crm_deal_correct_closing(deal, closing->column, closing->name);
 		}
 		else if (closing->is_time && deal_is_null(deal, closing->column) &&
 				 !deal_old_is_null(deal, closing->column))

@@ -93,6 +93,7 @@ extern TimestampTz crm_deal_effective_time(const DealWrite *deal, const StageFac
  * earliest moment possible; see deal/moment.c.
  */
 extern TimestampTz crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest);
+extern TimestampTz crm_moment(TimestampTz time, TimestampTz earliest, TimestampTz clock);
 
 /* Whether the time is the other one, cut to milliseconds. */
 extern bool crm_deal_is_cut(TimestampTz time, TimestampTz whole);
@@ -108,6 +109,21 @@ extern void crm_deal_check_past(const DealWrite *deal, DealColumn column, const 
  */
 extern void crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective);
 extern void crm_deal_stay_closed(DealWrite *deal);
+
+/*
+ * Correct when the deal was closed to the moment that the column, won_at or
+ * lost_at, was given: that is when the move happened by which it was closed.
+ */
+extern void crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name);
+
+/*
+ * Written to move_no: the deal is to have the times that its history says.  Who
+ * writes it can say nothing else by it, so anybody may.
+ */
+#define CRM_FOLLOW_HISTORY	(-1)
+
+extern bool crm_deal_follows_history(const DealWrite *deal);
+extern void crm_deal_follow_history(DealWrite *deal);
 
 /* ERROR if the deal, as it is now, was closed before it was created. */
 extern void crm_deal_check_closed_after_creation(const DealWrite *deal);

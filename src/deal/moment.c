@@ -62,18 +62,23 @@ is_date_of(TimestampTz time, TimestampTz moment)
 }
 
 TimestampTz
-crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest)
+crm_moment(TimestampTz time, TimestampTz earliest, TimestampTz clock)
 {
 	if (TIMESTAMP_NOT_FINITE(time))
 		return time;
-	if (time > deal->clock)
-		return time - deal->clock <= crm_session_clock_tolerance() ?
-			Max(deal->clock, earliest) : time;
+	if (time > clock)
+		return time - clock <= crm_session_clock_tolerance() ? Max(clock, earliest) : time;
 	if (time >= earliest || TIMESTAMP_NOT_FINITE(earliest))
 		return time;
 	if (time >= GetCurrentTransactionStartTimestamp())
-		return Max(deal->clock, earliest);
+		return Max(clock, earliest);
 	return crm_deal_is_cut(time, earliest) || is_date_of(time, earliest) ? earliest : time;
+}
+
+TimestampTz
+crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest)
+{
+	return crm_moment(time, earliest, deal->clock);
 }
 
 void

@@ -242,7 +242,7 @@ stay(DealWrite *deal)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("stage_entered_at of %s changes only when the deal moves", crm_deal_label(deal)),
-				 errhint("Take the last move back with undo_move, then move the deal as of the right time."),
+				 errhint("Correct when it moved with correct_move."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 	crm_deal_stay_closed(deal);
 }
@@ -310,9 +310,14 @@ update_deal(DealWrite *deal)
 	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
-	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
-		move_no = successor(deal, DEAL_MOVE_NO, "move_no");
-	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+	if (crm_deal_follows_history(deal))
+		crm_deal_follow_history(deal);
+	else
+	{
+		if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+	}
 
 	set_currency(deal);
 	crm_deal_check_closed_after_creation(deal);

@@ -134,6 +134,13 @@ past_value(const DealPast *past, Relation rel, HeapTuple tuple, PastColumn colum
 	return crm_required_value(rel, tuple, past->columns[column]);
 }
 
+static bool
+is_text(const text *value, const char *string)
+{
+	return VARSIZE_ANY_EXHDR(value) == strlen(string) &&
+		memcmp(VARDATA_ANY(value), string, strlen(string)) == 0;
+}
+
 /* Without a snapshot, for the same reason. */
 bool
 crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
@@ -158,15 +165,15 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
-		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 ||
+		/* A correction speaks of the past, but is made now. */
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))
 			continue;
 		found = true;
 		last->changed_at = changed_at;
 		last->version = version;
-		last->deleted = VARSIZE_ANY_EXHDR(change) == strlen("deleted") &&
-			memcmp(VARDATA_ANY(change), "deleted", strlen("deleted")) == 0;
+		last->deleted = is_text(change, "deleted");
 	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
