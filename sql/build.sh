@@ -9,6 +9,8 @@
 # packed as functions that return text: the queries of sql/queries, what
 # crm_install() runs, sql/schema, and what crm_upgrade() does, sql/migrations.
 #
+# A query may have parts that stand in others as well: see sql/queries/parts.awk.
+#
 # Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
 # schema, @extension@ the extension's, whatever they are called by then.
 set -eu
@@ -43,7 +45,7 @@ check_list()			# folder, topics: fails if a file is in no list
 	exit 1
 }
 
-pack()				# function name, files
+pack()				# function name, files; or the text on standard input
 {
 	name=$1
 	shift
@@ -91,7 +93,7 @@ pack_migrations()		# a row for each step: from, to, script
 	cat "$@"
 	for query in queries/*.sql
 	do
-		pack "crm_query_$(basename "$query" .sql)" "$query"
+		awk -f queries/parts.awk "$query" | pack "crm_query_$(basename "$query" .sql)"
 	done
 	pack crm_schema_sql $(files schema $schema)
 	pack crm_schema_single_sql schema/tenancy_single.sql

@@ -6,7 +6,7 @@
 
 #include "fmgr.h"
 
-#include "base/report_plan.h"
+#include "base/report_query.h"
 #include "base/session.h"
 #include "mcp/http.h"
 #include "table/owner_rights.h"

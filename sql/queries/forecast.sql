@@ -10,10 +10,7 @@ WITH deals_asked AS (
         CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
         CASE d.status WHEN 'won' THEN c.forecast_category
             ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
-        -- what need not be converted has none of these
-        CASE WHEN forecast.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
-        CASE WHEN forecast.in_currency <> coalesce(d.currency, p.currency)
-            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day
+        @part conversion_day of coalesce(d.currency, p.currency)@
     FROM @crm@.deals AS d
         LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
         LEFT JOIN @crm@.stage_forecast_categories AS c ON c.stage_id = d.stage_id
@@ -46,12 +43,7 @@ WITH deals_asked AS (
         OR (forecast.period_from IS NULL OR l.day >= forecast.period_from)
             AND (forecast.period_before IS NULL OR l.day < forecast.period_before)
 ), conversions AS MATERIALIZED (
-    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
-            FROM placed AS s
-            WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(forecast.crm, forecast.in_currency, c.tenant_ids, c.currencies, c.days) AS e
-    WHERE forecast.in_currency IS NOT NULL
+    @part conversions of placed AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount@
 ), converted AS (
     SELECT y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
         coalesce(@extension@.crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,

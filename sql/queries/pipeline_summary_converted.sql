@@ -39,12 +39,7 @@ WITH dated AS (
     FROM dated AS d
         CROSS JOIN LATERAL @extension@.crm_summary_rows(d.summary) AS r
 ), conversions AS MATERIALIZED (
-    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
-            FROM sums AS s
-            WHERE s.rate_day IS NOT NULL AND s.currency IS NOT NULL) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_converted.crm, pipeline_summary_converted.in_currency, c.tenant_ids, c.currencies, c.days) AS e
-    WHERE pipeline_summary_converted.in_currency IS NOT NULL
+    @part conversions of sums AS s WHERE s.rate_day IS NOT NULL AND s.currency IS NOT NULL@
 )
 SELECT s.stage_id, pipeline_summary_converted.in_currency, s.value_period, sum(s.deals)::bigint,
     sum(s.deals_without_amount)::bigint,

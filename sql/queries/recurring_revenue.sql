@@ -9,10 +9,7 @@ WITH deals_asked AS (
     -- A year's worth is a whole multiple of every amount, so it is exact.
     SELECT d.status, d.currency, d.amount, d.probability,
         CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year,
-        -- what need not be converted has none of these
-        CASE WHEN recurring_revenue.in_currency <> d.currency THEN d.tenant_id END AS tenant_id,
-        CASE WHEN recurring_revenue.in_currency <> d.currency
-            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day
+        @part conversion_day of d.currency@
     FROM @crm@.deals AS d
     WHERE d.archived_at IS NULL
         AND d.amount IS NOT NULL
@@ -34,12 +31,7 @@ WITH deals_asked AS (
     FROM deals_asked AS a
     GROUP BY a.status, a.currency, a.tenant_id, a.rate_day
 ), conversions AS MATERIALIZED (
-    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
-            FROM dated AS s
-            WHERE s.rate_day IS NOT NULL) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(recurring_revenue.crm, recurring_revenue.in_currency, c.tenant_ids, c.currencies, c.days) AS e
-    WHERE recurring_revenue.in_currency IS NOT NULL
+    @part conversions of dated AS s WHERE s.rate_day IS NOT NULL@
 ), sums AS (
     SELECT d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
         sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,

@@ -2,10 +2,7 @@
 
 WITH dated AS MATERIALIZED (
     SELECT coalesce(d.currency, p.currency) AS currency,
-        -- what need not be converted has none of these
-        CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
-        CASE WHEN sales_velocity.in_currency <> coalesce(d.currency, p.currency)
-            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
+        @part conversion_day of coalesce(d.currency, p.currency)@,
         count(*) FILTER (WHERE d.status = 'open') AS open_deals,
         count(*) FILTER (WHERE d.status = 'won') AS won,
         count(*) FILTER (WHERE d.status = 'lost') AS lost,
@@ -28,12 +25,7 @@ WITH dated AS MATERIALIZED (
         AND (sales_velocity.value_period IS NULL OR d.value_period = sales_velocity.value_period)
     GROUP BY 1, 2, 3
 ), conversions AS MATERIALIZED (
-    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
-            FROM dated AS s
-            WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(sales_velocity.crm, sales_velocity.in_currency, c.tenant_ids, c.currencies, c.days) AS e
-    WHERE sales_velocity.in_currency IS NOT NULL
+    @part conversions of dated AS s WHERE s.rate_day IS NOT NULL AND s.won_amounts > 0@
 ), counted AS (
     SELECT coalesce(sales_velocity.in_currency, d.currency) AS currency, sum(d.open_deals)::bigint AS open_deals,
         sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost,

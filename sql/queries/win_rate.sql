@@ -7,10 +7,7 @@ SELECT CASE
 
 WITH dated AS MATERIALIZED (
     SELECT coalesce(d.currency, p.currency) AS currency,
-        -- what need not be converted has none of these
-        CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency) THEN d.tenant_id END AS tenant_id,
-        CASE WHEN win_rate.in_currency <> coalesce(d.currency, p.currency)
-            THEN @extension@.crm_conversion_day(d.won_at, d.lost_at) END AS rate_day,
+        @part conversion_day of coalesce(d.currency, p.currency)@,
         count(*) AS deals, count(d.amount) AS amounts,
         count(d.amount) FILTER (WHERE d.status <> 'open') AS closed_amounts,
         count(*) FILTER (WHERE d.status = 'won') AS won,
@@ -32,12 +29,7 @@ WITH dated AS MATERIALIZED (
         AND (win_rate.value_period IS NULL OR d.value_period = win_rate.value_period)
     GROUP BY 1, 2, 3
 ), conversions AS MATERIALIZED (
-    SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies, array_agg(s.rate_day) AS days
-            FROM dated AS s
-            WHERE s.rate_day IS NOT NULL AND s.closed_amounts > 0) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(win_rate.crm, win_rate.in_currency, c.tenant_ids, c.currencies, c.days) AS e
-    WHERE win_rate.in_currency IS NOT NULL
+    @part conversions of dated AS s WHERE s.rate_day IS NOT NULL AND s.closed_amounts > 0@
 ), counted AS MATERIALIZED (
     SELECT coalesce(win_rate.in_currency, d.currency) AS currency, sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
         sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost, sum(d.still_open)::bigint AS still_open,

@@ -16,11 +16,12 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "base/currency.h"
-#include "base/report_plan.h"
 #include "base/query.h"
+#include "base/report_run.h"
 
 /* A value that a query returns. */
 typedef struct Value
@@ -102,7 +103,8 @@ check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
 			continue;
 		type = lookup_type_cache(declaration->args[i].type, TYPECACHE_CMP_PROC_FINFO);
 		if (DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, InvalidOid,
-											params->params[i].value, params->params[end].value)) > 0)
+											params->params[i].value,
+											params->params[end].value)) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s is after %s", declaration->args[i].name, declaration->args[end].name)));
@@ -156,7 +158,7 @@ return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 {
 	Value		result = {
 		.context = CurrentMemoryContext,
-		.type = crm_report_declaration(report)->result,
+		.type = report->declaration.result,
 		.isnull = true
 	};
 	DestReceiver *dest = crm_row_receiver(receive_value, &result);
@@ -174,7 +176,8 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
 
 	InitMaterializedSRF(fcinfo, 0);
-	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult, rsinfo->econtext->ecxt_per_query_memory,
+	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult,
+									rsinfo->econtext->ecxt_per_query_memory,
 									false, NULL, NULL);
 	crm_report_run(report, params, dest);
 	dest->rDestroy(dest);
@@ -200,18 +203,20 @@ crm_report(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("crm must not be null")));
 	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
-	declaration = crm_report_declaration(report);
+	declaration = &report->declaration;
 	PG_TRY();
 	{
 		ParamListInfo params = read_arguments(fcinfo, declaration);
+		bool		pushed = crm_report_check_ids(report, params);
 
-		crm_report_check_ids(report, params);
 		check_ranges(declaration, params);
 		check_currencies(declaration, params);
 		if (declaration->returns_set)
 			return_rows(fcinfo, report, params);
 		else
 			result = return_value(fcinfo, report, params);
+		if (pushed)
+			PopActiveSnapshot();
 	}
 	PG_FINALLY();
 	{

@@ -52,7 +52,8 @@ owner_of_namesake(Oid classid, Oid objid)
 static bool
 has_namesake(Oid function)
 {
-	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(get_func_name(function)));
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP,
+										   CStringGetDatum(get_func_name(function)));
 	bool		found = false;
 
 	for (int i = 0; i < list->n_members && !found; i++)

@@ -1,11 +1,56 @@
 /*
  * base/plan_cache.h
- *		Prepared statements that are kept for the session: a bounded number.
+ *		Plans that are kept for the session: a bounded number.
  */
 #ifndef CRM_BASE_PLAN_CACHE_H
 #define CRM_BASE_PLAN_CACHE_H
 
 #include "executor/spi.h"
+#include "lib/ilist.h"
+
+/* ---- what is kept ---- */
+
+typedef struct CrmKeptPlans CrmKeptPlans;
+
+/* Whether the plans were made for that; a function for each kind of what is kept. */
+typedef bool (*CrmPlansMatch) (const CrmKeptPlans *kept, const void *key);
+
+/*
+ * The plans of one statement, or of several that are run together.  What keeps
+ * some embeds it as its first member, allocated in a context of its own.
+ */
+struct CrmKeptPlans
+{
+	dlist_node	node;			/* in the list of all */
+	MemoryContext context;		/* of this and what it is embedded in */
+	CrmPlansMatch match;		/* tells the kind */
+	uint32		hash;			/* of what the plans were made for */
+	List	   *plans;			/* SPIPlanPtr, in the context */
+	int			nusers;			/* how often they are in use now */
+	bool		forgotten;		/* made for what is no longer so */
+};
+
+/* The plans made for that, which become the most recently used; NULL if there are none. */
+extern CrmKeptPlans *crm_find_plans(uint32 hash, CrmPlansMatch match, const void *key);
+
+/*
+ * Keeps the plans from now on; all members are set but node and nusers.  The
+ * least recently used ones are freed if there are too many.  The caller is
+ * connected to SPI.
+ */
+extern void crm_keep_plans(CrmKeptPlans *kept);
+
+/*
+ * The plans stay while they are in use, even if they are forgotten.  Each use is to be
+ * released, after an error too.
+ */
+extern void crm_use_plans(CrmKeptPlans *kept);
+extern void crm_release_plans(CrmKeptPlans *kept);
+
+/* Those made for that are found no more.  Frees nothing: may be called at any time. */
+extern void crm_forget_plans(CrmPlansMatch match, const void *key);
+
+/* ---- statements ---- */
 
 /*
  * A statement.  Two are the same if all members are equal.  The text is compared,

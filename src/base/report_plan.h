@@ -1,24 +1,49 @@
 /*
  * base/report_plan.h
- *		The queries of sql/queries, planned for a CRM.
+ *		The queries of sql/queries, planned for a CRM and kept.
  */
 #ifndef CRM_BASE_REPORT_PLAN_H
 #define CRM_BASE_REPORT_PLAN_H
 
-#include "nodes/params.h"
-#include "tcop/dest.h"
+#include "utils/plancache.h"
 
 #include "base/declaration.h"
+#include "base/plan_cache.h"
 
-typedef struct CrmReport CrmReport;
+/* Arguments that are the id of a row, and what the row is. */
+typedef struct CrmIdArgument
+{
+	const char *argument;
+	const char *what;
+	const char *table;
+} CrmIdArgument;
+
+/* A look-up of the row whose id is an argument. */
+typedef struct CrmLookup
+{
+	SPIPlanPtr	plan;
+	const CrmIdArgument *id;
+	int			argument;		/* its number */
+} CrmLookup;
 
 /*
  * What a function crm_NAME(crm regnamespace, ...) of the extension runs for
- * the CRM in that schema: the statements of crm_query_NAME(), in order, and
- * before them a look-up for each argument that is the id of a row.
- *
- * It stays valid until crm_report_close(), or the end of the transaction's
- * error; errors in a query's text are raised by crm_report_open().
+ * the CRM in that schema: look-ups for the arguments that are the id of a row,
+ * then the statements of crm_query_NAME(), in order.
+ */
+typedef struct CrmReport
+{
+	CrmKeptPlans kept;			/* must be first; plans of both */
+	Oid			schema;
+	CrmDeclaration declaration;
+	int			nlookups;
+	CrmLookup  *lookups;
+	List	   *statements;		/* SPIPlanPtr */
+} CrmReport;
+
+/*
+ * It stays valid until crm_report_close(), which is to be called after an error
+ * too; errors in a query's text are raised by crm_report_open().
  */
 extern CrmReport *crm_report_open(Oid function, Oid schema);
 extern void crm_report_close(CrmReport *report);
@@ -26,23 +51,7 @@ extern void crm_report_close(CrmReport *report);
 /* Raises the error that crm_report_open() would, and keeps nothing. */
 extern void crm_report_try(Oid function, Oid schema);
 
-extern const CrmDeclaration *crm_report_declaration(const CrmReport *report);
-
-/*
- * Looks for the rows whose ids are among the arguments; ERROR PT404 if the
- * caller sees none.  Then runs the statements with the caller's rights and
- * sends what the last one returns to dest.
- */
-extern void crm_report_check_ids(CrmReport *report, ParamListInfo params);
-extern void crm_report_run(CrmReport *report, ParamListInfo params, DestReceiver *dest);
-
-/* For the module's initialisation. */
-extern void crm_report_install_hook(void);
-
-/* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */
-extern char *crm_fill_in_schemas(const char *text, Oid crm, Oid extension);
-
-/* The text that a function of the extension's without arguments returns. */
-extern char *crm_packed_text(Oid extension, const char *function);
+/* The statement of a plan. */
+extern CachedPlanSource *crm_report_source(SPIPlanPtr plan);
 
 #endif							/* CRM_BASE_REPORT_PLAN_H */

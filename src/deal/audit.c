@@ -39,7 +39,7 @@ typedef struct DealAudit
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
 	bool		connected;		/* to SPI, once something is to be written */
-	StageAudit *moves;			/* NULL until something moved */
+	StageRecorder *moves;		/* NULL until something moved */
 	DealChangeAudit changes;
 } DealAudit;
 
@@ -78,9 +78,9 @@ record_move(DealAudit *audit)
 	if (audit->moves == NULL)
 	{
 		connect_spi(audit);
-		audit->moves = crm_stage_audit_begin(audit->deals, audit->columns);
+		audit->moves = crm_stage_recorder_begin(audit->deals, audit->columns);
 	}
-	crm_stage_audit_move(audit->moves, audit->old_deal, audit->new_deal);
+	crm_stage_recorder_add(audit->moves, audit->old_deal, audit->new_deal);
 }
 
 /* Records the update of a deal, as far as the trigger's arguments ask for it. */
@@ -295,7 +295,7 @@ static void
 write_all(DealAudit *audit, TriggerEvent event)
 {
 	if (audit->moves != NULL)
-		crm_stage_audit_end(audit->moves);
+		crm_stage_recorder_end(audit->moves);
 	crm_deal_change_audit_end(&audit->changes);
 	if (audit->totals != NULL)
 		write_totals(audit, event);

@@ -75,7 +75,7 @@ static const InsertTarget stage_changes = {
 	"stage_changes", fields, CHANGE_NFIELDS, "history cannot be recorded"
 };
 
-struct StageAudit
+struct StageRecorder
 {
 	Relation	deals;
 	const AttrNumber *columns;
@@ -88,12 +88,12 @@ struct StageAudit
 
 /* Appends "name": value of the old row, if the new row has another one. */
 static void
-append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, const char *name, Oid type)
+append_replaced(const StageRecorder *recorder, StringInfo json, DealColumn column, const char *name, Oid type)
 {
 	bool		old_null,
 				new_null;
-	Datum		old_value = slot_getattr(audit->old_deal, audit->columns[column], &old_null);
-	Datum		new_value = slot_getattr(audit->new_deal, audit->columns[column], &new_null);
+	Datum		old_value = slot_getattr(recorder->old_deal, recorder->columns[column], &old_null);
+	Datum		new_value = slot_getattr(recorder->new_deal, recorder->columns[column], &new_null);
 
 	if (old_null)
 	{
@@ -102,7 +102,7 @@ append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, con
 		 * to know.
 		 */
 		if (column == DEAL_LOST_REASON && !new_null &&
-			!slot_attisnull(audit->old_deal, audit->columns[DEAL_LOST_AT]))
+			!slot_attisnull(recorder->old_deal, recorder->columns[DEAL_LOST_AT]))
 			appendStringInfo(json, "%c\"%s\": null", json->len == 0 ? '{' : ',', name);
 		return;
 	}
@@ -125,14 +125,14 @@ append_replaced(const StageAudit *audit, StringInfo json, DealColumn column, con
 
 /* What the move cleared or replaced of how the deal was closed; false: nothing. */
 static bool
-closing(const StageAudit *audit, Datum *result)
+closing(const StageRecorder *recorder, Datum *result)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	append_replaced(audit, &json, DEAL_WON_AT, "won_at", TIMESTAMPTZOID);
-	append_replaced(audit, &json, DEAL_LOST_AT, "lost_at", TIMESTAMPTZOID);
-	append_replaced(audit, &json, DEAL_LOST_REASON, "lost_reason", TEXTOID);
+	append_replaced(recorder, &json, DEAL_WON_AT, "won_at", TIMESTAMPTZOID);
+	append_replaced(recorder, &json, DEAL_LOST_AT, "lost_at", TIMESTAMPTZOID);
+	append_replaced(recorder, &json, DEAL_LOST_REASON, "lost_reason", TEXTOID);
 	if (json.len == 0)
 		return false;
 	appendStringInfoChar(&json, '}');
@@ -140,24 +140,24 @@ closing(const StageAudit *audit, Datum *result)
 	return true;
 }
 
-StageAudit *
-crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
+StageRecorder *
+crm_stage_recorder_begin(Relation deals, const AttrNumber *columns)
 {
-	StageAudit *audit = palloc0(sizeof(StageAudit));
+	StageRecorder *recorder = palloc0(sizeof(StageRecorder));
 
-	audit->deals = deals;
-	audit->columns = columns;
-	audit->writer = crm_writer_begin(deals, &stage_changes);
-	audit->changed_by = CStringGetTextDatum(crm_session_actor());
-	audit->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit move",
-											ALLOCSET_SMALL_SIZES);
-	return audit;
+	recorder->deals = deals;
+	recorder->columns = columns;
+	recorder->writer = crm_writer_begin(deals, &stage_changes);
+	recorder->changed_by = CStringGetTextDatum(crm_session_actor());
+	recorder->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage recorder move",
+											   ALLOCSET_SMALL_SIZES);
+	return recorder;
 }
 
 static Datum
-get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
+get(const StageRecorder *recorder, TupleTableSlot *deal, DealColumn column)
 {
-	return crm_required_slot_value(audit->deals, deal, audit->columns[column]);
+	return crm_required_slot_value(recorder->deals, deal, recorder->columns[column]);
 }
 
 /*
@@ -165,25 +165,25 @@ get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
  * not its time, nor the status that goes with the stage.
  */
 static void
-check_counted(const StageAudit *audit)
+check_counted(const StageRecorder *recorder)
 {
-	Datum		old_move_no = get(audit, audit->old_deal, DEAL_MOVE_NO);
-	Datum		new_move_no = get(audit, audit->new_deal, DEAL_MOVE_NO);
+	Datum		old_move_no = get(recorder, recorder->old_deal, DEAL_MOVE_NO);
+	Datum		new_move_no = get(recorder, recorder->new_deal, DEAL_MOVE_NO);
 
 	if (DatumGetInt32(new_move_no) != DatumGetInt32(old_move_no))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 			 errmsg("deal %s was moved past the rules of the CRM",
-					crm_uuid_text(DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID)))),
+					crm_uuid_text(DatumGetUUIDP(get(recorder, recorder->new_deal, DEAL_ID)))),
 			 errdetail("Its stage changed, but not the number of its moves."),
 			 errhint("The trigger with function \"%s\" must be enabled, and the last of the BEFORE triggers of table \"%s\": they run in the order of their names.",
-					 "crm_deal_rules", RelationGetRelationName(audit->deals)),
-			 errtable(audit->deals)));
+					 "crm_deal_rules", RelationGetRelationName(recorder->deals)),
+			 errtable(recorder->deals)));
 }
 
 void
-crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
+crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
 {
 	static const struct
 	{
@@ -214,15 +214,15 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	const UndoneMove *undone;
 	MemoryContext caller;
 
-	audit->old_deal = old_deal;
-	audit->new_deal = new_deal;
-	check_counted(audit);
+	recorder->old_deal = old_deal;
+	recorder->new_deal = new_deal;
+	check_counted(recorder);
 	for (int i = 0; i < lengthof(copied); i++)
 		values[copied[i].field] =
-			crm_slot_value(copied[i].of_old ? audit->old_deal : audit->new_deal,
-						   audit->columns[copied[i].column], &nulls[copied[i].field]);
+			crm_slot_value(copied[i].of_old ? recorder->old_deal : recorder->new_deal,
+						   recorder->columns[copied[i].column], &nulls[copied[i].field]);
 
-	undone = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+	undone = crm_undo_in_progress(recorder->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
 								  DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
 								  DatumGetInt32(values[CHANGE_MOVE_NO]));
 	nulls[CHANGE_REVERTS_ID] = nulls[CHANGE_REVERTS_NO] = undone == NULL;
@@ -236,18 +236,18 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 									DatumGetTimestampTz(values[CHANGE_ENTERED_AT])));
 	}
 
-	caller = MemoryContextSwitchTo(audit->per_move);
-	nulls[CHANGE_CLOSING] = !closing(audit, &values[CHANGE_CLOSING]);
+	caller = MemoryContextSwitchTo(recorder->per_move);
+	nulls[CHANGE_CLOSING] = !closing(recorder, &values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);
-	values[CHANGE_CHANGED_BY] = audit->changed_by;
+	values[CHANGE_CHANGED_BY] = recorder->changed_by;
 	nulls[CHANGE_CHANGED_BY] = false;
-	crm_writer_add(audit->writer, values, nulls);
-	MemoryContextReset(audit->per_move);
+	crm_writer_add(recorder->writer, values, nulls);
+	MemoryContextReset(recorder->per_move);
 }
 
 void
-crm_stage_audit_end(StageAudit *audit)
+crm_stage_recorder_end(StageRecorder *recorder)
 {
-	crm_writer_end(audit->writer);
-	MemoryContextDelete(audit->per_move);
+	crm_writer_end(recorder->writer);
+	MemoryContextDelete(recorder->per_move);
 }

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "base/query.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -20,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/query.h"
 #include "table/installation.h"
 
 static void
@@ -50,8 +50,9 @@ query_commands(FunctionCallInfo fcinfo, const CrmInstallation *installation,
 		ObjectIdGetDatum(role),
 		level == NULL ? (Datum) 0 : CStringGetTextDatum(level)
 	};
-	const char *query = psprintf("SELECT command, permitted, what FROM %s.crm_access_commands($1, $2, $3, $4)",
-								 quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))));
+	const char *function = crm_qualified_name(get_func_namespace(fcinfo->flinfo->fn_oid),
+											  "crm_access_commands");
+	const char *query = psprintf("SELECT command, permitted, what FROM %s($1, $2, $3, $4)", function);
 
 	/* not read-only: with a snapshot that sees what this command has done */
 	if (SPI_execute_with_args(query, lengthof(types), types, args,

@@ -26,14 +26,18 @@
 #include "utils/reltrigger.h"
 #include "utils/resowner.h"
 
+#include "base/packed_text.h"
+#include "base/query.h"
 #include "base/report_plan.h"
 #include "install/check.h"
+#include "install/computed_relationships.h"
 
 typedef struct Check
 {
 	const CrmInstallation *installation;
 	Oid			extension;
-	ReturnSetInfo *rows;		/* NULL: a problem is an error */
+	ReturnSetInfo *rows;		/* NULL: a problem is raised */
+	int			level;			/* at this level */
 } Check;
 
 static void
@@ -43,12 +47,15 @@ report(Check *check, const char *object, const char *problem)
 	bool		nulls[] = {false, false};
 
 	if (check->rows == NULL)
-		ereport(ERROR,
+	{
+		ereport(check->level,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the CRM in schema \"%s\" is not as it should be",
 						get_namespace_name(check->installation->schema)),
 				 errdetail("%s: %s.", object, problem),
 				 errhint("crm_check() tells all that is wrong.")));
+		return;
+	}
 	tuplestore_putvalues(check->rows->setResult, check->rows->setDesc, values, nulls);
 }
 
@@ -143,7 +150,10 @@ static SPITupleTable *
 query(Check *check, const char *text, uint64 *count)
 {
 	Oid			types[] = {OIDOID, OIDOID};
-	Datum		args[] = {ObjectIdGetDatum(check->installation->schema), ObjectIdGetDatum(check->extension)};
+	Datum		args[] = {
+		ObjectIdGetDatum(check->installation->schema),
+		ObjectIdGetDatum(check->extension)
+	};
 
 	/* not read-only: with a snapshot that sees what this command has done */
 	if (SPI_execute_with_args(text, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
@@ -156,8 +166,9 @@ static void
 check_functions(Check *check)
 {
 	uint64		count;
-	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s.crm_api_problems($1, $2)",
-												quote_identifier(get_namespace_name(check->extension))), &count);
+	const char *function = crm_qualified_name(check->extension, "crm_api_problems");
+	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s($1, $2)", function),
+								&count);
 
 	for (uint64 i = 0; i < count; i++)
 		report(check, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
@@ -209,12 +220,20 @@ check_queries(Check *check)
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;
-		Oid			function = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
-		char	   *problem = query_problem(function, check->installation->schema);
+		Datum		function = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
+		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *problem = query_problem(DatumGetObjectId(function),
+											check->installation->schema);
 
 		if (problem != NULL)
-			report(check, psprintf("query of %s", SPI_getvalue(rows->vals[i], rows->tupdesc, 2)), problem);
+			report(check, psprintf("query of %s", name), problem);
 	}
+}
+
+static void
+report_embedded(void *arg, const char *object, const char *problem)
+{
+	report(arg, object, problem);
 }
 
 static void
@@ -231,13 +250,22 @@ run(Check *check)
 	check_version(check);
 	check_schema(check);
 	check_functions(check);
+	crm_check_embedded(check->installation->schema, report_embedded, check);
 	check_queries(check);
 }
 
 void
 crm_require_no_problem(const CrmInstallation *installation, Oid extension)
 {
-	Check		check = {installation, extension, NULL};
+	Check		check = {installation, extension, NULL, ERROR};
+
+	run(&check);
+}
+
+void
+crm_warn_of_problems(const CrmInstallation *installation, Oid extension)
+{
+	Check		check = {installation, extension, NULL, WARNING};
 
 	run(&check);
 }

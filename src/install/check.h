@@ -13,4 +13,7 @@
  */
 extern void crm_require_no_problem(const CrmInstallation *installation, Oid extension);
 
+/* The same, with a WARNING for each problem. */
+extern void crm_warn_of_problems(const CrmInstallation *installation, Oid extension);
+
 #endif							/* CRM_INSTALL_CHECK_H */

@@ -6,22 +6,24 @@
  * They are SQL functions that the planner can inline, with a body of text that
  * names the schema.  A body BEGIN ATOMIC would have the columns of SELECT *
  * fixed, and PostgreSQL refuses to add a column with a default to a table
- * whose row such a body reads.  So they are made anew when the schema has got
- * another name.
+ * whose row such a body reads; a body of another language is not inlined.  So they
+ * are made anew when the schema has got another name; crm_check() tells so.
  *
  * Their argument has no name: so PostgREST offers them as no remote procedure.
  */
 #include "postgres.h"
 
-#include "base/query.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
+#include "base/query.h"
 #include "install/computed_relationships.h"
 #include "table/installation.h"
 
@@ -84,6 +86,12 @@ in_schema(Oid schema, const char *name)
 	return quote_qualified_identifier(get_namespace_name(schema), name);
 }
 
+static char *
+body_of(Oid schema, const Embedded *what)
+{
+	return psprintf(what->body, quote_identifier(get_namespace_name(schema)));
+}
+
 /* Creates the function, or gives it its body anew; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
@@ -92,7 +100,7 @@ embed(Oid schema, const Embedded *what)
 									in_schema(schema, what->argument));
 	char	   *returns = what->result == NULL ? pstrdup(what->type) :
 	psprintf("SETOF %s", in_schema(schema, what->result));
-	char	   *body = psprintf(what->body, quote_identifier(get_namespace_name(schema)));
+	char	   *body = body_of(schema, what);
 	bool		is_new;
 
 	if (SPI_execute(psprintf("SELECT FROM pg_catalog.to_regprocedure(%s) AS f WHERE f IS NULL",
@@ -125,15 +133,59 @@ crm_unembed_contacts(Oid schema)
 						 in_schema(schema, embedded_contacts[i].argument)));
 }
 
-void
-crm_embed_all(Oid schema)
+static bool
+has_contacts(Oid schema)
 {
 	Oid			contacts = get_relname_relid("contacts", schema);
 
+	return OidIsValid(contacts) && get_rel_relkind(contacts) == RELKIND_VIEW;
+}
+
+void
+crm_embed_all(Oid schema)
+{
 	for (int i = 0; i < lengthof(embedded); i++)
 		embed(schema, &embedded[i]);
-	if (OidIsValid(contacts) && get_rel_relkind(contacts) == RELKIND_VIEW)
+	if (has_contacts(schema))
 		crm_embed_contacts(schema);
+}
+
+/* What is wrong with the function; NULL if it is right. */
+static const char *
+problem_of(Oid schema, const Embedded *what)
+{
+	Oid			argument = get_rel_type_id(get_relname_relid(what->argument, schema));
+	HeapTuple	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(what->name),
+										PointerGetDatum(buildoidvector(&argument, 1)),
+										ObjectIdGetDatum(schema));
+	Datum		body;
+	bool		isnull;
+	bool		right;
+
+	if (!HeapTupleIsValid(tuple))
+		return "is missing; crm_embed() makes it";
+	body = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &isnull);
+	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
+	ReleaseSysCache(tuple);
+	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
+}
+
+static void
+check_embedded(Oid schema, const Embedded *what, CrmProblemReport report, void *arg)
+{
+	const char *problem = problem_of(schema, what);
+
+	if (problem != NULL)
+		report(arg, psprintf("function %s(%s)", what->name, what->argument), problem);
+}
+
+void
+crm_check_embedded(Oid schema, CrmProblemReport report, void *arg)
+{
+	for (int i = 0; i < lengthof(embedded); i++)
+		check_embedded(schema, &embedded[i], report, arg);
+	for (int i = 0; i < lengthof(embedded_contacts) && has_contacts(schema); i++)
+		check_embedded(schema, &embedded_contacts[i], report, arg);
 }
 
 /*

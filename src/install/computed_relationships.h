@@ -15,4 +15,12 @@ extern void crm_embed_all(Oid schema);
 extern void crm_embed_contacts(Oid schema);
 extern void crm_unembed_contacts(Oid schema);
 
+/*
+ * Calls report for each one that is missing, or does not read the tables of that
+ * schema, as after ALTER SCHEMA ... RENAME.
+ */
+typedef void (*CrmProblemReport) (void *arg, const char *object, const char *problem);
+
+extern void crm_check_embedded(Oid schema, CrmProblemReport report, void *arg);
+
 #endif							/* CRM_INSTALL_COMPUTED_RELATIONSHIPS_H */

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "base/query.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
@@ -27,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/columns.h"
 #include "table/installation.h"
@@ -151,6 +151,7 @@ switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
 {
 	static const char *const tables[] = {"deals", "stage_changes"};
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
+	Oid			extension = crm_extension_schema(fcinfo);
 	CrmInstallation installation;
 	bool		changed = false;
 
@@ -169,8 +170,7 @@ switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
 		if (enable)
 			crm_run(psprintf("CREATE TRIGGER " TRIGGER " AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows "
 							 "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)", table,
-							 quote_qualified_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
-														"crm_notify_events"),
+							 crm_qualified_name(extension, "crm_notify_events"),
 							 quote_literal_cstr(installation.version)));
 		else
 			crm_run(psprintf("DROP TRIGGER " TRIGGER " ON %s", table));

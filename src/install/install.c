@@ -53,8 +53,8 @@
 
 #include "base/errors.h"
 #include "base/namesakes.h"
+#include "base/packed_text.h"
 #include "base/query.h"
-#include "base/report_plan.h"
 #include "install/api_functions.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"

@@ -196,7 +196,7 @@ key_column(FunctionCallInfo fcinfo, Relation table, const char *name)
 						column_name(table, column), table_name),
 				 errhint("Add a column that is, and name it as id_column: ALTER TABLE %s ADD crm_id uuid GENERATED ALWAYS AS (%s.crm_external_uuid(%s, %s::text)) STORED UNIQUE",
 						 qualified_name(RelationGetRelid(table)),
-						 quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))),
+						 quote_identifier(get_namespace_name(crm_extension_schema(fcinfo))),
 						 quote_literal_cstr(table_name),
 						 quote_identifier(column_name(table, column)))));
 	if (!is_unique(table, column))

@@ -17,7 +17,7 @@ extern int	crm_pin_settings(Oid schema);
 /*
  * Runs the statements of a script one by one, so that the context of an error
  * is the statement and not the script.  The names of the schemas are filled in
- * (base/report_plan.h).  The caller is connected to SPI.
+ * (base/packed_text.h).  The caller is connected to SPI.
  */
 extern void crm_run_script(const char *text, Oid schema, Oid extension);
 

@@ -34,6 +34,7 @@
 #include "base/namesakes.h"
 #include "base/version.h"
 #include "install/api_functions.h"
+#include "install/check.h"
 #include "install/computed_relationships.h"
 #include "install/script.h"
 #include "table/columns.h"
@@ -378,6 +379,20 @@ run_step(const Upgrade *upgrade, const Step *step)
 	set_versions(upgrade, step->to);
 }
 
+/*
+ * What is wrong by now is the user's change, such as a dropped column: a reason to
+ * warn, not to keep the CRM in an older version.
+ */
+static void
+check_result(FunctionCallInfo fcinfo, const Upgrade *upgrade)
+{
+	CrmInstallation crm;
+
+	CommandCounterIncrement();
+	crm_get_installation(fcinfo, upgrade->schema_name, &crm);
+	crm_warn_of_problems(&crm, upgrade->extension_schema);
+}
+
 static void
 run_steps(const Upgrade *upgrade, List *path)
 {
@@ -434,7 +449,10 @@ crm_upgrade(PG_FUNCTION_ARGS)
 		!find_path(steps, upgrade.crm.version, upgrade.target, &path))
 		refuse_without_path(&upgrade, steps);
 	if (path != NIL)
+	{
 		run_steps(&upgrade, path);
+		check_result(fcinfo, &upgrade);
+	}
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(upgrade.target));
 }

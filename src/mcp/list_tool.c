@@ -200,7 +200,8 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 	if (rows > limit)
 	{
 		bool		isnull;
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1, &isnull);
+		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1,
+									   &isnull);
 
 		if (isnull)				/* the user may have dropped NOT NULL */
 			ereport(ERROR,

@@ -60,17 +60,20 @@ rights_on(Oid table, List *columns)
 	return rights;
 }
 
-
+/* The description is a format for the name. */
 static McpTool *
-make_tool(const McpTable *table, Oid relid, List *columns, const McpToolKind *kind, char *name, char *title,
-		  char *description)
+make_tool(const McpTable *table, Oid relid, List *columns, const McpToolKind *kind,
+		  const char *verb, const char *title, const char *description)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
 	char	   *comment = GetComment(relid, RelationRelationId, 0);
+	bool		many = kind == &crm_mcp_list_kind;
 
-	tool->name = name;
-	tool->title = title;
-	tool->description = comment ? psprintf("%s\n\n%s", description, comment) : description;
+	tool->name = psprintf("%s_%s", table->name, verb);
+	tool->title = psprintf("%s %s", title, many ? table->name : table->singular);
+	tool->description = psprintf(description, many ? table->name : table->singular);
+	if (comment != NULL)
+		tool->description = psprintf("%s\n\n%s", tool->description, comment);
 	tool->kind = kind;
 	tool->object = relid;
 	tool->columns = columns;
@@ -85,28 +88,35 @@ make_tool(const McpTable *table, Oid relid, List *columns, const McpToolKind *ki
 static List *
 tools_of(const McpTable *table, Oid relid)
 {
-	const char *name = table->name;
-	const char *one = table->singular;
 	List	   *columns = crm_mcp_columns(relid);
 	Rights		rights = rights_on(relid, columns);
+	const struct
+	{
+		bool		permitted;
+		const McpToolKind *kind;
+		const char *verb;
+		const char *title;
+		const char *description;
+	}			kinds[] = {
+		{rights.read, &crm_mcp_list_kind, "list", "List",
+		"Lists %s in the order of their ids (the order of creation), a page at a time: items and, if there are more, next_cursor."},
+		{rights.read, &crm_mcp_get_kind, "get", "Get a",
+		"Returns the %s with that id."},
+		{rights.create, &crm_mcp_create_kind, "create", "Create a",
+		"Creates a %s and returns it. If you choose its id, a repeated call cannot create a second one."},
+		{rights.update, &crm_mcp_update_kind, "update", "Update a",
+		"Changes the given columns of the %s with that id and returns it."},
+		{rights.delete, &crm_mcp_delete_kind, "delete", "Delete a",
+		"Deletes the %s with that id and returns it."},
+	};
 	List	   *tools = NIL;
 
-	if (rights.read)
+	for (int i = 0; i < lengthof(kinds); i++)
 	{
-		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_list_kind, psprintf("%s_list", name), psprintf("List %s", name),
-										 psprintf("Lists %s in the order of their ids (the order of creation), a page at a time: items and, if there are more, next_cursor.", name)));
-		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_get_kind, psprintf("%s_get", name), psprintf("Get a %s", one),
-										 psprintf("Returns the %s with that id.", one)));
+		if (kinds[i].permitted)
+			tools = lappend(tools, make_tool(table, relid, columns, kinds[i].kind, kinds[i].verb,
+											 kinds[i].title, kinds[i].description));
 	}
-	if (rights.create)
-		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_create_kind, psprintf("%s_create", name), psprintf("Create a %s", one),
-										 psprintf("Creates a %s and returns it. If you choose its id, a repeated call cannot create a second one.", one)));
-	if (rights.update)
-		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_update_kind, psprintf("%s_update", name), psprintf("Update a %s", one),
-										 psprintf("Changes the given columns of the %s with that id and returns it.", one)));
-	if (rights.delete)
-		tools = lappend(tools, make_tool(table, relid, columns, &crm_mcp_delete_kind, psprintf("%s_delete", name), psprintf("Delete a %s", one),
-										 psprintf("Deletes the %s with that id and returns it.", one)));
 	return tools;
 }
 

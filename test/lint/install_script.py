@@ -8,6 +8,7 @@ are pg_catalog's.  Every table and column of a CRM has a comment.
 """
 import glob
 import re
+import subprocess
 import sys
 
 from pglast import ast, parse_sql
@@ -21,8 +22,11 @@ PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM
 
 
 def read(path):
-    with open(path, encoding="utf-8") as handle:
-        text = handle.read()
+    if path.startswith("sql/queries/"):
+        text = subprocess.check_output(["awk", "-f", "sql/queries/parts.awk", path], text=True)
+    else:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
     # A name that is put into a string could end it.
     for literal in re.findall(r"'(?:[^']|'')*'", re.sub(r"--.*", "", text)):
         if "@crm@" in literal or "@extension@" in literal:

@@ -100,7 +100,10 @@ SELECT is_empty($$SELECT * FROM t.relationships() AS r WHERE r ~ 'contacts'$$, '
 
 -- After ALTER SCHEMA ... RENAME: they name the schema.
 ALTER SCHEMA crm RENAME TO "Büro ""2""";
+SELECT bag_has($$SELECT c.object FROM extensions.crm_check('Büro "2"') AS c WHERE c.problem ~ 'crm_embed'$$,
+    $$VALUES ('function deal(stage_changes)'), ('function summary(pipelines)')$$, 'crm_check tells which ones name the old one');
 SELECT lives_ok($$SELECT extensions.crm_embed('Büro "2"')$$, 'made anew');
+SELECT is_empty($$SELECT * FROM extensions.crm_check('Büro "2"')$$, 'then nothing is wrong');
 SELECT is((SELECT count(f.title) FROM "Büro ""2""".stage_changes AS c, "Büro ""2""".deal(c) AS f), 2::bigint, 'in a schema with another name');
 SELECT ok(has_function_privilege('em_reader', format('%I.deal(%1$I.stage_changes)', 'Büro "2"'), 'EXECUTE'), 'rights stay');
 ALTER SCHEMA "Büro ""2""" RENAME TO crm;

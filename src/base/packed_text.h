@@ -1,0 +1,14 @@
+/*
+ * base/packed_text.h
+ *		Texts of SQL that are packed into the extension by sql/build.sh.
+ */
+#ifndef CRM_BASE_PACKED_TEXT_H
+#define CRM_BASE_PACKED_TEXT_H
+
+/* The text that a function of the extension's without arguments returns. */
+extern char *crm_packed_text(Oid extension, const char *function);
+
+/* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */
+extern char *crm_fill_in_schemas(const char *sql, Oid crm, Oid extension);
+
+#endif							/* CRM_BASE_PACKED_TEXT_H */

@@ -1,0 +1,107 @@
+/*
+ * base/report_query.c
+ *		How the text of a report's query is read.
+ *
+ * Every name that is not qualified is pg_catalog's: the text is analyzed and
+ * planned with a search_path that holds nothing else, so that what anybody
+ * created elsewhere is never seen.  NAME.argument is the argument of crm_NAME.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/analyze.h"
+#include "parser/parse_node.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "base/report_query.h"
+
+/* Whose query is being analyzed. */
+static Oid	caller;
+static int	caller_context;
+static post_parse_analyze_hook_type next_hook = NULL;
+
+/*
+ * jit is off, as compiling takes longer than these queries run.
+ */
+int
+crm_report_pin_settings(void)
+{
+	static const char *const settings[][2] = {{"search_path", "pg_catalog, pg_temp"}, {"jit", "off"}};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+/* NAME.argument is a parameter, whatever a table may have of that name. */
+static Node *
+resolve_argument(ParseState *pstate, ColumnRef *cref)
+{
+	const CrmDeclaration *declaration = pstate->p_ref_hook_state;
+	Param	   *param;
+	int			argument;
+
+	if (list_length(cref->fields) != 2 || !IsA(lsecond(cref->fields), String) ||
+		strcmp(strVal(linitial(cref->fields)), declaration->name) != 0)
+		return NULL;
+	argument = crm_find_argument(declaration, strVal(lsecond(cref->fields)));
+	if (argument < 0)
+		return NULL;
+	param = makeNode(Param);
+	param->paramkind = PARAM_EXTERN;
+	param->paramid = argument + 1;
+	param->paramtype = declaration->args[argument].type;
+	param->paramtypmod = -1;
+	param->paramcollid = get_typcollation(param->paramtype);
+	param->location = cref->location;
+	return (Node *) param;
+}
+
+/*
+ * Names are looked up with the rights of the function's owner, so that nobody
+ * needs any on the extension's schema: from when the parser is set up until
+ * analysis is done.  Nothing but pg_catalog's input functions runs in between;
+ * the rules of rewriting, row security among them, are the caller's again.
+ */
+static void
+set_up_parser(ParseState *pstate, void *arg)
+{
+	const CrmDeclaration *declaration = arg;
+
+	pstate->p_pre_columnref_hook = resolve_argument;
+	pstate->p_ref_hook_state = arg;
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(declaration->owner, caller_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+static void
+end_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
+{
+	if (pstate->p_pre_columnref_hook == resolve_argument)
+		SetUserIdAndSecContext(caller, caller_context);
+	if (next_hook != NULL)
+		next_hook(pstate, query, jumble);
+}
+
+void
+crm_report_install_hook(void)
+{
+	next_hook = post_parse_analyze_hook;
+	post_parse_analyze_hook = end_analysis;
+}
+
+SPIPlanPtr
+crm_report_prepare(const char *query, CrmDeclaration *declaration)
+{
+	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, declaration,
+										  declaration->read_only ? CURSOR_OPT_PARALLEL_OK : 0);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a query of %s: %s", declaration->name,
+			 SPI_result_code_string(SPI_result));
+	return plan;
+}

@@ -1,0 +1,28 @@
+/*
+ * base/report_query.h
+ *		How the text of a report's query is read.
+ */
+#ifndef CRM_BASE_REPORT_QUERY_H
+#define CRM_BASE_REPORT_QUERY_H
+
+#include "executor/spi.h"
+
+#include "base/declaration.h"
+
+/*
+ * Pins what gives a query its meaning, for analyzing and planning it, until
+ * AtEOXact_GUC(true, level) of the level returned.
+ */
+extern int	crm_report_pin_settings(void);
+
+/*
+ * Prepares a query of the function's, in which NAME.argument stands for an
+ * argument.  The declaration has to stay as long as the plan does.  The caller is
+ * connected to SPI and has pinned the settings.
+ */
+extern SPIPlanPtr crm_report_prepare(const char *query, CrmDeclaration *declaration);
+
+/* For the module's initialisation. */
+extern void crm_report_install_hook(void);
+
+#endif							/* CRM_BASE_REPORT_QUERY_H */
