@@ -9,6 +9,7 @@
 #include "base/report_query.h"
 #include "base/session.h"
 #include "mcp/http.h"
+#include "table/owner_rights.h"
 
 PG_MODULE_MAGIC;
 
@@ -24,4 +25,5 @@ _PG_init(void)
 	crm_mcp_define_settings();
 	crm_define_settings();
 	crm_report_install_hook();
+	crm_owner_rights_install_hooks();
 }

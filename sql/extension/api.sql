@@ -31,6 +31,7 @@ BEGIN ATOMIC
 		('apply_stage_probability', 'admin', NULL),
 		('context_for_deal', 'read', NULL),
 		('context_for_person', 'read', NULL),
+		('correct_move', 'admin', 'deals'),
 		('create_pipeline', 'admin', 'pipelines'),
 		('delete_stage', 'admin', NULL),
 		('exchange_rate', 'read', NULL),

@@ -56,7 +56,7 @@ BEGIN
 			'lost', coalesce((SELECT s.part FROM parts AS s WHERE s.kind = b'0111'::integer AND s.deal_status = 'lost'), n.part),
 			'stages', coalesce((
 				SELECT jsonb_agg(jsonb_build_object('stage_id', g.stage_id, 'name', g.name, 'position', g.position,
-						'deal_status', g.deal_status) || coalesce(s.part, n.part) ORDER BY g.position)
+						'deal_status', g.deal_status) || coalesce(s.part, n.part) ORDER BY g.position, g.archived, g.stage_id)
 				FROM stage AS g
 					LEFT JOIN parts AS s ON s.kind = b'1011'::integer AND s.stage_id = g.stage_id
 				WHERE NOT g.archived OR s.part IS NOT NULL), '[]'),

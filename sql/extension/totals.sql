@@ -7,12 +7,12 @@ CREATE FUNCTION @extschema@.crm_pipeline_totals(crm regnamespace, pipeline_id uu
 COMMENT ON FUNCTION @extschema@.crm_pipeline_totals(regnamespace, uuid) IS
 	'What crm_pipeline_summary(stage_id, amount, currency, probability, value_period) over the unarchived deals of a pipeline returns, read from stage_totals in a time that does not depend on their number. Null where that might be something else than the deals that the caller sees add up to: without the right to select from deals, with row security other than a shared CRM''s own, with children or partitions, with the triggers that keep the totals disabled, under logical replication, and within a statement that writes to deals.';
 
-CREATE FUNCTION @extschema@.crm_sees_all_deals(crm regnamespace)
+CREATE FUNCTION @extschema@.crm_sees_all_deals(deals regclass)
 	RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_sees_all_deals';
-COMMENT ON FUNCTION @extschema@.crm_sees_all_deals(regnamespace) IS
-	'Whether row security hides none of the deals from the current user, but for those of other tenants in a shared CRM';
+COMMENT ON FUNCTION @extschema@.crm_sees_all_deals(regclass) IS
+	'Whether row security hides no row of that table of deals from the current user, but for those of other tenants in a shared CRM; asked by the policies of the history';
 
 CREATE FUNCTION @extschema@.crm_compact_totals(schema_name text DEFAULT 'crm')
 	RETURNS bigint

@@ -34,7 +34,7 @@ COMMENT ON FUNCTION @extschema@.crm_totals_guard() IS
 CREATE FUNCTION @extschema@.crm_history_guard() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_history_guard() IS
-'BEFORE UPDATE trigger for each statement on stage_changes and deal_changes: refuses it';
+'BEFORE UPDATE trigger for each statement and each row of stage_changes and deal_changes: refuses all but corrections that have kept what the row was';
 
 CREATE FUNCTION @extschema@.crm_row_rules() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

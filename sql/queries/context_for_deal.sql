@@ -42,7 +42,7 @@ SELECT jsonb_build_object(
         FROM (SELECT c.move_no, c.changed_at, c.from_stage_id, c.to_stage_id, c.to_status,
                     c.changed_by, c.reverts_no
                 FROM @crm@.stage_changes AS c
-                WHERE c.deal_id = d.id
+                WHERE c.deal_id = d.id AND c.tenant_id = d.tenant_id
                 ORDER BY c.move_no DESC
                 LIMIT 10) AS h
             LEFT JOIN @crm@.stages AS f ON f.id = h.from_stage_id

@@ -9,7 +9,7 @@ SELECT CASE
     END;
 
 WITH their_deals AS MATERIALIZED (
-    SELECT d.id, d.title, d.status, d.amount, d.currency, d.value_period, d.probability,
+    SELECT d.id, d.tenant_id, d.title, d.status, d.amount, d.currency, d.value_period, d.probability,
         d.expected_close_date, d.stage_entered_at, d.won_at, d.lost_at, d.lost_reason,
         p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
         c.role, c.is_primary
@@ -55,7 +55,7 @@ SELECT jsonb_build_object(
                     FROM (SELECT c.move_no, c.changed_at, c.from_stage_id, c.to_stage_id, c.to_status,
                                 c.changed_by, c.reverts_no
                             FROM @crm@.stage_changes AS c
-                            WHERE c.deal_id = d.id
+                            WHERE c.deal_id = d.id AND c.tenant_id = d.tenant_id
                             ORDER BY c.move_no DESC
                             LIMIT 5) AS h
                         LEFT JOIN @crm@.stages AS f ON f.id = h.from_stage_id

@@ -38,7 +38,7 @@ WITH steps AS MATERIALIZED (
                 AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
                 AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
                     coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
             FROM @crm@.stages AS s
             WHERE s.pipeline_id = stage_conversion.pipeline_id) AS p,
         @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, stage_conversion.rule,

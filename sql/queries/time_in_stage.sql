@@ -30,7 +30,7 @@ WITH times AS MATERIALIZED (
                 AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
                 AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
                     coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
             FROM @crm@.stages AS s
             WHERE s.pipeline_id = time_in_stage.pipeline_id) AS p,
         @extension@.crm_stage_times(h.moves, k.deals, p.ids,

@@ -13,7 +13,7 @@ CREATE TABLE deals (
     currency text,
     probability numeric(5,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT 'open',
+    status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
     stage_entered_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
@@ -35,7 +35,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
     CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
-    CONSTRAINT deals_title_check CHECK (btrim(title) <> ''),
+    CONSTRAINT deals_title_check CHECK (@extension@.crm_name_key(title) <> ''),
     CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
     CONSTRAINT deals_amount_check CHECK (amount <> 'NaN'),
     CONSTRAINT deals_currency_check CHECK (@extension@.crm_is_currency(currency)),
@@ -51,6 +51,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
     CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
     CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
+    CONSTRAINT deals_times_check CHECK (@extension@.crm_are_times(archived_at, stage_entered_at, expected_close_date, won_at, lost_at, created_at, updated_at)),
     CONSTRAINT deals_move_no_check CHECK (move_no >= 0),
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
@@ -71,7 +72,7 @@ COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per it
 COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
 COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set to the stage''s when the deal enters it, unless written; always 1 if won and 0 if lost';
 COMMENT ON COLUMN deals.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
-COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage; writing it alone moves the deal to the pipeline''s only stage of that status';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage (default: open); writing it alone moves the deal to the pipeline''s only stage of that status';
 COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written together with stage_id, it dates the move';
 COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; set by a trigger';
 COMMENT ON COLUMN deals.version IS 'Version number of the row, increased by each update; for optimistic locking';

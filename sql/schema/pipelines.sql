@@ -14,18 +14,20 @@ CREATE TABLE pipelines (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pipelines_pkey PRIMARY KEY (id),
     CONSTRAINT pipelines_external_id_key UNIQUE (tenant_id, external_id),
-    CONSTRAINT pipelines_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT pipelines_name_check CHECK (@extension@.crm_name_key(name) <> ''),
     CONSTRAINT pipelines_currency_check CHECK (@extension@.crm_is_currency(currency)),
+    CONSTRAINT pipelines_times_check CHECK (@extension@.crm_are_times(archived_at, created_at, updated_at)),
     CONSTRAINT pipelines_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
-CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, lower(name));
+-- Archived pipelines keep their names, and leave them to new ones.
+CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, @extension@.crm_name_key(name) COLLATE "C") WHERE archived_at IS NULL;
 CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id) WHERE is_default;
 
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
 COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN pipelines.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant, ignoring case';
+COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant among pipelines that are not archived, compared by crm_name_key';
 COMMENT ON COLUMN pipelines.description IS 'What the pipeline is for';
 COMMENT ON COLUMN pipelines.is_default IS 'Whether deals created without a pipeline go here; at most one per tenant, changed by set_default_pipeline';
 COMMENT ON COLUMN pipelines.currency IS 'ISO 4217 code: the currency of deals whose amount is given without one';

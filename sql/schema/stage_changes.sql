@@ -28,8 +28,8 @@ CREATE TABLE stage_changes (
     recorded_by text NOT NULL DEFAULT session_user,
     reverts_id uuid,
     closing jsonb,
-    CONSTRAINT stage_changes_pkey PRIMARY KEY (id),
-    CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
+    correction_id uuid,
+    CONSTRAINT stage_changes_pkey PRIMARY KEY (id)
 );
 
 -- The history of a pipeline, and the deals that went from it to another one.
@@ -42,7 +42,7 @@ CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHER
 -- of those that came long after a moment few end a stay that began before it.
 CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 
-COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
+COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger; never updated but by a correction, which keeps what was';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN stage_changes.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_changes.deal_id IS 'The deal that moved; it may have been deleted since';
@@ -66,3 +66,4 @@ COMMENT ON COLUMN stage_changes.changed_by IS 'Who moved the deal, as the sessio
 COMMENT ON COLUMN stage_changes.recorded_by IS 'The database user of the session that moved the deal';
 COMMENT ON COLUMN stage_changes.reverts_id IS 'The stage change that this one took back (undo_move); null for an ordinary move';
 COMMENT ON COLUMN stage_changes.closing IS 'won_at, lost_at and lost_reason that the move cleared or replaced; null if there were none';
+COMMENT ON COLUMN stage_changes.correction_id IS 'The row of deal_changes that has what this one was before its times were corrected last; null: they never were';

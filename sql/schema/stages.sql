@@ -6,7 +6,7 @@ CREATE TABLE stages (
     pipeline_id uuid NOT NULL,
     name text NOT NULL,
     position integer NOT NULL DEFAULT @extension@.crm_not_given(NULL::integer),
-    deal_status text NOT NULL DEFAULT 'open',
+    deal_status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
     probability numeric(5,4),
     rotting_days integer,
     forecast_category text,
@@ -17,9 +17,8 @@ CREATE TABLE stages (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stages_pkey PRIMARY KEY (id),
     CONSTRAINT stages_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id) ON DELETE CASCADE,
-    CONSTRAINT stages_position_key UNIQUE (pipeline_id, position),
     CONSTRAINT stages_external_id_key UNIQUE (tenant_id, external_id),
-    CONSTRAINT stages_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT stages_name_check CHECK (@extension@.crm_name_key(name) <> ''),
     CONSTRAINT stages_deal_status_check CHECK (deal_status IN ('open', 'won', 'lost')),
     CONSTRAINT stages_probability_check CHECK (
         CASE deal_status
@@ -34,18 +33,26 @@ CREATE TABLE stages (
             WHEN 'lost' THEN forecast_category = 'omitted'
             ELSE forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')
         END),
+    CONSTRAINT stages_times_check CHECK (@extension@.crm_are_times(archived_at, created_at, updated_at)),
     CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
-CREATE UNIQUE INDEX stages_name_key ON stages (pipeline_id, lower(name));
+-- Archived stages keep name and position, and leave them to new ones.  These indexes
+-- have predicates also because PostgreSQL takes the columns of every other unique
+-- index for a key that rows elsewhere may refer to: reorder_stages would wait for
+-- all moves into the stages, and moves for it.
+CREATE UNIQUE INDEX stages_name_key ON stages (pipeline_id, @extension@.crm_name_key(name) COLLATE "C") WHERE archived_at IS NULL;
+CREATE UNIQUE INDEX stages_position_key ON stages (pipeline_id, position) WHERE archived_at IS NULL;
+-- For the stages of a pipeline, archived ones too, and for the foreign key.
+CREATE INDEX stages_pipeline_id_idx ON stages (pipeline_id);
 
 COMMENT ON TABLE stages IS 'An ordered step of a pipeline';
 COMMENT ON COLUMN stages.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN stages.tenant_id IS 'The tenant of the pipeline; filled in, never changes';
 COMMENT ON COLUMN stages.pipeline_id IS 'The pipeline the stage belongs to; never changes';
-COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline, ignoring case';
-COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique there; default: the end. Change it with reorder_stages';
-COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost';
+COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline among stages that are not archived, compared by crm_name_key';
+COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique there among stages that are not archived; default: the end. Change it with reorder_stages';
+COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost; default: open';
 COMMENT ON COLUMN stages.probability IS 'The probability, 0 to 1, that a deal gets when it enters; 1 for won, 0 for lost; null: deals keep theirs';
 COMMENT ON COLUMN stages.rotting_days IS 'Days in the stage after which an open deal counts as rotting; null: never';
 COMMENT ON COLUMN stages.forecast_category IS 'The category of the deals in forecasts: pipeline, best_case, commit or omitted if open; closed or omitted if won; omitted if lost; null: by status and position, see stage_forecast_categories';

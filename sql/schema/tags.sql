@@ -8,10 +8,11 @@ CREATE TABLE tags (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tags_pkey PRIMARY KEY (id),
-    CONSTRAINT tags_name_check CHECK (btrim(name) <> '')
+    CONSTRAINT tags_times_check CHECK (@extension@.crm_are_times(created_at, updated_at)),
+    CONSTRAINT tags_name_check CHECK (@extension@.crm_name_key(name) <> '')
 );
 
-CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, lower(name));
+CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, @extension@.crm_name_key(name) COLLATE "C");
 
 CREATE TABLE deal_tags (
     deal_id uuid NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE deal_tags (
     tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT deal_tags_pkey PRIMARY KEY (deal_id, tag_id),
+    CONSTRAINT deal_tags_times_check CHECK (@extension@.crm_are_times(created_at)),
     CONSTRAINT deal_tags_deal_id_fkey FOREIGN KEY (deal_id) REFERENCES deals (id) ON DELETE CASCADE,
     CONSTRAINT deal_tags_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags (id) ON DELETE CASCADE
 );
@@ -28,7 +30,7 @@ CREATE INDEX deal_tags_tag_id_idx ON deal_tags (tag_id);
 COMMENT ON TABLE tags IS 'A label that deals can carry';
 COMMENT ON COLUMN tags.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN tags.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN tags.name IS 'Name, unique per tenant, ignoring case';
+COMMENT ON COLUMN tags.name IS 'Name, unique per tenant, compared by crm_name_key';
 COMMENT ON COLUMN tags.color IS 'Color of the tag on a screen, such as #1e90ff';
 COMMENT ON COLUMN tags.created_at IS 'When the row was created';
 COMMENT ON COLUMN tags.updated_at IS 'When the row was last updated; set by a trigger';

@@ -1,5 +1,8 @@
 -- Many tenants in the same tables, kept apart by row security.  The sub-select
 -- makes the tenant a constant of the query instead of a call per row.
+--
+-- The history follows the deals: with policies of your own on deals, a user sees
+-- that of the deals that they see; without, that of deleted deals as well.
 
 ALTER TABLE pipelines ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
 ALTER TABLE pipelines ENABLE ROW LEVEL SECURITY;
@@ -17,15 +20,21 @@ ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT @extension@.crm_current_te
 ALTER TABLE deal_contacts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_contacts USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
+-- Another tenant may have had a deal of that id, and deleted it.
+ALTER TABLE stage_changes ADD CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no, tenant_id);
 ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
+CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant())
+    AND ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
+        OR EXISTS (SELECT FROM deals AS d WHERE d.id = stage_changes.deal_id AND d.tenant_id = stage_changes.tenant_id)));
 
 ALTER TABLE exchange_rates ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
 ALTER TABLE exchange_rates ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON exchange_rates USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
 ALTER TABLE deal_changes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
+CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant())
+    AND ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
+        OR EXISTS (SELECT FROM deals AS d WHERE d.id = deal_changes.deal_id AND d.tenant_id = deal_changes.tenant_id)));
 
 ALTER TABLE tags ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;

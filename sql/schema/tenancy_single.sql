@@ -11,3 +11,14 @@ ALTER TABLE stages ALTER tenant_id SET DEFAULT '00000000-0000-0000-0000-00000000
 ALTER TABLE deals ALTER tenant_id SET DEFAULT '00000000-0000-0000-0000-000000000000';
 ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT '00000000-0000-0000-0000-000000000000';
 ALTER TABLE deal_tags ALTER tenant_id SET DEFAULT '00000000-0000-0000-0000-000000000000';
+
+ALTER TABLE stage_changes ADD CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no);
+
+-- The history follows the deals: once these have row security, a user sees that
+-- of the deals that they see.  Until then all of it is seen.
+ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY deals ON stage_changes USING ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
+    OR EXISTS (SELECT FROM deals AS d WHERE d.id = stage_changes.deal_id));
+ALTER TABLE deal_changes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY deals ON deal_changes USING ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
+    OR EXISTS (SELECT FROM deals AS d WHERE d.id = deal_changes.deal_id));

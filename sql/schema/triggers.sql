@@ -35,8 +35,14 @@ CREATE TRIGGER zz_crm_totals_guard BEFORE INSERT ON stage_totals
 CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON stage_changes
     FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
 
+CREATE TRIGGER zz_crm_history_row_guard BEFORE UPDATE ON stage_changes
+    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
+
 CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON deal_changes
     FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
+
+CREATE TRIGGER zz_crm_history_row_guard BEFORE UPDATE ON deal_changes
+    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
 
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_contacts
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_row_rules('@VERSION@', 'deal_id');

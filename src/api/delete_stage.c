@@ -2,19 +2,26 @@
  * api/delete_stage.c
  *		Moves the deals of a stage to another one and deletes it: called by
  *		delete_stage of a CRM.
+ *
+ * A tenant deletes one stage at a time: two that move deals into the stage which
+ * the other deletes would be a deadlock.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
+#include "table/owner_rights.h"
 
 static uint64
 move_deals(Relation rel, const Datum *args)
@@ -40,6 +47,57 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 				 errdetail("The deals of the stage that is to be deleted were to move there.")));
 }
 
+/* Whether the snapshot shows a deal in the stage, to anybody. */
+static bool
+has_deals(Relation stages, const pg_uuid_t *stage_id, Snapshot snapshot)
+{
+	static const Oid types[] = {UUIDOID};
+	CrmStatement statement = {.nargs = lengthof(types),.argtypes = types};
+	Datum		args[] = {UUIDPGetDatum(stage_id)};
+	SavedUser	saved;
+
+	statement.text = psprintf("SELECT FROM %s WHERE stage_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
+							  crm_trusted_sibling(stages, "deals"));
+	crm_become_owner(stages, &saved);
+	(void) crm_run_snapshot(&statement, args, snapshot);
+	crm_restore_user(&saved);
+	return SPI_processed > 0;
+}
+
+/*
+ * Deals that entered the stage after the transaction's snapshot are not seen by
+ * the UPDATE, but stand in the way of the DELETE.  A retry would move them.
+ */
+static void
+check_snapshot(Relation stages, const pg_uuid_t *stage_id)
+{
+	if (IsolationUsesXactSnapshot() &&
+		!has_deals(stages, stage_id, GetTransactionSnapshot()) &&
+		has_deals(stages, stage_id, GetLatestSnapshot()))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("A deal has entered the stage that is to be deleted."),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+/* Moves the deals and locks the stage, so that no other deal can enter. */
+static uint64
+empty_stage(Relation stages, const pg_uuid_t *tenant_id, const Datum *args)
+{
+	const pg_uuid_t *stage_id = DatumGetUUIDP(args[0]);
+	uint64		moved = move_deals(stages, args);
+
+	/*
+	 * Taken before that, it would be a deadlock with those who move deals in
+	 * and out.
+	 */
+	crm_lock_key_exclusive(RelationGetRelid(stages), tenant_id, stage_id);
+	moved += move_deals(stages, args);
+	check_snapshot(stages, stage_id);
+	return moved;
+}
+
 /*
  * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> integer
  *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
@@ -52,7 +110,7 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	const pg_uuid_t *stage_id = crm_api_uuid(fcinfo, 1, "stage_id");
 	const pg_uuid_t *move_deals_to = PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2);
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
-	Relation	rel = crm_api_begin(fcinfo, "stages", &crm_stage_kind);
+	Relation	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
 	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
 	char	   *find_stage = psprintf("SELECT s.tenant_id FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
 	pg_uuid_t	tenant_id;
@@ -60,17 +118,12 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 
 	crm_api_require(find_stage, "stage", stage_id);
 	tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	crm_lock_key_alone(RelationGetRelid(rel), &tenant_id);
+	crm_api_require(find_stage, "stage", stage_id);
 	if (move_deals_to != NULL)
 	{
 		check_destination(find_stage, stage_id, move_deals_to);
-		moved = move_deals(rel, args);
-
-		/*
-		 * Under this lock no deal enters; those that entered before it move
-		 * now.
-		 */
-		crm_lock_key(RelationGetRelid(rel), &tenant_id, stage_id, AccessExclusiveLock);
-		moved += move_deals(rel, args);
+		moved = empty_stage(rel, &tenant_id, args);
 	}
 	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
 		crm_api_unchanged(find_stage, "stage", stage_id);

@@ -192,7 +192,7 @@ crm_move_deal(PG_FUNCTION_ARGS)
 	move.lost_reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	move.expected = PG_ARGISNULL(5) ? NULL : PG_GETARG_UUID_P(5);
 
-	move.deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	move.deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	move_deal(&move);
 	crm_api_end(move.deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));

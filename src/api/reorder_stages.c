@@ -129,7 +129,7 @@ crm_reorder_stages(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("stage_ids must be a plain array without nulls")));
 
-	rel = crm_api_begin(fcinfo, "stages", &crm_stage_kind);
+	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
 	stages = crm_sibling_name(rel, RelationGetRelationName(rel));
 	crm_api_check_update(rel, "position");
 	crm_api_require(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1",

@@ -32,7 +32,7 @@ lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
 	 * the lock that the rule of one default takes: for pipelines not yet
 	 * inserted
 	 */
-	crm_lock_key(RelationGetRelid(rel), tenant_id, tenant_id, AccessExclusiveLock);
+	crm_lock_key_alone(RelationGetRelid(rel), tenant_id);
 }
 
 static void
@@ -56,7 +56,7 @@ Datum
 crm_set_default_pipeline(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
-	Relation	rel = crm_api_begin(fcinfo, "pipelines", &crm_pipeline_kind);
+	Relation	rel = crm_api_begin_write(fcinfo, "pipelines", &crm_pipeline_kind);
 	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
 	char	   *find;

@@ -30,7 +30,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	const pg_uuid_t *deal_id = crm_api_uuid(fcinfo, 1, "deal_id");
 	const pg_uuid_t *contact_id = crm_api_uuid(fcinfo, 2, "contact_id");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
-	Relation	rel = crm_api_begin(fcinfo, "deal_contacts", NULL);
+	Relation	rel = crm_api_begin_write(fcinfo, "deal_contacts", NULL);
 	char	   *links = crm_sibling_name(rel, RelationGetRelationName(rel));
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
 

@@ -43,4 +43,31 @@
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
 #endif
 
+/* In 18 the search for conflicts may leave out a row; here it leaves out none. */
+#if PG_VERSION_NUM >= 180000
+#define crm_check_index_constraints(target, row, estate, tid, indexes) \
+	ExecCheckIndexConstraints(target, row, estate, tid, \
+							  &(ItemPointerData) {{0xFFFF, 0xFFFF}, 0}, indexes)
+#else
+#define crm_check_index_constraints(target, row, estate, tid, indexes) \
+	ExecCheckIndexConstraints(target, row, estate, tid, indexes)
+#endif
+
+/*
+ * What ExecutorCheckPerms_hook is given: from 16 on, the tables are in a list of
+ * permissions, apart from the range table.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CRM_CHECK_PERMS_PARAMETERS	List *range_table, List *permissions, bool report
+#define CRM_CHECK_PERMS_ARGUMENTS	range_table, permissions, report
+#define CRM_CHECK_PERMS_LIST		permissions
+#define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
+#else
+#define CRM_CHECK_PERMS_PARAMETERS	List *range_table, bool report
+#define CRM_CHECK_PERMS_ARGUMENTS	range_table, report
+#define CRM_CHECK_PERMS_LIST		range_table
+#define CRM_CHECK_PERMS_RELID(item) \
+	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? ((RangeTblEntry *) (item))->relid : InvalidOid)
+#endif
+
 #endif							/* CRM_BASE_COMPAT_H */

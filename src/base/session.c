@@ -24,11 +24,15 @@
 #include "base/uuid.h"
 
 #define DEFAULT_TENANT_CLAIM "tenant_id"
+#define MS_PER_S 1000
 
 static char *actor_setting;
 static char *effective_at_setting;
 static char *tenant_claim_setting;
 static char *tenant_id_setting;
+static char *reason_setting;
+static bool restoring_setting;
+static int	clock_tolerance_setting;
 
 typedef enum
 {
@@ -88,6 +92,22 @@ crm_define_settings(void)
 							   NULL,
 							   &tenant_id_setting, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomStringVariable("crm.reason",
+							   "Why won_at and lost_at of closed deals are corrected.",
+							   NULL,
+							   &reason_setting, "", PGC_USERSET, 0,
+							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("crm.restoring",
+							 "Whether rows that are inserted are taken as they are.",
+							 "For data-only restores, by the owner of the tables alone.",
+							 &restoring_setting, false, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("crm.clock_tolerance",
+							"How far a time may be ahead of the clock and still mean now.",
+							"The clocks of clients differ from the server's.",
+							&clock_tolerance_setting, 10 * MS_PER_S, 0, 24 * 60 * 60 * MS_PER_S,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("crm");
 }
 
@@ -137,7 +157,11 @@ parse_uuid(const char *input, pg_uuid_t *uuid)
 	return *input == '\0';
 }
 
-/* The tenant that a text stands for, which is not empty. */
+/*
+ * The tenant that a text stands for, which is not empty: the uuid that it is, or
+ * one of version 5 that is derived from it.  So that nobody claims the tenant of
+ * a name by its uuid, a uuid of that version is a name, too, in its usual form.
+ */
 static TenantState
 tenant_of_text(const char *text, pg_uuid_t *tenant)
 {
@@ -145,6 +169,8 @@ tenant_of_text(const char *text, pg_uuid_t *tenant)
 
 	if (!parse_uuid(text, tenant))
 		crm_make_external_uuid("tenant", text, tenant);
+	else if (tenant->data[6] >> 4 == 5)
+		crm_make_external_uuid("tenant", crm_uuid_text(tenant), tenant);
 	return memcmp(tenant, &nil, sizeof(nil)) == 0 ? TENANT_IS_NIL : TENANT_OK;
 }
 
@@ -367,6 +393,24 @@ crm_session_effective_at(TimestampTz *effective_at)
 	}
 	*effective_at = effective.value;
 	return true;
+}
+
+const char *
+crm_session_reason(void)
+{
+	return reason_setting[0] != '\0' ? reason_setting : NULL;
+}
+
+bool
+crm_session_is_restoring(void)
+{
+	return restoring_setting;
+}
+
+int64
+crm_session_clock_tolerance(void)
+{
+	return clock_tolerance_setting * INT64CONST(1000);
 }
 
 /*

@@ -12,6 +12,8 @@
 #include <uuid/uuid.h>
 
 #include "fmgr.h"
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -115,6 +117,16 @@ crm_take_new_uuid(const pg_uuid_t *uuid)
 		return false;
 	generator.last_is_new = false;
 	return true;
+}
+
+uint32
+crm_hash_ids(const void *ids, Size size)
+{
+	static uint64 seed = 0;
+
+	while (seed == 0)
+		seed = pg_prng_uint64(&pg_global_prng_state);
+	return (uint32) hash_bytes_extended(ids, (int) size, seed);
 }
 
 /* One step of crm_make_external_uuid(); name is in the server's encoding. */

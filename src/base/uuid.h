@@ -23,6 +23,13 @@ extern char *crm_uuid_text(const pg_uuid_t *uuid);
 extern bool crm_take_new_uuid(const pg_uuid_t *uuid);
 
 /*
+ * A hash of ids, for tables of dynahash and simplehash: those who write ids choose
+ * them, and could make them collide if it had no random seed.  It is another one
+ * in each backend.
+ */
+extern uint32 crm_hash_ids(const void *ids, Size size);
+
+/*
  * The version 5 uuid of an id that another system gave: uuid5(uuid5(CRM's
  * namespace, source), external_id), over the UTF-8 form of both strings.
  */

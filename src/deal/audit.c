@@ -22,7 +22,9 @@
 
 #include "base/uuid.h"
 #include "history/deal_changes.h"
+#include "history/past.h"
 #include "history/stage_changes.h"
+#include "table/running_writes.h"
 #include "table/trigger.h"
 #include "totals/sums.h"
 #include "totals/writer.h"
@@ -126,7 +128,8 @@ record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_r
 	ctl.keysize = UUID_LEN;
 	ctl.entrysize = sizeof(NewRow);
 	ctl.hcxt = CurrentMemoryContext;
-	by_id = hash_create("crm new rows", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.hash = crm_hash_ids;
+	by_id = hash_create("crm new rows", 1024, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 
 	tuplestore_rescan(new_rows);
 	while (next_row(new_rows, audit->new_deal))
@@ -195,6 +198,33 @@ record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 	tuplestore_rescan(rows);
 	while (next_row(rows, deal))
 		record(&audit->changes, deal);
+}
+
+/*
+ * Now that the rows are stored, nobody else can use or give up their ids: their
+ * numbers must be those that the history has arrived at.
+ */
+static void
+check_numbers(DealAudit *audit, Tuplestorestate *rows)
+{
+	DealHistory history;
+
+	crm_deal_history_open(&history, audit->deals);
+	tuplestore_rescan(rows);
+	while (next_row(rows, audit->new_deal))
+	{
+		const pg_uuid_t *id = DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID));
+
+		if (crm_last_move_no(&history, id,
+							 DatumGetUUIDP(get(audit, audit->new_deal, DEAL_TENANT_ID))) >
+			DatumGetInt32(get(audit, audit->new_deal, DEAL_MOVE_NO)))
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent delete"),
+					 errdetail("A deal with the id %s was moved and deleted while it was inserted again.",
+							   crm_uuid_text(id)),
+					 errhint("The transaction might succeed if retried.")));
+	}
 }
 
 static void
@@ -308,6 +338,8 @@ crm_deal_audit(PG_FUNCTION_ARGS)
 	{
 		count_rows(&audit, trigdata->tg_newtable, audit.new_deal, crm_deal_totals_add);
 		record_rows(&audit, trigdata->tg_newtable, audit.new_deal, crm_deal_was_inserted);
+		if (crm_ids_were_given())
+			check_numbers(&audit, trigdata->tg_newtable);
 	}
 	else if (TRIGGER_FIRED_BY_DELETE(event))
 	{

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -20,9 +21,10 @@
 #include "base/query.h"
 #include "base/session.h"
 #include "history/deal_changes.h"
-#include "history/origin.h"
+#include "history/other_columns.h"
 #include "history/past.h"
 #include "table/owner_rights.h"
+#include "table/restoring.h"
 #include "table/trigger.h"
 #include "table/writer.h"
 
@@ -67,6 +69,7 @@ enum
 	FIELD_OLD,
 	FIELD_NEW = FIELD_OLD + lengthof(watched),
 	FIELD_CHANGED_BY = FIELD_NEW + lengthof(watched),
+	FIELD_OTHER,
 	NFIELDS
 };
 
@@ -96,6 +99,7 @@ static const InsertField fields[NFIELDS] = {
 	{"new_owner_id", UUIDOID},
 	{"new_archived_at", TIMESTAMPTZOID},
 	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
+	[FIELD_OTHER] = {"other", JSONBOID},
 };
 
 static const InsertTarget deal_changes = {
@@ -109,6 +113,7 @@ typedef struct DealChanges
 	DealPast	past;			/* opened when it is asked for */
 	bool		has_past;
 	TimestampTz clock;			/* when the statement ended */
+	MemoryContext per_row;
 	Datum		kinds[NCHANGE_KINDS];
 } DealChanges;
 
@@ -118,7 +123,8 @@ crm_deal_change_audit_begin(DealChangeAudit *audit, Relation deals, const AttrNu
 	audit->deals = deals;
 	audit->columns = columns;
 	audit->changes = NULL;
-	audit->last_watched = 0;
+	audit->others = crm_other_columns(deals);
+	audit->last_watched = audit->others->last;
 	for (int i = 0; i < lengthof(watched); i++)
 		audit->last_watched = Max(audit->last_watched, columns[watched[i]]);
 }
@@ -159,7 +165,7 @@ crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
 			!is_same(watched[i], old_deal->tts_values[attno - 1], new_deal->tts_values[attno - 1]))
 			return true;
 	}
-	return false;
+	return crm_others_differ(audit->others, old_deal, new_deal, moved);
 }
 
 static DealChanges *
@@ -173,6 +179,8 @@ get_changes(DealChangeAudit *audit)
 	changes->writer = crm_writer_begin(audit->deals, &deal_changes);
 	changes->changed_by = CStringGetTextDatum(crm_session_actor());
 	changes->has_past = false;
+	changes->per_row = AllocSetContextCreate(CurrentMemoryContext, "crm deal change",
+											 ALLOCSET_SMALL_SIZES);
 	changes->clock = GetCurrentTimestamp();
 	for (int i = 0; i < NCHANGE_KINDS; i++)
 		changes->kinds[i] = CStringGetTextDatum(kind_names[i]);
@@ -224,15 +232,22 @@ get_version(const DealChangeAudit *audit, TupleTableSlot *deal)
 /* Writes the row; old_deal or new_deal may be NULL. */
 static void
 record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleTableSlot *new_deal,
-	   int32 version, TimestampTz changed_at)
+	   bool moved, int32 version, TimestampTz changed_at)
 {
 	DealChanges *changes = get_changes(audit);
 	TupleTableSlot *before = old_deal != NULL ? old_deal : new_deal;
 	Datum		values[NFIELDS];
 	bool		nulls[NFIELDS];
+	MemoryContext caller;
 
 	for (int i = 0; i < lengthof(copied); i++)
-		values[i] = crm_slot_value(before, audit->columns[copied[i]], &nulls[i]);
+	{
+		/* When the deal entered its stage may just have been corrected. */
+		bool		is_corrected = copied[i] == DEAL_STAGE_ENTERED_AT && new_deal != NULL && !moved;
+
+		values[i] = crm_slot_value(is_corrected ? new_deal : before, audit->columns[copied[i]],
+								   &nulls[i]);
+	}
 	values[FIELD_CHANGE] = changes->kinds[kind];
 	values[FIELD_VERSION] = Int32GetDatum(version);
 	values[FIELD_CHANGED_AT] = TimestampTzGetDatum(changed_at);
@@ -250,7 +265,12 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 		if (new_deal != NULL)
 			values[FIELD_NEW + i] = crm_slot_value(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
+	caller = MemoryContextSwitchTo(changes->per_row);
+	nulls[FIELD_OTHER] = old_deal == NULL || new_deal == NULL ||
+		!crm_others_to_json(audit->others, old_deal, new_deal, moved, &values[FIELD_OTHER]);
+	MemoryContextSwitchTo(caller);
 	crm_writer_add(changes->writer, values, nulls);
+	MemoryContextReset(changes->per_row);
 }
 
 /*
@@ -263,7 +283,7 @@ static TimestampTz
 time_of_update(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal,
 			   TupleTableSlot *new_deal, bool moved)
 {
-	TimestampTz entered = get_time(audit, old_deal, DEAL_STAGE_ENTERED_AT);
+	TimestampTz entered = get_time(audit, moved ? old_deal : new_deal, DEAL_STAGE_ENTERED_AT);
 	TimestampTz made = get_time(audit, new_deal, DEAL_UPDATED_AT);
 	TimestampTz said = made;
 	LastChange	last;
@@ -299,40 +319,29 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 
 	if (was_archived != is_archived)
 		kind = is_archived ? DEAL_ARCHIVED : DEAL_UNARCHIVED;
-	record(audit, kind, old_deal, new_deal, get_version(audit, new_deal),
+	record(audit, kind, old_deal, new_deal, moved, get_version(audit, new_deal),
 		   time_of_update(audit, kind, old_deal, new_deal, moved));
 }
 
 /*
- * Whether a deal that was inserted is new: one with times of its own comes from
- * a dump, whose history says more than could be said here.
+ * A deal of a dump says nothing that the dump's history does not say, except
+ * that one which was deleted here is back.
  */
-static bool
-is_new(const DealChangeAudit *audit, TupleTableSlot *deal)
-{
-	bool		isnull;
-
-	return crm_deal_is_surely_new(get_time(audit, deal, DEAL_CREATED_AT),
-								  get_time(audit, deal, DEAL_STAGE_ENTERED_AT),
-								  get_time(audit, deal, DEAL_UPDATED_AT)) ||
-		crm_take_new_deal(DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_ID], &isnull)));
-}
-
 void
 crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 {
-	bool		new = is_new(audit, new_deal);
+	bool		is_dumped = crm_is_restoring(audit->deals);
 	int32		version = get_version(audit, new_deal);
 	LastChange	last;
 
 	if (find_last_change(audit, new_deal, &last))
 	{
-		if (last.deleted)
-			record(audit, DEAL_RESTORED, NULL, new_deal, version,
+		if (last.deleted || !is_dumped)
+			record(audit, DEAL_RESTORED, NULL, new_deal, false, version,
 				   Max(get_changes(audit)->clock, last.changed_at));
 	}
-	else if (new)
-		record(audit, DEAL_CREATED, NULL, new_deal, version,
+	else if (!is_dumped)
+		record(audit, DEAL_CREATED, NULL, new_deal, false, version,
 			   get_time(audit, new_deal, DEAL_STAGE_ENTERED_AT));
 }
 
@@ -341,7 +350,7 @@ crm_deal_was_deleted(DealChangeAudit *audit, TupleTableSlot *old_deal)
 {
 	int32		version = get_version(audit, old_deal);
 
-	record(audit, DEAL_DELETED, old_deal, NULL, version == PG_INT32_MAX ? version : version + 1,
+	record(audit, DEAL_DELETED, old_deal, NULL, false, version == PG_INT32_MAX ? version : version + 1,
 		   Max(get_changes(audit)->clock, get_time(audit, old_deal, DEAL_UPDATED_AT)));
 }
 

@@ -14,6 +14,7 @@ typedef struct DealChangeAudit
 {
 	Relation	deals;
 	const AttrNumber *columns;	/* by DealColumn */
+	const struct OtherColumns *others;
 	AttrNumber	last_watched;	/* the last column that is */
 	struct DealChanges *changes;	/* NULL until something changed */
 } DealChangeAudit;

@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/query.h"
+#include "base/uuid.h"
 #include "history/past.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -61,8 +62,10 @@ crm_deal_history_open(DealHistory *history, Relation deals)
 	(void) crm_trusted_sibling(deals, "stage_changes");
 	rel = table_open(relid, AccessShareLock);
 	history->deal_id = crm_optional_column(rel, "deal_id", UUIDOID);
+	history->tenant_id = crm_optional_column(rel, "tenant_id", UUIDOID);
 	history->move_no = crm_optional_column(rel, "move_no", INT4OID);
-	if (history->deal_id != InvalidAttrNumber && history->move_no != InvalidAttrNumber)
+	if (history->deal_id != InvalidAttrNumber && history->tenant_id != InvalidAttrNumber &&
+		history->move_no != InvalidAttrNumber)
 	{
 		history->index = crm_index_on_column(rel, history->deal_id);
 		history->relid = OidIsValid(history->index) ? relid : InvalidOid;
@@ -76,7 +79,7 @@ crm_deal_history_open(DealHistory *history, Relation deals)
  * in conflict with those that move others.
  */
 int32
-crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
+crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id)
 {
 	int32		last = 0;
 	Relation	rel;
@@ -90,7 +93,12 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 	ScanKeyInit(&key, history->deal_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(deal_id));
 	scan = systable_beginscan(rel, history->index, true, SnapshotSelf, 1, &key);
 	while ((tuple = systable_getnext(scan)) != NULL)
-		last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	{
+		Datum		tenant = crm_required_value(rel, tuple, history->tenant_id);
+
+		if (crm_uuid_equal(DatumGetUUIDP(tenant), tenant_id))
+			last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return last;
@@ -126,6 +134,13 @@ past_value(const DealPast *past, Relation rel, HeapTuple tuple, PastColumn colum
 	return crm_required_value(rel, tuple, past->columns[column]);
 }
 
+static bool
+is_text(const text *value, const char *string)
+{
+	return VARSIZE_ANY_EXHDR(value) == strlen(string) &&
+		memcmp(VARDATA_ANY(value), string, strlen(string)) == 0;
+}
+
 /* Without a snapshot, for the same reason. */
 bool
 crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
@@ -150,15 +165,15 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
-		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 ||
+		/* A correction speaks of the past, but is made now. */
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))
 			continue;
 		found = true;
 		last->changed_at = changed_at;
 		last->version = version;
-		last->deleted = VARSIZE_ANY_EXHDR(change) == strlen("deleted") &&
-			memcmp(VARDATA_ANY(change), "deleted", strlen("deleted")) == 0;
+		last->deleted = is_text(change, "deleted");
 	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);

@@ -15,13 +15,15 @@ typedef struct DealHistory
 	Oid			relid;			/* InvalidOid: there is none to read */
 	Oid			index;			/* on deal_id */
 	AttrNumber	deal_id;
+	AttrNumber	tenant_id;
 	AttrNumber	move_no;
 } DealHistory;
 
 extern void crm_deal_history_open(DealHistory *history, Relation deals);
 
-/* The number of the last move of the deal of that id; 0 if it never moved. */
-extern int32 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id);
+/* The number of the last move of the tenant's deal of that id; 0 if it never moved. */
+extern int32 crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id,
+							  const pg_uuid_t *tenant_id);
 
 /*
  * The open stage that the deal stood in last, apart from moves that were taken

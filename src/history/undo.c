@@ -190,7 +190,7 @@ PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
-	Relation	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	Relation	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	const Undo *outer = undo_in_progress;
 	Undo		undo = {RelationGetRelid(deals), *crm_api_uuid(fcinfo, 1, "deal_id")};
 	Datum		present[4];

@@ -40,10 +40,12 @@ typedef struct Embedded
 
 static const Embedded embedded[] = {
 	{"stage_changes", "deals", "stage_changes", NULL, 10,
-		"SELECT t.* FROM %1$s.stage_changes AS t WHERE t.deal_id OPERATOR(pg_catalog.=) $1.id",
+		"SELECT t.* FROM %1$s.stage_changes AS t WHERE t.deal_id OPERATOR(pg_catalog.=) $1.id "
+		"AND t.tenant_id OPERATOR(pg_catalog.=) $1.tenant_id",
 	"The history of the deal"},
 	{"deal", "stage_changes", "deals", NULL, 1,
-		"SELECT t.* FROM %1$s.deals AS t WHERE t.id OPERATOR(pg_catalog.=) $1.deal_id",
+		"SELECT t.* FROM %1$s.deals AS t WHERE t.id OPERATOR(pg_catalog.=) $1.deal_id "
+		"AND t.tenant_id OPERATOR(pg_catalog.=) $1.tenant_id",
 	"The deal that moved; none if it has been deleted since"},
 	{"from_stage", "stage_changes", "stages", NULL, 1,
 		"SELECT t.* FROM %1$s.stages AS t WHERE t.id OPERATOR(pg_catalog.=) $1.from_stage_id",

@@ -53,11 +53,11 @@ qualified_name(Oid relid)
 }
 
 /*
- * The table deal_contacts of a CRM, which the caller must own; locked, so
- * that there is one link at a time, and nothing new to check meanwhile.
+ * The table deal_contacts of a CRM, which the caller must own; locked in that
+ * mode, so that there is one link at a time, and nothing new to check meanwhile.
  */
 static Oid
-lock_linking_table(CrmInstallation *installation)
+lock_linking_table(CrmInstallation *installation, LOCKMODE mode)
 {
 	Oid			relid = get_relname_relid(LINKING_TABLE, installation->schema);
 
@@ -68,7 +68,7 @@ lock_linking_table(CrmInstallation *installation)
 						get_namespace_name(installation->schema), LINKING_TABLE)));
 	if (!has_privs_of_role(GetUserId(), installation->owner))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, LINKING_TABLE);
-	LockRelationOid(relid, ShareRowExclusiveLock);
+	LockRelationOid(relid, mode);
 	return relid;
 }
 
@@ -432,7 +432,7 @@ crm_link_contacts(PG_FUNCTION_ARGS)
 				 errmsg("contacts table must not be null")));
 	PreventCommandIfReadOnly("crm_link_contacts()");
 	crm_get_installation(fcinfo, schema_name, &installation);
-	linking = lock_linking_table(&installation);
+	linking = lock_linking_table(&installation, ShareRowExclusiveLock);
 	check_not_linked(&installation, linking);
 
 	table = open_contacts(PG_GETARG_OID(1));
@@ -465,7 +465,12 @@ crm_unlink_contacts(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("crm_unlink_contacts()");
 	crm_get_installation(fcinfo, schema_name, &installation);
-	linking = lock_linking_table(&installation);
+
+	/*
+	 * The mode that ALTER TABLE needs: waiting for it later could be a
+	 * deadlock.
+	 */
+	linking = lock_linking_table(&installation, AccessExclusiveLock);
 	if (!OidIsValid(get_relation_constraint_oid(linking, FOREIGN_KEY, true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),

@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -37,7 +36,7 @@ typedef struct FactsEntry
 #define SH_ELEMENT_TYPE FactsEntry
 #define SH_KEY_TYPE pg_uuid_t
 #define SH_KEY id
-#define SH_HASH_KEY(table, key) hash_bytes((key).data, UUID_LEN)
+#define SH_HASH_KEY(table, key) crm_hash_ids((key).data, UUID_LEN)
 #define SH_EQUAL(table, a, b) crm_uuid_equal(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -243,7 +242,7 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		 * Conflicts with the exclusive lock that a change of the stage's
 		 * status takes.
 		 */
-		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
+		crm_lock_key_shared(lookup->stages, tenant_id, id);
 		facts->exists = false;
 		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id,
 					   read_stage, &reader);

@@ -36,6 +36,10 @@
 #include "table/scan.h"
 #include "table/trigger.h"
 
+/* How many stages a pipeline may have, and how many it may have before it is locked. */
+#define MAX_STAGES	1000
+#define FEW_STAGES	100
+
 /*
  * Runs a query whose parameter is a uuid; returns whether it found a row.  The
  * latest snapshot also shows what the running statement has done, which may have
@@ -103,32 +107,43 @@ describe_deals(Relation stages, const pg_uuid_t *stage_id)
 	return result != NULL ? result : pstrdup("There are deals in it.");
 }
 
-/* The next free position at the end of the pipeline. */
-typedef struct EndSearch
+/* The stages that a pipeline has: how many, and their last position. */
+typedef struct StageCount
 {
 	AttrNumber	position_attno;
+	int			count;
 	int64		end;
-} EndSearch;
+} StageCount;
 
 static bool
-consider_position(Relation rel, HeapTuple tuple, void *arg)
+count_stage(Relation rel, HeapTuple tuple, void *arg)
 {
-	EndSearch  *search = arg;
-	int64		position = DatumGetInt32(crm_required_value(rel, tuple, search->position_attno));
+	StageCount *stages = arg;
+	int64		position = DatumGetInt32(crm_required_value(rel, tuple, stages->position_attno));
 
-	search->end = Max(search->end, position);
+	stages->count++;
+	stages->end = Max(stages->end, position);
 	return true;
 }
 
+static void
+count_stages(const RowEdit *row, const AttrNumber *columns, StageCount *stages)
+{
+	memset(stages, 0, sizeof(StageCount));
+	stages->position_attno = columns[STAGE_POSITION];
+	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
+				   columns[STAGE_PIPELINE_ID],
+				   DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID])), count_stage, stages);
+}
+
 /*
- * Places the stage at the end.  The pipeline's row is locked, which serialises
- * this with other stages that are added, and with reorder_stages.
+ * Locks the pipeline's row, which serialises this with other stages that are
+ * added, and with reorder_stages.
  */
 static void
-append_stage(RowEdit *row, const AttrNumber *columns)
+lock_pipeline(const RowEdit *row, const AttrNumber *columns)
 {
 	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
-	EndSearch	search = {columns[STAGE_POSITION], 0};
 	SavedUser	saved;
 
 	SPI_connect();
@@ -137,15 +152,43 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
 	crm_restore_user(&saved);
 	SPI_finish();
+}
 
-	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
-				   columns[STAGE_PIPELINE_ID], pipeline_id, consider_position, &search);
-	if (search.end >= PG_INT32_MAX)
+/*
+ * Refuses one stage too many: reports take memory and time for each stage of a
+ * pipeline.  A pipeline of few stages is not locked for that, so that transactions
+ * which run at once may add some more.
+ */
+static void
+check_stage_count(const RowEdit *row, const AttrNumber *columns, StageCount *stages)
+{
+	if (stages->count >= FEW_STAGES)
+	{
+		lock_pipeline(row, columns);
+		count_stages(row, columns, stages);
+	}
+	if (stages->count >= MAX_STAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("a pipeline cannot have more than %d stages", MAX_STAGES),
+				 errdetail("Archived stages count, too."),
+				 errhint("Delete stages that are not needed, or use several pipelines."),
+				 errtablecol(row->rel, columns[STAGE_PIPELINE_ID])));
+}
+
+/* Places the stage at the end. */
+static void
+append_stage(RowEdit *row, const AttrNumber *columns)
+{
+	StageCount	stages;
+
+	count_stages(row, columns, &stages);
+	if (stages.end >= PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("no position is left at the end of the pipeline"),
 				 errhint("Give the stages smaller positions with reorder_stages.")));
-	crm_row_set(row, columns[STAGE_POSITION], Int32GetDatum((int32) search.end + 1));
+	crm_row_set(row, columns[STAGE_POSITION], Int32GetDatum((int32) stages.end + 1));
 }
 
 /* 1 if won, 0 if lost; a CHECK refuses other values that are given. */
@@ -156,16 +199,45 @@ fill_probability(RowEdit *row, const AttrNumber *columns, DealStatus status)
 		crm_row_set(row, columns[STAGE_PROBABILITY], crm_closed_probability(status));
 }
 
+/* Of a stage that gets another status: values that were not written belong to the old one. */
+static void
+forget_unwritten(RowEdit *row, const AttrNumber *columns)
+{
+	AttrNumber	probability = columns[STAGE_PROBABILITY],
+				category = columns[STAGE_FORECAST_CATEGORY];
+
+	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
+		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
+										 crm_row_get_old(row, probability))))
+		crm_row_set_null(row, probability);
+	if (!crm_row_is_null(row, category) && !crm_row_old_is_null(row, category) &&
+		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, crm_row_get(row, category),
+											 crm_row_get_old(row, category))))
+		crm_row_set_null(row, category);
+}
+
+static void
+add_stage(RowEdit *row, const AttrNumber *columns, DealStatus status)
+{
+	StageCount	stages;
+
+	count_stages(row, columns, &stages);
+	check_stage_count(row, columns, &stages);
+	fill_probability(row, columns, status);
+	if (crm_row_is_null(row, columns[STAGE_POSITION]))
+	{
+		lock_pipeline(row, columns);
+		append_stage(row, columns);
+	}
+}
+
 static void
 change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_ID]));
-	AttrNumber	probability = columns[STAGE_PROBABILITY],
-				category = columns[STAGE_FORECAST_CATEGORY];
 
-	crm_lock_key(RelationGetRelid(row->rel),
-				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
-				 id, AccessExclusiveLock);
+	crm_lock_key_exclusive(RelationGetRelid(row->rel),
+						   DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])), id);
 	if (stage_has_deals(row->rel, id))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
@@ -175,16 +247,28 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 				 errhint("Move the deals first, or add another stage."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	/* Values that were not written belong to the old status. */
-	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
-		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
-										 crm_row_get_old(row, probability))))
-		crm_row_set_null(row, probability);
+	forget_unwritten(row, columns);
 	fill_probability(row, columns, status);
-	if (!crm_row_is_null(row, category) && !crm_row_old_is_null(row, category) &&
-		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, crm_row_get(row, category),
-											 crm_row_get_old(row, category))))
-		crm_row_set_null(row, category);
+}
+
+/*
+ * What the CHECKs need of a row whose key stands.  A position that is not given
+ * is a free one, as the one that stands would be another conflict.
+ */
+static void
+fit_standing(RowEdit *row, const AttrNumber *columns)
+{
+	DealStatus	status,
+				old_status;
+
+	if (!crm_row_is_given(row, columns[STAGE_POSITION]))
+		append_stage(row, columns);
+	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		return;					/* the CHECK reports it */
+	if (!crm_parse_deal_status(crm_row_get_old(row, columns[STAGE_DEAL_STATUS]), &old_status) ||
+		status != old_status)
+		forget_unwritten(row, columns);
+	fill_probability(row, columns, status);
 }
 
 static void
@@ -193,6 +277,14 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	DealStatus	status,
 				old_status;
 
+	if (row->stands)
+	{
+		fit_standing(row, columns);
+		return;
+	}
+	if (row->insert && crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
+		crm_row_set(row, columns[STAGE_DEAL_STATUS],
+					CStringGetTextDatum(crm_deal_status_name(DEAL_OPEN)));
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
@@ -206,11 +298,9 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 				 errhint("Use open, won or lost."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	if (row->old_values == NULL)
+	if (row->insert)
 	{
-		fill_probability(row, columns, status);
-		if (crm_row_is_null(row, columns[STAGE_POSITION]))
-			append_stage(row, columns);
+		add_stage(row, columns, status);
 		return;
 	}
 	crm_check_not_null(row->rel, columns[STAGE_ID], crm_row_is_null(row, columns[STAGE_ID]));
@@ -255,6 +345,7 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	Relation	rel = trigdata->tg_relation;
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(rel, &crm_stage_kind);
+	RowColumns *row_columns;
 	RowEdit		row;
 
 	crm_stages_written();
@@ -264,9 +355,8 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 		return PointerGetDatum(trigdata->tg_trigtuple);
 	}
 
-	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1,
-											  trigger->tgargs + 1),
-						apply_stage_rules, columns);
+	row_columns = crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1);
+	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_apply_row_rules(&row, row_columns, apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "summary/summary.h"
 #include "table/trigger.h"
 
@@ -171,6 +173,7 @@ merge(FunctionCallInfo fcinfo, bool subtract)
 	{
 		SummaryEntry *mine;
 
+		CHECK_FOR_INTERRUPTS();
 		crm_summary_view_entry(&view, i, &entry);
 		mine = crm_summary_insert(&state, &entry.key);
 		if (subtract)

@@ -26,6 +26,7 @@
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -111,6 +112,7 @@ append_json(StringInfo buf, Datum summary)
 	appendStringInfoChar(buf, '[');
 	for (uint32 i = 0; i < view.nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			appendStringInfoString(buf, ", ");
 		crm_summary_view_entry(&view, i, &entry);
@@ -297,6 +299,7 @@ crm_summary_in(PG_FUNCTION_ARGS)
 	{
 		SummaryEntry *to;
 
+		CHECK_FOR_INTERRUPTS();
 		if (token != WJB_BEGIN_OBJECT)
 			refuse_text("An element is not an object.");
 		read_entry(&it, &entry);
@@ -344,6 +347,7 @@ crm_summary_send(PG_FUNCTION_ARGS)
 	{
 		uint64		rest;
 
+		CHECK_FOR_INTERRUPTS();
 		crm_summary_view_entry(&view, i, &entry);
 		rest = entry.key.rest;
 		pq_sendbyte(&buf, (rest & SUMMARY_NO_STAGE ? 0 : WIRE_HAS_STAGE) |
@@ -416,6 +420,7 @@ crm_summary_recv(PG_FUNCTION_ARGS)
 	entries = palloc_extended((Size) nentries * sizeof(SummaryEntry), MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		receive_entry(buf, &entries[i]);
 		if (i > 0 && crm_summary_compare_keys(&entries[i - 1].key, &entries[i].key) >= 0)
 			refuse_wire("Its entries are not in ascending order.");

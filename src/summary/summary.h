@@ -9,10 +9,11 @@
  * zero.  Equal summaries are equal bytes.
  *
  * working: the form that an aggregate changes in place.  The entries in the
- * order of their arrival, room for more, and a hash table over them.  An entry
+ * order of their arrival, room for more, and a hash table over them, whose seed is
+ * with it: ids are chosen by clients, who could make them collide.  An entry
  * may be all zero.  It is a crm_summary like any other, so that parallel workers
  * (and nodes) pass it on without a serialisation function; every reader takes
- * both forms.
+ * both forms.  What a reader takes may be damaged, and is checked: ERROR XX001.
  *
  * Both are in the machine's byte order; between machines, the output of
  * crm_summary_send() is used.
@@ -88,6 +89,8 @@ typedef struct WorkingSummary
 	CrmSummary	head;
 	uint32		nentries;
 	uint32		nslots;			/* a power of two */
+	uint64		seed[2];		/* of the hash, random; no process needs
+								 * another's */
 	SummaryEntry entries[FLEXIBLE_ARRAY_MEMBER];
 	/* as many as nslots allows, then uint32 slots[nslots] */
 } WorkingSummary;

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "summary/summary.h"
@@ -46,16 +48,16 @@ crm_summary_overflow(void)
 }
 
 /*
- * A hash of a key, by one multiplication to 128 bits.  Both halves of the product
+ * A hash of a key, by a multiplication to 128 bits.  Both halves of the product
  * depend on all bits of both words, as ids may differ in a few bits anywhere.
- * The two random constants prevent that a word of zero makes the product zero.
+ * With the seed unknown, nobody can choose keys that collide: not by the stage,
+ * nor by making up in it for another currency.
  */
 static inline uint64
-hash_key(const SummaryKey *key)
+hash_key(const uint64 *seed, const SummaryKey *key)
 {
-	uint64		a = key->stage[0] ^ (key->rest * UINT64CONST(0x9E3779B97F4A7C15));
-	uint128		product = (uint128) (a ^ UINT64CONST(0xD6E8FEB86659FD93)) *
-	(key->stage[1] ^ UINT64CONST(0xFF51AFD7ED558CCD));
+	uint64		a = key->stage[0] ^ (key->rest * (seed[1] | 1));
+	uint128		product = (uint128) (a ^ seed[0]) * (key->stage[1] ^ seed[1]);
 
 	return (uint64) product ^ (uint64) (product >> 64);
 }
@@ -66,7 +68,7 @@ find_slot(WorkingSummary *summary, const SummaryKey *key)
 {
 	uint32	   *slots = crm_summary_slots(summary);
 	uint32		mask = summary->nslots - 1;
-	uint32		i = (uint32) hash_key(key) & mask;
+	uint32		i = (uint32) hash_key(summary->seed, key) & mask;
 
 	while (slots[i] != 0 &&
 		   !crm_summary_keys_equal(&summary->entries[slots[i] - 1].key, key))
@@ -86,6 +88,8 @@ allocate_working(uint32 nslots)
 	SET_VARSIZE(summary, working_size(nslots));
 	summary->head.form = SUMMARY_WORKING;
 	summary->nslots = nslots;
+	for (int i = 0; i < lengthof(summary->seed); i++)
+		summary->seed[i] = pg_prng_uint64(&pg_global_prng_state);
 	return summary;
 }
 
@@ -126,6 +130,7 @@ copy_entries(WorkingSummary *to, const SummaryView *from)
 
 	for (uint32 i = 0; i < from->nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		crm_summary_view_entry(from, i, &entry);
 		if (!crm_summary_entry_is_zero(&entry))
 			*append(to, find_slot(to, &entry.key), &entry.key) = entry;
@@ -193,6 +198,70 @@ crm_summary_insert(WorkingSummary **summary, const SummaryKey *key)
 	return append(*summary, slot, key);
 }
 
+static void
+report_damage(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("crm_summary is damaged"),
+			 errdetail_internal("%s", detail),
+			 errhint("Compute it anew.")));
+}
+
+/* Checks the entries of a stored summary if sorted, else those of a working one. */
+static void
+check_entries(const SummaryView *view, bool sorted)
+{
+	SummaryEntry entry;
+	SummaryKey	last;
+
+	for (uint32 i = 0; i < view->nentries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		crm_summary_view_entry(view, i, &entry);
+		if (!crm_summary_key_valid(&entry.key))
+			report_damage("A key is invalid.");
+		if (sorted && crm_summary_entry_is_zero(&entry))
+			report_damage("An entry is zero.");
+		if (sorted && i > 0 && crm_summary_compare_keys(&last, &entry.key) >= 0)
+			report_damage("Its entries are not in ascending order.");
+		last = entry.key;
+	}
+}
+
+/* The entries of a stored summary of that size, without the length word. */
+static SummaryView
+read_stored(const char *data, Size size)
+{
+	Size		header = sizeof(CrmSummary) - VARHDRSZ;
+	SummaryView view;
+
+	view.nentries = (size - header) / sizeof(SummaryEntry);
+	view.entries = data + header;
+	if ((size - header) % sizeof(SummaryEntry) != 0)
+		report_damage("It ends within an entry.");
+	check_entries(&view, true);
+	return view;
+}
+
+/* The entries of a working summary.  Its slots are not used, so not looked at. */
+static SummaryView
+read_working(const char *data, Size size)
+{
+	Size		header = offsetof(WorkingSummary, entries) - VARHDRSZ;
+	SummaryView view;
+
+	if (size < header)
+		report_damage("It is too short.");
+	memcpy(&view.nentries, data + offsetof(WorkingSummary, nentries) - VARHDRSZ,
+		   sizeof(view.nentries));
+	view.entries = data + header;
+	if (view.nentries > (size - header) / sizeof(SummaryEntry))
+		report_damage("It is too short.");
+	check_entries(&view, false);
+	return view;
+}
+
 /*
  * The entries of a crm_summary of either form, in place; a toasted one is fetched
  * into the current memory context.
@@ -203,32 +272,20 @@ read_summary(Datum summary, int *form)
 	struct varlena *raw = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(summary));
 	const char *data = VARDATA_ANY(raw);
 	Size		size = VARSIZE_ANY_EXHDR(raw);
-	Size		header = sizeof(CrmSummary) - VARHDRSZ;
-	SummaryView view = {0, NULL};
 
-	*form = size >= header ? data[0] : 0;
+	*form = size >= sizeof(CrmSummary) - VARHDRSZ ? data[0] : 0;
 	if (*form == SUMMARY_STORED)
-		view.nentries = (size - header) / sizeof(SummaryEntry);
-	else if (*form == SUMMARY_WORKING)
+		return read_stored(data, size);
+	if (*form == SUMMARY_WORKING)
+		return read_working(data, size);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("crm_summary has an unknown form %d", *form),
+			 errhint("It may have been written by a later version of the extension.")));
+	return (SummaryView)
 	{
-		header = offsetof(WorkingSummary, entries) - VARHDRSZ;
-		memcpy(&view.nentries, data + offsetof(WorkingSummary, nentries) - VARHDRSZ,
-			   sizeof(view.nentries));
-	}
-	else
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("crm_summary has an unknown form %d", *form),
-				 errhint("It may have been written by a later version of the extension.")));
-
-	if (size < header || view.nentries > (size - header) / sizeof(SummaryEntry))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("crm_summary is too short")));
-	if (VARATT_IS_4B_U(raw))
-		crm_summary_check(raw);
-	view.entries = data + header;
-	return view;
+		0, NULL
+	};							/* not reached */
 }
 
 /* The entries of a crm_summary in any order; some may be zero. */
@@ -253,7 +310,7 @@ crm_summary_sorted_view(Datum summary)
 }
 
 static int
-compare_entries(const void *a, const void *b)
+compare_entries(const void *a, const void *b, void *arg)
 {
 	return crm_summary_compare_keys(&((const SummaryEntry *) a)->key,
 									&((const SummaryEntry *) b)->key);
@@ -270,11 +327,17 @@ crm_summary_store(const SummaryView *view)
 	end = entries;
 	for (uint32 i = 0; i < view->nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		crm_summary_view_entry(view, i, end);
 		if (!crm_summary_entry_is_zero(end))
 			end++;
 	}
-	qsort(entries, end - entries, sizeof(SummaryEntry), compare_entries);
+	qsort_interruptible(entries, end - entries, sizeof(SummaryEntry), compare_entries, NULL);
+	for (SummaryEntry *entry = entries + 1; entry < end; entry++)
+	{
+		if (crm_summary_keys_equal(&entry[-1].key, &entry->key))
+			report_damage("Two entries have the same key.");
+	}
 	SET_VARSIZE(summary, STORED_SIZE(end - entries));
 	crm_summary_check(summary);
 	return summary;
@@ -300,6 +363,7 @@ crm_summary_merge_views(const SummaryView *a, const SummaryView *b, bool subtrac
 		SummaryEntry from_b;
 		int			order = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		if (i < a->nentries)
 			crm_summary_view_entry(a, i, &from_a);
 		else

@@ -23,8 +23,8 @@
 #include "base/uuid.h"
 #include "table/caller_query.h"
 
-Relation
-crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind)
+static Relation
+begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind, LOCKMODE mode)
 {
 	Oid			schema = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Oid			relid = get_relname_relid(table, schema);
@@ -36,11 +36,23 @@ crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *ki
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("there is no CRM in the schema given to \"%s\"", get_func_name(fcinfo->flinfo->fn_oid)),
 				 errdetail("It has no table \"%s\".", table)));
-	rel = table_open(relid, AccessShareLock);
+	rel = table_open(relid, mode);
 	if (kind != NULL)
 		(void) crm_columns(rel, kind);
 	SPI_connect();
 	return rel;
+}
+
+Relation
+crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind)
+{
+	return begin(fcinfo, table, kind, AccessShareLock);
+}
+
+Relation
+crm_api_begin_write(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind)
+{
+	return begin(fcinfo, table, kind, RowExclusiveLock);
 }
 
 void

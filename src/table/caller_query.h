@@ -21,9 +21,12 @@
 /*
  * Opens the table of that name in the schema that argument 0, a regnamespace,
  * is, and connects to SPI.  ERROR PT404 if it is not there.  If kind is given,
- * the table must have its columns.
+ * the table must have its columns.  A function that is going to write the table
+ * locks it for that at once: to wait for the lock later could be a deadlock.
  */
 extern Relation crm_api_begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind);
+extern Relation crm_api_begin_write(FunctionCallInfo fcinfo, const char *table,
+									const CrmTableKind *kind);
 extern void crm_api_end(Relation rel);
 
 /* An argument that must be given; ERROR 22004 if it is NULL. */

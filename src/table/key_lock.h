@@ -1,6 +1,9 @@
 /*
  * table/key_lock.h
  *		Locks on what a key stands for, instead of on its row.
+ *
+ * They last until the end of the transaction.  Locks are shared without writing
+ * anything, and renaming a stage need not wait for those who move deals.
  */
 #ifndef CRM_TABLE_KEY_LOCK_H
 #define CRM_TABLE_KEY_LOCK_H
@@ -9,17 +12,21 @@
 #include "utils/uuid.h"
 
 /*
- * Locks, until the end of the transaction, what the tenant knows by that key in
- * the table: shared by those who rely on it, exclusive for who changes it.
+ * Lock what the tenant knows by that key in the table: shared by those who rely
+ * on it, exclusively to change it.  A few locks stand for all keys of a
+ * tenant, and keys that collide wait for each other, no more; tenants do not.
+ *
+ * A transaction that relies on more keys than it may lock one by one excludes all
+ * changes of keys of the table, of any tenant.  ERROR 54000 for one that changes
+ * hundreds of keys.
  */
-extern void crm_lock_key(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key, LOCKMODE mode);
+extern void crm_lock_key_shared(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key);
+extern void crm_lock_key_exclusive(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key);
 
 /*
- * crm_lock_key lets one transaction meet thousands of keys, as a bulk write meets
- * stages, without using up the shared memory for locks: a few locks stand for
- * all keys of a tenant, and keys that collide wait for each other, no more;
- * tenants do not.  This one, only for who locks a key or two, exclusively,
- * hardly ever makes others wait.
+ * Makes those who lock the same key here wait for each other, in place of an
+ * error of the unique index that refuses what both of them would do.  A transaction
+ * that has locked hundreds of keys locks no more of them: the index remains.
  */
 extern void crm_lock_key_alone(Oid relid, const pg_uuid_t *key);
 

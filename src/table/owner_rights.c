@@ -1,30 +1,221 @@
 /*
  * table/owner_rights.c
  *		Doing what the CRM itself does, with the rights of its owner.
+ *
+ * A writer need not have the owner's rights, so nothing that the writer made
+ * may run with them.  By a closed search_path, names without a schema mean
+ * pg_catalog's.  But PostgreSQL always looks for tables and types in pg_temp,
+ * too, and that is the writer's: so what is found there is refused, unless it
+ * belongs to the owner.
+ *
+ * Whether a query runs in the owner's rights is told by a bit of our own in the
+ * security context.  PostgreSQL carries it over to functions that are called, and
+ * restores it with the user after an error.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
 
+/* None of miscadmin.h's: those grow from the other end. */
+#define SECURITY_CRM_OWNER	0x40000000
+
+#define CLOSED_PATH			"pg_catalog, pg_temp"
+
+static ExecutorCheckPerms_hook_type next_check_perms = NULL;
+static object_access_hook_type next_object_access = NULL;
+
+/* For whom the session's temporary types were looked at since one of them changed. */
+static Oid	types_checked_for = InvalidOid;
+
+static bool
+in_owner_rights(void)
+{
+	Oid			userid;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	return (sec_context & SECURITY_CRM_OWNER) != 0;
+}
+
+/* ---- temporary types ---- */
+
+static void
+types_changed(Datum arg, int cacheid, uint32 hash)
+{
+	types_checked_for = InvalidOid;
+}
+
+static void
+watch_types(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		CacheRegisterSyscacheCallback(TYPEOID, types_changed, (Datum) 0);
+	watching = true;
+}
+
+static void
+check_type(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	ReleaseSysCache(tuple);
+	if (has_privs_of_role(owner, GetUserId()))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the CRM's owner runs nothing in a session with the temporary type %s",
+					format_type_be(type)),
+			 errdetail("The owner's triggers, defaults and checks could take it for another type."),
+			 errhint("Drop the type, or make it in a schema that lasts.")));
+}
+
+/*
+ * Refuses types of others in the session's temporary schema, such as a domain
+ * whose CHECK calls a function.  (The row types of tables depend on these.)
+ */
+static void
+check_temporary_types(void)
+{
+	Oid			schema,
+				toast_schema;
+	Relation	depend;
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	GetTempNamespaceState(&schema, &toast_schema);
+	if (!OidIsValid(schema) || types_checked_for == GetUserId())
+		return;
+	watch_types();
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == TypeRelationId)
+			check_type(form->objid);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	types_checked_for = GetUserId();
+}
+
+/* ---- temporary tables ---- */
+
+static void
+check_table(Oid relid)
+{
+	if (get_rel_persistence(relid) != RELPERSISTENCE_TEMP ||
+		has_privs_of_role(crm_table_owner(relid), GetUserId()))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("temporary table \"%s\" cannot be used with the rights of the CRM's owner",
+					get_rel_name(relid)),
+			 errdetail("A trigger, a default or a check of the owner's names a table without its schema."),
+			 errhint("The owner should name the schema, or give the function a search_path.")));
+}
+
+static bool
+check_perms(CRM_CHECK_PERMS_PARAMETERS)
+{
+	if (in_owner_rights())
+	{
+		ListCell   *lc;
+
+		foreach(lc, CRM_CHECK_PERMS_LIST)
+		{
+			Oid			relid = CRM_CHECK_PERMS_RELID(lfirst(lc));
+
+			if (OidIsValid(relid))
+				check_table(relid);
+		}
+	}
+	return next_check_perms == NULL || next_check_perms(CRM_CHECK_PERMS_ARGUMENTS);
+}
+
+/* TRUNCATE is no query. */
+static void
+check_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (access == OAT_TRUNCATE && class_id == RelationRelationId && in_owner_rights())
+		check_table(object_id);
+	if (next_object_access != NULL)
+		next_object_access(access, class_id, object_id, sub_id, arg);
+}
+
 void
-crm_become_owner(Relation rel, SavedUser *saved)
+crm_owner_rights_install_hooks(void)
+{
+	next_check_perms = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = check_perms;
+	next_object_access = object_access_hook;
+	object_access_hook = check_access;
+}
+
+/* ---- the switch ---- */
+
+void
+crm_become_owner_for_own_code(Relation rel, SavedUser *saved)
 {
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
 	SetUserIdAndSecContext(RelationGetForm(rel)->relowner,
 						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+						   SECURITY_NOFORCE_RLS | SECURITY_CRM_OWNER);
+	saved->settings = 0;
+}
+
+void
+crm_become_owner(Relation rel, SavedUser *saved)
+{
+	crm_become_owner_for_own_code(rel, saved);
+	check_temporary_types();
+	if (strcmp(namespace_search_path, CLOSED_PATH) == 0)
+		return;
+	saved->settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", CLOSED_PATH, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
 crm_restore_user(const SavedUser *saved)
 {
+	if (saved->settings > 0)
+		AtEOXact_GUC(true, saved->settings);
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 

@@ -11,6 +11,7 @@ typedef struct SavedUser
 {
 	Oid			userid;
 	int			sec_context;
+	int			settings;		/* their level; 0: as they were */
 } SavedUser;
 
 /*
@@ -18,10 +19,15 @@ typedef struct SavedUser
  * and unable to change the user of the session.  An error restores the user
  * with its (sub)transaction.
  *
- * The search path remains the caller's: queries run so name every operator,
- * function and table with its schema.
+ * Code of the owner's may run: triggers, defaults, CHECKs.  None of its names
+ * finds what the caller has put in the way: search_path is pg_catalog, pg_temp,
+ * and temporary tables and types of others cannot be used (ERROR 42501).
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
+
+/* The same for what runs no code but PostgreSQL's and ours, without that care. */
+extern void crm_become_owner_for_own_code(Relation rel, SavedUser *saved);
+
 extern void crm_restore_user(const SavedUser *saved);
 
 /*
@@ -30,5 +36,8 @@ extern void crm_restore_user(const SavedUser *saved);
  * runs with rel's owner's rights: ERROR 42501 unless its owner has them anyway.
  */
 extern char *crm_trusted_sibling(Relation rel, const char *table);
+
+/* Refuses temporary tables of others in the owner's rights, for all queries. */
+extern void crm_owner_rights_install_hooks(void);
 
 #endif							/* CRM_TABLE_OWNER_RIGHTS_H */

@@ -17,6 +17,7 @@
 typedef struct RunningWrite
 {
 	Oid			deals;
+	bool		ids_given;
 	struct RunningWrite *next;
 	MemoryContextCallback ended;
 } RunningWrite;
@@ -40,11 +41,40 @@ crm_note_running_write(Oid deals, MemoryContext statement)
 	RunningWrite *write = MemoryContextAlloc(statement, sizeof(RunningWrite));
 
 	write->deals = deals;
+	write->ids_given = false;
 	write->next = running_writes;
 	write->ended.func = forget;
 	write->ended.arg = write;
 	MemoryContextRegisterResetCallback(statement, &write->ended);
 	running_writes = write;
+}
+
+void
+crm_note_given_id(Oid deals)
+{
+	/*
+	 * the innermost statement that writes to the table is the one that
+	 * inserts
+	 */
+	for (RunningWrite *write = running_writes; write != NULL; write = write->next)
+	{
+		if (write->deals == deals)
+		{
+			write->ids_given = true;
+			return;
+		}
+	}
+}
+
+bool
+crm_ids_were_given(void)
+{
+	for (const RunningWrite *write = running_writes; write != NULL; write = write->next)
+	{
+		if (write->ids_given)
+			return true;
+	}
+	return false;
 }
 
 bool

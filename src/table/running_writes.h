@@ -17,6 +17,13 @@
  */
 extern void crm_note_running_write(Oid deals, MemoryContext statement);
 
+/*
+ * Notes that a client has given an id to a deal that such a statement inserts;
+ * whether one has to any statement that runs now.
+ */
+extern void crm_note_given_id(Oid deals);
+extern bool crm_ids_were_given(void);
+
 /* Whether any statement of this session is writing to the table. */
 extern bool crm_write_is_running(Relation deals);
 

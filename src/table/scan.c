@@ -13,6 +13,8 @@
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -87,6 +89,7 @@ visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 	scan = systable_beginscan(rel, index, OidIsValid(index), snapshot, 1, &scankey);
 	while (more && (tuple = systable_getnext(scan)) != NULL)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (map == NULL)
 			more = visit(shown, tuple, arg);
 		else
@@ -148,5 +151,45 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 					 errmsg("\"%s\" is not a table whose rows the CRM can read",
 							RelationGetRelationName(rel)),
 					 errhint("Make it an ordinary or a partitioned table.")));
+	}
+}
+
+/*
+ * Finds a row with that key that another transaction has inserted, updated or
+ * deleted and that is not committed yet, as the check of a unique index does.
+ */
+static bool
+is_being_written(Relation rel, Oid index, ScanKey key, SnapshotData *dirty)
+{
+	SysScanDesc scan;
+	bool		found = false;
+
+	InitDirtySnapshot(*dirty);
+	scan = systable_beginscan(rel, index, true, dirty, 1, key);
+	while (!found && systable_getnext(scan) != NULL)
+		found = TransactionIdIsValid(dirty->xmin) || TransactionIdIsValid(dirty->xmax);
+	systable_endscan(scan);
+	return found;
+}
+
+void
+crm_wait_for_writers(Relation rel, AttrNumber attno, const pg_uuid_t *key)
+{
+	Oid			index = crm_index_on_column(rel, attno);
+	ScanKeyData scankey;
+	SnapshotData dirty;
+
+	if (!OidIsValid(index))
+		return;
+	ScanKeyInit(&scankey, attno, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(key));
+	while (is_being_written(rel, index, &scankey, &dirty))
+	{
+		TransactionId writer = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+
+		CHECK_FOR_INTERRUPTS();
+		if (dirty.speculativeToken != 0)
+			SpeculativeInsertionWait(dirty.xmin, dirty.speculativeToken);
+		else
+			XactLockTableWait(writer, NULL, NULL, XLTW_None);
 	}
 }

@@ -21,4 +21,10 @@ typedef bool (*CrmRowVisitor) (Relation rel, HeapTuple tuple, void *arg);
 extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 						   CrmRowVisitor visit, void *arg);
 
+/*
+ * Waits until no other transaction that writes a row with that key is running,
+ * as the unique index is going to do; the column is its first one.
+ */
+extern void crm_wait_for_writers(Relation rel, AttrNumber attno, const pg_uuid_t *key);
+
 #endif							/* CRM_TABLE_SCAN_H */

@@ -26,5 +26,7 @@ extern bool crm_trigger_has_argument(const Trigger *trigger, const char *argumen
 #define CRM_AUDIT_HISTORY	"history"
 #define CRM_AUDIT_CHANGES	"changes"
 #define CRM_AUDIT_TOTALS	"totals"
+/* Followed by the name of a column whose changes are to be recorded. */
+#define CRM_AUDIT_COLUMN	"column:"
 
 #endif							/* CRM_TABLE_TRIGGER_H */

@@ -19,15 +19,11 @@
 
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "port/pg_bitutils.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
@@ -37,11 +33,11 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "table/owner_rights.h"
 #include "table/sql_writer.h"
 #include "table/table_cache.h"
+#include "table/user_code.h"
 #include "table/writer.h"
 
 /*
@@ -68,7 +64,7 @@ typedef struct RowPlan
 	TupleDesc	fields;
 	TupleDesc	row;
 	CachedExpression *columns;	/* of the row, over fields */
-	bool		runs_queries;	/* user's code may read tables */
+	bool		runs_user_code;
 	RowMaker   *idle;			/* NULL: none is kept, or it is in use */
 } RowPlan;
 
@@ -152,45 +148,6 @@ writer_ended(void *arg)
 	if (writer->maker != NULL)
 		MemoryContextDelete(writer->maker->context);
 	release_plan(writer->plan);
-}
-
-/* Whether the function is not of C, so that it may run queries. */
-static bool
-may_query(Oid function, void *context)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			language = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
-		ReleaseSysCache(tuple);
-	}
-	return language != INTERNALlanguageId && language != ClanguageId;
-}
-
-static bool
-has_query(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return check_functions_in_node(node, may_query, context) ||
-		expression_tree_walker(node, has_query, context);
-}
-
-/* Whether a trigger that is fired for each row may run queries. */
-static bool
-has_querying_trigger(const TriggerDesc *triggers)
-{
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
-			may_query(trigger->tgfoid, NULL))
-			return true;
-	}
-	return false;
 }
 
 /* Whether a row is stored as INSERT does it, apart from its columns. */
@@ -278,7 +235,6 @@ static RowPlan *
 make_plan(Relation rel, const InsertTarget *target)
 {
 	List	   *columns = is_simple(rel) ? make_columns(rel, target) : NIL;
-	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
 	MemoryContext context;
 	MemoryContext caller;
 	RowPlan    *plan;
@@ -293,23 +249,26 @@ make_plan(Relation rel, const InsertTarget *target)
 	plan->nusers = 1;
 	plan->fields = crm_target_row(target);
 	plan->row = CreateTupleDescCopy(RelationGetDescr(rel));
-	plan->runs_queries = (constraints != NULL && constraints->num_check > 0) ||
-		has_querying_trigger(rel->trigdesc) || has_query((Node *) columns, NULL);
+	plan->runs_user_code = crm_insert_runs_user_code(rel, columns);
 	MemoryContextSwitchTo(caller);
 	plan->columns = GetCachedExpression((Node *) columns);
 	MemoryContextSetParent(context, TopMemoryContext);
 	return plan;
 }
 
+/* With the owner's rights: planning evaluates immutable functions. */
 static void
 find_plan(Relation rel, const void *target, void *data)
 {
 	TargetFacts *facts = data;
+	SavedUser	saved;
 
 	if (facts->plan != NULL)
 		release_plan(facts->plan);
 	facts->plan = NULL;
+	crm_become_owner(rel, &saved);
 	facts->plan = make_plan(rel, target);
+	crm_restore_user(&saved);
 }
 
 /* The plan for rows of the target; NULL if only SQL can write to its table. */
@@ -391,7 +350,7 @@ crm_writer_begin(Relation deals, const InsertTarget *target)
 	bool		direct;
 
 	writer->deals = deals;
-	crm_become_owner(deals, &saved);
+	crm_become_owner_for_own_code(deals, &saved);
 	direct = begin_direct(writer, target);
 	crm_restore_user(&saved);
 	if (!direct)
@@ -421,6 +380,19 @@ insert_row(TableWriter *writer, const Datum *values, const bool *nulls)
 		AfterTriggerEndQuery(writer->estate);
 }
 
+/* The same where that may run queries and look names up. */
+static void
+insert_row_with_user_code(TableWriter *writer, const Datum *values, const bool *nulls)
+{
+	SavedUser	saved;
+
+	crm_become_owner(writer->deals, &saved);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	insert_row(writer, values, nulls);
+	PopActiveSnapshot();
+	crm_restore_user(&saved);
+}
+
 static void
 add_direct(TableWriter *writer, const Datum *values, const bool *nulls)
 {
@@ -432,13 +404,14 @@ add_direct(TableWriter *writer, const Datum *values, const bool *nulls)
 	ResetExprContext(writer->maker->econtext);
 	/* As the executor: what trigger functions keep lasts for all rows. */
 	caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
-	crm_become_owner(writer->deals, &saved);
-	if (writer->plan->runs_queries)
-		PushActiveSnapshot(GetTransactionSnapshot());
-	insert_row(writer, values, nulls);
-	if (writer->plan->runs_queries)
-		PopActiveSnapshot();
-	crm_restore_user(&saved);
+	if (writer->plan->runs_user_code)
+		insert_row_with_user_code(writer, values, nulls);
+	else
+	{
+		crm_become_owner_for_own_code(writer->deals, &saved);
+		insert_row(writer, values, nulls);
+		crm_restore_user(&saved);
+	}
 	MemoryContextSwitchTo(caller);
 }
 

@@ -151,7 +151,7 @@ crm_sees_all(FunctionCallInfo fcinfo, Relation deals)
 }
 
 /*
- * crm_sees_all_deals(crm regnamespace) -> boolean
+ * crm_sees_all_deals(deals regclass) -> boolean
  *		Whether row security hides no deal from the current user, but for those
  *		of other tenants.
  */
@@ -159,10 +159,16 @@ PG_FUNCTION_INFO_V1(crm_sees_all_deals);
 Datum
 crm_sees_all_deals(PG_FUNCTION_ARGS)
 {
-	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
-	bool		result = crm_sees_all(fcinfo, deals);
+	Oid			relid = PG_GETARG_OID(0);
+	Relation	deals = try_table_open(relid, AccessShareLock);
+	bool		result;
 
-	crm_api_end(deals);
+	if (deals == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid)));
+	result = crm_sees_all(fcinfo, deals);
+	table_close(deals, NoLock);
 	PG_RETURN_BOOL(result);
 }
 

@@ -8,10 +8,12 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/uuid.h"
 #include "table/trigger.h"
 #include "totals/sums.h"
 
@@ -87,8 +89,9 @@ find_group(DealTotals *totals, const TotalsGroup *key)
 			ctl.keysize = TOTALS_KEY_SIZE;
 			ctl.entrysize = sizeof(TotalsGroup);
 			ctl.hcxt = totals->context;
+			ctl.hash = crm_hash_ids;
 			totals->others = hash_create("crm deal totals", 16, &ctl,
-										 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+										 HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 		}
 		group = hash_search(totals->others, key, HASH_ENTER, &found);
 	}
@@ -236,7 +239,10 @@ crm_deal_totals_visit(const DealTotals *totals, TotalsVisitor visit, void *arg)
 
 		hash_seq_init(&status, totals->others);
 		while ((group = hash_seq_search(&status)) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
 			visit(group, arg);
+		}
 	}
 }
 

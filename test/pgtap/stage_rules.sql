@@ -138,7 +138,7 @@ INSERT INTO stages (pipeline_id, name) SELECT id, n FROM p, unnest(ARRAY['a', 's
 SELECT results_eq($$SELECT position, name, deal_status, probability FROM stages WHERE pipeline_id = id('R') ORDER BY position$$,
     $$VALUES (1, 'a', 'open', NULL::numeric), (2, 'b', 'open', NULL), (3, 'Won it', 'won', 1.0000)$$, 'the rules see what users'' triggers made');
 INSERT INTO stages (pipeline_id, name, position) VALUES (id('R'), 'a', 9)
-ON CONFLICT (pipeline_id, lower(name)) DO UPDATE SET position = EXCLUDED.position;
+ON CONFLICT (pipeline_id, extensions.crm_name_key(name)) WHERE archived_at IS NULL DO UPDATE SET position = EXCLUDED.position;
 SELECT is(positions('R'), '2 b, 3 Won it, 9 a', 'upsert by name');
 
 SELECT * FROM finish();

@@ -6,7 +6,7 @@ BEGIN;
 \set owner crm_owner
 \ir include/setup.sql
 \ir include/roles.sql
-SELECT plan(111);
+SELECT plan(112);
 
 CREATE ROLE crm_app;
 GRANT USAGE ON SCHEMA crm TO crm_app;
@@ -81,7 +81,9 @@ SELECT t.claim('', 'acme') \g /dev/null
 SELECT is(seen_by('crm_app', 'SELECT title FROM crm.deals'), 'acme deal', 'without claims the setting names the tenant');
 SELECT t.claim('', '') \g /dev/null
 SELECT t.claim('{"tenant_id": "' || tenant('acme') || '"}') \g /dev/null
-SELECT is(seen_by('crm_app', 'SELECT title FROM crm.deals'), 'acme deal', 'a uuid is taken as it is');
+SELECT is(seen_by('crm_app', 'SELECT title FROM crm.deals'), 'nothing', 'a tenant with a name is not claimed by its uuid');
+SELECT t.claim('', tenant('acme')::text) \g /dev/null
+SELECT is(seen_by('crm_app', 'SELECT title FROM crm.deals'), 'nothing', 'nor by the setting');
 
 -- The owner and superusers are above row security, and need no tenant; but
 -- a row has one.

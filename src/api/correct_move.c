@@ -1,0 +1,116 @@
+/*
+ * api/correct_move.c
+ *		Corrects when a move of a deal happened: called by correct_move of a CRM.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/uuid.h"
+#include "deal/deal.h"
+#include "history/timeline.h"
+#include "table/caller_query.h"
+
+/* The deal and the version that it has, locked. */
+static void
+lock_deal(Relation deals, TimelineDeal *deal, int32 *version)
+{
+	bool		isnull;
+	Datum		status;
+
+	crm_api_require(psprintf("SELECT d.tenant_id, d.move_no, d.status, d.stage_entered_at, "
+							 "COALESCE(d.won_at, d.lost_at), d.version FROM %s d "
+							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+					"deal", &deal->id);
+	deal->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	deal->move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
+	status = crm_api_value(3, TEXTOID, NULL);
+	if (!crm_parse_deal_status(status, &deal->status))
+		deal->status = DEAL_OPEN;
+	deal->entered_at = DatumGetTimestampTz(crm_api_value(4, TIMESTAMPTZOID, NULL));
+	deal->closed_at = DatumGetTimestampTz(crm_api_value(5, TIMESTAMPTZOID, &isnull));
+	if (isnull)
+		deal->closed_at = DT_NOBEGIN;
+	*version = DatumGetInt32(crm_api_value(6, INT4OID, NULL));
+}
+
+static void
+check_past(const TimelineDeal *deal, TimestampTz at, TimestampTz clock)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("changed_at must be finite")));
+	if (at > clock)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("deal %s cannot have moved at %s, which is in the future",
+						crm_uuid_text(&deal->id), pstrdup(timestamptz_to_str(at))),
+				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(clock)))));
+}
+
+/* Lets the deal follow its history, by an UPDATE of the caller's. */
+static void
+update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampTz at)
+{
+	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
+	Datum		args[] = {UUIDPGetDatum(&deal->id), TimestampTzGetDatum(at)};
+	char	   *table = crm_sibling_name(deals, RelationGetRelationName(deals));
+
+	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d%s WHERE d.id OPERATOR(pg_catalog.=) $1 "
+								   "AND $2 IS NOT NULL", table, CRM_FOLLOW_HISTORY,
+								   beginning ? ", created_at = $2" : ""),
+						  lengthof(types), types, args) == 0)
+		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", table),
+						  "deal", &deal->id);
+}
+
+static void
+correct_move(Relation deals, TimelineDeal *deal, const int32 *move_no, TimestampTz at, const char *reason)
+{
+	TimestampTz clock = GetCurrentTimestamp();
+	Timeline   *timeline;
+	int32		version;
+	int			move;
+
+	lock_deal(deals, deal, &version);
+	timeline = crm_timeline_read(deals, deal);
+	move = move_no != NULL ? crm_timeline_find(timeline, *move_no) : crm_timeline_last(timeline);
+	at = crm_moment(at, crm_timeline_earliest(timeline, move), clock);
+	check_past(deal, at, clock);
+	crm_timeline_correct(timeline, move, at);
+	crm_timeline_write(timeline, version == PG_INT32_MAX ? version : version + 1, clock, reason);
+	update_deal(deals, deal, move == TIMELINE_BEGINNING, at);
+}
+
+/*
+ * crm_correct_move(crm regnamespace, deal_id uuid, changed_at timestamptz,
+ *					move_no integer, reason text) -> uuid
+ *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see
+ *		or a move that it has not made, PT409 for one that cannot be corrected,
+ *		23514 for a time that is not possible.
+ */
+PG_FUNCTION_INFO_V1(crm_correct_move);
+Datum
+crm_correct_move(PG_FUNCTION_ARGS)
+{
+	TimelineDeal deal = {.id = *crm_api_uuid(fcinfo, 1, "deal_id")};
+	int32		move_no = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	char	   *reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	Relation	deals;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", "changed_at")));
+	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	correct_move(deals, &deal, PG_ARGISNULL(3) ? NULL : &move_no, PG_GETARG_TIMESTAMPTZ(2), reason);
+	crm_api_end(deals);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+}

@@ -1,0 +1,114 @@
+/*
+ * deal/correction.c
+ *		Deals whose past is corrected.
+ *
+ * Writing won_at or lost_at of a closed deal corrects the move that closed it:
+ * all reports have the same day then, those that read deals and those that read
+ * the history.  What has changed the history itself, correct_move and
+ * replace_history, lets the deal follow it by writing CRM_FOLLOW_HISTORY to
+ * move_no: it travels with the statement, so that it reaches a shard as well.
+ */
+#include "postgres.h"
+
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "base/session.h"
+#include "deal/deal.h"
+#include "history/timeline.h"
+
+static Timeline *
+read_timeline(const DealWrite *deal)
+{
+	TimelineDeal is = {
+		.id = *DatumGetUUIDP(deal_get_old(deal, DEAL_ID)),
+		.tenant_id = *DatumGetUUIDP(deal_get_old(deal, DEAL_TENANT_ID)),
+		.move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO)),
+		.status = crm_deal_old_status(deal),
+		.entered_at = DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT)),
+		.closed_at = DT_NOBEGIN,
+	};
+	DealColumn	closed_at = is.status == DEAL_WON ? DEAL_WON_AT : DEAL_LOST_AT;
+
+	if (is.status != DEAL_OPEN && !deal_old_is_null(deal, closed_at))
+		is.closed_at = DatumGetTimestampTz(deal_get_old(deal, closed_at));
+	return crm_timeline_read(deal->row.rel, &is);
+}
+
+/* The deal's own times, as those of its present stay are to be. */
+static void
+set_times(DealWrite *deal, const TimelineStay *stay)
+{
+	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(stay->new_entered_at));
+	if (stay->closer != TIMELINE_NO_MOVE)
+		deal_set(deal, stay->status == DEAL_WON ? DEAL_WON_AT : DEAL_LOST_AT,
+				 TimestampTzGetDatum(stay->new_closed_at));
+}
+
+/* The version that the row will have. */
+static int32
+next_version(const DealWrite *deal)
+{
+	int32		version = DatumGetInt32(deal_get_old(deal, DEAL_VERSION));
+
+	return version == PG_INT32_MAX ? version : version + 1;
+}
+
+static TimestampTz
+creation(const DealWrite *deal)
+{
+	return deal_is_null(deal, DEAL_CREATED_AT) ? DT_NOBEGIN :
+		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+}
+
+void
+crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name)
+{
+	Timeline   *timeline = read_timeline(deal);
+	const TimelineStay *stay = crm_timeline_present(timeline);
+	TimestampTz old = DatumGetTimestampTz(deal_get_old(deal, column));
+	TimestampTz earliest = creation(deal);
+	bool		is_move = stay->closer != TIMELINE_NO_MOVE && stay->closed_at == old;
+	TimestampTz moment;
+
+	if (is_move)
+		earliest = Max(earliest, crm_timeline_earliest(timeline, stay->closer));
+	moment = crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, column)), earliest);
+	crm_deal_check_past(deal, column, name, moment);
+	deal_set(deal, column, TimestampTzGetDatum(moment));
+	if (moment == old)
+		return;
+	crm_deal_check_closed_after_creation(deal);
+	if (is_move)
+		crm_timeline_correct(timeline, stay->closer, moment);
+	crm_timeline_write(timeline, next_version(deal), deal->clock, crm_session_reason());
+	if (is_move)
+		set_times(deal, stay);
+}
+
+bool
+crm_deal_follows_history(const DealWrite *deal)
+{
+	return DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)) == CRM_FOLLOW_HISTORY;
+}
+
+void
+crm_deal_follow_history(DealWrite *deal)
+{
+	Timeline   *timeline = read_timeline(deal);
+	TimelineStay *stay = crm_timeline_present(timeline);
+	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
+
+	if (timeline->nmoves > 0)
+		move_no = timeline->moves[timeline->nmoves - 1].move_no;
+	else if (timeline->has_beginning && timeline->created_at != DT_NOBEGIN)
+	{
+		if (stay->closer == TIMELINE_BEGINNING)
+			stay->new_closed_at = timeline->created_at;
+		stay->new_entered_at = timeline->created_at;
+	}
+	if (stay->status == crm_deal_old_status(deal))
+		set_times(deal, stay);
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+}

@@ -1,0 +1,394 @@
+/*
+ * history/correction.c
+ *		Writes corrected times to the history of a deal.
+ *
+ * First what they supersede is kept, in a row of deal_changes of the kind
+ * 'corrected'.  The rows are then updated, and name that row in correction_id,
+ * by which the guard (history/guard.c) recognises the update: whatever makes
+ * it, and in whichever backend.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/query.h"
+#include "base/session.h"
+#include "base/uuid.h"
+#include "history/correction.h"
+#include "history/timeline.h"
+#include "table/columns.h"
+#include "table/owner_rights.h"
+
+/*
+ * A row of deal_changes of the present life, in their order.  Corrections are
+ * left alone: what they have kept would be kept again by each later one.
+ */
+typedef struct Edit
+{
+	pg_uuid_t	id;
+	int32		move_no;
+	bool		is_created;
+	bool		goes_along;		/* with the move that it was written with */
+	TimestampTz entered_at,
+				new_entered_at;
+	TimestampTz changed_at,
+				new_changed_at;
+} Edit;
+
+/* ---- arrays, as parameters ---- */
+
+typedef struct Column
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+} Column;
+
+static void
+column_init(Column *column, int size)
+{
+	column->values = palloc_array(Datum, size + 1);
+	column->nulls = palloc0_array(bool, size + 1);
+	column->n = 0;
+}
+
+static void
+column_add(Column *column, Datum value, bool isnull)
+{
+	column->values[column->n] = value;
+	column->nulls[column->n++] = isnull;
+}
+
+static Datum
+column_array(Column *column, Oid type)
+{
+	int			lower = 1;
+
+	if (type == UUIDOID)
+		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
+												  UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
+											  TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
+											  TYPALIGN_DOUBLE));
+}
+
+/* ---- deal_changes ---- */
+
+static void
+run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls, int expected)
+{
+	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
+											   unconstify(Datum *, args), nulls, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+}
+
+static Edit *
+read_edits(const Timeline *timeline, int *nedits)
+{
+	static const Oid types[] = {UUIDOID, UUIDOID, INT4OID};
+	Datum		args[] = {
+		UUIDPGetDatum(&timeline->deal.id), UUIDPGetDatum(&timeline->deal.tenant_id),
+		Int32GetDatum(timeline->earlier_moves)
+	};
+	Edit	   *edits;
+
+	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at "
+				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+				 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
+				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected}') "
+				 "ORDER BY c.changed_at, c.version",
+				 crm_trusted_sibling(timeline->deals, "deal_changes")),
+		lengthof(types), types, args, NULL, SPI_OK_SELECT);
+	*nedits = (int) SPI_processed;
+	edits = palloc_array(Edit, *nedits + 1);
+	for (int i = 0; i < *nedits; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		edits[i].id = *DatumGetUUIDP(SPI_getbinval(tuple, desc, 1, &isnull));
+		edits[i].move_no = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+		edits[i].is_created = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
+		edits[i].entered_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		edits[i].changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
+	}
+	return edits;
+}
+
+/* The index of the stay after that many moves; the first one with fewer is not known. */
+static int
+find_stay(const Timeline *timeline, int32 move_no)
+{
+	int			low = 0;
+	int			high = timeline->nmoves;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (timeline->moves[middle].move_no <= move_no)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The new times of an edit: that of its stay, and its own if it has that of the
+ * move which it was written with, or that of the deal's beginning.
+ */
+static void
+follow_move(const Timeline *timeline, Edit *edit)
+{
+	int			stay = find_stay(timeline, edit->move_no);
+	const TimelineStay *stood = &timeline->stays[stay];
+	const TimelineMove *next = stay < timeline->nmoves ? &timeline->moves[stay] : NULL;
+
+	edit->goes_along = false;
+	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at : edit->entered_at;
+	edit->new_changed_at = edit->changed_at;
+	if (edit->is_created && edit->changed_at == timeline->stays[0].entered_at)
+		edit->new_changed_at = timeline->stays[0].new_entered_at;
+	else if (next != NULL && edit->changed_at == next->changed_at)
+	{
+		edit->new_changed_at = next->new_changed_at;
+		edit->goes_along = true;
+	}
+}
+
+/*
+ * What was written at a time of its own keeps it, wherever the deal stood then,
+ * but nothing happened before the deal began.  And the order stays: each row
+ * tells what was before it.
+ */
+static void
+follow_moves(const Timeline *timeline, Edit *edits, int nedits)
+{
+	TimestampTz last = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+
+	for (int i = 0; i < nedits; i++)
+		follow_move(timeline, &edits[i]);
+	for (int i = nedits - 2; i >= 0; i--)
+	{
+		if (edits[i].goes_along)
+			edits[i].new_changed_at = Min(edits[i].new_changed_at, edits[i + 1].new_changed_at);
+	}
+	for (int i = 0; i < nedits; i++)
+	{
+		edits[i].new_changed_at = last = Max(edits[i].new_changed_at, last);
+	}
+}
+
+/* ---- what is superseded ---- */
+
+/* The watched columns: the same before and after. */
+static const char *const value_columns[] = {
+	"amount", "currency", "probability", "value_period", "expected_close_date", "owner_id", "archived_at"
+};
+
+static char *
+keep_query(const Superseded *superseded)
+{
+	Relation	deals = superseded->deals;
+	const char *deal_changes = crm_trusted_sibling(deals, "deal_changes");
+	StringInfoData columns,
+				values;
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < lengthof(value_columns); i++)
+	{
+		appendStringInfo(&columns, ", old_%1$s, new_%1$s", value_columns[i]);
+		appendStringInfo(&values, ", d.%1$s, d.%1$s", value_columns[i]);
+	}
+	return psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, status, move_no, "
+					"stage_entered_at, changed_at, version, change, changed_by, reason, superseded%4$s) "
+					"SELECT d.tenant_id, d.id, d.pipeline_id, d.stage_id, d.status, d.move_no, $5, "
+					"$7, $6, 'corrected', $8, $9, pg_catalog.jsonb_build_object("
+					"'deals', (SELECT pg_catalog.jsonb_build_object('created_at', t.created_at, "
+					"'stage_entered_at', t.stage_entered_at, 'won_at', t.won_at, 'lost_at', t.lost_at) "
+					"FROM %2$s t WHERE t.id OPERATOR(pg_catalog.=) $1), "
+					"'stage_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.move_no) FROM %3$s c "
+					"WHERE c.id OPERATOR(pg_catalog.=) ANY ($3)), '[]'::pg_catalog.jsonb), "
+					"'deal_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
+					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
+					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
+					"RETURNING id",
+					deal_changes, crm_sibling_name(deals, RelationGetRelationName(deals)),
+					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
+}
+
+pg_uuid_t *
+crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, int32 version,
+					TimestampTz at, const char *reason)
+{
+	static const Oid types[] = {
+		UUIDOID, UUIDOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID
+	};
+	Datum		args[] = {
+		UUIDPGetDatum(superseded->deal_id), UUIDPGetDatum(superseded->tenant_id),
+		superseded->moves, superseded->edits, TimestampTzGetDatum(stage_entered_at),
+		Int32GetDatum(version), TimestampTzGetDatum(at),
+		CStringGetTextDatum(crm_session_actor()), CStringGetTextDatum(reason != NULL ? reason : "")
+	};
+	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+	bool		isnull;
+
+	run(keep_query(superseded), lengthof(types), types, args, reason != NULL ? NULL : "        n",
+		SPI_OK_INSERT_RETURNING);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the correction of deal %s could not be recorded", crm_uuid_text(superseded->deal_id)),
+				 errdetail("A trigger or a rule of table \"deal_changes\" suppressed its row.")));
+	*id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	return id;
+}
+
+/* ---- writing ---- */
+
+typedef struct Corrected
+{
+	Column		ids;
+	Column		entered_at;
+	Column		changed_at;
+	Column		closed_at;		/* of moves: null if that stays */
+} Corrected;
+
+static void
+corrected_init(Corrected *corrected, int size)
+{
+	column_init(&corrected->ids, size);
+	column_init(&corrected->entered_at, size);
+	column_init(&corrected->changed_at, size);
+	column_init(&corrected->closed_at, size);
+}
+
+static void
+corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, TimestampTz changed_at,
+			  const TimestampTz *closed_at)
+{
+	column_add(&corrected->ids, UUIDPGetDatum(id), false);
+	column_add(&corrected->entered_at, TimestampTzGetDatum(entered_at), false);
+	column_add(&corrected->changed_at, TimestampTzGetDatum(changed_at), false);
+	column_add(&corrected->closed_at, closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0,
+			   closed_at == NULL);
+}
+
+static void
+update(Corrected *corrected, const char *query, const pg_uuid_t *correction, const Timeline *timeline)
+{
+	static const Oid types[] = {
+		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDOID
+	};
+	Datum		args[] = {
+		UUIDPGetDatum(correction), column_array(&corrected->ids, UUIDOID),
+		column_array(&corrected->entered_at, TIMESTAMPTZOID),
+		column_array(&corrected->changed_at, TIMESTAMPTZOID),
+		column_array(&corrected->closed_at, TIMESTAMPTZOID), UUIDPGetDatum(&timeline->deal.id)
+	};
+
+	if (corrected->ids.n == 0)
+		return;
+	run(query, lengthof(types), types, args, NULL, SPI_OK_UPDATE);
+	if (SPI_processed != corrected->ids.n)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the history of deal %s could not be corrected", crm_uuid_text(&timeline->deal.id)),
+				 errdetail("A trigger or a rule suppressed the update of some of its rows.")));
+}
+
+#define FROM_ARRAYS \
+	"FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)) " \
+	"AS n (id, entered_at, changed_at, closed_at) " \
+	"WHERE c.id OPERATOR(pg_catalog.=) n.id AND c.deal_id OPERATOR(pg_catalog.=) $6"
+
+static void
+update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *timeline)
+{
+	update(moves, psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
+						   "closing = CASE WHEN n.closed_at IS NULL THEN c.closing "
+						   "ELSE c.closing OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("
+						   "CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN 'won_at' ELSE 'lost_at' END, "
+						   "n.closed_at) END " FROM_ARRAYS,
+						   crm_trusted_sibling(timeline->deals, "stage_changes")),
+		   correction, timeline);
+}
+
+static void
+update_edits(Corrected *edits, const pg_uuid_t *correction, const Timeline *timeline)
+{
+	update(edits, psprintf("UPDATE %s c SET stage_entered_at = n.entered_at, changed_at = n.changed_at, "
+						   "correction_id = $1 " FROM_ARRAYS,
+						   crm_trusted_sibling(timeline->deals, "deal_changes")),
+		   correction, timeline);
+}
+
+static void
+collect_moves(const Timeline *timeline, Corrected *corrected)
+{
+	corrected_init(corrected, timeline->nmoves);
+	for (int i = 0; i < timeline->nmoves; i++)
+	{
+		TimelineMove *move = &timeline->moves[i];
+		bool		closed_anew = move->has_closed_at && move->new_closed_at != move->closed_at;
+
+		if (move->new_entered_at != move->entered_at || move->new_changed_at != move->changed_at ||
+			closed_anew)
+			corrected_add(corrected, &move->id, move->new_entered_at, move->new_changed_at,
+						  closed_anew ? &move->new_closed_at : NULL);
+	}
+}
+
+static void
+collect_edits(const Timeline *timeline, Corrected *corrected)
+{
+	int			nedits;
+	Edit	   *edits = read_edits(timeline, &nedits);
+
+	follow_moves(timeline, edits, nedits);
+	corrected_init(corrected, nedits);
+	for (int i = 0; i < nedits; i++)
+	{
+		if (edits[i].new_entered_at != edits[i].entered_at ||
+			edits[i].new_changed_at != edits[i].changed_at)
+			corrected_add(corrected, &edits[i].id, edits[i].new_entered_at,
+						  edits[i].new_changed_at, NULL);
+	}
+}
+
+void
+crm_timeline_write(const Timeline *timeline, int32 version, TimestampTz at, const char *reason)
+{
+	SavedUser	saved;
+	Corrected	moves,
+				edits;
+	Superseded	superseded = {
+		.deals = timeline->deals,
+		.deal_id = &timeline->deal.id,
+		.tenant_id = &timeline->deal.tenant_id,
+	};
+	pg_uuid_t  *correction;
+
+	SPI_connect();
+	crm_become_owner(timeline->deals, &saved);
+	collect_moves(timeline, &moves);
+	collect_edits(timeline, &edits);
+	superseded.moves = column_array(&moves.ids, UUIDOID);
+	superseded.edits = column_array(&edits.ids, UUIDOID);
+	correction = crm_keep_superseded(&superseded, crm_timeline_present(timeline)->new_entered_at,
+									 version, at, reason);
+	update_moves(&moves, correction, timeline);
+	update_edits(&edits, correction, timeline);
+	crm_restore_user(&saved);
+	SPI_finish();
+}

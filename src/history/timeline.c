@@ -1,0 +1,355 @@
+/*
+ * history/timeline.c
+ *		The moves of one deal: reading them, and correcting when they happened.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "base/query.h"
+#include "base/uuid.h"
+#include "history/timeline.h"
+#include "table/owner_rights.h"
+
+static char *
+time_text(TimestampTz time)
+{
+	return pstrdup(timestamptz_to_str(time));
+}
+
+static int
+find_move(const Timeline *timeline, int32 move_no)
+{
+	int			low = 0;
+	int			high = timeline->nmoves - 1;
+
+	while (low <= high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (timeline->moves[middle].move_no == move_no)
+			return middle;
+		if (timeline->moves[middle].move_no < move_no)
+			low = middle + 1;
+		else
+			high = middle - 1;
+	}
+	return TIMELINE_NO_MOVE;
+}
+
+/* What the move does to the stay that it ends, which begins a new one. */
+static void
+end_stay(const TimelineStay *before, TimelineMove *move)
+{
+	/* Of an earlier part that was cut off, or of a life that is not known. */
+	bool		follows = move->entered_at == before->entered_at;
+	bool		clears = move->has_closed_at && before->closer != TIMELINE_NO_MOVE &&
+		move->closed_at == before->closed_at;
+
+	move->new_entered_at = follows ? before->new_entered_at : move->entered_at;
+	move->new_closed_at = clears ? before->new_closed_at : move->closed_at;
+	/* What was taken back happened at some time after that: it is no matter when. */
+	if (!move->stands && move->new_changed_at < move->new_entered_at)
+		move->new_changed_at = move->new_entered_at;
+}
+
+static void
+begin_stay(TimelineStay *after, const TimelineStay *before, int i, const TimelineMove *move)
+{
+	after->status = move->to_status;
+	after->entered_at = move->changed_at;
+	after->new_entered_at = move->new_changed_at;
+	after->closer = TIMELINE_NO_MOVE;
+	if (move->to_status == DEAL_OPEN)
+		return;
+	/* From won to won won_at stays, unless it was written. */
+	if (before->status == move->to_status && !move->has_closed_at)
+	{
+		after->closer = before->closer;
+		after->closed_at = before->closed_at;
+		after->new_closed_at = before->new_closed_at;
+		return;
+	}
+	after->closer = i;
+	after->closed_at = move->changed_at;
+	after->new_closed_at = move->new_changed_at;
+}
+
+/* Lets all that follows from the times of the moves follow. */
+static void
+follow(Timeline *timeline)
+{
+	for (int i = 0; i < timeline->nmoves; i++)
+	{
+		TimelineMove *move = &timeline->moves[i];
+		int			reverted = move->reverts_no > 0 ? find_move(timeline, move->reverts_no) : TIMELINE_NO_MOVE;
+
+		end_stay(&timeline->stays[i], move);
+		if (reverted >= 0)
+			timeline->stays[i + 1] = timeline->stays[reverted];
+		else
+			begin_stay(&timeline->stays[i + 1], &timeline->stays[i], i, move);
+	}
+}
+
+/* ---- reading ---- */
+
+static Datum
+value(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+static TimestampTz
+time_value(uint64 row, int column, bool *isnull)
+{
+	Datum		result = value(row, column, isnull);
+
+	return *isnull ? DT_NOBEGIN : DatumGetTimestampTz(result);
+}
+
+static DealStatus
+status_value(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		result = value(row, column, &isnull);
+	DealStatus	status;
+
+	if (isnull || !crm_parse_deal_status(result, &status))
+		return DEAL_OPEN;
+	return status;
+}
+
+static void
+run(const char *query, const Timeline *timeline)
+{
+	static const Oid argtypes[] = {UUIDOID, UUIDOID, INT4OID};
+	CrmStatement statement = {.text = query,.nargs = lengthof(argtypes),.argtypes = argtypes};
+	Datum		args[] = {
+		UUIDPGetDatum(&timeline->deal.id), UUIDPGetDatum(&timeline->deal.tenant_id),
+		Int32GetDatum(timeline->earlier_moves)
+	};
+
+	if (crm_run_kept(&statement, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the history of a deal");
+}
+
+/* What deal_changes says of the lives of the deal. */
+static void
+read_lives(Timeline *timeline, const char *deal_changes)
+{
+	bool		isnull;
+
+	run(psprintf("SELECT pg_catalog.max(c.move_no) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'deleted'), "
+				 "pg_catalog.max(c.changed_at) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created') "
+				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+				 "AND c.change OPERATOR(pg_catalog.=) ANY ('{created,deleted}') AND $3 IS NOT NULL",
+				 deal_changes), timeline);
+	timeline->earlier_moves = DatumGetInt32(value(0, 1, &isnull));
+	timeline->has_earlier_life = !isnull;
+	if (isnull)
+		timeline->earlier_moves = 0;
+	timeline->created_at = time_value(0, 2, &isnull);
+}
+
+static void
+read_move(TimelineMove *move, uint64 row)
+{
+	bool		isnull;
+	Datum		reverts;
+
+	move->id = *DatumGetUUIDP(value(row, 1, &isnull));
+	move->to_stage_id = *DatumGetUUIDP(value(row, 2, &isnull));
+	move->move_no = DatumGetInt32(value(row, 3, &isnull));
+	reverts = value(row, 4, &isnull);
+	move->reverts_no = isnull ? 0 : DatumGetInt32(reverts);
+	move->stands = isnull;
+	move->from_status = status_value(row, 5);
+	move->to_status = status_value(row, 6);
+	move->entered_at = time_value(row, 7, &isnull);
+	move->changed_at = move->new_changed_at = time_value(row, 8, &isnull);
+	move->closed_at = time_value(row, 9, &isnull);
+	move->has_closed_at = !isnull;
+}
+
+static void
+read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
+{
+	run(psprintf("SELECT c.id, c.to_stage_id, c.move_no, c.reverts_no, c.from_status, c.to_status, "
+				 "c.entered_at, c.changed_at, "
+				 "COALESCE(pg_catalog.jsonb_object_field_text(c.closing, 'won_at'), "
+				 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_at'))::pg_catalog.timestamptz "
+				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+				 "AND c.move_no OPERATOR(pg_catalog.>) $3 ORDER BY c.move_no", stage_changes), timeline);
+	timeline->nmoves = (int) SPI_processed;
+	timeline->moves = MemoryContextAllocHuge(context, (timeline->nmoves + 1) * sizeof(TimelineMove));
+	timeline->stays = MemoryContextAllocHuge(context, (timeline->nmoves + 1) * sizeof(TimelineStay));
+	for (int i = 0; i < timeline->nmoves; i++)
+		read_move(&timeline->moves[i], i);
+	for (int i = 0; i < timeline->nmoves; i++)
+	{
+		int			reverted = timeline->moves[i].reverts_no > 0 ?
+			find_move(timeline, timeline->moves[i].reverts_no) : TIMELINE_NO_MOVE;
+
+		if (reverted >= 0)
+			timeline->moves[reverted].stands = false;
+	}
+}
+
+/* The stay before the first move. */
+static void
+set_beginning(Timeline *timeline)
+{
+	TimelineStay *stay = &timeline->stays[0];
+	const TimelineMove *first = timeline->nmoves > 0 ? &timeline->moves[0] : NULL;
+
+	timeline->has_beginning = !timeline->has_earlier_life &&
+		(first != NULL ? first->move_no == 1 : timeline->deal.move_no == 0);
+	stay->status = first != NULL ? first->from_status : timeline->deal.status;
+	stay->entered_at = stay->new_entered_at = first != NULL ? first->entered_at :
+		timeline->deal.entered_at;
+	stay->closer = TIMELINE_NO_MOVE;
+	stay->closed_at = stay->new_closed_at = DT_NOBEGIN;
+	if (stay->status == DEAL_OPEN)
+		return;
+	stay->closed_at = first == NULL ? timeline->deal.closed_at :
+		first->has_closed_at ? first->closed_at : stay->entered_at;
+	stay->new_closed_at = stay->closed_at;
+	if (stay->closed_at == stay->entered_at)
+		stay->closer = TIMELINE_BEGINNING;
+}
+
+Timeline *
+crm_timeline_read(Relation deals, const TimelineDeal *deal)
+{
+	Timeline   *timeline = palloc0(sizeof(Timeline));
+	MemoryContext context = CurrentMemoryContext;
+	const char *stage_changes = crm_trusted_sibling(deals, "stage_changes");
+	const char *deal_changes = crm_trusted_sibling(deals, "deal_changes");
+	SavedUser	saved;
+
+	timeline->deals = deals;
+	timeline->deal = *deal;
+	SPI_connect();
+	crm_become_owner(deals, &saved);
+	read_lives(timeline, deal_changes);
+	read_moves(timeline, stage_changes, context);
+	crm_restore_user(&saved);
+	SPI_finish();
+	set_beginning(timeline);
+	follow(timeline);
+	return timeline;
+}
+
+/* ---- correcting ---- */
+
+/* PT409: there is such a move, but it cannot be corrected. */
+pg_noreturn static void
+refuse(const Timeline *timeline, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_STALE),
+			 errmsg("that move of deal %s cannot be corrected", crm_uuid_text(&timeline->deal.id)),
+			 errdetail_internal("%s", detail)));
+}
+
+int
+crm_timeline_find(const Timeline *timeline, int32 move_no)
+{
+	int			found = find_move(timeline, move_no);
+
+	if (move_no < 0 || move_no > timeline->deal.move_no)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("deal %s has no move %d", crm_uuid_text(&timeline->deal.id), move_no),
+				 errdetail("It has made %d moves.", timeline->deal.move_no)));
+	if (timeline->has_earlier_life && move_no <= timeline->earlier_moves)
+		refuse(timeline, _("It was made before the deal was deleted and put back."));
+	if (move_no == 0 && timeline->has_beginning)
+		return TIMELINE_BEGINNING;
+	if (found < 0)
+		refuse(timeline, _("The history does not have it."));
+	if (!timeline->moves[found].stands)
+		refuse(timeline, timeline->moves[found].reverts_no > 0 ?
+			   _("It took another move back: it is no move of its own.") :
+			   _("It was taken back, and counts as if it had never been."));
+	return found;
+}
+
+int
+crm_timeline_last(const Timeline *timeline)
+{
+	for (int i = timeline->nmoves - 1; i >= 0; i--)
+	{
+		if (timeline->moves[i].stands)
+			return i;
+	}
+	return crm_timeline_find(timeline, 0);
+}
+
+TimestampTz
+crm_timeline_earliest(const Timeline *timeline, int move)
+{
+	return move == TIMELINE_BEGINNING ? DT_NOBEGIN : timeline->moves[move].entered_at;
+}
+
+/* The next move that stands; TIMELINE_NO_MOVE if there is none. */
+static int
+next_move(const Timeline *timeline, int move)
+{
+	for (int i = Max(move + 1, 0); i < timeline->nmoves; i++)
+	{
+		if (timeline->moves[i].stands)
+			return i;
+	}
+	return TIMELINE_NO_MOVE;
+}
+
+static void
+check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
+{
+	TimestampTz earliest = crm_timeline_earliest(timeline, move);
+	int			next = next_move(timeline, move);
+	char	   *what = move == TIMELINE_BEGINNING ? pstrdup("the beginning") :
+		psprintf("move %d", timeline->moves[move].move_no);
+
+	if (at < earliest)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of deal %s cannot have been at %s", what,
+						crm_uuid_text(&timeline->deal.id), time_text(at)),
+				 errdetail("The deal entered the stage that it left at %s.", time_text(earliest)),
+				 errhint("Correct the move before first.")));
+	if (next != TIMELINE_NO_MOVE && at > timeline->moves[next].changed_at)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of deal %s cannot have been at %s", what,
+						crm_uuid_text(&timeline->deal.id), time_text(at)),
+				 errdetail("Move %d was at %s.", timeline->moves[next].move_no,
+						   time_text(timeline->moves[next].changed_at)),
+				 errhint("Correct that move first.")));
+}
+
+void
+crm_timeline_correct(Timeline *timeline, int move, TimestampTz at)
+{
+	TimelineStay *beginning = &timeline->stays[0];
+
+	check_between_neighbours(timeline, move, at);
+	if (move >= 0)
+		timeline->moves[move].new_changed_at = at;
+	else
+	{
+		beginning->new_entered_at = at;
+		if (beginning->closer == TIMELINE_BEGINNING)
+			beginning->new_closed_at = at;
+	}
+	follow(timeline);
+}
