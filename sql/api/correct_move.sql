@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_correct_move(crm regnamespace, deal_id uuid, changed_at timestamptz, move_no integer DEFAULT NULL,
+CREATE FUNCTION @extschema@.crm_correct_move(crm regnamespace, deal_id uuid, changed_at timestamptz,
+	move_no integer DEFAULT NULL,
 	reason text DEFAULT NULL)
 	RETURNS uuid
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid DEFAULT NULL)
+CREATE FUNCTION @extschema@.crm_delete_stage(crm regnamespace, stage_id uuid,
+	move_deals_to uuid DEFAULT NULL)
 	RETURNS integer
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'crm_delete_stage';

@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_exchange_rate(crm regnamespace, base text, quote text, on_date date DEFAULT NULL)
+CREATE FUNCTION @extschema@.crm_exchange_rate(crm regnamespace, base text, quote text,
+	on_date date DEFAULT NULL)
 	RETURNS TABLE (rate numeric, multiply_by numeric, divide_by numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';

@@ -1,15 +1,19 @@
-CREATE FUNCTION @extschema@.crm_forecast(crm regnamespace, pipeline_id uuid DEFAULT NULL, period text DEFAULT 'month',
+CREATE FUNCTION @extschema@.crm_forecast(crm regnamespace, pipeline_id uuid DEFAULT NULL,
+	period text DEFAULT 'month',
 	period_from date DEFAULT NULL, period_before date DEFAULT NULL,
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL,
 	today date DEFAULT NULL, in_currency text DEFAULT NULL)
 	RETURNS TABLE (bucket text, period_start date, period_end date, value_currency text,
-		open_deals bigint, open_value numeric, weighted_value numeric, won_deals bigint, won_value numeric,
+		open_deals bigint, open_value numeric, weighted_value numeric, won_deals bigint,
+		won_value numeric,
 		pipeline numeric, best_case numeric, commit numeric, closed numeric, omitted numeric,
-		open_pipeline numeric, best_case_forecast numeric, commit_forecast numeric, closed_only numeric,
+		open_pipeline numeric, best_case_forecast numeric, commit_forecast numeric,
+		closed_only numeric,
 		deals_without_amount bigint, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_forecast(regnamespace, uuid, text, date, date, uuid, text, text, date, text) IS
+COMMENT ON FUNCTION @extschema@.crm_forecast(regnamespace, uuid, text, date, date, uuid, text, text,
+	date, text) IS
 'Forecast the revenue: what is won and what may be, by month or quarter
 
 A row for each bucket and currency: bucket period has a row for each month or quarter (period; period_start to period_end, both included) with the open deals that are expected to close then and the deals that were won then; bucket overdue has the open deals whose expected_close_date is before today, whatever their period; bucket no_date the open deals without one.

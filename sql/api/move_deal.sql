@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_move_deal(crm regnamespace, deal_id uuid, stage_id uuid, effective_at timestamptz DEFAULT NULL,
+CREATE FUNCTION @extschema@.crm_move_deal(crm regnamespace, deal_id uuid, stage_id uuid,
+	effective_at timestamptz DEFAULT NULL,
 	lost_reason text DEFAULT NULL, expected_stage_id uuid DEFAULT NULL)
 	RETURNS uuid
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,9 +1,11 @@
-CREATE FUNCTION @extschema@.crm_pipeline_summary(crm regnamespace, pipeline_id uuid, owner_id uuid DEFAULT NULL, tag_id uuid DEFAULT NULL,
+CREATE FUNCTION @extschema@.crm_pipeline_summary(crm regnamespace, pipeline_id uuid,
+	owner_id uuid DEFAULT NULL, tag_id uuid DEFAULT NULL,
 	closing_from date DEFAULT NULL, closing_to date DEFAULT NULL, in_currency text DEFAULT NULL)
 	RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_pipeline_summary(regnamespace, uuid, uuid, uuid, date, date, text) IS
+COMMENT ON FUNCTION @extschema@.crm_pipeline_summary(regnamespace, uuid, uuid, uuid, date, date,
+	text) IS
 'Summarise a pipeline: number, value and weighted value of its deals
 
 Counts the unarchived deals: all of them, or those of an owner (owner_id), with a tag (tag_id), or expected to close in a range of days (closing_from, closing_to, both included). total_deals, total_value and weighted_value (the sum of amount times probability, exact) stand at the top for all deals, and under open, won and lost, in each element of stages, by_currency and by_value_period. A deal without an amount counts and adds nothing; deals_without_amount tells how many there are.

@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_pipeline_summary_as_of(crm regnamespace, pipeline_id uuid, at timestamptz, in_currency text DEFAULT NULL)
+CREATE FUNCTION @extschema@.crm_pipeline_summary_as_of(crm regnamespace, pipeline_id uuid,
+	at timestamptz, in_currency text DEFAULT NULL)
 	RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';

@@ -1,9 +1,12 @@
-CREATE FUNCTION @extschema@.crm_pipeline_waterfall(crm regnamespace, pipeline_id uuid, from_at timestamptz, to_at timestamptz DEFAULT NULL,
+CREATE FUNCTION @extschema@.crm_pipeline_waterfall(crm regnamespace, pipeline_id uuid,
+	from_at timestamptz, to_at timestamptz DEFAULT NULL,
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, in_currency text DEFAULT NULL)
-	RETURNS TABLE (value_currency text, bar_no integer, bar text, changes bigint, deals bigint, value numeric, rates jsonb)
+	RETURNS TABLE (value_currency text, bar_no integer, bar text, changes bigint, deals bigint,
+		value numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_pipeline_waterfall(regnamespace, uuid, timestamptz, timestamptz, uuid, text, text) IS
+COMMENT ON FUNCTION @extschema@.crm_pipeline_waterfall(regnamespace, uuid, timestamptz, timestamptz,
+	uuid, text, text) IS
 'What became of the open value of a pipeline between two moments: a waterfall
 
 A row per currency and bar of the chart. opening = open value of the pipeline at from_at, closing = at to_at (null: now), as pipeline_summary_as_of tells them; closing = opening + all the bars between, exactly, in value and in deals. Bars that take something are negative. changes counts how often it happened, deals by how many the number of open deals changed.

@@ -1,11 +1,14 @@
-CREATE FUNCTION @extschema@.crm_recurring_revenue(crm regnamespace, pipeline_id uuid DEFAULT NULL, status text DEFAULT NULL,
+CREATE FUNCTION @extschema@.crm_recurring_revenue(crm regnamespace, pipeline_id uuid DEFAULT NULL,
+	status text DEFAULT NULL,
 	closed_from timestamptz DEFAULT NULL, closed_before timestamptz DEFAULT NULL,
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, in_currency text DEFAULT NULL)
-	RETURNS TABLE (deal_status text, value_currency text, recurring_deals bigint, mrr numeric, arr numeric,
+	RETURNS TABLE (deal_status text, value_currency text, recurring_deals bigint, mrr numeric,
+		arr numeric,
 		weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_recurring_revenue(regnamespace, uuid, text, timestamptz, timestamptz, uuid, text, text) IS
+COMMENT ON FUNCTION @extschema@.crm_recurring_revenue(regnamespace, uuid, text, timestamptz,
+	timestamptz, uuid, text, text) IS
 'Monthly and annual recurring revenue of the deals (MRR, ARR): a row per status and currency
 
 arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that is monthly + quarterly / 3 + annual / 12, rounded to 4 digits, as Odoo spreads its recurring plans over their months. weighted_mrr = the same of amount times probability. one_time_revenue = the one-time amounts, which are in none of the others. Deals without an amount are left out.

@@ -1,6 +1,9 @@
-CREATE FUNCTION @extschema@.crm_rotting_deals(crm regnamespace, pipeline_id uuid DEFAULT NULL, owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
-	RETURNS TABLE (deal_id uuid, title text, pipeline_id uuid, stage_id uuid, stage_name text, owner_id uuid,
-		amount numeric, currency text, expected_close_date date, stage_entered_at timestamptz, rotting_days integer,
+CREATE FUNCTION @extschema@.crm_rotting_deals(crm regnamespace, pipeline_id uuid DEFAULT NULL,
+	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
+	RETURNS TABLE (deal_id uuid, title text, pipeline_id uuid, stage_id uuid, stage_name text,
+		owner_id uuid,
+		amount numeric, currency text, expected_close_date date, stage_entered_at timestamptz,
+		rotting_days integer,
 		days_in_stage numeric, days_over numeric)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';

@@ -1,11 +1,14 @@
 CREATE FUNCTION @extschema@.crm_sales_velocity(crm regnamespace, pipeline_id uuid DEFAULT NULL,
 	closed_from timestamptz DEFAULT NULL, closed_before timestamptz DEFAULT NULL,
-	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL, in_currency text DEFAULT NULL)
-	RETURNS TABLE (value_currency text, open_deals bigint, won bigint, lost bigint, average_won_value numeric,
+	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL,
+	in_currency text DEFAULT NULL)
+	RETURNS TABLE (value_currency text, open_deals bigint, won bigint, lost bigint,
+		average_won_value numeric,
 		win_rate numeric, average_days_to_win numeric, velocity_per_day numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_sales_velocity(regnamespace, uuid, timestamptz, timestamptz, uuid, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.crm_sales_velocity(regnamespace, uuid, timestamptz, timestamptz,
+	uuid, text, text, text) IS
 'How much the open deals will bring in a day, at the pace of the closed ones: a row per currency
 
 velocity_per_day = open_deals * average_won_value * win_rate / average_days_to_win, the formula of Salesforce and HubSpot. open_deals = deals open now; won, lost = deals closed from closed_from (included) to closed_before (not included); average_won_value = of the won ones that have an amount; win_rate = won / (won + lost); average_days_to_win = average of won_at - created_at, in days of 24 hours. Null where a factor is not known, such as when nothing was won.

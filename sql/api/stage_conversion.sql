@@ -1,11 +1,13 @@
-CREATE FUNCTION @extschema@.crm_stage_conversion(crm regnamespace, pipeline_id uuid, rule text DEFAULT 'reached', cohort text DEFAULT 'created',
+CREATE FUNCTION @extschema@.crm_stage_conversion(crm regnamespace, pipeline_id uuid,
+	rule text DEFAULT 'reached', cohort text DEFAULT 'created',
 	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL,
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL)
 	RETURNS TABLE (from_stage_id uuid, from_stage_name text, to_stage_id uuid, to_stage_name text,
 		to_status text, is_next boolean, deals bigint, converted bigint, conversion numeric)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_stage_conversion(regnamespace, uuid, text, text, timestamptz, timestamptz, uuid, text) IS
+COMMENT ON FUNCTION @extschema@.crm_stage_conversion(regnamespace, uuid, text, text, timestamptz,
+	timestamptz, uuid, text) IS
 'How many deals of a stage came to another one: a row per pair of stages of a pipeline
 
 deals = distinct deals that ever stood in the first stage. converted = those of them that, by the rule direct, moved from it straight to the second; by the rule reached, stood in the second one at some time later, or beyond it: in an open stage further on or, if the second stage is open, in a won one. conversion = converted / deals, null if there were none. is_next marks the steps of the funnel: to the next open stage in use and, from the last one, to the won stages. With reached there are only pairs that lead on or to closed stages.

@@ -1,11 +1,15 @@
-CREATE FUNCTION @extschema@.crm_time_in_stage(crm regnamespace, pipeline_id uuid, measure text DEFAULT 'visit', with_current boolean DEFAULT false,
+CREATE FUNCTION @extschema@.crm_time_in_stage(crm regnamespace, pipeline_id uuid,
+	measure text DEFAULT 'visit', with_current boolean DEFAULT false,
 	entered_from timestamptz DEFAULT NULL, entered_before timestamptz DEFAULT NULL,
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, percentiles boolean DEFAULT true)
-	RETURNS TABLE (stage_id uuid, stage_name text, stage_position integer, deal_status text, deals bigint,
-		visits bigint, average_days numeric, median_days numeric, p90_days numeric, max_days numeric)
+	RETURNS TABLE (stage_id uuid, stage_name text, stage_position integer, deal_status text,
+		deals bigint,
+		visits bigint, average_days numeric, median_days numeric, p90_days numeric,
+		max_days numeric)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_time_in_stage(regnamespace, uuid, text, boolean, timestamptz, timestamptz, uuid, text, boolean) IS
+COMMENT ON FUNCTION @extschema@.crm_time_in_stage(regnamespace, uuid, text, boolean, timestamptz,
+	timestamptz, uuid, text, boolean) IS
 'How long deals stay in each stage of a pipeline, in days of 24 hours
 
 A row per stage, in their order, archived ones only if deals stood there: how many deals, how many visits, and average, median, 90th percentile (both interpolated, as percentile_cont does) and maximum of what measure says. visit: every stay by itself, average = sum of (exited - entered) / visits. The others are one figure a deal: first its first stay, latest its latest (HubSpot''s "latest time in stage"), cumulative all of its stays together (HubSpot''s "cumulative time in stage").

@@ -1,11 +1,16 @@
-CREATE FUNCTION @extschema@.crm_win_rate(crm regnamespace, pipeline_id uuid DEFAULT NULL, cohort text DEFAULT 'closed',
+CREATE FUNCTION @extschema@.crm_win_rate(crm regnamespace, pipeline_id uuid DEFAULT NULL,
+	cohort text DEFAULT 'closed',
 	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL,
-	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL, in_currency text DEFAULT NULL)
-	RETURNS TABLE (deals bigint, won bigint, lost bigint, still_open bigint, win_rate numeric, won_share numeric,
-		value_currency text, won_value numeric, lost_value numeric, win_rate_by_value numeric, by_currency jsonb, rates jsonb)
+	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, value_period text DEFAULT NULL,
+	in_currency text DEFAULT NULL)
+	RETURNS TABLE (deals bigint, won bigint, lost bigint, still_open bigint, win_rate numeric,
+		won_share numeric,
+		value_currency text, won_value numeric, lost_value numeric, win_rate_by_value numeric,
+		by_currency jsonb, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_win_rate(regnamespace, uuid, text, timestamptz, timestamptz, uuid, text, text, text) IS
+COMMENT ON FUNCTION @extschema@.crm_win_rate(regnamespace, uuid, text, timestamptz, timestamptz,
+	uuid, text, text, text) IS
 'How many of the deals were won: by number and by value, one row
 
 win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open count for nothing. won_share = won / deals, the open ones included (Salesforce''s conversion rate). win_rate_by_value = won_value / (won_value + lost_value), of the deals that have an amount. Null where there is nothing to divide by.
