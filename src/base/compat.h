@@ -67,7 +67,8 @@
 #define CRM_CHECK_PERMS_ARGUMENTS	range_table, report
 #define CRM_CHECK_PERMS_LIST		range_table
 #define CRM_CHECK_PERMS_RELID(item) \
-	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? ((RangeTblEntry *) (item))->relid : InvalidOid)
+	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
+	 ((RangeTblEntry *) (item))->relid : InvalidOid)
 #endif
 
 #endif							/* CRM_BASE_COMPAT_H */

@@ -5,7 +5,10 @@
 #ifndef CRM_BASE_NAME_KEY_H
 #define CRM_BASE_NAME_KEY_H
 
-/* Whether a text in the database's encoding shows nothing: only white space and invisible characters. */
+/*
+ * Whether a text in the database's encoding shows nothing: it has only white space
+ * and invisible characters.
+ */
 extern bool crm_text_is_blank(const char *text, int len);
 
 #endif							/* CRM_BASE_NAME_KEY_H */

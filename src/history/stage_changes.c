@@ -88,7 +88,8 @@ struct StageRecorder
 
 /* Appends "name": value of the old row, if the new row has another one. */
 static void
-append_replaced(const StageRecorder *recorder, StringInfo json, DealColumn column, const char *name, Oid type)
+append_replaced(const StageRecorder *recorder, StringInfo json, DealColumn column,
+				const char *name, Oid type)
 {
 	bool		old_null,
 				new_null;
@@ -107,7 +108,8 @@ append_replaced(const StageRecorder *recorder, StringInfo json, DealColumn colum
 		return;
 	}
 	if (!new_null && (type == TEXTOID ?
-					  DatumGetBool(DirectFunctionCall2Coll(texteq, DEFAULT_COLLATION_OID, old_value, new_value)) :
+					  DatumGetBool(DirectFunctionCall2Coll(texteq, DEFAULT_COLLATION_OID,
+														   old_value, new_value)) :
 					  DatumGetTimestampTz(old_value) == DatumGetTimestampTz(new_value)))
 		return;
 
