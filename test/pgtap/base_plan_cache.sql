@@ -1,0 +1,35 @@
+-- The plans that a session keeps: a bounded number, whatever it has used.
+BEGIN;
+CREATE EXTENSION pgtap;
+CREATE SCHEMA extensions;
+CREATE EXTENSION crm SCHEMA extensions;
+SELECT no_plan();
+
+SELECT extensions.crm_install(format('crm_%s', n)) FROM generate_series(1, 10) AS n \g /dev/null
+CREATE FUNCTION deals_of(schema text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    pipeline uuid;
+    report text;
+    deals bigint;
+BEGIN
+    EXECUTE format($q$SELECT id FROM %I.create_pipeline('Sales', '["Lead"]')$q$, schema) INTO pipeline;
+    EXECUTE format('INSERT INTO %I.deals (title, amount, pipeline_id) VALUES (1, 1, $1), (2, 2, $1)', schema) USING pipeline;
+    FOREACH report IN ARRAY ARRAY['win_rate', 'sales_velocity', 'recurring_revenue', 'forecast', 'slippage', 'funnel',
+        'stage_conversion', 'time_in_stage', 'stage_probabilities', 'sales_cycle', 'rotting_deals'] LOOP
+        EXECUTE format('SELECT count(*) FROM %I.%I($1)', schema, report) USING pipeline;
+    END LOOP;
+    EXECUTE format($q$SELECT (%I.pipeline_summary($1) ->> 'total_deals')::bigint$q$, schema) INTO deals USING pipeline;
+    RETURN deals;
+END $$;
+CREATE FUNCTION kept(context text) RETURNS bigint LANGUAGE sql AS
+    'SELECT count(*) FROM pg_backend_memory_contexts WHERE name = context';
+
+SELECT is((SELECT array_agg(DISTINCT deals_of(format('crm_%s', n))) FROM generate_series(1, 10) AS n), ARRAY[2::bigint],
+    'the reports of ten CRMs, by one session');
+-- each has the plan of a query and that of a look-up at least
+SELECT cmp_ok(kept('crm report'), '<=', 60::bigint, 'the plans of some are kept');
+SELECT cmp_ok(kept('crm report'), '>', 0::bigint, 'but not of none');
+SELECT is((SELECT (crm_1.pipeline_summary(p.id) ->> 'total_value')::numeric FROM crm_1.pipelines AS p), 3::numeric,
+    'what is no longer kept is planned again');
+SELECT * FROM finish();
+ROLLBACK;
