@@ -11,7 +11,7 @@ version=$1
 cd "$(dirname "$0")"
 
 # What others need comes first.
-extension='version errors session uuid currency summary_type summary_aggregates
+extension='version errors session uuid defaults currency summary_type summary_aggregates
 	summary_report conversion stage_history triggers totals api mcp access
 	computed_relationships events install link_contacts'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags

@@ -1,8 +1,8 @@
 -- Deal contacts: the people of a deal, whose data is in another table or system.
 
 CREATE TABLE deal_contacts (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     deal_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     role text,

@@ -1,8 +1,8 @@
 -- Pipelines: the processes that deals run through.
 
 CREATE TABLE pipelines (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     name text NOT NULL,
     description text,
     is_default boolean NOT NULL DEFAULT false,

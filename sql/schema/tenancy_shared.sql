@@ -1,36 +1,36 @@
 -- Many tenants in the same tables, kept apart by row security.  The sub-select
 -- makes the tenant a constant of the query instead of a call per row.
 
-ALTER TABLE pipelines ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE pipelines ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE pipelines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON pipelines USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE stages ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE stages ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE stages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stages USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deals ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE deals ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deals USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deal_contacts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_contacts USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
 ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE exchange_rates ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE exchange_rates ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE exchange_rates ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON exchange_rates USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
 ALTER TABLE deal_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE tags ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE tags ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tags USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deal_tags ALTER tenant_id SET DEFAULT @extension@.crm_current_tenant();
+ALTER TABLE deal_tags ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deal_tags ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_tags USING (tenant_id = (SELECT @extension@.crm_current_tenant()));

@@ -94,6 +94,7 @@ struct PlainInsert
 static HTAB *plain_entries = NULL;
 
 extern Datum crm_uuid_v7(PG_FUNCTION_ARGS);
+extern Datum crm_recorder(PG_FUNCTION_ARGS);
 
 static void
 invalidate_tables(Datum arg, Oid relid)
@@ -133,6 +134,8 @@ source_of_default(Relation rel, AttrNumber attno)
 		return SOURCE_UNKNOWN;
 	if (call->funcid == F_CLOCK_TIMESTAMP && type == TIMESTAMPTZOID)
 		return SOURCE_CLOCK;
+	if (call->args == NIL && type == TEXTOID && calls(call->funcid, crm_recorder))
+		return SOURCE_SESSION_USER;
 	if (call->args == NIL)
 		return type == UUIDOID && calls(call->funcid, crm_uuid_v7) &&
 			DatumGetBool(DirectFunctionCall2(has_function_privilege_id, ObjectIdGetDatum(call->funcid),

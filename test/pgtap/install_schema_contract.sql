@@ -20,7 +20,7 @@ CREATE FUNCTION t.columns(tab text) RETURNS TABLE (name text, type text, not_nul
     WHERE t.name = tab ORDER BY a.attnum
 $$;
 SELECT results_eq($$SELECT * FROM t.columns('pipelines')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('name', 'text', true, NULL),
     ('description', 'text', false, NULL),
@@ -32,11 +32,11 @@ SELECT results_eq($$SELECT * FROM t.columns('pipelines')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of pipelines');
 SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('pipeline_id', 'uuid', true, NULL),
     ('name', 'text', true, NULL),
-    ('position', 'integer', true, 'crm_not_given(NULL::integer)'),
+    ('position', 'integer', true, 'crm_defaults.filled_in_integer()'),
     ('deal_status', 'text', true, '''open''::text'),
     ('probability', 'numeric(5,4)', false, NULL),
     ('rotting_days', 'integer', false, NULL),
@@ -47,17 +47,17 @@ SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of stages');
 SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
-    ('pipeline_id', 'uuid', true, 'crm_not_given(NULL::uuid)'),
-    ('stage_id', 'uuid', true, 'crm_not_given(NULL::uuid)'),
+    ('pipeline_id', 'uuid', true, 'crm_defaults.filled_in_uuid()'),
+    ('stage_id', 'uuid', true, 'crm_defaults.filled_in_uuid()'),
     ('archived_at', 'timestamp with time zone', false, NULL),
     ('amount', 'numeric(19,4)', false, NULL),
     ('currency', 'text', false, NULL),
     ('probability', 'numeric(5,4)', false, NULL),
     ('value_period', 'text', true, '''one_time''::text'),
     ('status', 'text', true, '''open''::text'),
-    ('stage_entered_at', 'timestamp with time zone', true, 'crm_not_given(NULL::timestamp with time zone)'),
+    ('stage_entered_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
     ('move_no', 'integer', true, '0'),
     ('version', 'integer', true, '1'),
     ('title', 'text', true, NULL),
@@ -72,10 +72,10 @@ SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
     ('external_id', 'text', false, NULL),
     ('rank', 'text', false, NULL),
     ('metadata', 'jsonb', true, '''{}''::jsonb'),
-    ('created_at', 'timestamp with time zone', true, 'crm_not_given(NULL::timestamp with time zone)'),
+    ('created_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deals');
 SELECT results_eq($$SELECT * FROM t.columns('deal_contacts')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('deal_id', 'uuid', true, NULL),
     ('contact_id', 'uuid', true, NULL),
@@ -85,7 +85,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_contacts')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deal_contacts');
 SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, NULL),
     ('deal_id', 'uuid', true, NULL),
     ('from_pipeline_id', 'uuid', true, NULL),
@@ -105,11 +105,11 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('probability', 'numeric(5,4)', false, NULL),
     ('from_probability', 'numeric(5,4)', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'SESSION_USER'),
+    ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
     ('reverts_id', 'uuid', false, NULL),
     ('closing', 'jsonb', false, NULL)$$, 'columns of stage_changes');
 SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, NULL),
     ('deal_id', 'uuid', true, NULL),
     ('pipeline_id', 'uuid', true, NULL),
@@ -136,9 +136,9 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('old_archived_at', 'timestamp with time zone', false, NULL),
     ('new_archived_at', 'timestamp with time zone', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'SESSION_USER')$$, 'columns of deal_changes');
+    ('recorded_by', 'text', true, 'crm_defaults.recorder()')$$, 'columns of deal_changes');
 SELECT results_eq($$SELECT * FROM t.columns('tags')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('name', 'text', true, NULL),
     ('color', 'text', false, NULL),
@@ -165,7 +165,7 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm':
         (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')$$, 'no table is a member of an extension');
 
 -- What the common columns are.
-SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_uuid_v7()'))$$,
+SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_defaults.new_id()'))$$,
     ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'exchange_rates'], 'an id, but where two keys make it');
 SELECT set_eq($$SELECT t.name FROM t.tables AS t JOIN t.columns(t.name) AS c ON (c.name, c.type, c.not_null) = ('tenant_id', 'uuid', true)$$, $$SELECT name FROM t.tables$$, 'a tenant_id everywhere');
 -- A client generated from the schema must be able to leave out what is filled in.
