@@ -51,10 +51,10 @@ DECLARE
 BEGIN
     EXECUTE variation;
     INSERT INTO deals (id, title) VALUES (id('x'), 'x');
-    ids := t.calls('extensions.crm_uuid_v7');
+    ids := t.calls('crm_defaults.new_id');
     guards := t.calls('extensions.crm_totals_guard');
     UPDATE deals SET stage_id = id('Paused') WHERE id = id('x');
-    by_sql := concat_ws(' and ', CASE WHEN t.calls('extensions.crm_uuid_v7') > ids THEN 'changes' END,
+    by_sql := concat_ws(' and ', CASE WHEN t.calls('crm_defaults.new_id') > ids THEN 'changes' END,
         CASE WHEN t.calls('extensions.crm_totals_guard') > guards THEN 'totals' END);
     DELETE FROM deals WHERE id = id('x');
     PERFORM t.write();
