@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "base/currency.h"
@@ -204,14 +205,16 @@ crm_report(PG_FUNCTION_ARGS)
 	PG_TRY();
 	{
 		ParamListInfo params = read_arguments(fcinfo, declaration);
+		bool		pushed = crm_report_check_ids(report, params);
 
-		crm_report_check_ids(report, params);
 		check_ranges(declaration, params);
 		check_currencies(declaration, params);
 		if (declaration->returns_set)
 			return_rows(fcinfo, report, params);
 		else
 			result = return_value(fcinfo, report, params);
+		if (pushed)
+			PopActiveSnapshot();
 	}
 	PG_FINALLY();
 	{

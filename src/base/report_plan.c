@@ -510,21 +510,50 @@ run_statement(CrmReport *report, const Statement *statement, ParamListInfo param
 	return rows;
 }
 
-void
-crm_report_check_ids(CrmReport *report, ParamListInfo params)
+/* The look-up of the first id whose row the caller does not see; NULL if there is none. */
+static const Statement *
+find_missing(CrmReport *report, ParamListInfo params)
 {
 	for (int i = 0; i < report->nstatements; i++)
 	{
 		const Statement *statement = &report->statements[i];
 
-		if (statement->id < 0 || params->params[statement->argument].isnull)
-			continue;
-		if (run_statement(report, statement, params, None_Receiver) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_CRM_NOT_FOUND),
-					 errmsg("%s %s does not exist", ids[statement->id].what,
-							crm_uuid_text(DatumGetUUIDP(params->params[statement->argument].value)))));
+		if (statement->id >= 0 && !params->params[statement->argument].isnull &&
+			run_statement(report, statement, params, None_Receiver) == 0)
+			return statement;
 	}
+	return NULL;
+}
+
+/*
+ * Makes a snapshot the active one that also shows what the running statement
+ * itself has done so far, as for INSERT ... RETURNING summary(pipelines).
+ */
+static void
+push_own_snapshot(void)
+{
+	PushCopiedSnapshot(IsolationUsesXactSnapshot() ? GetActiveSnapshot() : GetLatestSnapshot());
+	GetActiveSnapshot()->curcid = GetCurrentCommandId(false) + 1;
+}
+
+bool
+crm_report_check_ids(CrmReport *report, ParamListInfo params)
+{
+	const Statement *missing = find_missing(report, params);
+	bool		pushed = false;
+
+	if (missing != NULL && report->declaration.read_only && !IsInParallelMode())
+	{
+		push_own_snapshot();
+		pushed = true;
+		missing = find_missing(report, params);
+	}
+	if (missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("%s %s does not exist", ids[missing->id].what,
+						crm_uuid_text(DatumGetUUIDP(params->params[missing->argument].value)))));
+	return pushed;
 }
 
 void

@@ -30,10 +30,16 @@ extern const CrmDeclaration *crm_report_declaration(const CrmReport *report);
 
 /*
  * Looks for the rows whose ids are among the arguments; ERROR PT404 if the
- * caller sees none.  Then runs the statements with the caller's rights and
- * sends what the last one returns to dest.
+ * caller sees none.  If the running statement itself has just made one of them,
+ * a snapshot that shows it is the active one from then on: the result is true,
+ * and the caller pops it after the run.
  */
-extern void crm_report_check_ids(CrmReport *report, ParamListInfo params);
+extern bool crm_report_check_ids(CrmReport *report, ParamListInfo params);
+
+/*
+ * Runs the statements with the caller's rights and sends what the last one
+ * returns to dest.
+ */
 extern void crm_report_run(CrmReport *report, ParamListInfo params, DestReceiver *dest);
 
 /* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */
