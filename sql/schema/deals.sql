@@ -2,6 +2,9 @@
 --
 -- The columns that summaries read come first, as the server has to decode all
 -- columns before the one that is read.
+--
+-- amount and probability take more digits than their CHECKs: so it is the rules that
+-- refuse 70 for a probability, saying what is expected, and not the type.
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
@@ -9,9 +12,9 @@ CREATE TABLE deals (
     pipeline_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     stage_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     archived_at timestamptz,
-    amount numeric(19,4),
+    amount numeric(38,4),
     currency text,
-    probability numeric(5,4),
+    probability numeric(38,4),
     value_period text NOT NULL DEFAULT 'one_time',
     status text NOT NULL DEFAULT 'open',
     stage_entered_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
@@ -37,7 +40,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
     CONSTRAINT deals_title_check CHECK (btrim(title) <> ''),
     CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
-    CONSTRAINT deals_amount_check CHECK (amount <> 'NaN'),
+    CONSTRAINT deals_amount_check CHECK (amount > -1000000000000000 AND amount < 1000000000000000),
     CONSTRAINT deals_currency_check CHECK (@extension@.crm_is_currency(currency)),
     CONSTRAINT deals_amount_currency_check CHECK (amount IS NULL OR currency IS NOT NULL),
     CONSTRAINT deals_value_period_check CHECK (value_period IN ('one_time', 'monthly', 'quarterly', 'annual')),

@@ -20,7 +20,8 @@ CREATE TABLE pipelines (
 );
 
 CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, lower(name));
-CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id) WHERE is_default;
+-- With a second column, as tools take the first one alone for unique.
+CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id, is_default) WHERE is_default;
 
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
 COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

@@ -7,7 +7,7 @@ CREATE TABLE stages (
     name text NOT NULL,
     position integer NOT NULL DEFAULT crm_defaults.filled_in_integer(),
     deal_status text NOT NULL DEFAULT 'open',
-    probability numeric(5,4),
+    probability numeric(38,4),
     rotting_days integer,
     forecast_category text,
     external_id text,
@@ -17,7 +17,6 @@ CREATE TABLE stages (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stages_pkey PRIMARY KEY (id),
     CONSTRAINT stages_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id) ON DELETE CASCADE,
-    CONSTRAINT stages_position_key UNIQUE (pipeline_id, position),
     CONSTRAINT stages_external_id_key UNIQUE (tenant_id, external_id),
     CONSTRAINT stages_name_check CHECK (btrim(name) <> ''),
     CONSTRAINT stages_deal_status_check CHECK (deal_status IN ('open', 'won', 'lost')),
@@ -36,6 +35,12 @@ CREATE TABLE stages (
         END),
     CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
+
+-- The third column makes no difference to what is unique, but with an expression in
+-- its index, position is no part of a key that a foreign key could refer to: so
+-- reorder_stages need not wait for those who put deals into the stages, and cannot
+-- deadlock with them.
+CREATE UNIQUE INDEX stages_position_key ON stages (pipeline_id, position, (0));
 
 CREATE UNIQUE INDEX stages_name_key ON stages (pipeline_id, lower(name));
 

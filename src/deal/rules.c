@@ -27,6 +27,7 @@
 #include "table/running_writes.h"
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
+#include "table/value_checks.h"
 
 /* What all rows of a statement need; lives in fn_extra. */
 typedef struct DealStatement
@@ -401,6 +402,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 		insert_deal(&deal);
 	else
 		update_deal(&deal);
+	crm_check_values(&deal.row);
 
 	return PointerGetDatum(crm_row_close(&deal.row));
 }
