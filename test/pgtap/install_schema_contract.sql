@@ -197,7 +197,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deals', 'deals_pkey', 'PRIMARY KEY (id)'),
         ('deals', 'deals_pipeline_id_fkey', 'FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)'),
         ('deals', 'deals_stage_id_fkey', 'FOREIGN KEY (stage_id) REFERENCES stages(id)'),
-        ('deals', 'deals_amount_check', 'CHECK ((amount <> ''NaN''::numeric))'),
+        ('deals', 'deals_amount_check', 'CHECK (((amount > (''-1000000000000000''::bigint)::numeric) AND (amount < (''1000000000000000''::bigint)::numeric)))'),
         ('deals', 'deals_amount_currency_check', 'CHECK (((amount IS NULL) OR (currency IS NOT NULL)))'),
         ('deals', 'deals_currency_check', 'CHECK (crm_is_currency(currency))'),
         ('deals', 'deals_forecast_category_check', 'CHECK ((forecast_category = ANY (ARRAY[''pipeline''::text, ''best_case''::text, ''commit''::text, ''omitted''::text])))'),
@@ -288,7 +288,7 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('deals', 'zz_crm_deal_truncate', 'crm_deal_truncate(@)'),
         ('stage_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
         ('deal_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
-        ('deal_contacts', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'')'),
+        ('deal_contacts', 'zz_crm_deal_contact_rules', 'crm_deal_contact_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
         ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')
     ) AS v (name, tgname, function)$$, 'the triggers of the rules');
