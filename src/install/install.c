@@ -31,6 +31,7 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "commands/comment.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
@@ -52,6 +53,7 @@
 
 #include "base/errors.h"
 #include "base/namesakes.h"
+#include "base/query.h"
 #include "base/report_plan.h"
 #include "install/api_functions.h"
 #include "install/computed_relationships.h"
@@ -318,6 +320,24 @@ run_script(Oid schema, Oid extension, const char *function)
 }
 
 /*
+ * PostgREST makes the title and the text of its description of the API from the
+ * comment.  One that the schema has already is the user's.
+ */
+static void
+describe_schema(Oid schema)
+{
+	static const char comment[] =
+	"CRM\n\n"
+	"Deals move through the stages of pipelines. Every move is recorded in stage_changes, every change of a deal's "
+	"values in deal_changes. pipeline_summary tells what a pipeline adds up to, and the other functions analyse it. "
+	"move_deal moves a deal; create_pipeline makes a pipeline with its stages.";
+
+	if (GetComment(schema, NamespaceRelationId, 0) == NULL)
+		crm_run(psprintf("COMMENT ON SCHEMA %s IS %s", quote_identifier(get_namespace_name(schema)),
+						 quote_literal_cstr(comment)));
+}
+
+/*
  * crm_install(schema_name text, tenancy text) -> text
  *		Makes a CRM, owned by the caller; returns the name of its schema.
  */
@@ -348,6 +368,7 @@ crm_install(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(true, level);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
+	describe_schema(schema);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

@@ -150,6 +150,11 @@ RESET ROLE;
 
 -- OpenAPI: every table, column and function says what it is; functions that are
 -- remote procedures have a title, a body, and names for their arguments.
+SELECT matches(obj_description('crm'::regnamespace, 'pg_namespace'), E'^CRM\\n\\n[A-Z].*\\.$', 'the schema has a title and a text');
+CREATE SCHEMA own;
+COMMENT ON SCHEMA own IS 'Mine';
+SELECT extensions.crm_install('own') \g /dev/null
+SELECT is(obj_description('own'::regnamespace, 'pg_namespace'), 'Mine', 'or the user''s own');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')
     AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every table has a comment');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
