@@ -41,12 +41,12 @@ write_reply(const char *reply)
 
 /* Writes text as a JSON string; in place of what is no UTF-8, question marks. */
 static void
-put_string(const char *text)
+put_string(const char *string)
 {
-	const char *end = text + strlen(text);
+	const char *end = string + strlen(string);
 
 	putchar('"');
-	for (const char *c = text; c < end; c++)
+	for (const char *c = string; c < end; c++)
 	{
 		int			length = utf8_length(c, end);
 
@@ -97,10 +97,10 @@ write_error(JsonPart message, int code, const char *text, const char *sqlstate)
 static void
 refuse_long_line(JsonPart line)
 {
-	char		text[64];
+	char		problem[64];
 
-	snprintf(text, sizeof(text), "a message of more than %d bytes", MAX_LINE);
-	write_error(line, INVALID_REQUEST, text, NULL);
+	snprintf(problem, sizeof(problem), "a message of more than %d bytes", MAX_LINE);
+	write_error(line, INVALID_REQUEST, problem, NULL);
 }
 
 /* Waits until the server has answered; returns whether the message was cancelled. */

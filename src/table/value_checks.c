@@ -46,7 +46,8 @@ typedef struct Facts
 	}			checks[MAX_CHECKS];
 	int			nrequired;
 	AttrNumber	required[MAX_CHECKS];
-	AttrNumber	status;			/* of the deal, or of deals in the stage; 0: none */
+	AttrNumber	status;			/* of the deal, or of deals in the stage; 0:
+								 * none */
 } Facts;
 
 /* A value to look at. */

@@ -148,8 +148,8 @@ foreach my $n (1 .. $count)
 }
 IPC::Run::run(
 	[
-		'crm-mcp',   '-h',           $node->host, '-p',
-		$node->port, '-n', 'nowhere', 'postgres'
+		'crm-mcp',   '-h', $node->host, '-p',
+		$node->port, '-n', 'nowhere',   'postgres'
 	],
 	'<',
 	\join("\n", @lines),
@@ -159,8 +159,14 @@ IPC::Run::run(
 	\$err);
 my @replies = split /\n/, $out;
 cmp_ok(scalar @replies, '>', $count / 2, 'crm-mcp answers');
-is_deeply([ grep { !defined eval { decode_json($_) } } @replies ],
-	[], 'in JSON, whatever the message');
+is_deeply(
+	[
+		grep {
+			!defined eval { decode_json($_) }
+		} @replies
+	],
+	[],
+	'in JSON, whatever the message');
 
 $node->stop;
 done_testing();

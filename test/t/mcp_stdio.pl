@@ -170,11 +170,13 @@ like(
 
 # Ids that are no JSON, or no ids: each answer is JSON, and of no request.
 my @damaged = (
-	'nonsense', '12x',      '01',    '-',
-	'1.5',      '{"a":1}',  '[1]',   'true',
-	'"a\\qb"',  '"\\u12"',  '"\\ud800"',
-	"\"\xff\"", "\"\xe2\x82\"", "\"\t\"");
-my @proper = ('1', '-5', '0', '"a"', '"\\"\\u20ac\\ud83d\\ude00"', "\"\xe2\x82\xac\"", '""');
+	'nonsense',     '12x',     '01',        '-',
+	'1.5',          '{"a":1}', '[1]',       'true',
+	'"a\\qb"',      '"\\u12"', '"\\ud800"', "\"\xff\"",
+	"\"\xe2\x82\"", "\"\t\"");
+my @proper = (
+	'1', '-5', '0', '"a"', '"\\"\\u20ac\\ud83d\\ude00"', "\"\xe2\x82\xac\"",
+	'""');
 ($said) = converse(
 	join('',
 		map { qq({"jsonrpc":"2.0","id":$_,"method":"ping"}\n) }
@@ -182,15 +184,21 @@ my @proper = ('1', '-5', '0', '"a"', '"\\"\\u20ac\\ud83d\\ude00"', "\"\xe2\x82\x
 	'--schema=nowhere');
 @replies = split /\n/, $said;
 is(scalar @replies, @damaged + @proper, 'an answer for each of them');
-is( scalar(grep { !defined eval { decode_json($_) } } @replies),
-	0, 'each is JSON');
-is(scalar(grep { $_ =~ /^\{"jsonrpc":"2.0","id":null,/ } @replies),
-	scalar @damaged, 'what is no id is not repeated');
-is_deeply(
-	[ map { /"id":(.*?),"error"/ } @replies[ @damaged .. $#replies ] ],
+is( scalar(
+		grep {
+			!defined eval { decode_json($_) }
+		} @replies),
+	0,
+	'each is JSON');
+is( scalar(grep { $_ =~ /^\{"jsonrpc":"2.0","id":null,/ } @replies),
+	scalar @damaged,
+	'what is no id is not repeated');
+is_deeply([ map { /"id":(.*?),"error"/ } @replies[ @damaged .. $#replies ] ],
 	\@proper, 'a string or an integer is, as it was written');
-($said) = converse(
-	request(1, 'ping') . qq({"id":2}\0{"jsonrpc":"2.0"}\n) . request(3, 'ping'));
+($said) =
+  converse(request(1, 'ping')
+	  . qq({"id":2}\0{"jsonrpc":"2.0"}\n)
+	  . request(3, 'ping'));
 @replies = map { decode_json($_) } split /\n/, $said;
 is_deeply(
 	[ map { $_->{id} // $_->{error}{code} } @replies ],
@@ -205,8 +213,7 @@ print $file 'x' x (1 << 20) foreach 1 .. 257;
 print $file "\"}\n", request(2, 'ping');
 close $file;
 ($in, $out, $err) = ('', '', '');
-IPC::Run::run(
-	[ 'crm-mcp', '-h', $node->host, '-p', $node->port, 'postgres' ],
+IPC::Run::run([ 'crm-mcp', '-h', $node->host, '-p', $node->port, 'postgres' ],
 	'<', $large, '>', \$out, '2>', \$err);
 unlink $large;
 @replies = map { decode_json($_) } split /\n/, $out;
@@ -275,7 +282,8 @@ my $cancel =
 $in .= sprintf($cancel, '"early"') . call('c1', 'slow');
 $mcp->pump_nb while length $in;
 slow_backend();
-$in .= request('early', 'ping') . request('q1', 'ping') . request('q2', 'ping');
+$in .=
+  request('early', 'ping') . request('q1', 'ping') . request('q2', 'ping');
 $in .= sprintf($cancel, '"q1"') . sprintf($cancel, '"c1"');
 $in .= request(9, 'ping');
 $mcp->pump until $out =~ /"id":9/;

@@ -16,8 +16,10 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+
 # A deadlock is looked for at once.
-$node->append_conf('postgresql.conf', "deadlock_timeout = 10ms\nmax_locks_per_transaction = 256");
+$node->append_conf('postgresql.conf',
+	"deadlock_timeout = 10ms\nmax_locks_per_transaction = 256");
 $node->start;
 $node->safe_psql(
 	'postgres', q{
@@ -48,13 +50,15 @@ my %writes = (
 		'UPDATE crm.deals SET stage_id = public.stage() WHERE external_id = \':c 1\'',
 		'UPDATE crm.deals SET stage_id = public.stage() WHERE external_id = \':c 2\''
 	],
-	move_deal => ['PERFORM crm.move_deal(public.deal(\'shared\'), public.stage())'],
+	move_deal =>
+	  ['PERFORM crm.move_deal(public.deal(\'shared\'), public.stage())'],
 	undo_move => ['PERFORM crm.undo_move(public.deal(\':c\'))'],
 	reorder_stages => [
 		'PERFORM crm.reorder_stages(p.id, ARRAY(SELECT s.id FROM crm.stages AS s WHERE s.pipeline_id = p.id ORDER BY random())) FROM (SELECT public.pipeline() AS id) AS p'
 	],
-	rename_stage =>
-	  ['UPDATE crm.stages SET rotting_days = 1 + (random() * 100)::integer WHERE id = public.stage()'],
+	rename_stage => [
+		'UPDATE crm.stages SET rotting_days = 1 + (random() * 100)::integer WHERE id = public.stage()'
+	],
 	add_stage => [
 		'INSERT INTO crm.stages (pipeline_id, name) VALUES (public.pipeline(), \'new \' || random())'
 	],
@@ -83,7 +87,8 @@ my $folder = PostgreSQL::Test::Utils::tempdir();
 foreach my $name (keys %writes)
 {
 	open my $file, '>', "$folder/$name.sql" or die $!;
-	print $file "SELECT set_config('test.session', :client_id::text, false);\n";
+	print $file
+	  "SELECT set_config('test.session', :client_id::text, false);\n";
 	my $statements = join ";\n\t", @{ $writes{$name} };
 
 	$statements =~ s/':c/current_setting('test.session') || '/g;
@@ -102,9 +107,14 @@ foreach my $i (0 .. $#names)
 
 		IPC::Run::run(
 			[
-				'pgbench', '-n', '-c', 4, '-t', $transactions, '-f',
-				"$folder/$names[$i].sql", '-f', "$folder/$names[$j].sql",
-				'-h', $node->host, '-p', $node->port, 'postgres'
+				'pgbench', '-n',
+				'-c',      4,
+				'-t',      $transactions,
+				'-f',      "$folder/$names[$i].sql",
+				'-f',      "$folder/$names[$j].sql",
+				'-h',      $node->host,
+				'-p',      $node->port,
+				'postgres'
 			],
 			'>',
 			\$out,
@@ -123,7 +133,8 @@ is( $node->safe_psql(
 	'no deadlock at all');
 is( $node->safe_psql(
 		'postgres', q{SELECT count(*) FROM crm.deals AS d
-			WHERE d.move_no <> (SELECT count(*) FROM crm.stage_changes AS c WHERE c.deal_id = d.id)}),
+			WHERE d.move_no <> (SELECT count(*) FROM crm.stage_changes AS c WHERE c.deal_id = d.id)}
+	),
 	0,
 	'and no move is lost');
 
