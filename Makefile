@@ -7,8 +7,10 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crm.control)
 
 MODULE_big = crm
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-DATA = $(sort $(wildcard sql/released/crm--*.sql))
-DATA_built = build/crm--$(EXTVERSION).sql
+# The scripts of this version are built; those of released ones are frozen.
+DATA_built = build/crm--$(EXTVERSION).sql \
+	$(patsubst sql/updates/%,build/crm--%,$(sort $(wildcard sql/updates/*--$(EXTVERSION).sql)))
+DATA = $(filter-out $(DATA_built:build/%=sql/released/%),$(sort $(wildcard sql/released/crm--*.sql)))
 EXTRA_CLEAN = build META.json results regression.diffs regression.out output_iso tmp_check
 
 # PG_CFLAGS, not CFLAGS: overriding the latter would drop -fwrapv.
@@ -29,7 +31,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test bench indent
+.PHONY: demo test bench indent release
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -42,6 +44,9 @@ bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh
 indent:
 	@scripts/indent.pl
+# Freezes the scripts of this version: see docs/upgrade.md.
+release:
+	@scripts/release.sh
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -58,6 +63,11 @@ $(OBJS): $(wildcard src/*/*.h) crm.control
 build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql) sql/build.sh crm.control
 	mkdir -p build
 	sh sql/build.sh $(EXTVERSION) > $@.tmp
+	mv $@.tmp $@
+# What ALTER EXTENSION UPDATE runs to get from an earlier version to this one.
+build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql) sql/build.sh crm.control
+	mkdir -p build
+	sh sql/build.sh $(EXTVERSION) $* > $@.tmp
 	mv $@.tmp $@
 
 # crm-mcp, a program that speaks with libpq.

@@ -13,8 +13,8 @@ PIPELINE = "'00000000-0000-0000-0000-0000000000aa'"
 LARGEST = 2500000               # deals, with four moves each
 
 # Moves that count.  NOT IN keeps the order of the index, a join would not.
-KEPT = """FROM stage_changes WHERE reverts_id IS NULL
-    AND id NOT IN (SELECT reverts_id FROM stage_changes WHERE reverts_id IS NOT NULL)"""
+KEPT = """FROM stage_changes WHERE reverts_no IS NULL
+    AND (deal_id, move_no) NOT IN (SELECT deal_id, reverts_no FROM stage_changes WHERE reverts_no IS NOT NULL)"""
 
 # The deals have the present visits; to_stage_id has the visit after a move.
 QUERIES = {
@@ -59,9 +59,15 @@ QUERIES = {
     },
 }
 
+# A yardstick for the percentiles: approximate ones, of all moves, of Debian's
+# postgresql-15-tdigest.
+TDIGEST = """SELECT count(*) FROM (SELECT from_stage_id,
+        tdigest_percentile(extract(epoch FROM changed_at - entered_at)::double precision, 100, ARRAY[0.5, 0.9])
+    FROM stage_changes GROUP BY from_stage_id) AS t"""
+
 INDEXES = {
-    "time_in_stage": "CREATE INDEX best ON stage_changes (deal_id, move_no) INCLUDE (id, from_stage_id, changed_at, reverts_id)",
-    "funnel": "CREATE INDEX best ON stage_changes (deal_id, move_no DESC) INCLUDE (id, from_stage_id, to_stage_id, reverts_id)",
+    "time_in_stage": "CREATE INDEX best ON stage_changes (deal_id, move_no) INCLUDE (from_stage_id, changed_at, reverts_no)",
+    "funnel": "CREATE INDEX best ON stage_changes (deal_id, move_no DESC) INCLUDE (from_stage_id, to_stage_id, reverts_no)",
 }
 
 
@@ -81,7 +87,7 @@ class Analytics:
                 self.db.sql(file.read().replace("{size}", str(size)))
             self.db.sql("RESET work_mem")
             self.db.sql("RESET search_path")
-            for table in ("deals", "stage_changes"):
+            for table in ("deals", "stage_changes", "deal_changes"):
                 self.db.sql(f"VACUUM ANALYZE crm_history.{table}")
             self.loaded = size
         self.db.sql("SET search_path = crm_history, extensions, public")
@@ -92,6 +98,9 @@ class Analytics:
         self.db.sql(f"DROP INDEX IF EXISTS best; {INDEXES[part]}")
         self.db.sql("VACUUM ANALYZE stage_changes")
         queries = {"count(*)": "SELECT count(*) FROM stage_changes", **QUERIES[part]}
+        if part == "time_in_stage" and self.db.sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'tdigest'") == "1":
+            self.db.sql("CREATE EXTENSION IF NOT EXISTS tdigest SCHEMA public")
+            queries["tdigest"] = TDIGEST
         answers = [self.db.sql(queries[name]) for name in ("crm", "window functions")]
         if answers[0] != answers[1]:
             raise RuntimeError(f"{part}: answers differ: {answers}")
@@ -106,22 +115,58 @@ class Analytics:
     def time_in_stage(self):
         self.compare("time_in_stage")
 
+    def small_pipeline(self):
+        """A pipeline of 10 deals beside the large one."""
+        bench = self.bench
+        self.load()
+        small = "'00000000-0000-0000-0000-0000000000ab'"
+        self.db.sql(f"""INSERT INTO pipelines (id, name) VALUES ({small}, 'Small');
+            INSERT INTO stages (pipeline_id, name) VALUES ({small}, 'One'), ({small}, 'Two');
+            INSERT INTO deals (pipeline_id, title) SELECT {small}, 'Small ' || n FROM generate_series(1, 10) AS n;
+            UPDATE deals SET stage_id = (SELECT id FROM stages WHERE name = 'Two') WHERE pipeline_id = {small};
+            ANALYZE deals; ANALYZE stage_changes""")
+        queries = {name: f"SELECT count(*) FROM {name}({small})" for name in ("time_in_stage", "funnel", "stage_conversion", "stage_probabilities")}
+        queries = {"count(*)": "SELECT count(*) FROM stage_changes", **queries}
+        result = bench.compare(list(queries), lambda name: self.db.timed(lambda: self.db.sql(queries[name])))
+        bench.report("a pipeline of 10 deals beside the large one", result, "count(*)", 1, "µs")
+        self.loaded = 0
+        self.db.sql("RESET search_path")
+
     def funnel(self):
         self.compare("funnel")
 
     def as_of(self):
         """The summary after half of the moves, and now, compared with the aggregate over the deals."""
-        bench = self.bench
-        self.load()
-        middle = self.db.sql("SELECT changed_at FROM stage_changes ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM stage_changes) LIMIT 1")
-        last = self.db.sql("SELECT max(changed_at) FROM stage_changes")
-        queries = {
+        middle, last = self.moments()
+        self.beside("as of", "live aggregate", {
             "live aggregate": "SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) "
                               f"FROM deals WHERE pipeline_id = {PIPELINE} AND archived_at IS NULL",
             "as of the middle": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
             "as of the end": f"SELECT pipeline_summary_as_of({PIPELINE}, '{last}')",
-        }
+        })
+
+    def waterfall(self):
+        """Of a month beside the summary as of its beginning, of the whole history beside a scan of it."""
+        middle, _ = self.moments()
+        self.beside("waterfall of a month", "as of its beginning", {
+            "as of its beginning": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
+            "waterfall": f"SELECT count(*) FROM pipeline_waterfall({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '1 month')",
+        })
+        self.beside("waterfall of all", "scan of both histories", {
+            "scan of both histories": "SELECT (SELECT sum(move_no) FROM stage_changes) + (SELECT sum(version) FROM deal_changes)",
+            "waterfall": f"SELECT count(*) FROM pipeline_waterfall({PIPELINE}, '-infinity')",
+        })
+
+    def moments(self):
+        """When half of the moves were made, and when all were."""
+        self.load()
+        middle = self.db.sql("SELECT changed_at FROM stage_changes ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM stage_changes) LIMIT 1")
+        return middle, self.db.sql("SELECT max(changed_at) FROM stage_changes")
+
+    def beside(self, what, base, queries):
+        self.load()
+        bench = self.bench
         changes = int(self.db.sql("SELECT count(*) FROM stage_changes"))
         result = bench.compare(list(queries), lambda name: self.db.timed(lambda: self.db.sql(queries[name])))
-        bench.report(f"as of, {changes:,} changes", result, "live aggregate", 1, "µs")
+        bench.report(f"{what}, {changes:,} changes", result, base, 1, "µs")
         self.db.sql("RESET search_path")

@@ -77,13 +77,9 @@ class Bench:
 
     def add_audit_alone(self):
         """A trigger that keeps the history and nothing else."""
-        update = self.db.sql("SELECT tgname FROM pg_trigger WHERE tgrelid = 'deals'::regclass "
-                             "AND tgname IN ('zz_crm_stage_audit', 'zz_crm_deal_audit_update')")
         version = self.db.sql("SELECT extversion FROM pg_extension WHERE extname = 'crm'")
-        function = (f"crm_deal_audit('{version}', 'history')" if update == "zz_crm_deal_audit_update"
-                    else f"crm_stage_audit('{version}')")
         self.db.sql("CREATE TRIGGER bench_audit AFTER UPDATE ON deals REFERENCING OLD TABLE AS old_deals "
-                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION {function}")
+                    f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('{version}', 'history')")
 
     def off(self):
         self.db.sql("ALTER TABLE deals DISABLE TRIGGER USER")
@@ -348,12 +344,15 @@ class Bench:
     def run(self):
         size = 10000
         history = Analytics(self)
-        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "time_in_stage", "funnel", "as_of"]
+        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "time_in_stage", "funnel", "as_of", "waterfall", "small_pipeline"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
-                "copy": self.copy, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of}
+                "copy": self.copy, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
+                "waterfall": history.waterfall,
+
+                "small_pipeline": history.small_pipeline}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")

@@ -1,7 +1,8 @@
 -- A CRM with a history: {size} deals and 4 moves of each on average, written down
 -- in the order of time.  Run by analytics.py, which fills in {size}.
 --
--- One deal in 6 goes back and forth, one in 50 moves three times in an instant; one
+-- A third of the deals have had their amount raised since half of the moves were
+-- made.  One deal in 6 goes back and forth, one in 50 moves three times in an instant; one
 -- in 20 is archived, one in 100 deleted, one in 1000 has a move that was taken back.
 SELECT crm_install('crm_history');
 SET search_path = crm_history, extensions;
@@ -68,5 +69,21 @@ INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, 
         JOIN stage_changes AS c ON c.deal_id = d.id AND c.move_no = d.move_no + 1
     WHERE d.title LIKE '%007';
 UPDATE deals SET move_no = move_no + 2 WHERE title LIKE '%007';
+INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, recorded_at, move_no,
+        version, change, status, old_amount, new_amount, old_currency, new_currency, old_probability, new_probability,
+        old_value_period, new_value_period, old_owner_id, new_owner_id, old_expected_close_date, new_expected_close_date,
+        old_archived_at, new_archived_at, changed_by, recorded_by)
+    SELECT d.tenant_id, d.id, d.pipeline_id, ('00000000-0000-0000-0000-00000000000' || e.stage)::uuid, e.at, e.edited_at,
+        e.edited_at, e.i, d.version, 'updated', CASE e.stage WHEN 7 THEN 'won' WHEN 8 THEN 'lost' ELSE 'open' END,
+        d.amount * 0.9, d.amount, d.currency, d.currency, e.stage / 20.0, e.stage / 20.0, d.value_period, d.value_period,
+        d.owner_id, d.owner_id, d.expected_close_date, d.expected_close_date,
+        d.archived_at, d.archived_at, 'bench', 'bench'
+    FROM (SELECT DISTINCT ON (s.n) s.id, s.i, s.stage, s.at, c.edited_at
+            FROM steps AS s CROSS JOIN LATERAL (
+                SELECT greatest(s.created_at + interval '5 days', '2024-04-01'::timestamptz + s.n % 400 * interval '1 day') AS edited_at) AS c
+            WHERE s.n % 3 = 0 AND s.at <= c.edited_at
+            ORDER BY s.n, s.i DESC) AS e
+        JOIN deals AS d ON d.id = e.id
+    ORDER BY e.edited_at;
 DROP TABLE new_deals, steps;
 RESET session_replication_role;

@@ -105,7 +105,7 @@ def snapshot(bench):
     holder.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM stage_totals")
     mover.sql("SET synchronous_commit = off")
     mover.prepare("move", f"UPDATE deals SET stage_id = {other_stage(bench)} WHERE id = (SELECT id FROM bench_hot WHERE n = $1)")
-    query = f"SELECT crm_pipeline_totals('deals', '{bench.PIPELINE}')"
+    query = f"SELECT crm_pipeline_totals('crm', '{bench.PIPELINE}')"
     moved = 0
     for moves in HELD:
         while moved < moves:

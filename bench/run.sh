@@ -6,8 +6,9 @@
 #
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
 # ONLY names the parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
-# clients, hour, snapshot, copy, time_in_stage, funnel, as_of; default: all.
-# The last three use at most 2.5 million deals, with four moves each.
+# clients, hour, snapshot, copy, time_in_stage, funnel, as_of, waterfall,
+# small_pipeline; default: all.
+# The last five use at most 2.5 million deals, with four moves each.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh

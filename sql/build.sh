@@ -1,18 +1,26 @@
 #!/bin/sh
-# Writes the extension script of the version named by $1 to standard output:
-# the topics of sql/extension, the declarations of sql/api, and, packed as
-# functions that return text, the queries of sql/queries and what crm_install()
-# runs, sql/schema.
+# Writes a script of the extension to standard output.
+#
+#	build.sh VERSION		what CREATE EXTENSION runs
+#	build.sh VERSION FROM	what ALTER EXTENSION UPDATE runs to get there
+#
+# The first is made of the topics of sql/extension and the declarations of
+# sql/api, the second of sql/updates/FROM--VERSION.sql.  Both end with what is
+# packed as functions that return text: the queries of sql/queries, what
+# crm_install() runs, sql/schema, and what crm_upgrade() does, sql/migrations.
 #
 # Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
 # schema, @extension@ the extension's, whatever they are called by then.
 set -eu
 version=$1
+from=${2:-}
 cd "$(dirname "$0")"
+create=${from:+CREATE OR REPLACE}
+create=${create:-CREATE}
 
 # What others need comes first.
-extension='version errors session uuid defaults currency summary_type summary_aggregates
-	summary_report conversion stage_history triggers totals api mcp access
+extension='version errors session uuid defaults currency time summary_type summary_aggregates
+	summary_report conversion stage_history replay triggers totals api mcp access
 	computed_relationships events install link_contacts'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
@@ -28,9 +36,9 @@ files()				# folder, topics: their files; all there are
 	done
 }
 
-complete()			# folder, topics: fails if a file is in no list
+check_list()			# folder, topics: fails if a file is in no list
 {
-	[ "$(files "$@" | sort)" = "$(ls "$1"/*.sql | sort)" ] && return
+	[ "$(files "$@" | sort)" = "$(printf '%s\n' "$1"/*.sql | sort)" ] && return
 	echo "sql/$1: the files are not those that sql/build.sh lists" >&2
 	exit 1
 }
@@ -39,20 +47,48 @@ pack()				# function name, files
 {
 	name=$1
 	shift
-	echo "CREATE FUNCTION @extschema@.$name() RETURNS text"
+	echo "$create FUNCTION @extschema@.$name() RETURNS text"
 	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$ SELECT \$packed\$"
 	cat "$@"
 	echo "\$packed\$ \$body\$;"
 }
 
-# shellcheck disable=SC2086 # lists of words
+pack_migrations()		# a row for each step: from, to, script
 {
-	complete extension $extension
-	complete schema $schema tenancy_single tenancy_shared
-	printf '%s\n' '\echo Use "CREATE EXTENSION crm" to load this file. \quit'
+	echo "$create FUNCTION @extschema@.crm_migrations()"
+	echo "RETURNS TABLE (from_version text, to_version text, script text)"
+	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$"
+	echo "SELECT NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text WHERE false"
+	for file in migrations/*--*.sql
+	do
+		[ -f "$file" ] || continue
+		step=$(basename "$file" .sql)
+		printf "UNION ALL SELECT '%s', '%s', \$step\$\n" "${step%%--*}" "${step#*--}"
+		cat "$file"
+		echo "\$step\$"
+	done
+	echo "\$body\$;"
+	echo "COMMENT ON FUNCTION @extschema@.crm_migrations() IS"
+	echo "'The steps by which crm_upgrade() carries the tables of a CRM from one version to a later one.';"
+}
+
+# shellcheck disable=SC2046,SC2086 # lists of words
+{
+	check_list extension $extension
+	check_list schema $schema tenancy_single tenancy_shared
+	if [ -z "$from" ]
+	then
+		command='CREATE EXTENSION crm'
+		set -- $(files extension $extension) api/*.sql
+	else
+		command='ALTER EXTENSION crm UPDATE'
+		set -- "updates/$from--$version.sql"
+	fi
+	printf '\\echo Use "%s" to load this file. \\quit\n' "$command"
 	# What is not ours is not seen.
 	echo 'SET LOCAL search_path = pg_catalog, pg_temp;'
-	cat $(files extension $extension) api/*.sql
+	[ -z "$from" ] || echo "SELECT @extschema@.crm_require_library('$version');"
+	cat "$@"
 	for query in queries/*.sql
 	do
 		pack "crm_query_$(basename "$query" .sql)" "$query"
@@ -60,4 +96,5 @@ pack()				# function name, files
 	pack crm_schema_sql $(files schema $schema)
 	pack crm_schema_single_sql schema/tenancy_single.sql
 	pack crm_schema_shared_sql schema/tenancy_shared.sql
+	pack_migrations
 } | sed "s/@VERSION@/$version/g"

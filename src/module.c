@@ -1,12 +1,12 @@
 /*
  * module.c
- *		The module's entry: magic block, initialisation, version.
+ *		The module's entry: magic block and initialisation.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/builtins.h"
 
+#include "base/report_plan.h"
 #include "base/session.h"
 #include "mcp/http.h"
 
@@ -23,15 +23,5 @@ _PG_init(void)
 	 */
 	crm_mcp_define_settings();
 	crm_define_settings();
-}
-
-/*
- * crm_version() -> text
- *		The version of the loaded code, as crm.control has it.
- */
-PG_FUNCTION_INFO_V1(crm_version);
-Datum
-crm_version(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(CRM_VERSION));
+	crm_report_install_hook();
 }

@@ -1,10 +1,6 @@
 CREATE FUNCTION @extschema@.crm_pipeline_summary_as_of(crm regnamespace, pipeline_id uuid, at timestamptz, in_currency text DEFAULT NULL)
 	RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL SAFE
-	-- The planner cannot know how much came later; these bear any number.
-	SET enable_nestloop = off
-	SET enable_mergejoin = off
-	SET jit = off
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_pipeline_summary_as_of(regnamespace, uuid, timestamptz, text) IS
 'Summarise a pipeline as it stood at a moment of the past

@@ -2,10 +2,6 @@ CREATE FUNCTION @extschema@.crm_pipeline_waterfall(crm regnamespace, pipeline_id
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, in_currency text DEFAULT NULL)
 	RETURNS TABLE (value_currency text, bar_no integer, bar text, changes bigint, deals bigint, value numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
-	-- The planner cannot know how much came later; these bear any number.
-	SET enable_nestloop = off
-	SET enable_mergejoin = off
-	SET jit = off
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_pipeline_waterfall(regnamespace, uuid, timestamptz, timestamptz, uuid, text, text) IS
 'What became of the open value of a pipeline between two moments: a waterfall

@@ -1,5 +1,5 @@
 CREATE FUNCTION @extschema@.crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[])
-	RETURNS SETOF uuid
+	RETURNS uuid[]
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'crm_reorder_stages';
 COMMENT ON FUNCTION @extschema@.crm_reorder_stages(regnamespace, uuid, uuid[]) IS

@@ -4,10 +4,6 @@ CREATE FUNCTION @extschema@.crm_slippage(crm regnamespace, pipeline_id uuid DEFA
 	RETURNS TABLE (id uuid, name text, deals bigint, pushed_deals bigint, pushed_share numeric, pushes bigint,
 		pushes_per_deal numeric, months_pushed bigint, average_months numeric, days_pushed bigint, average_days numeric)
 	LANGUAGE c STABLE PARALLEL SAFE
-	-- The planner cannot know how many pushes there are; these bear any number.
-	SET enable_nestloop = off
-	SET enable_mergejoin = off
-	SET jit = off
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_slippage(regnamespace, uuid, text, timestamptz, timestamptz, uuid, text) IS
 'How often and how far the expected close of deals was pushed to a later month, worst first

@@ -3,7 +3,21 @@
 --
 -- A function NAME of a CRM's schema is declared once, in sql/api/NAME.sql, as
 -- crm_NAME(crm regnamespace, ...) with its arguments, defaults and COMMENT.
--- What crm_install() makes of it is a thin function that hands its schema on.
+-- What crm_install() makes of it has these, too, and no body: it is of the
+-- language crm, whose functions call crm_NAME with the schema that they are in.
+CREATE FUNCTION @extschema@.crm_call() RETURNS language_handler
+LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_call() IS
+'Calls what a function of the language crm stands for: NAME of a schema for crm_NAME(regnamespace, ...) of the extension, with that schema';
+
+CREATE FUNCTION @extschema@.crm_validate(function oid) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_validate(oid) IS
+'Refuses a function of the language crm that stands for nothing';
+
+CREATE TRUSTED LANGUAGE crm HANDLER @extschema@.crm_call VALIDATOR @extschema@.crm_validate;
+COMMENT ON LANGUAGE crm IS
+'The language of the functions that crm_install() makes; they have no body';
 
 -- The only list of them.  levels are those of crm_grant_access() that may
 -- execute it; returns is the table or view whose rows it returns where
@@ -45,31 +59,21 @@ COMMENT ON FUNCTION @extschema@.crm_api_functions() IS
 'The functions of a CRM: the levels of crm_grant_access() that may execute each one, and the table or view whose rows it returns, if any';
 
 -- What the functions of a CRM are to be, from the declarations of the extension.
---
--- crm_current_row() learns the type of a row from a sub-select that has none: with
--- a null constant of that type the server would let no column be added to the
--- table.
 CREATE FUNCTION @extschema@.crm_api_definitions(crm regnamespace, extension regnamespace)
-	RETURNS TABLE (name text, declared oid, arguments text, identity text, result text, attributes text, body text)
+	RETURNS TABLE (name text, declared oid, arguments text, identity text, result text, attributes text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT f.name, p.oid,
 		regexp_replace(pg_get_function_arguments(p.oid), '^crm regnamespace(, )?', ''),
 		regexp_replace(pg_get_function_identity_arguments(p.oid), '^crm regnamespace(, )?', ''),
 		CASE WHEN f.returns IS NULL THEN pg_get_function_result(p.oid)
-			ELSE format('%s%s.%I', CASE WHEN p.proretset THEN 'SETOF ' END, crm, f.returns) END,
+			ELSE format('%s%s.%I', CASE WHEN p.proretset OR p.prorettype = 'uuid[]'::regtype THEN 'SETOF ' END, crm, f.returns) END,
 		format('%s PARALLEL %s', CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
-			CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END),
-		CASE
-			WHEN f.returns IS NULL THEN format('SELECT %s', c.call)
-			WHEN p.prorettype = 'record'::regtype THEN format('SELECT r.* FROM %s AS r', c.call)
-			ELSE format('SELECT %s.crm_current_row((SELECT t FROM %s.%I AS t WHERE false), %s)', extension, crm, f.returns, c.call)
-		END
+			CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END)
+			|| CASE WHEN p.proisstrict THEN ' STRICT' ELSE '' END
 	FROM @extschema@.crm_api_functions() AS f
 		JOIN pg_proc AS p ON p.proname = 'crm_' || f.name AND p.pronamespace = extension
-			AND p.proargtypes[0] = 'regnamespace'::regtype
-		CROSS JOIN LATERAL (SELECT format('%s.%I(%L::regnamespace%s)', extension, p.proname, crm,
-			(SELECT string_agg(format(', $%s', n), '' ORDER BY n) FROM generate_series(1, p.pronargs - 1) AS n))) AS c (call);
+			AND p.proargtypes[0] = 'regnamespace'::regtype;
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_definitions(regnamespace, regnamespace) IS
 'What the functions of the CRM in that schema are to be: a row for each function of crm_api_functions(), for which crm_NAME in the second schema is the declaration';
@@ -81,7 +85,7 @@ CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regname
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH definitions AS MATERIALIZED (
-		SELECT d.name, d.declared, d.arguments, d.identity, d.result, d.attributes, d.body
+		SELECT d.name, d.declared, d.arguments, d.identity, d.result, d.attributes
 		FROM @extschema@.crm_api_definitions(crm, extension) AS d
 	), present AS MATERIALIZED (
 		SELECT p.oid, p.proname, pg_get_function_arguments(p.oid) AS arguments,
@@ -93,8 +97,8 @@ BEGIN ATOMIC
 		FROM present AS p JOIN definitions AS d ON d.name = p.proname
 		WHERE p.identity = d.identity AND (p.arguments, p.result) <> (d.arguments, d.result)
 		UNION ALL
-		SELECT d.name, 2, format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE sql %s BEGIN ATOMIC %s; END',
-			CASE WHEN p.oid IS NOT NULL THEN 'OR REPLACE ' END, crm, d.name, d.arguments, d.result, d.attributes, d.body)
+		SELECT d.name, 2, format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE crm %s AS %L',
+			CASE WHEN p.oid IS NOT NULL THEN 'OR REPLACE ' END, crm, d.name, d.arguments, d.result, d.attributes, '')
 		FROM definitions AS d
 			LEFT JOIN present AS p ON p.proname = d.name AND (p.identity, p.arguments, p.result) = (d.identity, d.arguments, d.result)
 		UNION ALL
@@ -112,10 +116,22 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
 'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells; what crm_install() and crm_upgrade() run';
 
-CREATE FUNCTION @extschema@.crm_current_row(type anyelement, id uuid) RETURNS anyelement
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.crm_current_row(anyelement, uuid) IS
-'The row of that id in the table whose row type the first argument has, as it is now, also if it changed since the calling statement began; null if there is none';
+-- For crm_check().
+CREATE FUNCTION @extschema@.crm_api_problems(crm regnamespace, extension regnamespace)
+	RETURNS TABLE (object text, problem text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('function %I(%s)', d.name, d.identity),
+		CASE WHEN p.oid IS NULL THEN 'is missing' ELSE 'has other arguments, defaults or another result than the extension declares' END
+	FROM @extschema@.crm_api_definitions(crm, extension) AS d
+		LEFT JOIN pg_proc AS p ON p.pronamespace = crm AND p.proname = d.name AND p.prokind = 'f'
+			AND pg_get_function_identity_arguments(p.oid) = d.identity
+	WHERE p.oid IS NULL
+		OR (pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) <> (d.arguments, d.result)
+	ORDER BY d.name;
+END;
+COMMENT ON FUNCTION @extschema@.crm_api_problems(regnamespace, regnamespace) IS
+'Where the functions of the CRM in that schema are not what crm_api_definitions() tells; what crm_check() calls';
 
 -- The argument stages of create_pipeline, checked, one row a stage.
 CREATE FUNCTION @extschema@.crm_stages_from_json(stages jsonb)

@@ -50,6 +50,12 @@ CREATE FUNCTION crm_defaults.filled_in_integer() RETURNS integer
 COMMENT ON FUNCTION crm_defaults.filled_in_integer() IS
 	'Null, as filled_in_uuid().';
 
+CREATE FUNCTION crm_defaults.filled_in_text() RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_filled_in';
+COMMENT ON FUNCTION crm_defaults.filled_in_text() IS
+	'Null, as filled_in_uuid().';
+
 CREATE FUNCTION crm_defaults.filled_in_time() RETURNS timestamptz
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_filled_in';

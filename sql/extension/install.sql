@@ -44,10 +44,18 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_installations() IS
 	'The CRMs in this database: a row for each schema that holds one.';
 
+CREATE FUNCTION @extschema@.crm_check(schema_name text DEFAULT 'crm')
+	RETURNS TABLE (object text, problem text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'crm_check';
+COMMENT ON FUNCTION @extschema@.crm_check(text) IS
+	'What is wrong with the CRM in a schema, a row each: a table, column, view, trigger or function that is missing, disabled or other than the extension declares, and a function whose query does not fit the tables. No row: nothing. crm_install() calls it.';
+
 CREATE FUNCTION @extschema@.crm_upgrade(schema_name text DEFAULT 'crm')
 	RETURNS text
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'crm_upgrade';
 COMMENT ON FUNCTION @extschema@.crm_upgrade(text) IS
-	'Carries the CRM in a schema to the version of the extension, and returns that version. For the CRM''s owner; to be run after ALTER EXTENSION crm UPDATE. A CRM that is up to date already stays as it is.';
+	'Carries the tables of the CRM in a schema to the version of the extension, in the transaction of the call, and returns that version. For the CRM''s owner; to be run after ALTER EXTENSION crm UPDATE, at any time: a CRM works before as well. Locks the tables of the CRM. One that is up to date stays as it is.';

@@ -1,91 +1,108 @@
 --
--- crm_cohort() and crm_stage_history(): times, funnels and conversions in one
--- pass over the history, in any order.
+-- crm_stage_history() and crm_deal_cohort() gather moves and deals, in whatever
+-- order, into values; crm_stage_times() and crm_stage_steps() count what they
+-- tell.
+--
+-- The states are flat values, not internal, so that partial aggregates can pass
+-- between parallel workers and between the nodes of a cluster.
 --
 
-CREATE FUNCTION @extschema@.crm_cohort_add(
-	state internal, deal_id uuid, move_no integer, stage_id uuid, status text, entered_at timestamptz,
-	stages uuid[], stage_statuses text[], undone_deals uuid[], undone_moves integer[], figures text,
-	period_from timestamptz, period_before timestamptz
-) RETURNS internal
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-
-COMMENT ON FUNCTION @extschema@.crm_cohort_add(internal, uuid, integer, uuid, text, timestamptz, uuid[], text[], uuid[], integer[], text, timestamptz, timestamptz) IS
-'Transition function of crm_cohort().';
-
-CREATE FUNCTION @extschema@.crm_cohort_final(state internal) RETURNS bytea
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-
-COMMENT ON FUNCTION @extschema@.crm_cohort_final(internal) IS
-'Final function of crm_cohort().';
-
-CREATE AGGREGATE @extschema@.crm_cohort(
-	deal_id uuid, move_no integer, stage_id uuid, status text, entered_at timestamptz,
-	stages uuid[], stage_statuses text[], undone_deals uuid[], undone_moves integer[], figures text,
-	period_from timestamptz, period_before timestamptz
-) (
-	SFUNC = @extschema@.crm_cohort_add,
-	STYPE = internal,
-	FINALFUNC = @extschema@.crm_cohort_final,
-	FINALFUNC_MODIFY = READ_WRITE,
-	PARALLEL = SAFE
-);
-
-COMMENT ON AGGREGATE @extschema@.crm_cohort(uuid, integer, uuid, text, timestamptz, uuid[], text[], uuid[], integer[], text, timestamptz, timestamptz) IS
-'Gathers the deals that count, and what is to be counted, for crm_stage_history(). A row is a deal: its id, move_no (how many moves it has made), the stage where it stands since entered_at (null: its present stay does not count) and its status. The other arguments are the same for all rows: the stages asked for in their order, the status of each, the deals and the numbers of the moves that were taken back or took one back, and figures: visit, first, latest or cumulative for times, direct or reached for steps from stage to stage. Stays that began before period_from, or at or after period_before, are not counted. Over no rows the result is null.';
-
 CREATE FUNCTION @extschema@.crm_stage_history_add(
-	state internal, cohort bytea, deal_id uuid, visit_no integer,
+	state bytea, deal_id uuid, move_no integer, reverts_no integer,
 	stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz
-) RETURNS internal
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION @extschema@.crm_stage_history_add(internal, bytea, uuid, integer, uuid, uuid, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.crm_stage_history_add(bytea, uuid, integer, integer, uuid, uuid, timestamptz, timestamptz) IS
 'Transition function of crm_stage_history().';
 
-CREATE FUNCTION @extschema@.crm_stage_history_final(state internal) RETURNS jsonb
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+CREATE FUNCTION @extschema@.crm_stage_history_combine(state bytea, other bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION @extschema@.crm_stage_history_final(internal) IS
-'Final function of crm_stage_history().';
-
-CREATE FUNCTION @extschema@.crm_stage_history_combine(state internal, other internal) RETURNS internal
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-
-COMMENT ON FUNCTION @extschema@.crm_stage_history_combine(internal, internal) IS
+COMMENT ON FUNCTION @extschema@.crm_stage_history_combine(bytea, bytea) IS
 'Combine function of crm_stage_history().';
 
-CREATE FUNCTION @extschema@.crm_stage_history_serialize(state internal) RETURNS bytea
-LANGUAGE c STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION @extschema@.crm_stage_history_final(state bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION @extschema@.crm_stage_history_serialize(internal) IS
-'Serialization function of crm_stage_history().';
-
-CREATE FUNCTION @extschema@.crm_stage_history_deserialize(state bytea, unused internal) RETURNS internal
-LANGUAGE c STABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME';
-
-COMMENT ON FUNCTION @extschema@.crm_stage_history_deserialize(bytea, internal) IS
-'Deserialization function of crm_stage_history().';
+COMMENT ON FUNCTION @extschema@.crm_stage_history_final(bytea) IS
+'Final function of crm_stage_history().';
 
 CREATE AGGREGATE @extschema@.crm_stage_history(
-	cohort bytea, deal_id uuid, visit_no integer,
+	deal_id uuid, move_no integer, reverts_no integer,
 	stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz
 ) (
 	SFUNC = @extschema@.crm_stage_history_add,
-	STYPE = internal,
+	STYPE = bytea,
+	SSPACE = 512,
 	FINALFUNC = @extschema@.crm_stage_history_final,
 	COMBINEFUNC = @extschema@.crm_stage_history_combine,
-	SERIALFUNC = @extschema@.crm_stage_history_serialize,
-	DESERIALFUNC = @extschema@.crm_stage_history_deserialize,
 	PARALLEL = SAFE
 );
 
-COMMENT ON AGGREGATE @extschema@.crm_stage_history(bytea, uuid, integer, uuid, uuid, timestamptz, timestamptz) IS
-'Counts what the deals of a cohort did, exactly, in one pass over stage_changes, in whatever order: (SELECT crm_cohort(...) FROM deals), deal_id, move_no, from_stage_id, to_stage_id, entered_at, changed_at. The result has stages: by stage the distinct deals, how many of them are open, won and lost now, and for times the visits, the total and the longest in microseconds (one for each visit, or one for each deal; total / visits or total / deals is the average). For steps it has steps: deals that came from one stage to another; to null is to any won stage. Without a cohort the result is null.';
+COMMENT ON AGGREGATE @extschema@.crm_stage_history(uuid, integer, integer, uuid, uuid, timestamptz, timestamptz) IS
+'Gathers moves of deals, in whatever order, for crm_stage_times() and crm_stage_steps(). A row is a move, as in stage_changes: deal_id, move_no, reverts_no (the move that this one takes back: neither counts), from_stage_id, to_stage_id, entered_at, changed_at. next_stage_id is needed for steps by the rule direct only, exited_at for times only, entered_at for times and periods: null saves memory. Moves of a deal follow each other by move_no, of which none is taken for granted: gaps are nothing, and moves of the same number follow each other by entered_at (for times by their duration). A row without deal_id, move_no or stage_id does not count. The value is at most 1 GB, some 30 million moves.';
+
+CREATE FUNCTION @extschema@.crm_deal_cohort_add(
+	state bytea, deal_id uuid, status text, stage_id uuid, entered_at timestamptz
+) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_deal_cohort_add(bytea, uuid, text, uuid, timestamptz) IS
+'Transition function of crm_deal_cohort().';
+
+CREATE FUNCTION @extschema@.crm_deal_cohort_combine(state bytea, other bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_deal_cohort_combine(bytea, bytea) IS
+'Combine function of crm_deal_cohort().';
+
+CREATE FUNCTION @extschema@.crm_deal_cohort_final(state bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_deal_cohort_final(bytea) IS
+'Final function of crm_deal_cohort().';
+
+CREATE AGGREGATE @extschema@.crm_deal_cohort(deal_id uuid, status text, stage_id uuid, entered_at timestamptz) (
+	SFUNC = @extschema@.crm_deal_cohort_add,
+	STYPE = bytea,
+	SSPACE = 512,
+	FINALFUNC = @extschema@.crm_deal_cohort_final,
+	COMBINEFUNC = @extschema@.crm_deal_cohort_combine,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE @extschema@.crm_deal_cohort(uuid, text, uuid, timestamptz) IS
+'Gathers the deals that count for crm_stage_times() and crm_stage_steps(). A row is a deal: id, status, and the stage where it stands since entered_at; its present stay does not count if either is null. The value is at most 1 GB, some 40 million deals.';
+
+CREATE FUNCTION @extschema@.crm_stage_times(
+	history bytea, cohort bytea, stages uuid[], measure text DEFAULT 'visit',
+	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL, percentiles boolean DEFAULT true
+) RETURNS TABLE (
+	stage_id uuid, deals bigint, visits bigint, total_seconds numeric, longest_seconds numeric,
+	median_seconds numeric, p90_seconds numeric, open_deals bigint, won_deals bigint, lost_deals bigint
+)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_stage_times(bytea, bytea, uuid[], text, timestamptz, timestamptz, boolean) IS
+'How long deals of a cohort stood in stages, exactly: a row for each stage where some did. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. measure says what one duration is of: visit (each stay), or of a deal first (its first stay), latest or cumulative (all stays together). Present stays last until now(). Stays that began before period_from, or at or after period_before, do not count. Percentiles are interpolated, as percentile_cont() does. open_deals, won_deals and lost_deals tell what the deals are now. At most 1,000 stages.';
+
+CREATE FUNCTION @extschema@.crm_stage_steps(
+	history bytea, cohort bytea, stages uuid[], stage_statuses text[], rule text DEFAULT 'reached',
+	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	from_stage_id uuid, to_stage_id uuid, deals bigint,
+	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint
+)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_stage_steps(bytea, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
+'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Stays that began before period_from, or at or after period_before, are no start of a step. At most 1,000 stages.';

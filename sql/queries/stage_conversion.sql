@@ -10,53 +10,45 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
     END;
 
-WITH undone AS (
-    -- The moves that were taken back, and those that took them back.
-    SELECT r.id, r.deal_id, r.move_no
-    FROM @crm@.stage_changes AS r
-    WHERE r.reverts_id IS NOT NULL
-    UNION ALL
-    SELECT c.id, c.deal_id, c.move_no
-    FROM @crm@.stage_changes AS r
-        JOIN @crm@.stage_changes AS c ON c.id = r.reverts_id
-    WHERE r.reverts_id IS NOT NULL
-), history AS MATERIALIZED (
-    SELECT coalesce(
-        (SELECT @extension@.crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, c.to_stage_id, c.entered_at, NULL)
+WITH steps AS MATERIALIZED (
+    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
+                CASE stage_conversion.rule WHEN 'direct' THEN c.to_stage_id END, CASE stage_conversion.cohort WHEN 'entered' THEN c.entered_at END, NULL) AS moves
             FROM @crm@.stage_changes AS c
-            WHERE c.from_pipeline_id = stage_conversion.pipeline_id),
-        -- nobody moved, but deals stand there
-        (SELECT @extension@.crm_stage_history(k.deals, NULL, n.visit_no, NULL, NULL, NULL, NULL)
-            FROM (VALUES (NULL::integer)) AS n (visit_no))) AS figures
-    FROM (SELECT
-        (SELECT @extension@.crm_cohort(d.id, d.move_no, d.stage_id, d.status, d.stage_entered_at,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM @crm@.stages AS s
-                    WHERE s.pipeline_id = stage_conversion.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM @crm@.stages AS s
-                    WHERE s.pipeline_id = stage_conversion.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                stage_conversion.rule,
-                CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
-                CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END)
-            FROM @crm@.deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM @crm@.pipelines AS p WHERE p.id = stage_conversion.pipeline_id)
-                AND d.archived_at IS NULL
+            WHERE c.from_pipeline_id = stage_conversion.pipeline_id
+                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = stage_conversion.pipeline_id) AS h,
+        (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
+            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id = stage_conversion.pipeline_id
+                    UNION ALL
+                    -- that stood there, and went to another pipeline
+                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id <> stage_conversion.pipeline_id
+                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                            WHERE c.from_pipeline_id = stage_conversion.pipeline_id
+                                AND (c.to_pipeline_id < stage_conversion.pipeline_id OR c.to_pipeline_id > stage_conversion.pipeline_id))) AS d
+            WHERE d.archived_at IS NULL
                 AND (stage_conversion.cohort <> 'created'
                     OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
                     AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
                 AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
                 AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
+        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+            FROM @crm@.stages AS s
+            WHERE s.pipeline_id = stage_conversion.pipeline_id) AS p,
+        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, stage_conversion.rule,
+            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
+            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS t
 ), stood AS (
-    SELECT t.stage_id, t.deals
-    FROM history AS h,
-        jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint)
-), converted AS (
-    SELECT t."from", t."to", t.deals
-    FROM history AS h,
-        jsonb_to_recordset(h.figures -> 'steps') AS t ("from" uuid, "to" uuid, deals bigint)
-), steps AS (
+    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
+    FROM steps AS t
+    WHERE t.to_stage_id IS NULL
+), pairs AS (
     -- The pairs that are asked for.  Next to an open stage is the following one
     -- that is in use; next to the last of them is winning.
     SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
@@ -82,7 +74,7 @@ WITH undone AS (
 SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
     coalesce(t.deals, 0), coalesce(c.deals, 0),
     round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
-FROM steps AS p
+FROM pairs AS p
     LEFT JOIN stood AS t ON t.stage_id = p.from_id
-    LEFT JOIN converted AS c ON c."from" = p.from_id AND c."to" = p.to_id
+    LEFT JOIN steps AS c ON c.from_stage_id = p.from_id AND c.to_stage_id = p.to_id
 ORDER BY p.from_position, p.to_position;

@@ -5,46 +5,40 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'minimum_deals must be at least 1')
     END;
 
-WITH undone AS (
-    -- The moves that were taken back, and those that took them back.
-    SELECT r.id, r.deal_id, r.move_no
-    FROM @crm@.stage_changes AS r
-    WHERE r.reverts_id IS NOT NULL
-    UNION ALL
-    SELECT c.id, c.deal_id, c.move_no
-    FROM @crm@.stage_changes AS r
-        JOIN @crm@.stage_changes AS c ON c.id = r.reverts_id
-    WHERE r.reverts_id IS NOT NULL
-), history AS MATERIALIZED (
+WITH stood AS MATERIALIZED (
     -- Closed deals stand in no open stage, so only their moves tell.
-    SELECT (SELECT @extension@.crm_stage_history(k.deals, c.deal_id, c.move_no, c.from_stage_id, NULL, c.entered_at, NULL)
-        FROM @crm@.stage_changes AS c
-        WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
-            AND c.from_status = 'open') AS figures
-    FROM (SELECT
-        (SELECT @extension@.crm_cohort(d.id, d.move_no, NULL, d.status, NULL,
-                (SELECT array_agg(s.id ORDER BY s.position) FROM @crm@.stages AS s
-                    WHERE s.pipeline_id = stage_probabilities.pipeline_id),
-                (SELECT array_agg(s.deal_status ORDER BY s.position) FROM @crm@.stages AS s
-                    WHERE s.pipeline_id = stage_probabilities.pipeline_id),
-                (SELECT array_agg(u.deal_id ORDER BY u.id) FROM undone AS u),
-                (SELECT array_agg(u.move_no ORDER BY u.id) FROM undone AS u),
-                'reached', NULL, NULL)
-            FROM @crm@.deals AS d
-            WHERE d.tenant_id = (SELECT p.tenant_id FROM @crm@.pipelines AS p WHERE p.id = stage_probabilities.pipeline_id)
-                AND d.archived_at IS NULL
+    SELECT t.from_stage_id AS stage_id, t.deals AS closed_deals, t.won_deals AS won
+    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
+                NULL, NULL, NULL) AS moves
+            FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
+                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = stage_probabilities.pipeline_id) AS h,
+        (SELECT @extension@.crm_deal_cohort(d.id, d.status, NULL, d.stage_entered_at) AS deals
+            FROM (SELECT d.id, d.status, d.stage_entered_at, d.pipeline_id, d.won_at, d.lost_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id = stage_probabilities.pipeline_id
+                    UNION ALL
+                    -- that stood there, and went to another pipeline
+                    SELECT d.id, d.status, d.stage_entered_at, d.pipeline_id, d.won_at, d.lost_at,
+                        d.owner_id, d.currency, d.archived_at
+                    FROM @crm@.deals AS d
+                    WHERE d.pipeline_id <> stage_probabilities.pipeline_id
+                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                            WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
+                                AND (c.to_pipeline_id < stage_probabilities.pipeline_id OR c.to_pipeline_id > stage_probabilities.pipeline_id))) AS d
+            WHERE d.archived_at IS NULL
                 AND d.status <> 'open'
-                AND (stage_probabilities.closed_from IS NULL
-                    OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
-                AND (stage_probabilities.closed_before IS NULL
-                    OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
+                AND (stage_probabilities.closed_from IS NULL OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
+                AND (stage_probabilities.closed_before IS NULL OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
                 AND (stage_probabilities.owner_id IS NULL OR d.owner_id = stage_probabilities.owner_id)
                 AND (stage_probabilities.currency IS NULL OR stage_probabilities.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS deals) AS k
-), stood AS (
-    SELECT t.stage_id, t.deals AS closed_deals, t.won
-    FROM history AS h,
-        jsonb_to_recordset(h.figures -> 'stages') AS t (stage_id uuid, deals bigint, won bigint)
+                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
+        (SELECT array_agg(s.id ORDER BY s.position) AS ids, array_agg(s.deal_status ORDER BY s.position) AS statuses
+            FROM @crm@.stages AS s
+            WHERE s.pipeline_id = stage_probabilities.pipeline_id) AS p,
+        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, 'direct') AS t
+    WHERE t.to_stage_id IS NULL
 )
 SELECT s.id, s.name, s.position, s.probability, coalesce(t.closed_deals, 0), coalesce(t.won, 0),
     coalesce(t.closed_deals - t.won, 0),

@@ -42,7 +42,6 @@ CREATE TABLE deal_changes (
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
 -- What came after a moment is looked for by time.
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
-CREATE INDEX deal_changes_lives_idx ON deal_changes (changed_at) WHERE change IN ('deleted', 'restored');
 
 COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row whenever a deal is created, deleted or archived, or its amount, currency, probability, value_period, expected_close_date or owner changes; written by a trigger and never updated. In the order of changed_at and version';
 COMMENT ON COLUMN deal_changes.id IS 'Identifier, time-ordered';

@@ -13,6 +13,7 @@ CREATE TABLE deal_contacts (
     CONSTRAINT deal_contacts_pkey PRIMARY KEY (id),
     CONSTRAINT deal_contacts_deal_id_fkey FOREIGN KEY (deal_id) REFERENCES deals (id) ON DELETE CASCADE,
     CONSTRAINT deal_contacts_deal_id_contact_id_key UNIQUE (deal_id, contact_id),
+    CONSTRAINT deal_contacts_times_check CHECK (@extension@.crm_are_times(created_at, updated_at)),
     CONSTRAINT deal_contacts_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 

@@ -16,7 +16,7 @@ CREATE TABLE deals (
     currency text,
     probability numeric(38,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT 'open',
+    status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
     stage_entered_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
@@ -54,6 +54,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
     CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
     CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
+    CONSTRAINT deals_times_check CHECK (@extension@.crm_are_times(archived_at, stage_entered_at, expected_close_date, won_at, lost_at, created_at, updated_at)),
     CONSTRAINT deals_move_no_check CHECK (move_no >= 0),
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
@@ -63,7 +64,6 @@ CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
 CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
 CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
 CREATE INDEX deals_owner_id_idx ON deals (owner_id) WHERE status = 'open';
-CREATE INDEX deals_archived_idx ON deals (id) WHERE archived_at IS NOT NULL;
 
 COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipeline; every move is recorded in stage_changes';
 COMMENT ON COLUMN deals.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
@@ -75,7 +75,7 @@ COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per it
 COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
 COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set to the stage''s when the deal enters it, unless written; always 1 if won and 0 if lost';
 COMMENT ON COLUMN deals.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
-COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage; writing it alone moves the deal to the pipeline''s only stage of that status';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage (default: open); writing it alone moves the deal to the pipeline''s only stage of that status';
 COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written together with stage_id, it dates the move';
 COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; set by a trigger';
 COMMENT ON COLUMN deals.version IS 'Version number of the row, increased by each update; for optimistic locking';

@@ -14,7 +14,7 @@ CREATE TABLE exchange_rates (
     CONSTRAINT exchange_rates_base_check CHECK (@extension@.crm_is_currency(base)),
     CONSTRAINT exchange_rates_quote_check CHECK (@extension@.crm_is_currency(quote) AND quote <> base),
     CONSTRAINT exchange_rates_rate_check CHECK (rate > 0 AND rate < 'Infinity'),
-    CONSTRAINT exchange_rates_valid_from_check CHECK (isfinite(valid_from))
+    CONSTRAINT exchange_rates_times_check CHECK (@extension@.crm_are_times(valid_from, created_at, updated_at))
 );
 
 COMMENT ON TABLE exchange_rates IS 'Exchange rates: 1 base = rate quote, from a day on until the pair''s next rate. Used by the argument in_currency of summaries and analytics';

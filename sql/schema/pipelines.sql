@@ -16,6 +16,7 @@ CREATE TABLE pipelines (
     CONSTRAINT pipelines_external_id_key UNIQUE (tenant_id, external_id),
     CONSTRAINT pipelines_name_check CHECK (btrim(name) <> ''),
     CONSTRAINT pipelines_currency_check CHECK (@extension@.crm_is_currency(currency)),
+    CONSTRAINT pipelines_times_check CHECK (@extension@.crm_are_times(archived_at, created_at, updated_at)),
     CONSTRAINT pipelines_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 

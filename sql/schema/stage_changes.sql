@@ -32,12 +32,15 @@ CREATE TABLE stage_changes (
     CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no)
 );
 
--- Moves are seldom taken back, so this index is small.
-CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (deal_id, reverts_no) WHERE reverts_no IS NOT NULL;
+-- The history of a pipeline, and the deals that went from it to another one.
+CREATE INDEX stage_changes_pipeline_idx ON stage_changes (from_pipeline_id, to_pipeline_id);
+-- Rows that take a move of a pipeline back: few.
+CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHERE reverts_no IS NOT NULL;
 
--- What came after a moment is looked for by time.  New rows come at the end of
--- the table, so that a summary of its blocks will do.
-CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at);
+-- The stays that a moment is in, and what came after it, are looked for by time.
+-- New rows come at the end of the table, so that a summary of its blocks will do:
+-- of those that came long after a moment few end a stay that began before it.
+CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 
 COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger and never updated';
 COMMENT ON COLUMN stage_changes.id IS 'Identifier, time-ordered';

@@ -8,6 +8,7 @@ CREATE TABLE tags (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tags_pkey PRIMARY KEY (id),
+    CONSTRAINT tags_times_check CHECK (@extension@.crm_are_times(created_at, updated_at)),
     CONSTRAINT tags_name_check CHECK (btrim(name) <> '')
 );
 
@@ -19,6 +20,7 @@ CREATE TABLE deal_tags (
     tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT deal_tags_pkey PRIMARY KEY (deal_id, tag_id),
+    CONSTRAINT deal_tags_times_check CHECK (@extension@.crm_are_times(created_at)),
     CONSTRAINT deal_tags_deal_id_fkey FOREIGN KEY (deal_id) REFERENCES deals (id) ON DELETE CASCADE,
     CONSTRAINT deal_tags_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES tags (id) ON DELETE CASCADE
 );

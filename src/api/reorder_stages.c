@@ -8,7 +8,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -110,9 +109,14 @@ write_order(const char *stages, const Datum *args)
 	}
 }
 
-/* Puts the stages in that order. */
-static void
-reorder(FunctionCallInfo fcinfo)
+/*
+ * crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[]) -> uuid[]
+ *		Returns stage_ids.  Errors: PT404 for a pipeline that the caller does
+ *		not see, 22023 unless all its stages are named, each once.
+ */
+PG_FUNCTION_INFO_V1(crm_reorder_stages);
+Datum
+crm_reorder_stages(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
 	ArrayType  *stage_ids = PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2);
@@ -134,38 +138,5 @@ reorder(FunctionCallInfo fcinfo)
 	check_order(stages, args);
 	write_order(stages, args);
 	crm_api_end(rel);
-}
-
-/*
- * crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[]) -> setof uuid
- *		Returns stage_ids, a row each.  Errors: PT404 for a pipeline that the
- *		caller does not see, 22023 unless all its stages are named, each once.
- */
-PG_FUNCTION_INFO_V1(crm_reorder_stages);
-Datum
-crm_reorder_stages(PG_FUNCTION_ARGS)
-{
-	FuncCallContext *call;
-	Datum	   *ids;
-
-	if (SRF_IS_FIRSTCALL())
-	{
-		MemoryContext caller;
-		int			count;
-
-		reorder(fcinfo);
-		call = SRF_FIRSTCALL_INIT();
-		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P_COPY(2), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
-						  &ids, NULL, &count);
-		call->user_fctx = ids;
-		call->max_calls = count;
-		MemoryContextSwitchTo(caller);
-	}
-	call = SRF_PERCALL_SETUP();
-	if (call->call_cntr >= call->max_calls)
-		SRF_RETURN_DONE(call);
-	/* the macro counts before it looks at the value */
-	ids = (Datum *) call->user_fctx + call->call_cntr;
-	SRF_RETURN_NEXT(call, *ids);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(2));
 }

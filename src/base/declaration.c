@@ -84,6 +84,7 @@ crm_read_declaration(Oid function, CrmDeclaration *declaration)
 
 	declaration->function = function;
 	declaration->name = pstrdup(name + strlen(CRM_PREFIX));
+	declaration->owner = form->proowner;
 	declaration->result = form->prorettype;
 	declaration->returns_set = form->proretset;
 	declaration->read_only = form->provolatile != PROVOLATILE_VOLATILE;

@@ -26,6 +26,7 @@ typedef struct CrmDeclaration
 	char	   *name;			/* without the prefix crm_ */
 	int			nargs;
 	CrmArgument *args;
+	Oid			owner;
 	Oid			result;
 	bool		returns_set;
 	bool		read_only;		/* is not VOLATILE */

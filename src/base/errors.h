@@ -11,5 +11,14 @@
 
 #define ERRCODE_CRM_NOT_FOUND	MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_CRM_STALE		MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+#define ERRCODE_CRM_OLD_LIBRARY	MAKE_SQLSTATE('P', 'T', '5', '0', '3')
+
+/*
+ * For whoever meets SQL or a CRM that is newer than the library: a session
+ * keeps the library that it loaded, whatever has been installed since.
+ */
+#define CRM_HINT_NEWER_LIBRARY(version) \
+	errhint("Install crm %s or later on this server, whose library is of version %s. " \
+			"If that was done already, reconnect.", version, CRM_VERSION)
 
 #endif							/* CRM_BASE_ERRORS_H */

@@ -6,8 +6,22 @@
 
 #include "nodes/params.h"
 #include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "base/query.h"
+
+char *
+crm_qualified_name(Oid schema, const char *name)
+{
+	return quote_qualified_identifier(get_namespace_name(schema), name);
+}
+
+char *
+crm_relation_name(Oid relid)
+{
+	return crm_qualified_name(get_rel_namespace(relid), get_rel_name(relid));
+}
 
 /* An error code of SPI is a mistake in our code. */
 static int

@@ -10,6 +10,10 @@
 
 #include "base/plan_cache.h"
 
+/* The name of that relation of a schema, qualified and quoted as needed, and that of a relation. */
+extern char *crm_qualified_name(Oid schema, const char *name);
+extern char *crm_relation_name(Oid relid);
+
 /* Runs a statement without parameters, and does not keep its plan: mostly DDL. */
 extern void crm_run(const char *query);
 

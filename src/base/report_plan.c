@@ -23,6 +23,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/analyze.h"
 #include "parser/parse_node.h"
 #include "parser/scansup.h"
 #include "tcop/tcopprot.h"
@@ -78,6 +79,11 @@ struct CrmReport
 	int			nstatements;
 	Statement  *statements;
 };
+
+/* Whose query is being analyzed. */
+static Oid	caller;
+static int	caller_context;
+static post_parse_analyze_hook_type next_hook = NULL;
 
 static dlist_head reports = DLIST_STATIC_INIT(reports);
 static int	nreports = 0;
@@ -172,11 +178,37 @@ resolve_argument(ParseState *pstate, ColumnRef *cref)
 	return (Node *) param;
 }
 
+/*
+ * Names are looked up with the rights of the function's owner, so that nobody
+ * needs any on the extension's schema: from when the parser is set up until
+ * analysis is done.  Nothing but pg_catalog's input functions runs in between;
+ * the rules of rewriting, row security among them, are the caller's again.
+ */
 static void
 set_up_parser(ParseState *pstate, void *arg)
 {
+	const CrmDeclaration *declaration = arg;
+
 	pstate->p_pre_columnref_hook = resolve_argument;
 	pstate->p_ref_hook_state = arg;
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(declaration->owner, caller_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+static void
+end_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
+{
+	if (pstate->p_pre_columnref_hook == resolve_argument)
+		SetUserIdAndSecContext(caller, caller_context);
+	if (next_hook != NULL)
+		next_hook(pstate, query, jumble);
+}
+
+void
+crm_report_install_hook(void)
+{
+	next_hook = post_parse_analyze_hook;
+	post_parse_analyze_hook = end_analysis;
 }
 
 static void
@@ -368,7 +400,7 @@ static CrmReport *
 make_report(Oid function, Oid schema, bool keep)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm report", ALLOCSET_SMALL_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(context);
+	MemoryContext outer = MemoryContextSwitchTo(context);
 	CrmReport  *report = palloc0(sizeof(CrmReport));
 	Oid			extension = get_func_namespace(function);
 	uint64		changes = nchanges;
@@ -377,7 +409,7 @@ make_report(Oid function, Oid schema, bool keep)
 	report->context = context;
 	report->schema = schema;
 	crm_read_declaration(function, &report->declaration);
-	MemoryContextSwitchTo(caller);
+	MemoryContextSwitchTo(outer);
 
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->declaration.name));

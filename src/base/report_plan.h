@@ -42,6 +42,9 @@ extern bool crm_report_check_ids(CrmReport *report, ParamListInfo params);
  */
 extern void crm_report_run(CrmReport *report, ParamListInfo params, DestReceiver *dest);
 
+/* For the module's initialisation. */
+extern void crm_report_install_hook(void);
+
 /* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */
 extern char *crm_fill_in_schemas(const char *text, Oid crm, Oid extension);
 

@@ -24,11 +24,14 @@
 #include "base/uuid.h"
 
 #define DEFAULT_TENANT_CLAIM "tenant_id"
+#define MS_PER_S 1000
 
 static char *actor_setting;
 static char *effective_at_setting;
 static char *tenant_claim_setting;
 static char *tenant_id_setting;
+static bool restoring_setting;
+static int	clock_tolerance_setting;
 
 typedef enum
 {
@@ -88,6 +91,17 @@ crm_define_settings(void)
 							   NULL,
 							   &tenant_id_setting, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("crm.restoring",
+							 "Whether rows that are inserted are taken as they are.",
+							 "For data-only restores, by the owner of the tables alone.",
+							 &restoring_setting, false, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("crm.clock_tolerance",
+							"How far a time may be ahead of the clock and still mean now.",
+							"The clocks of clients differ from the server's.",
+							&clock_tolerance_setting, 10 * MS_PER_S, 0, 24 * 60 * 60 * MS_PER_S,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("crm");
 }
 
@@ -367,6 +381,18 @@ crm_session_effective_at(TimestampTz *effective_at)
 	}
 	*effective_at = effective.value;
 	return true;
+}
+
+bool
+crm_session_is_restoring(void)
+{
+	return restoring_setting;
+}
+
+int64
+crm_session_clock_tolerance(void)
+{
+	return clock_tolerance_setting * INT64CONST(1000);
 }
 
 /*

@@ -24,4 +24,10 @@ extern char *crm_session_actor(void);
 /* The setting crm.effective_at; false if it is unset or empty. */
 extern bool crm_session_effective_at(TimestampTz *effective_at);
 
+/* The setting crm.restoring. */
+extern bool crm_session_is_restoring(void);
+
+/* The setting crm.clock_tolerance, in microseconds. */
+extern int64 crm_session_clock_tolerance(void);
+
 #endif							/* CRM_BASE_SESSION_H */

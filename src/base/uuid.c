@@ -34,7 +34,7 @@ static const uuid_t external_namespace = {
 	0xa7, 0xc4, 0x2b, 0x8c, 0x4a, 0x9d, 0x6e, 0x15
 };
 
-/* State of crm_make_uuid_v7(), of the process pid. */
+/* State of make_uuid_v7(), of the process pid. */
 static struct
 {
 	int			pid;
@@ -75,8 +75,8 @@ next_time_ns(void)
  * that makes a key once for IDS_PER_KEY ids, whose random bits are SHA-1 hashes
  * of a counter under the key.
  */
-void
-crm_make_uuid_v7(pg_uuid_t *result)
+static void
+make_uuid_v7(pg_uuid_t *result)
 {
 	int64		ns;
 	uint64		ms;
@@ -154,7 +154,7 @@ crm_uuid_v7(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 
-	crm_make_uuid_v7(result);
+	make_uuid_v7(result);
 	PG_RETURN_UUID_P(result);
 }
 

@@ -16,11 +16,8 @@ crm_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b)
 /* The uuid as text, palloc'd. */
 extern char *crm_uuid_text(const pg_uuid_t *uuid);
 
-/* A time-ordered (version 7) uuid, greater than any made by this backend. */
-extern void crm_make_uuid_v7(pg_uuid_t *result);
-
 /*
- * True only for the uuid that crm_make_uuid_v7() made last, and only at the
+ * True only for the uuid that crm_uuid_v7() made last, and only at the
  * first call for it: no stored row can have that id yet.
  */
 extern bool crm_take_new_uuid(const pg_uuid_t *uuid);

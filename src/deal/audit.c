@@ -44,11 +44,7 @@ typedef struct DealAudit
 static Datum
 get(const DealAudit *audit, TupleTableSlot *deal, DealColumn column)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[column], isnull);
-	return value;
+	return crm_required_slot_value(audit->deals, deal, audit->columns[column]);
 }
 
 /* The next row of a transition table; false at its end. */

@@ -40,31 +40,30 @@ crm_deal_old_status(const DealWrite *deal)
 	return status;
 }
 
-/* A time that was written must not be in the future. */
-static void
-check_time(const DealWrite *deal, const ClosingColumn *closing)
+/* The moment that the column's time means, if the deal cannot be closed before that one. */
+static TimestampTz
+moment_of(const DealWrite *deal, const ClosingColumn *closing, TimestampTz earliest)
 {
-	TimestampTz value = DatumGetTimestampTz(deal_get(deal, closing->column));
-
-	if (TIMESTAMP_NOT_FINITE(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of %s cannot be infinite", closing->name, crm_deal_label(deal)),
-				 errtablecol(deal->row.rel, deal->columns[closing->column])));
-	if (value > deal->clock)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of %s cannot be %s, which is in the future", closing->name,
-						crm_deal_label(deal), pstrdup(timestamptz_to_str(value))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
-				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+	return crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, closing->column)), earliest);
 }
 
-/* A column that was written must fit the stage and the time of the move. */
+static TimestampTz
+creation(const DealWrite *deal)
+{
+	return deal_is_null(deal, DEAL_CREATED_AT) ? DT_NOBEGIN :
+		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+}
+
+/*
+ * A column that was written must fit the stage and the time of the move.  On
+ * INSERT the times may differ: the deal may have been closed in an earlier stage.
+ */
 static void
-check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageFacts *stage,
+check_entering(DealWrite *deal, const ClosingColumn *closing, const StageFacts *stage,
 			   TimestampTz effective)
 {
+	TimestampTz moment;
+
 	if (!closing->is_time || !crm_deal_written(deal, closing->column))
 		return;
 	if (stage->status != closing->status)
@@ -76,21 +75,18 @@ check_entering(const DealWrite *deal, const ClosingColumn *closing, const StageF
 				 errhint("Name a stage whose deals are %s, or leave %s out.",
 						 crm_deal_status_name(closing->status), closing->name),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
-	if (DatumGetTimestampTz(deal_get(deal, closing->column)) == effective)
-		return;
-	if (!deal->insert)
+	moment = moment_of(deal, closing, deal->insert ? creation(deal) :
+					   DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT)));
+	if (moment != effective && !deal->insert)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("stage_entered_at and %s of %s contradict each other", closing->name,
 						crm_deal_label(deal)),
 				 errhint("Write one of them; the other follows."),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
-
-	/*
-	 * On INSERT they may differ: the deal may have been won in an earlier
-	 * stage.
-	 */
-	check_time(deal, closing);
+	if (moment != effective)
+		crm_deal_check_past(deal, closing->column, closing->name, moment);
+	deal_set(deal, closing->column, TimestampTzGetDatum(moment));
 }
 
 void
@@ -112,6 +108,15 @@ crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective)
 	}
 }
 
+static void
+correct(DealWrite *deal, const ClosingColumn *closing)
+{
+	TimestampTz moment = moment_of(deal, closing, creation(deal));
+
+	crm_deal_check_past(deal, closing->column, closing->name, moment);
+	deal_set(deal, closing->column, TimestampTzGetDatum(moment));
+}
+
 void
 crm_deal_stay_closed(DealWrite *deal)
 {
@@ -131,12 +136,59 @@ crm_deal_stay_closed(DealWrite *deal)
 						 errhint("Write status or stage_id as well, or leave %s out.", closing->name),
 						 errtablecol(deal->row.rel, deal->columns[closing->column])));
 			if (closing->is_time)
-				check_time(deal, closing);
+				correct(deal, closing);
 		}
 		else if (closing->is_time && deal_is_null(deal, closing->column) &&
 				 !deal_old_is_null(deal, closing->column))
 			deal_set(deal, closing->column, deal_get_old(deal, closing->column));
 	}
-	if (status != DEAL_OPEN && deal_is_null(deal, DEAL_PROBABILITY))
+	if (!deal_is_null(deal, DEAL_PROBABILITY))
+		return;
+	if (status != DEAL_OPEN)
+		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(status));
+	else if (!deal_old_is_null(deal, DEAL_PROBABILITY))
+		deal_set(deal, DEAL_PROBABILITY, deal_get_old(deal, DEAL_PROBABILITY));
+}
+
+void
+crm_deal_check_closed_after_creation(const DealWrite *deal)
+{
+	TimestampTz created = creation(deal);
+
+	for (int i = 0; i < lengthof(closing_columns); i++)
+	{
+		const ClosingColumn *closing = &closing_columns[i];
+		TimestampTz closed;
+
+		/* What was restored so remains so. */
+		if (!closing->is_time || deal_is_null(deal, closing->column) ||
+			(!crm_deal_written(deal, closing->column) && !crm_deal_written(deal, DEAL_CREATED_AT)))
+			continue;
+		closed = DatumGetTimestampTz(deal_get(deal, closing->column));
+		if (closed >= created)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of %s cannot be %s: the deal was created at %s", closing->name,
+						crm_deal_label(deal), pstrdup(timestamptz_to_str(closed)),
+						pstrdup(timestamptz_to_str(created))),
+				 errhint("Give a time not earlier than that, or write an earlier created_at as well."),
+				 errtablecol(deal->row.rel, deal->columns[closing->column])));
+	}
+}
+
+void
+crm_deal_fit_status(DealWrite *deal, DealStatus status)
+{
+	for (int i = 0; i < lengthof(closing_columns); i++)
+	{
+		const ClosingColumn *closing = &closing_columns[i];
+
+		if (status != closing->status)
+			deal_set_null(deal, closing->column);
+		else if (closing->is_time && deal_is_null(deal, closing->column))
+			deal_set(deal, closing->column, TimestampTzGetDatum(deal->clock));
+	}
+	if (status != DEAL_OPEN)
 		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(status));
 }

@@ -32,7 +32,6 @@ typedef struct Primary
 	const pg_uuid_t *contact_id;	/* of the row being written */
 	pg_uuid_t	other;			/* the primary contact, if another one is */
 	bool		found;
-	bool		is_linked;		/* the contact is linked to the deal already */
 } Primary;
 
 static bool
@@ -42,20 +41,14 @@ consider_link(Relation rel, HeapTuple tuple, void *arg)
 	const pg_uuid_t *contact_id =
 	DatumGetUUIDP(crm_required_value(rel, tuple, primary->columns[LINK_CONTACT_ID]));
 
-	if (crm_uuid_equal(contact_id, primary->contact_id))
-		primary->is_linked = true;
-	else if (DatumGetBool(crm_required_value(rel, tuple, primary->columns[LINK_IS_PRIMARY])))
-	{
-		primary->other = *contact_id;
-		primary->found = true;
-	}
-	return true;
+	if (crm_uuid_equal(contact_id, primary->contact_id) ||
+		!DatumGetBool(crm_required_value(rel, tuple, primary->columns[LINK_IS_PRIMARY])))
+		return true;
+	primary->other = *contact_id;
+	primary->found = true;
+	return false;
 }
 
-/*
- * An inserted row whose contact is linked already can only become an update of
- * that link, or nothing: the index judges it.
- */
 static void
 check_only_primary(RowEdit *row, const AttrNumber *columns)
 {
@@ -64,7 +57,7 @@ check_only_primary(RowEdit *row, const AttrNumber *columns)
 
 	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[LINK_DEAL_ID]),
 				   columns[LINK_DEAL_ID], deal_id, consider_link, &primary);
-	if (primary.found && !(row->old_values == NULL && primary.is_linked))
+	if (primary.found)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("deal %s has a primary contact already", crm_uuid_text(deal_id)),
@@ -126,8 +119,9 @@ check_visible(RowEdit *row, const AttrNumber *columns)
 static bool
 is_new(const RowEdit *row, AttrNumber attno)
 {
-	return row->old_values == NULL || crm_row_old_is_null(row, attno) ||
-		!crm_uuid_equal(DatumGetUUIDP(crm_row_get(row, attno)), DatumGetUUIDP(crm_row_get_old(row, attno)));
+	return row->insert || crm_row_old_is_null(row, attno) ||
+		!crm_uuid_equal(DatumGetUUIDP(crm_row_get(row, attno)),
+						DatumGetUUIDP(crm_row_get_old(row, attno)));
 }
 
 static void
@@ -135,8 +129,9 @@ apply_contact_rules(RowEdit *row, const AttrNumber *columns)
 {
 	AttrNumber	is_primary = columns[LINK_IS_PRIMARY];
 
-	if (crm_row_is_null(row, columns[LINK_DEAL_ID]) || crm_row_is_null(row, columns[LINK_CONTACT_ID]))
-		return;					/* NOT NULL says it */
+	if (row->stands || crm_row_is_null(row, columns[LINK_DEAL_ID]) ||
+		crm_row_is_null(row, columns[LINK_CONTACT_ID]))
+		return;					/* the UPDATE is judged; NOT NULL says it */
 	if (is_new(row, columns[LINK_CONTACT_ID]))
 		check_visible(row, columns);
 	if (!crm_row_is_null(row, is_primary) && DatumGetBool(crm_row_get(row, is_primary)) &&
@@ -159,11 +154,11 @@ crm_deal_contact_rules(PG_FUNCTION_ARGS)
 											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_link_kind);
+	RowColumns *row_columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
+											  trigger->tgnargs - 1, trigger->tgargs + 1);
 	RowEdit		row;
 
-	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
-											  trigger->tgnargs - 1, trigger->tgargs + 1),
-						apply_contact_rules, columns);
+	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_apply_row_rules(&row, row_columns, apply_contact_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

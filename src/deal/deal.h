@@ -4,10 +4,6 @@
  *
  * "Written" means: on INSERT given and not NULL, on UPDATE distinct from the
  * old value, as object-relational mappers send every column back.
- *
- * "Restored" means: inserted with explicit created_at, stage_entered_at and
- * updated_at, as rows of a dump or of another CRM are.  Such a row records the
- * past, so that the rules about entering a stage now do not apply.
  */
 #ifndef CRM_DEAL_DEAL_H
 #define CRM_DEAL_DEAL_H
@@ -19,15 +15,22 @@
 #include "table/kinds.h"
 #include "table/row.h"
 
+/* What the history says of deals, for one statement. */
+typedef struct DealsPast
+{
+	bool		is_open;
+	DealHistory moves;
+	DealPast	changes;
+} DealsPast;
+
 typedef struct DealWrite
 {
 	RowEdit		row;
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
-	const DealHistory *history;
-	bool		insert;
+	DealsPast  *past;			/* opened when it is asked for */
+	bool		insert;			/* of a row that does not stand */
 	bool		dated;			/* see names_entered_at() in deal/rules.c */
-	bool		restored;
 	TimestampTz clock;			/* the time when the trigger fired */
 } DealWrite;
 
@@ -83,7 +86,20 @@ extern const StageFacts *crm_deal_target_stage(DealWrite *deal);
 extern DealStatus crm_deal_old_status(const DealWrite *deal);
 
 /* The time as of which the deal enters that stage; ERROR if it is not allowed. */
-extern TimestampTz crm_deal_effective_time(DealWrite *deal, const StageFacts *stage);
+extern TimestampTz crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage);
+
+/*
+ * The moment that a time given by a client means, which is not before the
+ * earliest moment possible; see deal/moment.c.
+ */
+extern TimestampTz crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest);
+
+/* Whether the time is the other one, cut to milliseconds. */
+extern bool crm_deal_is_cut(TimestampTz time, TimestampTz whole);
+
+/* ERROR if the moment is infinite or later than the clock; "what" names it. */
+extern void crm_deal_check_past(const DealWrite *deal, DealColumn column, const char *what,
+								TimestampTz moment);
 
 /*
  * Set won_at, lost_at, lost_reason and the probability as the status requires:
@@ -92,5 +108,17 @@ extern TimestampTz crm_deal_effective_time(DealWrite *deal, const StageFacts *st
  */
 extern void crm_deal_close(DealWrite *deal, const StageFacts *stage, TimestampTz effective);
 extern void crm_deal_stay_closed(DealWrite *deal);
+
+/* ERROR if the deal, as it is now, was closed before it was created. */
+extern void crm_deal_check_closed_after_creation(const DealWrite *deal);
+
+/*
+ * Make the closing columns and the probability fit that status, whatever was
+ * written, as the CHECKs need it; a time that is missing is the clock's.
+ */
+extern void crm_deal_fit_status(DealWrite *deal, DealStatus status);
+
+/* Fill an inserted row whose key stands, as far as its CHECKs need it. */
+extern void crm_deal_fit_standing(DealWrite *deal);
 
 #endif							/* CRM_DEAL_DEAL_H */

@@ -7,6 +7,7 @@
  * its old value; on INSERT created_at if given; the setting crm.effective_at;
  * the clock.  If the clock was set back since the deal entered its present
  * stage, it is that time instead, so that history never runs backwards.
+ * deal/moment.c says which moment a time stands for.
  */
 #include "postgres.h"
 
@@ -53,10 +54,21 @@ refuse_archived(const DealWrite *deal, const char *kind, const char *label,
 			 errhint("Name another stage, or set archived_at of the %s to null first.", kind)));
 }
 
-TimestampTz
-crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
+/* When the deal can enter a stage at the earliest. */
+static TimestampTz
+earliest_time(const DealWrite *deal)
 {
-	TimestampTz effective = chosen_time(deal, stage);
+	DealColumn	column = deal->insert ? DEAL_CREATED_AT : DEAL_STAGE_ENTERED_AT;
+
+	if (!deal->insert)
+		return DatumGetTimestampTz(deal_get_old(deal, column));
+	return deal_is_null(deal, column) ? DT_NOBEGIN : DatumGetTimestampTz(deal_get(deal, column));
+}
+
+TimestampTz
+crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
+{
+	TimestampTz effective = crm_deal_moment(deal, chosen_time(deal, stage), earliest_time(deal));
 	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup, &stage->pipeline_id);
 
 	if (TIMESTAMP_NOT_FINITE(effective))
@@ -87,10 +99,6 @@ crm_deal_effective_time(DealWrite *deal, const StageFacts *stage)
 						pstrdup(timestamptz_to_str(effective))),
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
-
-	/* The stage may have been archived later, while the deal stood in it. */
-	if (deal->restored)
-		return effective;
 
 	/* Imports may record that a deal entered before the stage was archived. */
 	if (effective >= stage->archived_at)

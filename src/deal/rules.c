@@ -22,7 +22,6 @@
 
 #include "base/uuid.h"
 #include "deal/deal.h"
-#include "history/origin.h"
 #include "history/undo.h"
 #include "table/running_writes.h"
 #include "table/tenant_guard.h"
@@ -34,9 +33,8 @@ typedef struct DealStatement
 {
 	AttrNumber	columns[DEAL_NCOLUMNS];
 	StageLookup *lookup;
-	bool		has_history;	/* history is open: only inserted deals need
-								 * it */
-	DealHistory history;
+	Upsert	   *upsert;			/* NULL: no row was inserted */
+	DealsPast	past;			/* only inserted deals need it */
 } DealStatement;
 
 /* The timestamps that clients read and send back. */
@@ -91,7 +89,7 @@ keep_microseconds(DealWrite *deal)
 			continue;
 		value = DatumGetTimestampTz(deal_get(deal, column));
 		old = DatumGetTimestampTz(deal_get_old(deal, column));
-		if (value < old && old - value < 1000 && value % 1000 == 0)
+		if (crm_deal_is_cut(value, old))
 			deal_set(deal, column, TimestampTzGetDatum(old));
 	}
 }
@@ -101,7 +99,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 {
 	if (stage->status != DEAL_OPEN)
 		deal_set(deal, DEAL_PROBABILITY, crm_closed_probability(stage->status));
-	else if (crm_deal_written(deal, DEAL_PROBABILITY) || deal->restored)
+	else if (crm_deal_written(deal, DEAL_PROBABILITY))
 		return;
 	else if (stage->has_probability)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
@@ -129,75 +127,90 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* An amount without a currency gets the deal's old currency, else the pipeline's. */
+/* A currency that is not given is the old one; an amount without any has the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 
-	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
+	if (!deal_is_null(deal, DEAL_CURRENCY))
 		return;
 	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
 	{
 		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
 		return;
 	}
+	if (deal_is_null(deal, DEAL_AMOUNT))
+		return;
 	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
 	if (pipeline != NULL)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
 }
 
-/*
- * Whether the row is copied from a dump or another CRM.  An explicit updated_at
- * shows it: the column's default is the start of the transaction.
- */
-static bool
-is_restored(const DealWrite *deal)
+static void
+open_past(const DealWrite *deal)
 {
-	return !deal_is_null(deal, DEAL_CREATED_AT) &&
-		!deal_is_null(deal, DEAL_STAGE_ENTERED_AT) &&
-		!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) !=
-		GetCurrentTransactionStartTimestamp();
+	if (deal->past->is_open)
+		return;
+	crm_deal_history_open(&deal->past->moves, deal->row.rel);
+	crm_deal_past_open(&deal->past->changes, deal->row.rel);
+	deal->past->is_open = true;
 }
 
-/* move_no continues after the moves of a deleted deal that had the same id. */
+/* The counters continue after those of a deleted deal that had the same id. */
 static void
-continue_history(DealWrite *deal)
+set_counters(DealWrite *deal)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
-	int32		last;
+	int32		version = 1,
+				move_no = 0;
+	LastChange	last;
 
-	if (crm_take_new_uuid(id))
-		return;					/* a new id by default: it has no history */
-	last = crm_last_move_no(deal->history, id);
-	if (last > 0 && !deal_is_null(deal, DEAL_MOVE_NO) &&
-		last > DatumGetInt32(deal_get(deal, DEAL_MOVE_NO)))
-		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(last));
+	if (!crm_upsert_id_is_new(deal->row.upsert))
+	{
+		open_past(deal);
+		move_no = crm_last_move_no(&deal->past->moves, id);
+		if (crm_last_change(&deal->past->changes, id,
+							DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)), &last) &&
+			last.version < PG_INT32_MAX)
+			version = last.version + 1;
+	}
+	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+	deal_set(deal, DEAL_VERSION, Int32GetDatum(version));
 }
 
-/* The history recognises most new deals by their times; the others are noted. */
-static void
-note_new_deal(const DealWrite *deal)
-{
-	if (!deal->restored && !deal_is_null(deal, DEAL_UPDATED_AT) &&
-		!crm_deal_is_surely_new(DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)),
-								DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT)),
-								DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT))))
-		crm_note_new_deal(DatumGetUUIDP(deal_get(deal, DEAL_ID)));
-}
-
+/*
+ * created_at is the clock's if it is ahead of it by no more than is tolerated.
+ * Not given, it is when the deal entered its stage; a deal that was closed in an
+ * earlier one existed then.
+ */
 static void
 set_created_at(DealWrite *deal)
 {
+	static const DealColumn events[] = {DEAL_WON_AT, DEAL_LOST_AT};
+	TimestampTz created = DatumGetTimestampTz(deal_get(deal, DEAL_STAGE_ENTERED_AT));
+
 	if (!deal_is_null(deal, DEAL_CREATED_AT))
 		return;
-	deal_set(deal, DEAL_CREATED_AT, deal_get(deal, DEAL_STAGE_ENTERED_AT));
-	/* updated_at may be the start of the transaction, its default. */
-	if (!deal_is_null(deal, DEAL_UPDATED_AT) &&
-		DatumGetTimestampTz(deal_get(deal, DEAL_UPDATED_AT)) <
-		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)))
-		deal_set(deal, DEAL_UPDATED_AT, deal_get(deal, DEAL_CREATED_AT));
+	for (int i = 0; i < lengthof(events); i++)
+	{
+		if (!deal_is_null(deal, events[i]))
+			created = Min(created, DatumGetTimestampTz(deal_get(deal, events[i])));
+	}
+	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(created));
+}
+
+/* created_at as it was written: a moment that is past. */
+static void
+check_created_at(DealWrite *deal)
+{
+	TimestampTz moment;
+
+	if (!crm_deal_written(deal, DEAL_CREATED_AT))
+		return;
+	moment = crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)), DT_NOBEGIN);
+	crm_deal_check_past(deal, DEAL_CREATED_AT, "created_at", moment);
+	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(moment));
 }
 
 static void
@@ -205,12 +218,13 @@ insert_deal(void *arg)
 {
 	DealWrite  *deal = arg;
 
-	deal->restored = is_restored(deal);
+	check_created_at(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
-	continue_history(deal);
+	set_counters(deal);
 	set_created_at(deal);
-	note_new_deal(deal);
+	crm_deal_check_closed_after_creation(deal);
+	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
 /* The rules for a deal that stays in its stage. */
@@ -269,6 +283,7 @@ move_deal(DealWrite *deal)
 	const StageFacts *stage;
 
 	keep_microseconds(deal);
+	check_created_at(deal);
 	stage = crm_deal_target_stage(deal);
 	if (stage == NULL ||
 		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
@@ -285,7 +300,7 @@ update_deal(DealWrite *deal)
 {
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
-	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
+	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
 	if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
@@ -293,6 +308,7 @@ update_deal(DealWrite *deal)
 	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 
 	set_currency(deal);
+	crm_deal_check_closed_after_creation(deal);
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
@@ -343,7 +359,7 @@ begin_statement(FmgrInfo *flinfo, Relation rel)
  * object-relational mapper's, which sends all columns back and dates nothing.
  */
 static bool
-names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
+names_entered_at(const TriggerData *trigdata, const RowEdit *row, const AttrNumber *columns)
 {
 	static const DealColumn kept[] = {
 		DEAL_CREATED_AT, DEAL_UPDATED_AT, DEAL_VERSION, DEAL_MOVE_NO
@@ -357,7 +373,20 @@ names_entered_at(const TriggerData *trigdata, const AttrNumber *columns)
 			return false;
 	}
 	return bms_is_member(entered_at - FirstLowInvalidHeapAttributeNumber, named) &&
-		!slot_attisnull(trigdata->tg_newslot, entered_at);
+		crm_row_is_given(row, entered_at);
+}
+
+static void
+apply_rules(DealWrite *deal)
+{
+	if (deal->row.stands)
+		crm_deal_fit_standing(deal);
+	else if (!deal->insert)
+		update_deal(deal);
+	else if (crm_is_foreign_tenant(deal->row.rel, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID))))
+		crm_run_guarded(deal->row.rel, insert_deal, deal);
+	else
+		insert_deal(deal);
 }
 
 /*
@@ -378,31 +407,19 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	/* fn_extra is NULL at the first row of each statement. */
 	if (statement == NULL)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !statement->has_history)
-	{
-		crm_deal_history_open(&statement->history, trigdata->tg_relation);
-		statement->has_history = true;
-	}
 
-	crm_row_open(&deal.row, trigdata);
+	crm_row_open(&deal.row, trigdata, &statement->upsert, fcinfo->flinfo->fn_mcxt);
+	if (deal.row.restored)
+		return PointerGetDatum(crm_row_close(&deal.row));
 	crm_stage_lookup_refresh(statement->lookup);
 	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
-	deal.history = &statement->history;
-	deal.insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
-	deal.dated = !deal.insert && names_entered_at(trigdata, statement->columns);
-	deal.restored = false;
+	deal.past = &statement->past;
+	deal.insert = deal.row.insert && !deal.row.stands;
+	deal.dated = !deal.row.insert && names_entered_at(trigdata, &deal.row, statement->columns);
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
-
-	if (deal.insert &&
-		crm_is_foreign_tenant(deal.row.rel, DatumGetUUIDP(deal_get(&deal, DEAL_TENANT_ID))))
-		crm_run_guarded(deal.row.rel, insert_deal, &deal);
-	else if (deal.insert)
-		insert_deal(&deal);
-	else
-		update_deal(&deal);
+	apply_rules(&deal);
 	crm_check_values(&deal.row);
-
 	return PointerGetDatum(crm_row_close(&deal.row));
 }

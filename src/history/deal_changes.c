@@ -20,11 +20,11 @@
 #include "base/query.h"
 #include "base/session.h"
 #include "history/deal_changes.h"
-#include "history/origin.h"
 #include "history/past.h"
-#include "table/history_writer.h"
 #include "table/owner_rights.h"
+#include "table/restoring.h"
 #include "table/trigger.h"
+#include "table/writer.h"
 
 typedef enum ChangeKind
 {
@@ -95,14 +95,17 @@ static const InsertField fields[NFIELDS] = {
 	{"new_expected_close_date", DATEOID},
 	{"new_owner_id", UUIDOID},
 	{"new_archived_at", TIMESTAMPTZOID},
-	[FIELD_CHANGED_BY] = HISTORY_CHANGED_BY,
+	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
 };
 
-static const InsertTarget deal_changes = {"deal_changes", fields, NFIELDS};
+static const InsertTarget deal_changes = {
+	"deal_changes", fields, NFIELDS, "history cannot be recorded"
+};
 
 typedef struct DealChanges
 {
-	HistoryWriter *writer;
+	TableWriter *writer;
+	Datum		changed_by;
 	DealPast	past;			/* opened when it is asked for */
 	bool		has_past;
 	TimestampTz clock;			/* when the statement ended */
@@ -148,7 +151,7 @@ crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
 	{
 		int			attno = audit->columns[watched[i]];
 
-		if (moved && watched[i] == DEAL_PROBABILITY)
+		if ((moved && watched[i] == DEAL_PROBABILITY) || attno == InvalidAttrNumber)
 			continue;
 		if (old_deal->tts_isnull[attno - 1] != new_deal->tts_isnull[attno - 1])
 			return true;
@@ -167,7 +170,8 @@ get_changes(DealChangeAudit *audit)
 	if (changes != NULL)
 		return changes;
 	changes = palloc(sizeof(DealChanges));
-	changes->writer = crm_history_begin(audit->deals, &deal_changes);
+	changes->writer = crm_writer_begin(audit->deals, &deal_changes);
+	changes->changed_by = CStringGetTextDatum(crm_session_actor());
 	changes->has_past = false;
 	changes->clock = GetCurrentTimestamp();
 	for (int i = 0; i < NCHANGE_KINDS; i++)
@@ -213,11 +217,8 @@ is_null(const DealChangeAudit *audit, TupleTableSlot *deal, DealColumn column)
 static int32
 get_version(const DealChangeAudit *audit, TupleTableSlot *deal)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[DEAL_VERSION], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[DEAL_VERSION], isnull);
-	return DatumGetInt32(value);
+	return DatumGetInt32(crm_required_slot_value(audit->deals, deal,
+												 audit->columns[DEAL_VERSION]));
 }
 
 /* Writes the row; old_deal or new_deal may be NULL. */
@@ -231,11 +232,13 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 	bool		nulls[NFIELDS];
 
 	for (int i = 0; i < lengthof(copied); i++)
-		values[i] = slot_getattr(before, audit->columns[copied[i]], &nulls[i]);
+		values[i] = crm_slot_value(before, audit->columns[copied[i]], &nulls[i]);
 	values[FIELD_CHANGE] = changes->kinds[kind];
 	values[FIELD_VERSION] = Int32GetDatum(version);
 	values[FIELD_CHANGED_AT] = TimestampTzGetDatum(changed_at);
+	values[FIELD_CHANGED_BY] = changes->changed_by;
 	nulls[FIELD_CHANGE] = nulls[FIELD_VERSION] = nulls[FIELD_CHANGED_AT] = false;
+	nulls[FIELD_CHANGED_BY] = false;
 
 	for (int i = 0; i < lengthof(watched); i++)
 	{
@@ -243,11 +246,11 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 
 		nulls[FIELD_OLD + i] = nulls[FIELD_NEW + i] = true;
 		if (old_deal != NULL)
-			values[FIELD_OLD + i] = slot_getattr(old_deal, attno, &nulls[FIELD_OLD + i]);
+			values[FIELD_OLD + i] = crm_slot_value(old_deal, attno, &nulls[FIELD_OLD + i]);
 		if (new_deal != NULL)
-			values[FIELD_NEW + i] = slot_getattr(new_deal, attno, &nulls[FIELD_NEW + i]);
+			values[FIELD_NEW + i] = crm_slot_value(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
-	crm_history_add(changes->writer, values, nulls);
+	crm_writer_add(changes->writer, values, nulls);
 }
 
 /*
@@ -301,34 +304,23 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 }
 
 /*
- * Whether a deal that was inserted is new: one with times of its own comes from
- * a dump, whose history says more than could be said here.
+ * A deal of a dump says nothing that the dump's history does not say, except
+ * that one which was deleted here is back.
  */
-static bool
-is_new(const DealChangeAudit *audit, TupleTableSlot *deal)
-{
-	bool		isnull;
-
-	return crm_deal_is_surely_new(get_time(audit, deal, DEAL_CREATED_AT),
-								  get_time(audit, deal, DEAL_STAGE_ENTERED_AT),
-								  get_time(audit, deal, DEAL_UPDATED_AT)) ||
-		crm_take_new_deal(DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_ID], &isnull)));
-}
-
 void
 crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 {
-	bool		new = is_new(audit, new_deal);
+	bool		is_dumped = crm_is_restoring(audit->deals);
 	int32		version = get_version(audit, new_deal);
 	LastChange	last;
 
 	if (find_last_change(audit, new_deal, &last))
 	{
-		if (last.deleted)
+		if (last.deleted || !is_dumped)
 			record(audit, DEAL_RESTORED, NULL, new_deal, version,
 				   Max(get_changes(audit)->clock, last.changed_at));
 	}
-	else if (new)
+	else if (!is_dumped)
 		record(audit, DEAL_CREATED, NULL, new_deal, version,
 			   get_time(audit, new_deal, DEAL_STAGE_ENTERED_AT));
 }
@@ -346,6 +338,8 @@ crm_deal_was_deleted(DealChangeAudit *audit, TupleTableSlot *old_deal)
 static char *
 delete_all_query(Relation deals)
 {
+	const AttrNumber *attnos = crm_columns(deals, &crm_deal_kind);
+	uint64		lacking = crm_lacking_fields_beside(deals, &deal_changes);
 	StringInfoData columns,
 				values;
 
@@ -353,6 +347,8 @@ delete_all_query(Relation deals)
 	initStringInfo(&values);
 	for (int i = 0; i < FIELD_NEW; i++)
 	{
+		if (lacking & CRM_FIELD_BIT(i))
+			continue;
 		appendStringInfo(&columns, "%s, ", fields[i].column);
 		if (i == FIELD_CHANGE)
 			appendStringInfo(&values, "'%s', ", kind_names[DEAL_DELETED]);
@@ -365,7 +361,10 @@ delete_all_query(Relation deals)
 		{
 			DealColumn	column = i < FIELD_CHANGE ? copied[i] : watched[i - FIELD_OLD];
 
-			appendStringInfo(&values, "d.%s, ", crm_deal_kind.columns[column].name);
+			if (attnos[column] == InvalidAttrNumber)
+				appendStringInfoString(&values, "NULL, ");
+			else
+				appendStringInfo(&values, "d.%s, ", crm_deal_kind.columns[column].name);
 		}
 	}
 	return psprintf("INSERT INTO %s (%schanged_by) SELECT %s$1 FROM %s d",
@@ -391,7 +390,6 @@ crm_deal_truncate(PG_FUNCTION_ARGS)
 	Datum		values[1];
 	SavedUser	saved;
 
-	(void) crm_columns(deals, &crm_deal_kind);	/* all of them are there */
 	SPI_connect();
 	values[0] = CStringGetTextDatum(crm_session_actor());
 	crm_become_owner(deals, &saved);
@@ -407,5 +405,5 @@ void
 crm_deal_change_audit_end(DealChangeAudit *audit)
 {
 	if (audit->changes != NULL)
-		crm_history_end(audit->changes->writer);
+		crm_writer_end(audit->changes->writer);
 }

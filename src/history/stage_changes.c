@@ -10,15 +10,17 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/session.h"
 #include "base/uuid.h"
 #include "history/stage_changes.h"
 #include "history/undo.h"
-#include "table/history_writer.h"
+#include "table/writer.h"
 
 /* What a move stores, in the order of the writer's fields. */
 typedef enum ChangeField
@@ -65,11 +67,13 @@ static const InsertField fields[CHANGE_NFIELDS] = {
 	[CHANGE_FROM_PROBABILITY] = {"from_probability", NUMERICOID},
 	[CHANGE_REVERTS_ID] = {"reverts_id", UUIDOID},
 	[CHANGE_REVERTS_NO] = {"reverts_no", INT4OID},
-	[CHANGE_CLOSING] = {"closing", TEXTOID, "::pg_catalog.jsonb"},
-	[CHANGE_CHANGED_BY] = HISTORY_CHANGED_BY,
+	[CHANGE_CLOSING] = {"closing", JSONBOID},
+	[CHANGE_CHANGED_BY] = {"changed_by", TEXTOID},
 };
 
-static const InsertTarget stage_changes = {"stage_changes", fields, CHANGE_NFIELDS};
+static const InsertTarget stage_changes = {
+	"stage_changes", fields, CHANGE_NFIELDS, "history cannot be recorded"
+};
 
 struct StageAudit
 {
@@ -77,7 +81,8 @@ struct StageAudit
 	const AttrNumber *columns;
 	TupleTableSlot *old_deal;
 	TupleTableSlot *new_deal;
-	HistoryWriter *writer;
+	TableWriter *writer;
+	Datum		changed_by;
 	MemoryContext per_move;
 };
 
@@ -131,7 +136,7 @@ closing(const StageAudit *audit, Datum *result)
 	if (json.len == 0)
 		return false;
 	appendStringInfoChar(&json, '}');
-	*result = PointerGetDatum(cstring_to_text_with_len(json.data, json.len));
+	*result = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 	return true;
 }
 
@@ -142,7 +147,8 @@ crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
 
 	audit->deals = deals;
 	audit->columns = columns;
-	audit->writer = crm_history_begin(deals, &stage_changes);
+	audit->writer = crm_writer_begin(deals, &stage_changes);
+	audit->changed_by = CStringGetTextDatum(crm_session_actor());
 	audit->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage audit move",
 											ALLOCSET_SMALL_SIZES);
 	return audit;
@@ -151,11 +157,7 @@ crm_stage_audit_begin(Relation deals, const AttrNumber *columns)
 static Datum
 get(const StageAudit *audit, TupleTableSlot *deal, DealColumn column)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(deal, audit->columns[column], &isnull);
-
-	crm_check_not_null(audit->deals, audit->columns[column], isnull);
-	return value;
+	return crm_required_slot_value(audit->deals, deal, audit->columns[column]);
 }
 
 /*
@@ -217,8 +219,8 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	check_counted(audit);
 	for (int i = 0; i < lengthof(copied); i++)
 		values[copied[i].field] =
-			slot_getattr(copied[i].of_old ? audit->old_deal : audit->new_deal,
-						 audit->columns[copied[i].column], &nulls[copied[i].field]);
+			crm_slot_value(copied[i].of_old ? audit->old_deal : audit->new_deal,
+						   audit->columns[copied[i].column], &nulls[copied[i].field]);
 
 	undone = crm_undo_in_progress(audit->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
 								  DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
@@ -237,13 +239,15 @@ crm_stage_audit_move(StageAudit *audit, TupleTableSlot *old_deal, TupleTableSlot
 	caller = MemoryContextSwitchTo(audit->per_move);
 	nulls[CHANGE_CLOSING] = !closing(audit, &values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);
-	crm_history_add(audit->writer, values, nulls);
+	values[CHANGE_CHANGED_BY] = audit->changed_by;
+	nulls[CHANGE_CHANGED_BY] = false;
+	crm_writer_add(audit->writer, values, nulls);
 	MemoryContextReset(audit->per_move);
 }
 
 void
 crm_stage_audit_end(StageAudit *audit)
 {
-	crm_history_end(audit->writer);
+	crm_writer_end(audit->writer);
 	MemoryContextDelete(audit->per_move);
 }

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/query.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -80,8 +81,7 @@ run_commands(const CrmInstallation *installation, uint64 count)
 	{
 		char	   *command = SPI_getvalue(commands->vals[i], commands->tupdesc, 1);
 
-		if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-			elog(ERROR, "could not run: %s", command);
+		crm_run(command);
 	}
 }
 

@@ -1,11 +1,6 @@
 /*
  * install/api_functions.c
- *		The functions of a CRM's schema: names, arguments and comments, and a
- *		call of what the extension has in their place.
- *
- * The call hands the schema on as a constant of type regnamespace, which
- * PostgreSQL keeps as an OID: it follows the schema when that is renamed, and
- * a dump shows its name.
+ *		The functions of a CRM's schema, made from what the extension declares.
  */
 #include "postgres.h"
 

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "base/query.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -133,15 +134,6 @@ static const Embedded embedded_contacts[] = {
 	"The deals of the contact"},
 };
 
-static void
-run(const char *query)
-{
-	int			result = SPI_execute(query, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
-}
-
 /* "schema"."name", quoted as needed. */
 static char *
 in_schema(Oid schema, const char *name)
@@ -165,13 +157,13 @@ embed(Oid schema, const Embedded *what)
 		elog(ERROR, "could not look up function %s", function);
 	is_new = SPI_processed > 0;
 
-	run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
-				 function, returns,
-				 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
-				 quote_literal_cstr(body)));
+	crm_run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+					 function, returns,
+					 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+					 quote_literal_cstr(body)));
 	if (is_new)
-		run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
-	run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
+		crm_run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
+	crm_run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
 }
 
 void
@@ -185,9 +177,9 @@ void
 crm_unembed_contacts(Oid schema)
 {
 	for (int i = 0; i < lengthof(embedded_contacts); i++)
-		run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
-					 in_schema(schema, embedded_contacts[i].name),
-					 in_schema(schema, embedded_contacts[i].argument)));
+		crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
+						 in_schema(schema, embedded_contacts[i].name),
+						 in_schema(schema, embedded_contacts[i].argument)));
 }
 
 void

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/query.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
@@ -144,15 +145,6 @@ crm_notify_events(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-static void
-run(const char *query)
-{
-	int			result = SPI_execute(query, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
-}
-
 /* Makes or drops the triggers; whether that changed anything. */
 static bool
 switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
@@ -175,13 +167,13 @@ switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
 			continue;
 		changed = true;
 		if (enable)
-			run(psprintf("CREATE TRIGGER " TRIGGER " AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows "
-						 "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)", table,
-						 quote_qualified_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
-													"crm_notify_events"),
-						 quote_literal_cstr(installation.version)));
+			crm_run(psprintf("CREATE TRIGGER " TRIGGER " AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows "
+							 "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)", table,
+							 quote_qualified_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)),
+														"crm_notify_events"),
+							 quote_literal_cstr(installation.version)));
 		else
-			run(psprintf("DROP TRIGGER " TRIGGER " ON %s", table));
+			crm_run(psprintf("DROP TRIGGER " TRIGGER " ON %s", table));
 	}
 	SPI_finish();
 	return changed;

@@ -22,6 +22,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
@@ -56,7 +57,9 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "install/api_functions.h"
+#include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/script.h"
 #include "table/installation.h"
 
 /* How many of the objects in the way an error names. */
@@ -103,8 +106,7 @@ create_schema(const char *name)
 						get_database_name(MyDatabaseId)),
 				 errhint("Have the schema made for you: %s AUTHORIZATION %s",
 						 create, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (SPI_execute(create, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not run: %s", create);
+	crm_run(create);
 	return get_namespace_oid(name, false);
 }
 
@@ -143,9 +145,8 @@ report_creator(Oid schema, Oid role)
 			 errhint("REVOKE CREATE ON SCHEMA %s FROM %s", quote_identifier(name), from)));
 }
 
-/* Refuses a schema in which others may create objects than those who are trusted anyway. */
-static void
-check_creators(Oid schema)
+void
+crm_check_creators(Oid schema)
 {
 	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
 	bool		isnull;
@@ -226,18 +227,11 @@ check_empty(Oid schema, Oid extension)
 static Oid
 prepare_schema(FunctionCallInfo fcinfo, const char *name)
 {
-	Oid			extension = getExtensionOfObject(ProcedureRelationId,
-												 fcinfo->flinfo->fn_oid);
+	Oid			extension = crm_lock_extension(fcinfo);
 	CrmInstallation present;
 	Oid			schema;
 
-	if (!OidIsValid(extension))
-		elog(ERROR, "crm_install() belongs to no extension");
-	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	if (get_extension_name(extension) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension crm was dropped concurrently")));
+	(void) crm_extension_version(extension);	/* the library knows the SQL */
 	LockDatabaseObject(ExtensionRelationId, extension,
 					   1 + hash_bytes((const unsigned char *) name, strlen(name)) % PG_UINT16_MAX,
 					   ExclusiveLock);
@@ -254,18 +248,14 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 				 errhint("SELECT crm_upgrade(%s) brings it up to date; another CRM wants a schema of its own.",
 						 quote_literal_cstr(name))));
 	crm_check_planted(crm_extension_schema(fcinfo));
-	check_creators(crm_extension_schema(fcinfo));
-	check_creators(schema);
+	crm_check_creators(crm_extension_schema(fcinfo));
+	crm_check_creators(schema);
 	check_empty(schema, extension);
 	return schema;
 }
 
-/*
- * Sets what gives the script its meaning, until AtEOXact_GUC() of the level
- * returned; other settings, say default_tablespace, are the caller's choice.
- */
-static int
-pin_settings(Oid schema)
+int
+crm_pin_settings(Oid schema)
 {
 	int			level = NewGUCNestLevel();
 	char	   *path = psprintf("%s, pg_temp", quote_identifier(get_namespace_name(schema)));
@@ -288,33 +278,25 @@ pin_settings(Oid schema)
 	return level;
 }
 
-/*
- * Runs the text that an extension's function returns, a statement at a time,
- * so that the context of an error is the statement and not the script.
- */
-static void
-run_script(Oid schema, Oid extension, const char *function)
+void
+crm_run_script(const char *text, Oid schema, Oid extension)
 {
-	char	   *script = crm_fill_in_schemas(crm_packed_text(extension, function), schema, extension);
+	char	   *script = crm_fill_in_schemas(text, schema, extension);
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))
 	{
 		RawStmt    *statement = lfirst_node(RawStmt, cell);
-		char	   *start = script + statement->stmt_location;
+		const char *start = script + statement->stmt_location;
 		int			length = statement->stmt_len;
 		char	   *query;
-		int			result;
 
 		if (length == 0)		/* the last one, without semicolon */
 			length = strlen(start);
 		for (; length > 0 && scanner_isspace(*start); length--)
 			start++;
 		query = pnstrdup(start, length);
-		result = SPI_execute(query, false, 0);
-		if (result < 0)
-			elog(ERROR, "could not run: %s: %s",
-				 query, SPI_result_code_string(result));
+		crm_run(query);
 		pfree(query);
 	}
 }
@@ -348,6 +330,7 @@ crm_install(PG_FUNCTION_ARGS)
 	char	   *name = crm_required_text(fcinfo, 0, "schema name");
 	char	   *tenancy = crm_required_text(fcinfo, 1, "tenancy");
 	bool		shared = strcmp(tenancy, "shared") == 0;
+	CrmInstallation installation;
 	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
 	int			level;
@@ -362,13 +345,18 @@ crm_install(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	schema = prepare_schema(fcinfo, name);
-	level = pin_settings(schema);
-	run_script(schema, extension, "crm_schema_sql");
-	run_script(schema, extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql");
+	level = crm_pin_settings(schema);
+	crm_run_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	crm_run_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql"),
+				   schema, extension);
 	AtEOXact_GUC(true, level);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
 	describe_schema(schema);
+	CommandCounterIncrement();
+	if (!crm_find_installation(fcinfo, schema, &installation))
+		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
+	crm_require_no_problem(&installation, extension);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }
@@ -385,52 +373,5 @@ crm_installed_version(PG_FUNCTION_ARGS)
 
 	crm_get_installation(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 						 &installation);
-	PG_RETURN_TEXT_P(cstring_to_text(installation.version));
-}
-
-/* Whether the first of two versions (numbers with dots) is the newer one. */
-static bool
-is_newer(const char *version, const char *than)
-{
-	int			a[3] = {0};
-	int			b[3] = {0};
-
-	(void) sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]);
-	(void) sscanf(than, "%d.%d.%d", &b[0], &b[1], &b[2]);
-	for (int i = 0; i < 3; i++)
-	{
-		if (a[i] != b[i])
-			return a[i] > b[i];
-	}
-	return false;
-}
-
-/*
- * crm_upgrade(schema_name text) -> text
- *		Carries a CRM to the version of the code, which it returns.  For its
- *		owner.  There is no earlier version yet to come from.
- */
-PG_FUNCTION_INFO_V1(crm_upgrade);
-Datum
-crm_upgrade(PG_FUNCTION_ARGS)
-{
-	char	   *name = crm_required_text(fcinfo, 0, "schema name");
-	CrmInstallation installation;
-
-	crm_get_own_installation(fcinfo, name, &installation);
-	if (is_newer(installation.version, CRM_VERSION))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("the CRM in schema \"%s\" is newer than extension crm", name),
-				 errdetail("The CRM's version is %s, the extension's %s.",
-						   installation.version, CRM_VERSION),
-				 errhint("Install the newer extension and run ALTER EXTENSION crm UPDATE.")));
-	if (strcmp(installation.version, CRM_VERSION) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("cannot upgrade the CRM in schema \"%s\" from version \"%s\"",
-						name, installation.version),
-				 errdetail("This is version %s, which knows no step from there.",
-						   CRM_VERSION)));
 	PG_RETURN_TEXT_P(cstring_to_text(installation.version));
 }

@@ -33,6 +33,7 @@
 #include "utils/uuid.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "install/computed_relationships.h"
 #include "table/installation.h"
 
@@ -49,17 +50,6 @@ qualified_name(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
-}
-
-/* Runs DDL. */
-static void
-run(const char *query)
-{
-	int			result = SPI_execute(query, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s",
-			 query, SPI_result_code_string(result));
 }
 
 /*
@@ -266,10 +256,10 @@ check_matches(Oid linking, Relation table, AttrNumber key)
 static void
 add_foreign_key(Oid linking, Relation table, AttrNumber key, const char *action)
 {
-	run(psprintf("ALTER TABLE %s ADD CONSTRAINT " FOREIGN_KEY
-				 " FOREIGN KEY (contact_id) REFERENCES %s (%s) ON DELETE %s",
-				 qualified_name(linking), qualified_name(RelationGetRelid(table)),
-				 quote_identifier(column_name(table, key)), action));
+	crm_run(psprintf("ALTER TABLE %s ADD CONSTRAINT " FOREIGN_KEY
+					 " FOREIGN KEY (contact_id) REFERENCES %s (%s) ON DELETE %s",
+					 qualified_name(linking), qualified_name(RelationGetRelid(table)),
+					 quote_identifier(column_name(table, key)), action));
 }
 
 /*
@@ -377,7 +367,7 @@ create_view(CrmInstallation *installation, Relation table, AttrNumber key, List 
 						 quote_identifier(shown_name(table, column, key)));
 	}
 	appendStringInfo(&query, " FROM %s AS c", qualified_name(relid));
-	run(query.data);
+	crm_run(query.data);
 
 	view = get_relname_relid(VIEW, installation->schema);
 	if (comment == NULL)
@@ -486,10 +476,10 @@ crm_unlink_contacts(PG_FUNCTION_ARGS)
 	if (OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW)
 	{
 		crm_unembed_contacts(installation.schema);
-		run(psprintf("DROP VIEW %s", qualified_name(view)));
+		crm_run(psprintf("DROP VIEW %s", qualified_name(view)));
 	}
-	run(psprintf("ALTER TABLE %s DROP CONSTRAINT " FOREIGN_KEY,
-				 qualified_name(linking)));
+	crm_run(psprintf("ALTER TABLE %s DROP CONSTRAINT " FOREIGN_KEY,
+					 qualified_name(linking)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

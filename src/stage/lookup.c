@@ -22,7 +22,6 @@
 #include "stage/lookup.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
-#include "table/known_rows.h"
 #include "table/row_name.h"
 #include "table/scan.h"
 
@@ -216,7 +215,8 @@ crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		crm_visit_row(rel, reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]), reader.columns[PIPELINE_ID], id,
+					   read_pipeline, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -245,7 +245,8 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		 */
 		crm_lock_key(lookup->stages, tenant_id, id, AccessShareLock);
 		facts->exists = false;
-		crm_visit_row(rel, reader.columns[STAGE_ID], id, read_stage, &reader);
+		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]), reader.columns[STAGE_ID], id,
+					   read_stage, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}

@@ -70,8 +70,9 @@ apply_pipeline_rules(RowEdit *row, const AttrNumber *columns)
 {
 	AttrNumber	is_default = columns[PIPELINE_IS_DEFAULT];
 
-	if (!crm_row_is_null(row, is_default) && DatumGetBool(crm_row_get(row, is_default)) &&
-		(row->old_values == NULL || crm_row_old_is_null(row, is_default) ||
+	if (!row->stands && !crm_row_is_null(row, is_default) &&
+		DatumGetBool(crm_row_get(row, is_default)) &&
+		(row->insert || crm_row_old_is_null(row, is_default) ||
 		 !DatumGetBool(crm_row_get_old(row, is_default))))
 		check_only_default(row, columns);
 }
@@ -89,11 +90,11 @@ crm_pipeline_rules(PG_FUNCTION_ARGS)
 											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
 											 CRM_ON_WRITE);
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_pipeline_kind);
+	RowColumns *row_columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL);
 	RowEdit		row;
 
 	crm_stages_written();
-	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, trigdata->tg_relation, 0, NULL),
-						apply_pipeline_rules, columns);
+	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_apply_row_rules(&row, row_columns, apply_pipeline_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

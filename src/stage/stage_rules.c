@@ -120,15 +120,11 @@ consider_position(Relation rel, HeapTuple tuple, void *arg)
 	return true;
 }
 
-/*
- * Places the stage at the end.  The pipeline's row is locked, which serialises
- * this with other stages that are added, and with reorder_stages.
- */
+/* Locks the pipeline's row, as others do that add stages, and reorder_stages. */
 static void
-append_stage(RowEdit *row, const AttrNumber *columns)
+lock_pipeline(RowEdit *row, const AttrNumber *columns)
 {
 	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
-	EndSearch	search = {columns[STAGE_POSITION], 0};
 	SavedUser	saved;
 
 	SPI_connect();
@@ -137,6 +133,14 @@ append_stage(RowEdit *row, const AttrNumber *columns)
 						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
 	crm_restore_user(&saved);
 	SPI_finish();
+}
+
+/* Places the stage at the end. */
+static void
+append_stage(RowEdit *row, const AttrNumber *columns)
+{
+	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
+	EndSearch	search = {columns[STAGE_POSITION], 0};
 
 	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
 				   columns[STAGE_PIPELINE_ID], pipeline_id, consider_position, &search);
@@ -156,12 +160,27 @@ fill_probability(RowEdit *row, const AttrNumber *columns, DealStatus status)
 		crm_row_set(row, columns[STAGE_PROBABILITY], crm_closed_probability(status));
 }
 
+/* Of a stage that gets another status: values that were not written belong to the old one. */
+static void
+forget_unwritten(RowEdit *row, const AttrNumber *columns)
+{
+	AttrNumber	probability = columns[STAGE_PROBABILITY],
+				category = columns[STAGE_FORECAST_CATEGORY];
+
+	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
+		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
+										 crm_row_get_old(row, probability))))
+		crm_row_set_null(row, probability);
+	if (!crm_row_is_null(row, category) && !crm_row_old_is_null(row, category) &&
+		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, crm_row_get(row, category),
+											 crm_row_get_old(row, category))))
+		crm_row_set_null(row, category);
+}
+
 static void
 change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
 	const pg_uuid_t *id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_ID]));
-	AttrNumber	probability = columns[STAGE_PROBABILITY],
-				category = columns[STAGE_FORECAST_CATEGORY];
 
 	crm_lock_key(RelationGetRelid(row->rel),
 				 DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])),
@@ -175,16 +194,28 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 				 errhint("Move the deals first, or add another stage."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	/* Values that were not written belong to the old status. */
-	if (!crm_row_is_null(row, probability) && !crm_row_old_is_null(row, probability) &&
-		DatumGetBool(DirectFunctionCall2(numeric_eq, crm_row_get(row, probability),
-										 crm_row_get_old(row, probability))))
-		crm_row_set_null(row, probability);
+	forget_unwritten(row, columns);
 	fill_probability(row, columns, status);
-	if (!crm_row_is_null(row, category) && !crm_row_old_is_null(row, category) &&
-		DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, crm_row_get(row, category),
-											 crm_row_get_old(row, category))))
-		crm_row_set_null(row, category);
+}
+
+/*
+ * What the CHECKs need of a row whose key stands.  A position that is not given
+ * is a free one, as the one that stands would be another conflict.
+ */
+static void
+fit_standing(RowEdit *row, const AttrNumber *columns)
+{
+	DealStatus	status,
+				old_status;
+
+	if (!crm_row_is_given(row, columns[STAGE_POSITION]))
+		append_stage(row, columns);
+	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
+		return;					/* the CHECK reports it */
+	if (!crm_parse_deal_status(crm_row_get_old(row, columns[STAGE_DEAL_STATUS]), &old_status) ||
+		status != old_status)
+		forget_unwritten(row, columns);
+	fill_probability(row, columns, status);
 }
 
 static void
@@ -193,6 +224,14 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 	DealStatus	status,
 				old_status;
 
+	if (row->stands)
+	{
+		fit_standing(row, columns);
+		return;
+	}
+	if (row->insert && crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
+		crm_row_set(row, columns[STAGE_DEAL_STATUS],
+					CStringGetTextDatum(crm_deal_status_name(DEAL_OPEN)));
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||
@@ -206,11 +245,14 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 				 errhint("Use open, won or lost."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
-	if (row->old_values == NULL)
+	if (row->insert)
 	{
 		fill_probability(row, columns, status);
 		if (crm_row_is_null(row, columns[STAGE_POSITION]))
+		{
+			lock_pipeline(row, columns);
 			append_stage(row, columns);
+		}
 		return;
 	}
 	crm_check_not_null(row->rel, columns[STAGE_ID], crm_row_is_null(row, columns[STAGE_ID]));
@@ -255,6 +297,7 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	Relation	rel = trigdata->tg_relation;
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(rel, &crm_stage_kind);
+	RowColumns *row_columns;
 	RowEdit		row;
 
 	crm_stages_written();
@@ -264,9 +307,8 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 		return PointerGetDatum(trigdata->tg_trigtuple);
 	}
 
-	crm_row_open(&row, trigdata);
-	crm_apply_row_rules(&row, crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1,
-											  trigger->tgargs + 1),
-						apply_stage_rules, columns);
+	row_columns = crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1);
+	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_apply_row_rules(&row, row_columns, apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 
@@ -141,36 +142,21 @@ crm_api_check_update(Relation rel, const char *column)
 					   RelationGetRelationName(rel));
 }
 
-/*
- * crm_current_row(type anyelement, id uuid) -> anyelement
- *		The row of that id in the table whose row type the first argument has,
- *		as it is now, also if it changed since the calling statement began;
- *		NULL if the caller sees none.
- */
-PG_FUNCTION_INFO_V1(crm_current_row);
-Datum
-crm_current_row(PG_FUNCTION_ARGS)
+bool
+crm_current_row(Oid type, const pg_uuid_t *id, Datum *row)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Oid			relid = get_typ_typrelid(type);
-	Datum		args[] = {UUIDPGetDatum(crm_api_uuid(fcinfo, 1, "id"))};
-	Datum		row = (Datum) 0;
+	Datum		args[] = {UUIDPGetDatum(id)};
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												   get_rel_name(relid));
 	bool		found;
-	char	   *table;
 
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("first argument of \"%s\" is not of a table's row type", "crm_current_row")));
 	SPI_connect();
-	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 	/* r.*, as r alone would be a column of that name */
 	found = crm_api_run(psprintf("SELECT (r.*)::%1$s FROM %1$s AS r WHERE r.id OPERATOR(pg_catalog.=) $1", table),
 						1, args) > 0;
 	if (found)
-		row = SPI_datumTransfer(crm_api_value(1, type, NULL), false, -1);
+		*row = SPI_datumTransfer(crm_api_value(1, type, NULL), false, -1);
 	SPI_finish();
-	if (!found)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(row);
+	return found;
 }

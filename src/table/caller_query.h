@@ -49,6 +49,13 @@ extern void crm_api_require(const char *query, const char *what, const pg_uuid_t
  */
 pg_noreturn extern void crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id);
 
+/*
+ * The row of that id in the table whose row type this is, as it is now, also
+ * if it changed since the calling statement began; false if the caller sees
+ * none.
+ */
+extern bool crm_current_row(Oid type, const pg_uuid_t *id, Datum *row);
+
 /* ERROR 42501 unless the caller may update that column. */
 extern void crm_api_check_update(Relation rel, const char *column);
 

@@ -9,73 +9,18 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "access/tupconvert.h"
-#include "catalog/pg_am_d.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
-#include "common/hashfn.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/query.h"
+#include "base/version.h"
 #include "table/columns.h"
-
-#define MAX_COLUMNS 32
-
-typedef struct TableKey
-{
-	Oid			relid;
-	uint32		padding;		/* the key is hashed as bytes */
-	const CrmTableKind *kind;
-} TableKey;
-
-typedef struct TableEntry
-{
-	TableKey	key;
-	bool		valid;
-	AttrNumber	attnos[MAX_COLUMNS];
-} TableEntry;
-
-static HTAB *table_entries = NULL;
-
-static void
-invalidate_tables(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	TableEntry *entry;
-
-	hash_seq_init(&status, table_entries);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (!OidIsValid(relid) || entry->key.relid == relid)
-			entry->valid = false;
-	}
-}
-
-static void
-create_table_entries(void)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = sizeof(TableKey);
-	ctl.entrysize = sizeof(TableEntry);
-	table_entries = hash_create("crm tables", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(invalidate_tables, (Datum) 0);
-}
+#include "table/table_cache.h"
 
 AttrNumber
 crm_optional_column(Relation rel, const char *name, Oid type)
@@ -99,12 +44,46 @@ crm_optional_column(Relation rel, const char *name, Oid type)
 	return InvalidAttrNumber;
 }
 
+/*
+ * The version of the CRM that the table belongs to, as the first of our
+ * triggers on it says; NULL if there is none.
+ */
+static const char *
+table_version(Relation rel)
+{
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		char	   *function = trigger->tgnargs > 0 ? get_func_name(trigger->tgfoid) : NULL;
+
+		if (function != NULL && strncmp(function, "crm_", strlen("crm_")) == 0 &&
+			crm_is_version(trigger->tgargs[0]))
+			return trigger->tgargs[0];
+	}
+	return NULL;
+}
+
+/* Whether the CRM is older than that, as far as one can tell. */
+static bool
+is_older(Relation rel, const char *since)
+{
+	const char *version = table_version(rel);
+
+	return version == NULL || crm_compare_versions(version, since) < 0;
+}
+
+bool
+crm_lacks_column(Relation rel, const char *name, const char *since)
+{
+	return get_attnum(RelationGetRelid(rel), name) == InvalidAttrNumber && is_older(rel, since);
+}
+
 static AttrNumber
 resolve_column(Relation rel, const CrmTableKind *kind, const CrmColumn *column)
 {
 	AttrNumber	attno = crm_optional_column(rel, column->name, column->type);
 
-	if (attno == InvalidAttrNumber)
+	if (attno == InvalidAttrNumber && (column->since == NULL || !is_older(rel, column->since)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" has no column \"%s\", which the CRM needs",
@@ -113,28 +92,20 @@ resolve_column(Relation rel, const CrmTableKind *kind, const CrmColumn *column)
 	return attno;
 }
 
+static void
+resolve_columns(Relation rel, const void *kind, void *data)
+{
+	const CrmTableKind *table_kind = kind;
+	AttrNumber *attnos = data;
+
+	for (int i = 0; i < table_kind->ncolumns; i++)
+		attnos[i] = resolve_column(rel, table_kind, &table_kind->columns[i]);
+}
+
 const AttrNumber *
 crm_columns(Relation rel, const CrmTableKind *kind)
 {
-	TableKey	key = {.relid = RelationGetRelid(rel),.kind = kind};
-	TableEntry *entry;
-	bool		found;
-
-	Assert(kind->ncolumns <= MAX_COLUMNS);
-
-	if (table_entries == NULL)
-		create_table_entries();
-
-	entry = hash_search(table_entries, &key, HASH_ENTER, &found);
-	if (!found)
-		entry->valid = false;
-	if (!entry->valid)
-	{
-		for (int i = 0; i < kind->ncolumns; i++)
-			entry->attnos[i] = resolve_column(rel, kind, &kind->columns[i]);
-		entry->valid = true;
-	}
-	return entry->attnos;
+	return crm_table_facts(rel, kind, kind->ncolumns * sizeof(AttrNumber), resolve_columns);
 }
 
 void
@@ -155,6 +126,16 @@ crm_required_value(Relation rel, HeapTuple tuple, AttrNumber attno)
 {
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
+
+	crm_check_not_null(rel, attno, isnull);
+	return value;
+}
+
+Datum
+crm_required_slot_value(Relation rel, TupleTableSlot *row, AttrNumber attno)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row, attno, &isnull);
 
 	crm_check_not_null(rel, attno, isnull);
 	return value;
@@ -222,6 +203,5 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 char *
 crm_sibling_name(Relation rel, const char *table)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  table);
+	return crm_qualified_name(RelationGetNamespace(rel), table);
 }

@@ -10,17 +10,27 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
 #include "base/declaration.h"
 #include "base/errors.h"
+#include "base/version.h"
 #include "table/installation.h"
 
 #define DEALS			"deals"
@@ -40,6 +50,55 @@ Oid
 crm_extension_schema(FunctionCallInfo fcinfo)
 {
 	return get_func_namespace(fcinfo->flinfo->fn_oid);
+}
+
+Oid
+crm_lock_extension(FunctionCallInfo fcinfo)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
+
+	if (!OidIsValid(extension))
+		elog(ERROR, "function %u belongs to no extension", fcinfo->flinfo->fn_oid);
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	if (get_extension_name(extension) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension crm was dropped concurrently")));
+	return extension;
+}
+
+/* What pg_extension says, which ALTER EXTENSION may have changed just now. */
+static char *
+read_extension_version(Oid extension)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	char	   *version = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		version = TextDatumGetCString(heap_getattr(tuple, Anum_pg_extension_extversion,
+												   RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (version == NULL)
+		elog(ERROR, "extension %u does not exist", extension);
+	return version;
+}
+
+char *
+crm_extension_version(Oid extension)
+{
+	char	   *version = read_extension_version(extension);
+
+	crm_check_library(version);
+	return version;
 }
 
 Oid

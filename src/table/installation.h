@@ -23,6 +23,12 @@ extern char *crm_required_text(FunctionCallInfo fcinfo, int n,
 /* The schema of the extension whose function was called. */
 extern Oid	crm_extension_schema(FunctionCallInfo fcinfo);
 
+/* That extension, locked against DROP EXTENSION until the transaction ends. */
+extern Oid	crm_lock_extension(FunctionCallInfo fcinfo);
+
+/* The version of its SQL; ERROR PT503 if the library is older. */
+extern char *crm_extension_version(Oid extension);
+
 /* The function of that name and without arguments, of the called one's extension. */
 extern Oid	crm_extension_function(FunctionCallInfo fcinfo, const char *name);
 

@@ -28,27 +28,20 @@ crm_restore_user(const SavedUser *saved)
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
-void
-crm_check_sibling(Relation rel, const char *table)
+char *
+crm_trusted_sibling(Relation rel, const char *table)
 {
 	Oid			sibling = get_relname_relid(table, RelationGetNamespace(rel));
 	Oid			owner = crm_table_owner(sibling);
 
 	/* If there is none, the query will say it. */
-	if (!OidIsValid(owner) || has_privs_of_role(owner, RelationGetForm(rel)->relowner))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("tables \"%s\" and \"%s\" of schema \"%s\" have different owners",
-					RelationGetRelationName(rel), table,
-					get_namespace_name(RelationGetNamespace(rel))),
-			 errdetail("The first one's owner would run what the other one attached to its table."),
-			 errhint("Give all tables of the CRM to the same owner.")));
-}
-
-char *
-crm_trusted_sibling(Relation rel, const char *table)
-{
-	crm_check_sibling(rel, table);
+	if (OidIsValid(owner) && !has_privs_of_role(owner, RelationGetForm(rel)->relowner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("tables \"%s\" and \"%s\" of schema \"%s\" have different owners",
+						RelationGetRelationName(rel), table,
+						get_namespace_name(RelationGetNamespace(rel))),
+				 errdetail("The first one's owner would run what the other one attached to its table."),
+				 errhint("Give all tables of the CRM to the same owner.")));
 	return crm_sibling_name(rel, table);
 }

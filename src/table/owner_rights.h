@@ -31,7 +31,4 @@ extern void crm_restore_user(const SavedUser *saved);
  */
 extern char *crm_trusted_sibling(Relation rel, const char *table);
 
-/* The check alone, for a query that is prepared already. */
-extern void crm_check_sibling(Relation rel, const char *table);
-
 #endif							/* CRM_TABLE_OWNER_RIGHTS_H */

@@ -12,6 +12,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/uuid.h"
+#include "table/restoring.h"
 #include "table/row.h"
 
 /* The value that the column's default gives now. */
@@ -37,6 +39,14 @@ default_value(Relation rel, AttrNumber attno, bool *isnull)
 }
 
 static void
+take_old(RowEdit *row, int i)
+{
+	row->values[i] = row->old_values[i];
+	row->nulls[i] = row->old_nulls[i];
+	row->changed = true;
+}
+
+static void
 fill_not_given(RowEdit *row)
 {
 	TupleDesc	desc = RelationGetDescr(row->rel);
@@ -45,25 +55,70 @@ fill_not_given(RowEdit *row)
 	{
 		Form_pg_attribute att;
 
-		if (!row->nulls[i])
+		row->given[i] = !row->nulls[i];
+		if (row->given[i])
 			continue;
 		att = TupleDescAttr(desc, i);
 		if (!att->attnotnull || !att->atthasdef || att->attgenerated)
 			continue;
-		if (row->old_values == NULL)
-			row->values[i] = default_value(row->rel, i + 1, &row->nulls[i]);
-		else
+		if (row->insert)
 		{
-			row->values[i] = row->old_values[i];
-			row->nulls[i] = row->old_nulls[i];
+			row->values[i] = default_value(row->rel, i + 1, &row->nulls[i]);
+			row->changed |= !row->nulls[i];
 		}
-		if (!row->nulls[i])
-			row->changed = true;
+		else
+			take_old(row, i);
 	}
 }
 
+/* Of a row that stands. */
+static void
+fill_from_standing(RowEdit *row)
+{
+	TupleDesc	desc = RelationGetDescr(row->rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!row->given[i] && att->attnotnull && !att->attgenerated &&
+			(row->nulls[i] || !crm_upsert_is_key(row->upsert, i + 1)))
+			take_old(row, i);
+	}
+}
+
+static void
+open_update(RowEdit *row, TriggerData *trigdata)
+{
+	slot_getallattrs(trigdata->tg_trigslot);
+	row->old_values = trigdata->tg_trigslot->tts_values;
+	row->old_nulls = trigdata->tg_trigslot->tts_isnull;
+	if (row->upsert != NULL &&
+		crm_upsert_resume(row->upsert, trigdata, row->values, row->nulls))
+		row->changed = true;
+	fill_not_given(row);
+}
+
+static void
+open_insert(RowEdit *row, Upsert **upsert, MemoryContext statement)
+{
+	row->old_values = NULL;
+	row->old_nulls = NULL;
+	row->restored = crm_is_restoring(row->rel);
+	fill_not_given(row);
+	if (row->restored)
+		return;
+	if (*upsert == NULL)
+		*upsert = crm_upsert_create(row->rel, statement);
+	row->upsert = *upsert;
+	row->stands = crm_upsert_find(row->upsert, row->values, row->nulls,
+								  &row->old_values, &row->old_nulls);
+	if (row->stands)
+		fill_from_standing(row);
+}
+
 void
-crm_row_open(RowEdit *row, TriggerData *trigdata)
+crm_row_open(RowEdit *row, TriggerData *trigdata, Upsert **upsert, MemoryContext statement)
 {
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	TupleTableSlot *slot = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
@@ -71,44 +126,47 @@ crm_row_open(RowEdit *row, TriggerData *trigdata)
 
 	row->rel = trigdata->tg_relation;
 	row->tuple = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	row->changed = false;
+	row->insert = !update;
+	row->restored = row->stands = row->changed = false;
+	row->upsert = *upsert;
 	row->values = palloc(natts * sizeof(Datum));
 	row->nulls = palloc(natts * sizeof(bool));
+	row->given = palloc(natts * sizeof(bool));
 	slot_getallattrs(slot);
 	memcpy(row->values, slot->tts_values, natts * sizeof(Datum));
 	memcpy(row->nulls, slot->tts_isnull, natts * sizeof(bool));
 	if (update)
-	{
-		slot_getallattrs(trigdata->tg_trigslot);
-		row->old_values = trigdata->tg_trigslot->tts_values;
-		row->old_nulls = trigdata->tg_trigslot->tts_isnull;
-	}
+		open_update(row, trigdata);
 	else
-	{
-		row->old_values = NULL;
-		row->old_nulls = NULL;
-	}
-	fill_not_given(row);
+		open_insert(row, upsert, statement);
 }
 
-HeapTuple
-crm_row_close(RowEdit *row)
+static HeapTuple
+new_tuple(const RowEdit *row)
 {
-	HeapTuple	result;
+	HeapTuple	result = heap_form_tuple(RelationGetDescr(row->rel), row->values, row->nulls);
 
-	if (!row->changed)
-		return row->tuple;
-
-	result = heap_form_tuple(RelationGetDescr(row->rel), row->values, row->nulls);
 	result->t_data->t_ctid = row->tuple->t_data->t_ctid;
 	result->t_self = row->tuple->t_self;
 	result->t_tableOid = row->tuple->t_tableOid;
 	return result;
 }
 
+HeapTuple
+crm_row_close(RowEdit *row)
+{
+	HeapTuple	result = row->changed ? new_tuple(row) : row->tuple;
+
+	if (row->insert && !row->restored)
+		crm_upsert_note(row->upsert, row->tuple, result);
+	return result;
+}
+
 void
 crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 {
+	if (attno == InvalidAttrNumber)
+		return;
 	row->values[attno - 1] = value;
 	row->nulls[attno - 1] = false;
 	row->changed = true;
@@ -117,7 +175,7 @@ crm_row_set(RowEdit *row, AttrNumber attno, Datum value)
 void
 crm_row_set_null(RowEdit *row, AttrNumber attno)
 {
-	if (row->nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->nulls[attno - 1])
 		return;
 	row->values[attno - 1] = (Datum) 0;
 	row->nulls[attno - 1] = true;
@@ -127,10 +185,11 @@ crm_row_set_null(RowEdit *row, AttrNumber attno)
 void
 crm_row_keep(RowEdit *row, AttrNumber attno)
 {
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
+	Form_pg_attribute att;
 
-	if (row->old_values == NULL || row->old_nulls[attno - 1])
+	if (attno == InvalidAttrNumber || row->insert || row->old_nulls[attno - 1])
 		return;
+	att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
 	if (row->nulls[attno - 1])
 	{
 		row->values[attno - 1] = row->old_values[attno - 1];
@@ -145,6 +204,16 @@ crm_row_keep(RowEdit *row, AttrNumber attno)
 				 errmsg("column \"%s\" of table \"%s\" never changes",
 						NameStr(att->attname), RelationGetRelationName(row->rel)),
 				 errtablecol(row->rel, attno)));
+}
+
+void
+crm_row_keep_id(RowEdit *row, AttrNumber attno)
+{
+	/* The column's DEFAULT is a new id: it means "not given", as everywhere. */
+	if (attno != InvalidAttrNumber && !row->insert && !row->nulls[attno - 1] &&
+		crm_take_new_uuid(DatumGetUUIDP(row->values[attno - 1])))
+		row->nulls[attno - 1] = true;
+	crm_row_keep(row, attno);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/row_name.h"
 
@@ -29,8 +30,7 @@ may_see(Oid table, const pg_uuid_t *id)
 		return true;
 
 	query = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-												get_rel_name(table)));
+					 crm_relation_name(table));
 	SPI_connect();
 	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for a row of \"%s\"", get_rel_name(table));

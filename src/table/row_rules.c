@@ -52,7 +52,7 @@ check_parent(RowEdit *row, const RowColumns *columns, const ParentReference *ref
 		return;					/* NOT NULL says it */
 	id = DatumGetUUIDP(crm_row_get(row, reference->attno));
 	check.tenant_id = DatumGetUUIDP(crm_row_get(row, columns->tenant_id));
-	if (row->old_values != NULL && !crm_row_old_is_null(row, reference->attno) &&
+	if (!row->insert && !crm_row_old_is_null(row, reference->attno) &&
 		crm_uuid_equal(id, DatumGetUUIDP(crm_row_get_old(row, reference->attno))))
 		return;
 
@@ -93,7 +93,7 @@ resolve_parent(Relation rel, const char *name, ParentReference *reference)
 	table_close(parent, NoLock);
 }
 
-const RowColumns *
+RowColumns *
 crm_row_columns(FmgrInfo *flinfo, Relation rel, int nparents, char **parents)
 {
 	RowColumns *columns = flinfo->fn_extra;
@@ -146,16 +146,25 @@ crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
 {
 	Application application = {row, columns, table_rules, table_columns};
 
+	if (row->restored)
+		return;
+	if (row->stands)
+	{
+		if (table_rules != NULL)
+			table_rules(row, table_columns);
+		crm_check_values(row);
+		return;
+	}
 	if (columns->id != InvalidAttrNumber)
-		crm_row_keep(row, columns->id);
+		crm_row_keep_id(row, columns->id);
 	crm_row_keep(row, columns->tenant_id);
 	crm_check_not_null(row->rel, columns->tenant_id, crm_row_is_null(row, columns->tenant_id));
-	if (row->old_values == NULL &&
+	if (row->insert &&
 		crm_is_foreign_tenant(row->rel, DatumGetUUIDP(crm_row_get(row, columns->tenant_id))))
 		crm_run_guarded(row->rel, apply_rules, &application);
 	else
 		apply_rules(&application);
-	if (row->old_values != NULL && columns->updated_at != InvalidAttrNumber)
+	if (!row->insert && columns->updated_at != InvalidAttrNumber)
 		crm_row_set(row, columns->updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
 	crm_check_values(row);
 }
@@ -173,11 +182,11 @@ crm_row_rules(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_row_rules",
 											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 	Trigger    *trigger = trigdata->tg_trigger;
-	const RowColumns *columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
-												trigger->tgnargs - 1, trigger->tgargs + 1);
+	RowColumns *columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
+										  trigger->tgnargs - 1, trigger->tgargs + 1);
 	RowEdit		row;
 
-	crm_row_open(&row, trigdata);
+	crm_row_open(&row, trigdata, &columns->upsert, fcinfo->flinfo->fn_mcxt);
 	crm_apply_row_rules(&row, columns, NULL, NULL);
 	return PointerGetDatum(crm_row_close(&row));
 }

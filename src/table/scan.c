@@ -19,10 +19,15 @@
 
 #include "table/columns.h"
 #include "table/scan.h"
+#include "table/table_cache.h"
 
-Oid
-crm_index_on_column(Relation rel, AttrNumber attno)
+/* The facts kept of each column: the index on it. */
+static const char index_kinds[MaxHeapAttributeNumber + 1];
+
+static void
+find_index(Relation rel, const void *kind, void *data)
 {
+	AttrNumber	attno = (const char *) kind - index_kinds;
 	Oid			result = InvalidOid;
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
@@ -41,11 +46,20 @@ crm_index_on_column(Relation rel, AttrNumber attno)
 			break;
 	}
 	list_free(indexes);
-	return result;
+	*(Oid *) data = result;
 }
 
-Snapshot
-crm_latest_snapshot(void)
+Oid
+crm_index_on_column(Relation rel, AttrNumber attno)
+{
+	Oid		   *index = crm_table_facts(rel, &index_kinds[attno], sizeof(Oid), find_index);
+
+	return *index;
+}
+
+/* A snapshot of now, with all that this transaction has done; registered. */
+static Snapshot
+latest_snapshot(void)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
@@ -62,7 +76,7 @@ static bool
 visit_table(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 			TupleConversionMap *map, Relation shown, CrmRowVisitor visit, void *arg)
 {
-	Snapshot	snapshot = crm_latest_snapshot();
+	Snapshot	snapshot = latest_snapshot();
 	ScanKeyData scankey;
 	SysScanDesc scan;
 	HeapTuple	tuple;

@@ -7,14 +7,10 @@
 
 #include "access/htup.h"
 #include "utils/relcache.h"
-#include "utils/snapshot.h"
 #include "utils/uuid.h"
 
 /* An index that finds rows of rel by that column; InvalidOid if there is none. */
 extern Oid	crm_index_on_column(Relation rel, AttrNumber attno);
-
-/* A snapshot of now, with all that this transaction has done; registered. */
-extern Snapshot crm_latest_snapshot(void);
 
 /*
  * Calls visit for each row of rel whose uuid column attno is key, as of now,

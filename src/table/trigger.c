@@ -5,34 +5,37 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/errors.h"
+#include "base/version.h"
 #include "table/trigger.h"
 
 /*
- * The trigger's first argument is the version of the installed CRM.  While
- * there is but one, it has to be the code's.
+ * The trigger's first argument is the version of the CRM whose table it is on.
+ * An older one is served: what its tables lack is left out.
  */
 static void
 check_version(TriggerData *trigdata, const char *function)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
+	const char *version = trigger->tgnargs >= 1 ? trigger->tgargs[0] : "";
 
-	if (trigger->tgnargs >= 1 && strcmp(trigger->tgargs[0], CRM_VERSION) == 0)
+	if (strcmp(version, CRM_VERSION) == 0)
 		return;
-	if (trigger->tgnargs < 1)
+	if (!crm_is_version(version))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger function \"%s\" needs the version of the CRM as its argument", function)));
-	ereport(ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("the CRM in schema \"%s\" is of version %s, but the code is of version %s",
-					get_namespace_name(RelationGetNamespace(trigdata->tg_relation)),
-					trigger->tgargs[0], CRM_VERSION),
-			 errhint("Update the extension and then call crm_upgrade(%s).",
-					 quote_literal_cstr(get_namespace_name(RelationGetNamespace(trigdata->tg_relation))))));
+	if (crm_compare_versions(version, CRM_VERSION) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_OLD_LIBRARY),
+				 errmsg("the CRM in schema \"%s\" is newer than the library",
+						get_namespace_name(RelationGetNamespace(trigdata->tg_relation))),
+				 errdetail("The CRM is of version %s; this session has loaded version %s of the library.",
+						   version, CRM_VERSION),
+				 CRM_HINT_NEWER_LIBRARY(version)));
 }
 
 TriggerData *

@@ -143,9 +143,8 @@ sees_whole_tenant(FunctionCallInfo fcinfo, Relation deals)
 	return count == 1;
 }
 
-/* Whether the user sees all deals, of the tenant if there are tenants. */
-static bool
-sees_all(FunctionCallInfo fcinfo, Relation deals)
+bool
+crm_sees_all(FunctionCallInfo fcinfo, Relation deals)
 {
 	return check_enable_rls(RelationGetRelid(deals), InvalidOid, true) != RLS_ENABLED ||
 		(row_security && sees_whole_tenant(fcinfo, deals));
@@ -161,7 +160,7 @@ Datum
 crm_sees_all_deals(PG_FUNCTION_ARGS)
 {
 	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
-	bool		result = sees_all(fcinfo, deals);
+	bool		result = crm_sees_all(fcinfo, deals);
 
 	crm_api_end(deals);
 	PG_RETURN_BOOL(result);
@@ -180,7 +179,7 @@ crm_totals_access(FunctionCallInfo fcinfo, Relation deals, pg_uuid_t *tenant_id)
 
 	if (check_enable_rls(RelationGetRelid(deals), InvalidOid, true) != RLS_ENABLED)
 		return TOTALS_OF_ALL;
-	if (!sees_all(fcinfo, deals))
+	if (!crm_sees_all(fcinfo, deals))
 		return TOTALS_NONE;
 	crm_session_tenant(tenant_id);
 	return TOTALS_OF_TENANT;

@@ -23,4 +23,10 @@ typedef enum TotalsAccess
 extern TotalsAccess crm_totals_access(FunctionCallInfo fcinfo, Relation deals,
 									  pg_uuid_t *tenant_id);
 
+/*
+ * Whether row security hides no deal from the current user, but for those of
+ * other tenants.  fcinfo is of a function of the extension.
+ */
+extern bool crm_sees_all(FunctionCallInfo fcinfo, Relation deals);
+
 #endif							/* CRM_TOTALS_ACCESS_H */

@@ -48,14 +48,15 @@ receive_rows(const char *query, bool read_only, CrmRowReceiver receive, void *ar
 	crm_receive_rows(&statement, NULL, NULL, read_only, receive, arg);
 }
 
+/* Deletes all totals. */
 static void
-execute(const char *command, int expected)
+delete_totals(const char *table)
 {
-	if (SPI_execute(command, false, 0) != expected)
+	if (SPI_execute(psprintf("DELETE FROM %s", table), false, 0) != SPI_OK_DELETE)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("totals cannot be kept in table \"stage_totals\""),
-				 errdetail("A rule replaces this: %s", command),
+				 errdetail("A rule of that table replaces the DELETE."),
 				 errhint("Drop the rule.")));
 }
 
@@ -209,9 +210,9 @@ crm_rebuild_totals(PG_FUNCTION_ARGS)
 	SPI_connect();
 	crm_become_owner(deals, &saved);
 	/* The second lock is for crm_compact_totals(), which takes none on deals. */
-	execute(psprintf("LOCK TABLE %s, %s IN SHARE ROW EXCLUSIVE MODE",
-					 crm_sibling_name(deals, "deals"), table), SPI_OK_UTILITY);
-	execute(psprintf("DELETE FROM %s", table), SPI_OK_DELETE);
+	crm_run(psprintf("LOCK TABLE %s, %s IN SHARE ROW EXCLUSIVE MODE",
+					 crm_sibling_name(deals, "deals"), table));
+	delete_totals(table);
 	count_deals(deals, &rebuild);
 	crm_totals_insert(deals, rebuild.totals);
 	crm_restore_user(&saved);

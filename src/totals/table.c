@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -18,7 +17,7 @@ const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, 
 const char *const crm_totals_columns = "tenant_id, pipeline_id, stage_id, currency, value_period, "
 "deals, deals_without_amount, value, weighted_value";
 
-const InsertField crm_totals_fields[TOTALS_NFIELDS] = {
+static const InsertField fields[TOTALS_NFIELDS] = {
 	[TOTALS_TENANT_ID] = {"tenant_id", UUIDOID},
 	[TOTALS_PIPELINE_ID] = {"pipeline_id", UUIDOID},
 	[TOTALS_STAGE_ID] = {"stage_id", UUIDOID},
@@ -30,24 +29,9 @@ const InsertField crm_totals_fields[TOTALS_NFIELDS] = {
 	[TOTALS_WEIGHTED_VALUE] = {"weighted_value", NUMERICOID},
 };
 
-/* INSERT of so many rows, as parameters by TotalsField. */
-static char *
-insert_query(const char *table, int nrows)
-{
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfo(&query, "INSERT INTO %s (%s) VALUES ", table, crm_totals_columns);
-	for (int i = 0; i < nrows * TOTALS_NFIELDS; i++)
-	{
-		int			field = i % TOTALS_NFIELDS;
-
-		appendStringInfo(&query, "%s$%d%s",
-						 field > 0 ? ", " : i > 0 ? ", (" : "(", i + 1,
-						 field == TOTALS_NFIELDS - 1 ? ")" : "");
-	}
-	return query.data;
-}
+const InsertTarget crm_totals_target = {
+	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "totals cannot be kept"
+};
 
 static char *
 compact_query(const char *table)
@@ -78,7 +62,6 @@ CrmStatement
 crm_totals_statement(Relation deals, TotalsStatement which)
 {
 	static const Oid uuids[] = {UUIDOID, UUIDOID};
-	static Oid	fields[2 * TOTALS_NFIELDS];
 	char	   *table = crm_totals_table(deals);
 
 	/* There is nothing in the parameters that a plan could make use of. */
@@ -86,14 +69,6 @@ crm_totals_statement(Relation deals, TotalsStatement which)
 
 	switch (which)
 	{
-		case TOTALS_INSERT_ONE:
-		case TOTALS_INSERT_TWO:
-			for (int i = 0; i < lengthof(fields); i++)
-				fields[i] = crm_totals_fields[i % TOTALS_NFIELDS].type;
-			statement.argtypes = fields;
-			statement.nargs = which == TOTALS_INSERT_ONE ? TOTALS_NFIELDS : 2 * TOTALS_NFIELDS;
-			statement.text = insert_query(table, statement.nargs / TOTALS_NFIELDS);
-			break;
 		case TOTALS_COMPACT:
 			statement.nargs = 1;
 			statement.text = compact_query(table);

@@ -6,12 +6,10 @@
 #define CRM_TOTALS_TABLE_H
 
 #include "base/query.h"
-#include "table/plain_insert.h"
+#include "table/writer.h"
 
 typedef enum TotalsStatement
 {
-	TOTALS_INSERT_ONE,			/* a row, as parameters by TotalsField */
-	TOTALS_INSERT_TWO,			/* two rows */
 	TOTALS_COMPACT,				/* $1: pipeline_id */
 	TOTALS_READ,				/* $1: pipeline_id, $2: tenant_id or null */
 } TotalsStatement;
@@ -33,8 +31,10 @@ typedef enum TotalsField
 
 #define CRM_TOTALS_TABLE	"stage_totals"
 
-/* Their names and types; the names, separated by commas, and those of the first five: the key. */
-extern const InsertField crm_totals_fields[];
+/* Rows of it, whose values are those of TotalsField. */
+extern const InsertTarget crm_totals_target;
+
+/* The names of the columns, separated by commas, and those of the first five: the key. */
 extern const char *const crm_totals_columns;
 extern const char *const crm_totals_key;
 

@@ -42,49 +42,6 @@ static TimestampTz compaction_paused_until = 0;
 /* Whether it is this file that inserts into stage_totals just now. */
 static bool writing = false;
 
-/* The entries of one group, on their way into the table. */
-typedef struct RowWriter
-{
-	Relation	deals;
-	bool		compact;
-	PlainInsert *plain;			/* NULL: by SQL */
-	int			nrows;			/* 0 or 1: waits for another one */
-	Datum		values[2 * TOTALS_NFIELDS];
-	char		nulls[2 * TOTALS_NFIELDS];
-} RowWriter;
-
-/* Runs one of the statements that insert, and returns how many rows it did. */
-static int64
-run_insert(Relation deals, TotalsStatement which, const Datum *values, const char *nulls)
-{
-	CrmStatement statement = crm_totals_statement(deals, which);
-	bool		outer = writing;
-	int			result = 0;
-
-	PG_TRY();
-	{
-		writing = true;
-		result = crm_run_kept(&statement, values, nulls, false, 0);
-	}
-	PG_FINALLY();
-	{
-		writing = outer;
-	}
-	PG_END_TRY();
-
-	if (result != SPI_OK_INSERT)
-	{
-		/* A plan that does nothing depends on nothing: it would stay so. */
-		crm_forget_plan(&statement);
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("totals cannot be kept in table \"stage_totals\""),
-				 errdetail("A rule of that table replaces the INSERT."),
-				 errhint("Drop the rule.")));
-	}
-	return (int64) SPI_processed;
-}
-
 /*
  * crm_totals_guard(version): BEFORE INSERT trigger FOR EACH ROW of
  * stage_totals
@@ -103,65 +60,55 @@ crm_totals_guard(PG_FUNCTION_ARGS)
 	return PointerGetDatum(writing ? trigdata->tg_trigtuple : NULL);
 }
 
-static const InsertTarget stage_totals = {
-	CRM_TOTALS_TABLE, crm_totals_fields, TOTALS_NFIELDS, crm_totals_guard
-};
-
+/* Calls write, whose rows the guard lets pass. */
 static void
-write_rows(RowWriter *writer)
+write_past_guard(void (*write) (void *arg), void *arg)
 {
-	run_insert(writer->deals, writer->nrows == 1 ? TOTALS_INSERT_ONE : TOTALS_INSERT_TWO,
-			   writer->values, writer->nulls);
-	writer->nrows = 0;
-}
+	bool		outer = writing;
 
-/* Stores the row that was filled in, or leaves it until there are two. */
-static void
-store_row(RowWriter *writer)
-{
-	bool		nulls[TOTALS_NFIELDS];
-
-	writer->nrows++;
-	if (writer->plain != NULL)
+	PG_TRY();
 	{
-		for (int i = 0; i < TOTALS_NFIELDS; i++)
-			nulls[i] = writer->nulls[i] != ' ';
-		if (crm_plain_insert_fits(writer->plain, nulls))
-		{
-			crm_plain_insert_row(writer->plain, writer->values, nulls);
-			writer->nrows = 0;
-			return;
-		}
+		writing = true;
+		write(arg);
 	}
-	/* What does not fit goes at once: SQL says why. */
-	if (writer->nrows == 2 || writer->plain != NULL)
-		write_rows(writer);
+	PG_FINALLY();
+	{
+		writing = outer;
+	}
+	PG_END_TRY();
 }
 
-static void
-write_entry(RowWriter *writer, const TotalsGroup *group, const SummaryEntry *entry)
+/* Totals on their way into the table. */
+typedef struct TotalsWrite
 {
-	Datum	   *values = writer->values + writer->nrows * TOTALS_NFIELDS;
-	char	   *nulls = writer->nulls + writer->nrows * TOTALS_NFIELDS;
+	Relation	deals;
+	const DealTotals *totals;
+	TableWriter *writer;
+	List	   *to_compact;		/* groups whose pipelines are to be summed up */
+} TotalsWrite;
+
+static void
+write_entry(TotalsWrite *write, const TotalsGroup *group, const SummaryEntry *entry)
+{
+	Datum		values[TOTALS_NFIELDS];
+	bool		nulls[TOTALS_NFIELDS] = {0};
 	char		currency[3];
 
 	for (int i = 0; i < lengthof(currency); i++)
 		currency[i] = SUMMARY_LETTER(entry->key.rest, i);
 
-	memset(nulls, ' ', TOTALS_NFIELDS);
 	values[TOTALS_TENANT_ID] = UUIDPGetDatum(&group->tenant_id);
 	values[TOTALS_PIPELINE_ID] = UUIDPGetDatum(&group->pipeline_id);
 	values[TOTALS_STAGE_ID] = PointerGetDatum(entry->key.stage);
 	values[TOTALS_CURRENCY] = PointerGetDatum(cstring_to_text_with_len(currency, lengthof(currency)));
-	if (entry->key.rest & SUMMARY_NO_CURRENCY)
-		nulls[TOTALS_CURRENCY] = 'n';
+	nulls[TOTALS_CURRENCY] = (entry->key.rest & SUMMARY_NO_CURRENCY) != 0;
 	values[TOTALS_VALUE_PERIOD] = CStringGetTextDatum(crm_summary_period_name(&entry->key));
 	values[TOTALS_DEALS] = Int64GetDatum(entry->deals);
 	values[TOTALS_DEALS_WITHOUT_AMOUNT] = Int64GetDatum(entry->deals_without_amount);
 	values[TOTALS_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->value, CRM_AMOUNT_SCALE));
 	values[TOTALS_WEIGHTED_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->weighted_value,
 																		 CRM_WEIGHTED_SCALE));
-	store_row(writer);
+	crm_writer_add(write->writer, values, nulls);
 }
 
 /* Whether it is time to sum up, after writing so many rows. */
@@ -180,54 +127,55 @@ time_to_compact(int nrows)
 static void
 write_group(const TotalsGroup *group, void *arg)
 {
-	RowWriter  *writer = arg;
+	TotalsWrite *write = arg;
 	int			nrows = 0;
 
-	writer->plain = crm_plain_insert_begin(writer->deals, &stage_totals);
 	for (uint32 i = 0; i < group->summary->nentries; i++)
 	{
 		if (crm_summary_entry_is_zero(&group->summary->entries[i]))
 			continue;
-		write_entry(writer, group, &group->summary->entries[i]);
+		write_entry(write, group, &group->summary->entries[i]);
 		nrows++;
 	}
-	if (writer->plain != NULL)
-		crm_plain_insert_end(writer->plain);
-	if (writer->nrows > 0)
-		write_rows(writer);
-
-	if (writer->compact && time_to_compact(nrows))
-	{
-		TimestampTz start = GetCurrentTimestamp();
-		TimestampTz end;
-
-		crm_totals_compact(writer->deals, &group->pipeline_id);
-		end = GetCurrentTimestamp();
-		compaction_paused_until = end + (end - start) * COMPACTION_PAUSE;
-	}
+	if (time_to_compact(nrows))
+		write->to_compact = lappend(write->to_compact, unconstify(TotalsGroup *, group));
 }
 
 static void
-write_totals(Relation deals, const DealTotals *totals, bool compact)
+write_groups(void *arg)
 {
-	RowWriter	writer = {.deals = deals,.compact = compact};
-	SavedUser	saved;
+	TotalsWrite *write = arg;
 
-	crm_become_owner(deals, &saved);
-	crm_deal_totals_visit(totals, write_group, &writer);
-	crm_restore_user(&saved);
+	write->writer = crm_writer_begin(write->deals, &crm_totals_target);
+	crm_deal_totals_visit(write->totals, write_group, write);
+	crm_writer_end(write->writer);
 }
 
 void
 crm_totals_insert(Relation deals, const DealTotals *totals)
 {
-	write_totals(deals, totals, false);
+	TotalsWrite write = {.deals = deals,.totals = totals};
+
+	write_past_guard(write_groups, &write);
 }
 
 void
 crm_totals_insert_and_compact(Relation deals, const DealTotals *totals)
 {
-	write_totals(deals, totals, true);
+	TotalsWrite write = {.deals = deals,.totals = totals};
+	ListCell   *lc;
+
+	write_past_guard(write_groups, &write);
+	foreach(lc, write.to_compact)
+	{
+		const TotalsGroup *group = lfirst(lc);
+		TimestampTz start = GetCurrentTimestamp();
+		TimestampTz end;
+
+		crm_totals_compact(deals, &group->pipeline_id);
+		end = GetCurrentTimestamp();
+		compaction_paused_until = end + (end - start) * COMPACTION_PAUSE;
+	}
 }
 
 /*
@@ -244,23 +192,45 @@ lock_pipeline(Relation deals, const pg_uuid_t *pipeline_id)
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+typedef struct Compaction
+{
+	CrmStatement statement;
+	Datum		pipeline_id;
+} Compaction;
+
+static void
+compact(void *arg)
+{
+	const Compaction *compaction = arg;
+
+	if (crm_run_kept(&compaction->statement, &compaction->pipeline_id, NULL, false, 0) == SPI_OK_INSERT)
+		return;
+	/* A plan that does nothing depends on nothing: it would stay so. */
+	crm_forget_plan(&compaction->statement);
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("totals cannot be kept in table \"stage_totals\""),
+			 errdetail("A rule of that table replaces the INSERT."),
+			 errhint("Drop the rule.")));
+}
+
 int64
 crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id)
 {
-	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
+	Compaction	compaction = {.pipeline_id = UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
 	int			guc_level;
-	int64		nrows;
 
 	if (!lock_pipeline(deals, pipeline_id))
 		return -1;
 
 	crm_become_owner(deals, &saved);
 	guc_level = crm_totals_prefer_index();
-	nrows = run_insert(deals, TOTALS_COMPACT, args, NULL);
+	compaction.statement = crm_totals_statement(deals, TOTALS_COMPACT);
+	write_past_guard(compact, &compaction);
 	AtEOXact_GUC(true, guc_level);
 	crm_restore_user(&saved);
-	return nrows;
+	return (int64) SPI_processed;
 }
 
 /* Whether the table has rows now, those of any transaction. */
@@ -284,8 +254,7 @@ crm_totals_truncate(Relation deals)
 	 * done it already, and cannot be interfered with.
 	 */
 	crm_become_owner(deals, &saved);
-	if (has_rows(table) &&
-		SPI_execute(psprintf("TRUNCATE ONLY %s", table), false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not truncate stage totals");
+	if (has_rows(table))
+		crm_run(psprintf("TRUNCATE ONLY %s", table));
 	crm_restore_user(&saved);
 }

@@ -1,8 +1,10 @@
-"""Hygiene of the SQL that is installed: the extension script and the schema.
+"""Hygiene of the SQL that is installed: the extension script, the queries of
+its functions, and the schema.
 
 Nothing replaces or tolerates an object that is there already (CVE-2022-2625);
 every function states how it may be used, is documented, and cannot be misled
-by a search_path; every table and column of a CRM has a comment.
+by a search_path: what is ours is named with its schema, so that all other names
+are pg_catalog's.  Every table and column of a CRM has a comment.
 """
 import glob
 import re
@@ -12,6 +14,30 @@ from pglast import ast, parse_sql
 from pglast.enums import ObjectType
 
 problems = []
+
+# The placeholders, and what they are here.
+EXTENSION, CRM = "extension_schema", "crm_schema"
+PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@VERSION@": "0.0.0"}
+
+
+def read(path):
+    with open(path, encoding="utf-8") as handle:
+        text = handle.read()
+    # A name that is put into a string could end it.
+    for literal in re.findall(r"'(?:[^']|'')*'", re.sub(r"--.*", "", text)):
+        if "@crm@" in literal or "@extension@" in literal:
+            problems.append(f"{path}: a placeholder in {literal}")
+    for placeholder, name in PLACEHOLDERS.items():
+        text = text.replace(placeholder, name)
+    return re.sub(r"(?m)^\\.*$", "", text)
+
+
+def parse(path):
+    try:
+        return [raw.stmt for raw in parse_sql(read(path))]
+    except Exception as error:  # pglast has one class of error a version
+        problems.append(f"{path}: {error}")
+        return []
 
 
 def names(parts):
@@ -47,17 +73,22 @@ def check_function(statement):
     return missing
 
 
-def check_file(path, strict_comments):
-    with open(path, encoding="utf-8") as handle:
-        text = re.sub(r"(?m)^\\.*$", "", handle.read()).replace("@VERSION@", "0.0.0")
-    try:
-        statements = [raw.stmt for raw in parse_sql(text)]
-    except Exception as error:  # pglast has one class of error a version
-        problems.append(f"{path}: {error}")
-        return
+def check_names(path, statement):
+    """Functions of ours have their schema, and no others have one."""
+    for node in walk(statement):
+        if isinstance(node, ast.FuncCall):
+            name = names(node.funcname)
+            ours = name.split(".")[-1].startswith("crm_")
+            if ours != name.startswith(EXTENSION + ".") and not name.startswith("pg_catalog."):
+                problems.append(f"{path}: {name}() is not named with its schema, or wrongly")
+
+
+def check_file(path, own_schema):
+    statements = parse(path)
     functions, commented, columns, tables = {}, set(), {}, []
 
     for statement in statements:
+        check_names(path, statement)
         for node in walk(statement):
             if getattr(node, "replace", None) is True:
                 problems.append(f"{path}: OR REPLACE in {type(node).__name__}")
@@ -66,6 +97,8 @@ def check_file(path, strict_comments):
         if isinstance(statement, ast.CreateFunctionStmt):
             name = last(statement.funcname)
             functions[name] = check_function(statement)
+            if own_schema and names(statement.funcname) != f"{own_schema}.{name}":
+                problems.append(f"{path}: function {name} is created without its schema")
         elif isinstance(statement, ast.DefineStmt) and statement.kind == ObjectType.OBJECT_AGGREGATE:
             stated = {option.defname for option in statement.definition}
             functions[last(statement.defnames)] = [] if "parallel" in stated else ["parallel"]
@@ -85,7 +118,7 @@ def check_file(path, strict_comments):
     for name, missing in functions.items():
         for what in missing:
             problems.append(f"{path}: function {name} lacks {what}")
-        if strict_comments and name not in commented:
+        if name not in commented:
             problems.append(f"{path}: function {name} lacks COMMENT")
     for table in tables:
         if table not in commented:
@@ -95,12 +128,28 @@ def check_file(path, strict_comments):
             problems.append(f"{path}: column {'.'.join(column)} lacks COMMENT")
 
 
-for name in sorted(glob.glob("sql/extension/*.sql") + glob.glob("sql/schema/*.sql")):
-    check_file(name, strict_comments=True)
+def check_query(path):
+    """Tables are the CRM's, and named with its schema, or parts of WITH."""
+    for statement in parse(path):
+        check_names(path, statement)
+        parts = {node.ctename for node in walk(statement) if isinstance(node, ast.CommonTableExpr)}
+        for node in walk(statement):
+            if not isinstance(node, ast.RangeVar):
+                continue
+            if node.schemaname != CRM and not (node.schemaname is None and (
+                    node.relname in parts or node.relname.startswith("pg_"))):
+                problems.append(f"{path}: {node.relname} is not named with its schema")
+
+
+for name in sorted(glob.glob("sql/extension/*.sql") + glob.glob("sql/api/*.sql")):
+    check_file(name, own_schema=EXTENSION)
+for name in sorted(glob.glob("sql/schema/*.sql")):
+    check_file(name, own_schema=None)
+for name in sorted(glob.glob("sql/queries/*.sql")):
+    check_query(name)
 # What build.sh makes of them has to be SQL as well.
-for name in sorted(glob.glob("sql/crm--*.sql")):
-    with open(name, encoding="utf-8") as handle:
-        parse_sql(re.sub(r"(?m)^\\.*$", "", handle.read()))
+for name in sorted(glob.glob("build/crm--*.sql") + glob.glob("sql/released/crm--*.sql")):
+    parse(name)
 
 print("\n".join(problems))
 sys.exit(bool(problems))

@@ -427,18 +427,18 @@ WHERE external_id LIKE 'won%';
 UPDATE deals SET won_at = '2023-02-15 10:00:00.000001+00' WHERE external_id = 'won corrected';
 UPDATE deals SET won_at = '2023-09-01 10:00:00.000001+00' WHERE external_id = 'won corrected up';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won by renewal') WHERE external_id = 'won twice';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'won undone';
 
 UPDATE deals SET status = 'lost', lost_reason = E'\\N; "price",\ttoo ''high''\n' WHERE external_id LIKE 'lost%';
 UPDATE deals SET lost_at = '2023-03-01 10:00:00.999999+00' WHERE external_id = 'lost corrected';
 UPDATE deals SET lost_reason = '' WHERE external_id = 'lost empty';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Qualified') WHERE external_id = 'lost undone';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'lost undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'lost undone';
 UPDATE deals SET status = 'lost', lost_reason = 'no answer' WHERE external_id = 'reopened';
 UPDATE deals SET status = 'open' WHERE external_id = 'reopened';
 
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Proposal') WHERE external_id IN ('undone', 'no stage probability', 'own probability');
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'undone';
+SELECT undo_move(id) FROM deals WHERE external_id = 'undone';
 UPDATE deals SET probability = 0.1234 WHERE external_id = 'own probability';
 UPDATE deals SET probability = NULL WHERE external_id IN ('no stage probability', 'no amount');
 UPDATE stages SET probability = 0.5 WHERE id = pg_temp.stage('Sales', 'Proposal');
@@ -450,7 +450,7 @@ UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Legacy') WHERE external_id =
 UPDATE stages SET archived_at = now() WHERE id = pg_temp.stage('Sales', 'Legacy');
 COMMIT;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Qualified') WHERE external_id = 'undone in legacy';
-SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'undone in legacy';
+SELECT undo_move(id) FROM deals WHERE external_id = 'undone in legacy';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Backdated') WHERE external_id = 'in backdated';
 UPDATE stages SET archived_at = '2023-06-30' WHERE id = pg_temp.stage('Sales', 'Backdated');
 UPDATE deals SET pipeline_id = (SELECT id FROM pipelines WHERE name = 'Old') WHERE external_id = 'in old';

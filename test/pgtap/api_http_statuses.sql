@@ -28,7 +28,7 @@ CREATE TABLE t.calls (n serial, function text, body jsonb, said text, why text);
 INSERT INTO t.calls (function, body, said, why) VALUES
     ('create_pipeline', '{"name": "sales"}', '23505 409', 'the name is taken'),
     ('create_pipeline', '{"name": " "}', '23514 400', 'the name is blank'),
-    ('create_pipeline', '{"name": null}', '23502 400', 'there is no name'),
+    ('create_pipeline', '{"name": null}', '22004 400', 'there is no name'),
     ('create_pipeline', '{"name": "x", "stages": {}}', '22023 400', 'stages is no array'),
     ('create_pipeline', '{"name": "x", "stages": [{"name": "a", "weight": 1}]}', '22023 400', 'a stage has an unknown key'),
     ('create_pipeline', '{"name": "x", "stages": ["a", "A"]}', '23505 409', 'two stages have the same name'),

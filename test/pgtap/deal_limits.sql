@@ -48,17 +48,17 @@ SELECT throws_ok($$UPDATE stages SET probability = 'NaN', deal_status = 'won' WH
 INSERT INTO deals (id, title, stage_entered_at) VALUES (id('ancient'), 'ancient', '4714-11-24 00:00:00 BC');
 UPDATE deals SET stage_id = id('Won'), stage_entered_at = '4714-11-24 00:00:00.000001 BC' WHERE id = id('ancient');
 UPDATE deals SET stage_id = id('Lost'), stage_entered_at = '0001-02-03 04:05:06.7 BC', lost_reason = 'old' WHERE id = id('ancient');
-SELECT extensions.crm_undo_move('deals', id('ancient')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('ancient')) \g /dev/null
 SELECT results_eq($$SELECT stage_entered_at, won_at FROM deals WHERE id = id('ancient')$$,
     $$VALUES ('4714-11-24 00:00:00.000001 BC'::timestamptz, '4714-11-24 00:00:00.000001 BC'::timestamptz)$$, 'the earliest times, there and back');
-SELECT extensions.crm_undo_move('deals', id('ancient')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('ancient')) \g /dev/null
 SELECT is(entered('ancient'), '4714-11-24 00:00:00 BC', 'and again');
 SET LOCAL TimeZone = 'Asia/Kolkata';
 INSERT INTO deals (id, title, stage_id, stage_entered_at) VALUES (id('zone'), 'zone', id('Won'), '1890-01-01 00:00:00.123456+00');
 UPDATE deals SET stage_id = id('Lead'), stage_entered_at = '1890-01-02' WHERE id = id('zone');
 SET LOCAL TimeZone = 'America/St_Johns';
 SET LOCAL DateStyle = 'SQL, DMY';
-SELECT extensions.crm_undo_move('deals', id('zone')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('zone')) \g /dev/null
 SELECT is(won_at, '1890-01-01 00:00:00.123456+00', 'won_at comes back through any time zone and date style') FROM deals WHERE id = id('zone');
 SET LOCAL crm.effective_at = '03/02/1890';
 SELECT lives_ok($$UPDATE deals SET stage_id = id('Lead') WHERE id = id('zone')$$, 'the setting is read in the session''s date style');
@@ -95,7 +95,7 @@ FROM current_setting('t.long') AS long;
 UPDATE deals SET stage_id = id('Lead') WHERE id = id('long');
 SELECT ok(length(title) = 128000 AND lost_reason IS NULL, 'texts of any length') FROM deals WHERE id = id('long');
 SELECT ok(closing ->> 'lost_reason' = current_setting('t.long'), 'a reason as long is kept in the history') FROM stage_changes WHERE deal_id = id('long');
-SELECT extensions.crm_undo_move('deals', id('long')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('long')) \g /dev/null
 SELECT ok(lost_reason = current_setting('t.long'), 'and comes back') FROM deals WHERE id = id('long');
 UPDATE deals SET title = repeat('ü', 100) WHERE id = id('long');
 SELECT alike(error_of($$DELETE FROM stages WHERE id = id('Lost')$$), '%''' || repeat('ü', 40) || ''' (1 in all)%', 'messages cut it, between characters');

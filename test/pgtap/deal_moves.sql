@@ -101,12 +101,12 @@ SELECT is(error_of($$UPDATE deals SET status = 'open' WHERE id = id('h')$$),
     format(E'23514\ndeal %s cannot be reopened by its status alone\nIts history shows no open stage that it could return to.\n'
         'Name the stage in stage_id.', id('h')), 'a deal that never was open');
 UPDATE deals SET stage_id = id('Lead') WHERE id = id('h');
-SELECT extensions.crm_undo_move('deals', id('h')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('h')) \g /dev/null
 SELECT throws_ok($$UPDATE deals SET status = 'open' WHERE id = id('h')$$, '23514',
     format('deal %s cannot be reopened by its status alone', id('h')), 'nor was it, if that was taken back');
 SELECT deal('i') \g /dev/null
 UPDATE deals SET stage_id = id('Qualified') WHERE id = id('i');
-SELECT extensions.crm_undo_move('deals', id('i')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('i')) \g /dev/null
 UPDATE deals SET status = 'won' WHERE id = id('i');
 UPDATE deals SET status = 'open' WHERE id = id('i');
 SELECT is(place('i'), 'Sales / Lead / open / 0.1000', 'a stage whose entering was taken back does not count');

@@ -63,7 +63,7 @@ UPDATE deals SET status = 'open' WHERE id = own('a');
 SELECT is(own_place('a'), 'Sales / Next / open / 0.5000', 'reopened by its own history');
 UPDATE deals SET pipeline_id = own('Renewals') WHERE id = own('a');
 SELECT is(own_place('a'), 'Renewals / Due / open / 0.5000', 'by pipeline');
-SELECT extensions.crm_undo_move('deals', own('a')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', own('a')) \g /dev/null
 SELECT is(own_place('a'), 'Sales / Next / open / 0.5000', 'and back');
 SELECT results_eq($$SELECT move_no, tenant_id, changed_by, reverts_id IS NOT NULL FROM stage_changes WHERE deal_id = own('a') ORDER BY move_no$$,
     $$SELECT i, id('acme'), 'acme-user', i = 5 FROM generate_series(1, 5) AS i$$, 'the history is the tenant''s');

@@ -49,7 +49,7 @@ FROM there_and_back AS r ORDER BY n;
 SELECT deal('a', 'Lost') \g /dev/null
 UPDATE deals SET lost_reason = 'dear' WHERE id = id('a');
 SELECT move('a', 'Won', '2024-02-01') \g /dev/null
-SELECT extensions.crm_undo_move('deals', id('a')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('a')) \g /dev/null
 SELECT results_eq($$SELECT move_no, from_stage_id, from_status, to_stage_id, to_status, entered_at, from_probability, probability,
         closing ->> 'won_at', closing ->> 'lost_at', reverts_id IS NULL FROM stage_changes WHERE deal_id = id('a') ORDER BY move_no$$,
     $$VALUES (1, id('Lost'), 'lost', id('Won'), 'won', '2024-01-01'::timestamptz, 0.0000, 1.0000, NULL, '2024-01-01T00:00:00+00:00', true),
@@ -64,16 +64,16 @@ SELECT results_eq($$SELECT move_no, version FROM deals WHERE id = id('a')$$, $$V
 -- One after the other, down to the first.
 SELECT deal('b') \g /dev/null
 SELECT move('b', 'Qualified', '2024-01-02'), move('b', 'Paused', '2024-01-03'), move('b', 'Won', '2024-01-04') \g /dev/null
-SELECT extensions.crm_undo_move('deals', id('b')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('b')) \g /dev/null
 SELECT is(state('b'), 'Sales / Paused / open / 0.5000 | entered 2024-01-03 00:00:00+00', 'the last move first');
-SELECT extensions.crm_undo_move('deals', id('b')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('b')) \g /dev/null
 SELECT is(state('b'), 'Sales / Qualified / open / 0.5000 | entered 2024-01-02 00:00:00+00', 'then the one before');
 SELECT move('b', 'Lost', '2024-01-05') \g /dev/null
-SELECT extensions.crm_undo_move('deals', id('b')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('b')) \g /dev/null
 SELECT is(state('b'), 'Sales / Qualified / open / 0.5000 | entered 2024-01-02 00:00:00+00', 'a move made meanwhile');
-SELECT extensions.crm_undo_move('deals', id('b')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('b')) \g /dev/null
 SELECT is(state('b'), 'Sales / Lead / open / 0.1000 | entered 2024-01-01 00:00:00+00', 'and the first');
-SELECT is(error_of($$SELECT extensions.crm_undo_move('deals', id('b'))$$),
+SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('b'))$$),
     E'PT409\ndeal ' || id('b') || ' has no move to take back', 'then there is none');
 SELECT results_eq($$SELECT c.move_no, r.move_no FROM stage_changes AS c LEFT JOIN stage_changes AS r ON r.id = c.reverts_id
         WHERE c.deal_id = id('b') ORDER BY c.move_no$$,
@@ -81,11 +81,11 @@ SELECT results_eq($$SELECT c.move_no, r.move_no FROM stage_changes AS c LEFT JOI
 
 -- Nothing to take back.  No such deal: test/sql/api_deals.sql.
 SELECT deal('c') \g /dev/null
-SELECT throws_ok($$SELECT extensions.crm_undo_move('deals', id('c'))$$, 'PT409', format('deal %s has no move to take back', id('c')), 'a deal that never moved');
+SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('c'))$$, 'PT409', format('deal %s has no move to take back', id('c')), 'a deal that never moved');
 SELECT move('c', 'Won', '2024-02-01') \g /dev/null
 DELETE FROM deals WHERE id = id('c');
 SELECT deal('c') \g /dev/null
-SELECT throws_ok($$SELECT extensions.crm_undo_move('deals', id('c'))$$, 'PT409', format('deal %s has no move to take back', id('c')),
+SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('c'))$$, 'PT409', format('deal %s has no move to take back', id('c')),
     'the moves of a deleted deal of that id are not the new one''s');
 
 -- The stage that it left is gone, or another one.
@@ -93,41 +93,41 @@ DELETE FROM deals WHERE id = id('r3');
 SELECT deal('d', 'Paused') \g /dev/null
 SELECT move('d', 'Won', '2024-02-01') \g /dev/null
 DELETE FROM stages WHERE id = id('Paused');
-SELECT is(error_of($$SELECT extensions.crm_undo_move('deals', id('d'))$$),
+SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('d'))$$),
     format(E'PT409\nthe last move of deal %s cannot be taken back\n'
         'The stage that it left has been deleted, or is for deals of another status now.\n'
         'Move the deal with move_deal instead.', id('d')), 'the stage has been deleted');
 INSERT INTO stages (id, pipeline_id, name, position, deal_status) VALUES (id('Paused'), id('Sales'), 'Paused', 3, 'lost');
-SELECT throws_ok($$SELECT extensions.crm_undo_move('deals', id('d'))$$, 'PT409',
+SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('d'))$$, 'PT409',
     format('the last move of deal %s cannot be taken back', id('d')), 'the stage is for lost deals now');
 DELETE FROM stages WHERE id = id('Paused');
 INSERT INTO stages (id, pipeline_id, name, position) VALUES (id('Paused'), id('Renewals'), 'Paused', 3);
-SELECT throws_ok($$SELECT extensions.crm_undo_move('deals', id('d'))$$, 'PT409',
+SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('d'))$$, 'PT409',
     format('the last move of deal %s cannot be taken back', id('d')), 'the stage is another pipeline''s now');
 DELETE FROM stages WHERE id = id('Paused');
 INSERT INTO stages (id, pipeline_id, name, position) VALUES (id('Paused'), id('Sales'), 'Paused', 3);
 UPDATE stages SET archived_at = '2024-03-01' WHERE id = id('Paused');
-SELECT extensions.crm_undo_move('deals', id('d')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('d')) \g /dev/null
 SELECT is(state('d'), 'Sales / Paused / open / null | entered 2024-01-01 00:00:00+00', 'an archived stage takes back what was its own');
 
 -- Moves within a millisecond.
 SELECT deal('e', 'Lead', '2024-01-01 10:00:00') \g /dev/null
 SELECT move('e', 'Qualified', '2024-01-01 10:00:00.0005') \g /dev/null
-SELECT extensions.crm_undo_move('deals', id('e')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('e')) \g /dev/null
 SELECT is(state('e'), 'Sales / Lead / open / 0.1000 | entered 2024-01-01 10:00:00+00', 'to the microsecond');
 
 -- What came since stays: only what the move changed goes back.
 SELECT deal('f') \g /dev/null
 SELECT move('f', 'Won', '2024-02-01') \g /dev/null
 UPDATE deals SET amount = 250, title = 'F', won_at = '2024-01-15' WHERE id = id('f');
-SELECT extensions.crm_undo_move('deals', id('f')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('f')) \g /dev/null
 SELECT ok(amount = 250 AND title = 'F' AND status = 'open' AND won_at IS NULL, 'what was written since stays') FROM deals WHERE id = id('f');
 
 -- A savepoint rolled back takes the undoing with it, an error as well.
 SELECT deal('g') \g /dev/null
 SELECT move('g', 'Won', '2024-02-01') \g /dev/null
 SAVEPOINT s;
-SELECT extensions.crm_undo_move('deals', id('g')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('g')) \g /dev/null
 ROLLBACK TO s;
 SELECT is(state('g'), 'Sales / Won / won / 1.0000 | entered 2024-02-01 00:00:00+00 | won 2024-02-01 00:00:00+00', 'rolled back');
 UPDATE deals SET title = 'no undo now' WHERE id = id('g');
@@ -146,14 +146,14 @@ CREATE TRIGGER mine AFTER UPDATE ON deals FOR EACH ROW EXECUTE FUNCTION t.touch(
 SELECT deal('h') \g /dev/null
 SELECT move('h', 'Won', '2024-02-01') \g /dev/null
 UPDATE deals SET title = 'touched' WHERE id = id('h');
-SELECT extensions.crm_undo_move('deals', id('h')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('h')) \g /dev/null
 SELECT results_eq($$SELECT d.description, d.move_no, c.move_no, c.reverts_id IS NULL FROM deals AS d JOIN stage_changes AS c ON c.deal_id = d.id
         WHERE d.id = id('h') ORDER BY c.move_no$$,
     $$VALUES ('touched', 2, 1, true), ('touched', 2, 2, false)$$, 'a trigger that updates the deal is no part of the undoing');
 SELECT deal('i') \g /dev/null
 SELECT move('i', 'Won', '2024-02-01') \g /dev/null
 UPDATE deals SET title = 'moved on' WHERE id = id('i');
-SELECT extensions.crm_undo_move('deals', id('i')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('i')) \g /dev/null
 SELECT is(place('i'), 'Sales / Qualified / open / 0.5000', 'a trigger that moves the deal on');
 SELECT results_eq($$SELECT move_no, from_stage_id, to_stage_id, reverts_id IS NOT NULL FROM stage_changes WHERE deal_id = id('i') ORDER BY move_no$$,
     $$VALUES (1, id('Lead'), id('Won'), false), (2, id('Won'), id('Qualified'), false),
@@ -171,9 +171,9 @@ SELECT move('j', 'Won', '2024-02-01'), move('k', 'Won', '2024-02-01') \g /dev/nu
 UPDATE deals SET title = 'elsewhere' WHERE id = id('j');
 UPDATE deals SET title = 'skip' WHERE id = id('k');
 CREATE TRIGGER mine BEFORE UPDATE ON deals FOR EACH ROW EXECUTE FUNCTION t.elsewhere();
-SELECT throws_like($$SELECT extensions.crm_undo_move('deals', id('j'))$$, '%stage%', 'a trigger that chooses another stage contradicts it');
+SELECT throws_like($$SELECT extensions.crm_undo_move('crm', id('j'))$$, '%stage%', 'a trigger that chooses another stage contradicts it');
 SELECT is(place('j'), 'Sales / Won / won / 1.0000', 'nothing happened');
-SELECT is(error_of($$SELECT extensions.crm_undo_move('deals', id('k'))$$),
+SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('k'))$$),
     format(E'42501\ndeal %s could not be put back\nThe update of the deal was suppressed by a policy or a trigger.', id('k')), 'a trigger that skips it');
 DROP TRIGGER mine ON deals;
 

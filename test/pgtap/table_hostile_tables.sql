@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(45);
+SELECT plan(50);
 \if :{?thorough}
 \else
 \set thorough 0
@@ -96,8 +96,6 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), t.id('Won'))$$),
     ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), NULL)$$),
     ($$SELECT extensions.crm_set_primary_contact('crm', t.id('new'), t.id('other'))$$),
-    ($$SELECT extensions.crm_current_row(NULL::crm.deals, t.id('new'))$$),
-    ($$SELECT extensions.crm_current_row(NULL::crm.stages, t.id('Due'))$$),
     ($$SELECT extensions.crm_contact('crm', t.id('contact'))$$),
     ($$SELECT crm.pipeline_summary(t.id('Sales')), crm.pipeline_summary(t.id('Sales'), in_currency => 'EUR'), crm.forecast()$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
@@ -432,14 +430,22 @@ SELECT alike(error_of('SELECT extensions.crm_deal_rules()'), '39P01%', 'a trigge
 CREATE SCHEMA keyless;
 CREATE TABLE keyless.deals (id uuid);
 INSERT INTO keyless.deals VALUES (NULL), (NULL);
-SELECT alike(extensions.crm_mcp('keyless.deals', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"deals_list","arguments":{"limit":1}}}')::text,
+SELECT alike(extensions.crm_mcp('keyless', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"deals_list","arguments":{"limit":1}}}')::text,
     '%null value in column%', 'mcp lists rows without an id');
 
 -- A column named as whatever we might call the row.
 CREATE TABLE t.named (id uuid, r int, t int, c int, d int, crm_row_ int);
 INSERT INTO t.named VALUES (id('x'), 1, 2, 3, 4, 5);
-SELECT is(extensions.crm_current_row(NULL::t.named, id('x'))::text, format('(%s,1,2,3,4,5)', id('x')), 'crm_current_row');
-SELECT is(split_part(error_of('SELECT extensions.crm_current_row(1, t.id(''x''))'), E'\n', 1), '42804', 'of no row');
+SELECT throws_ok($$CREATE FUNCTION crm.nothing(uuid) RETURNS t.named LANGUAGE crm AS ''$$, '42883', NULL, 'the language crm: a name of nothing');
+SELECT throws_ok($$CREATE FUNCTION t.undo_move(deal_id text) RETURNS t.named LANGUAGE crm AS ''$$, '42883', NULL, 'other arguments');
+SELECT throws_ok($$CREATE FUNCTION t.pipeline_summary(uuid, uuid, uuid, date, date, text) RETURNS text LANGUAGE crm AS ''$$, '42883', NULL, 'another result');
+SELECT throws_ok($$CREATE FUNCTION t.undo_move(uuid) RETURNS SETOF t.named LANGUAGE crm AS ''$$, '42883', NULL, 'a set of it');
+SET LOCAL check_function_bodies = off;
+CREATE FUNCTION t.undo_move(uuid) RETURNS text LANGUAGE crm AS '';
+SELECT throws_ok('SELECT t.undo_move(NULL)', '42883', NULL, 'nor is it called, whatever was checked');
+CREATE FUNCTION t.delete_stage(uuid, uuid) RETURNS integer LANGUAGE crm AS '';
+SELECT throws_ok('SELECT t.delete_stage(NULL, NULL)', '22004', NULL, 'in a schema without a CRM');
+SELECT throws_ok($$SELECT t.delete_stage(id('x'), NULL)$$, 'PT404', NULL, 'in a schema without a CRM');
 
 -- Partitioned tables: rows are found in the partitions, whatever the order of
 -- their columns.

@@ -59,7 +59,7 @@ SELECT results_eq($$SELECT move_no, version, stage_entered_at, created_at, mine 
 SELECT results_eq($$SELECT closing FROM stage_changes WHERE deal_id = id('a') ORDER BY move_no$$,
     $$VALUES (NULL::jsonb), (NULL), ('{"won_at": "2024-01-03T00:00:00+00:00"}'), ('{"lost_at": "2024-01-04T00:00:00+00:00", "lost_reason": "refund"}')$$,
     'with what was cleared');
-SELECT extensions.crm_undo_move('deals', id('a')) \g /dev/null
+SELECT extensions.crm_undo_move('crm', id('a')) \g /dev/null
 SELECT ok(d.status = 'lost' AND d.lost_reason = 'refund' AND d.stage_entered_at = '2024-01-04' AND c.reverts_id IS NOT NULL, 'undo_move, across partitions')
 FROM deals AS d JOIN stage_changes AS c ON c.deal_id = d.id AND c.move_no = d.move_no WHERE d.id = id('a');
 SELECT throws_ok($$UPDATE deals SET stage_id = id('Won'), stage_entered_at = '2023-01-01' WHERE id = id('a')$$, '23514', NULL, 'the rules hold');

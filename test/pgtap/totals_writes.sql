@@ -9,8 +9,8 @@ SELECT t.make_pipelines() \g /dev/null
 SELECT no_plan();
 
 SELECT exact('nothing yet');
-SELECT is(crm_pipeline_totals('deals', id('Sales')), '[]', 'no deals: an empty summary');
-SELECT is(crm_pipeline_totals('deals', id('nowhere')), '[]', 'no such pipeline: likewise');
+SELECT is(crm_pipeline_totals('crm', id('Sales')), '[]', 'no deals: an empty summary');
+SELECT is(crm_pipeline_totals('crm', id('nowhere')), '[]', 'no such pipeline: likewise');
 
 INSERT INTO deals (id, title, amount) VALUES (id('a'), 'a', 100.25);
 SELECT results_eq('SELECT tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, value, weighted_value

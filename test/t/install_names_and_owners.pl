@@ -40,7 +40,7 @@ sub moves
 		UPDATE $quoted.deals d SET stage_id = s.id FROM $quoted.stages s
 		WHERE d.external_id IN ('plain 1', 'plain 2') AND s.pipeline_id = d.pipeline_id
 			AND s.name IN ('Lead', 'Qualified') AND s.id <> d.stage_id;
-		SELECT extensions.crm_undo_move('$quoted.deals', id) FROM $quoted.deals WHERE external_id = 'plain 2';
+		SELECT extensions.crm_undo_move('$quoted', id) FROM $quoted.deals WHERE external_id = 'plain 2';
 		RESET SESSION AUTHORIZATION;
 		SQL
 	is(count_changes($schema), $before + 3, $name);

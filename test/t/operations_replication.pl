@@ -53,7 +53,7 @@ my %writes = (
 	'a move' =>
 	  q{UPDATE deals SET status = 'won' WHERE external_id = 'plain 1'},
 	'an undo' =>
-	  q{SELECT crm_undo_move('deals', id) FROM deals WHERE external_id = 'won'},
+	  q{SELECT crm_undo_move('crm', id) FROM deals WHERE external_id = 'won'},
 	'a deal' => q{INSERT INTO deals (title) VALUES ('x')},
 	'a CRM' => q{SELECT crm_install('another')},
 	'a link' => q{SELECT crm_link_contacts('Büro "Nord" 1', 'app.people')});

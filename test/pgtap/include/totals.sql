@@ -17,7 +17,7 @@ BEGIN
             HAVING (sum(n), sum(none), sum(v), sum(w)) <> (0, 0, 0, 0)$q$, what || ': by hand')
         || E'\n' || is_empty($q$
             SELECT p.name FROM crm.pipelines AS p
-            WHERE crm_pipeline_totals('deals', p.id) IS DISTINCT FROM (
+            WHERE crm_pipeline_totals('crm', p.id) IS DISTINCT FROM (
                 SELECT crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
                 FROM crm.deals AS d WHERE d.pipeline_id = p.id AND d.archived_at IS NULL)$q$,
             what || ': as the aggregate has it');

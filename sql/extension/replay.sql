@@ -1,0 +1,18 @@
+-- The history replayed: the state of every deal of a pipeline, over a period.
+
+CREATE FUNCTION @extschema@.crm_summary_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid, at timestamptz, in_currency text,
+		OUT rate_day date, OUT deal_status text, OUT summary @extschema@.crm_summary)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 3
+	AS 'MODULE_PATHNAME', 'crm_summary_as_of';
+COMMENT ON FUNCTION @extschema@.crm_summary_as_of(regnamespace, uuid, uuid, timestamptz, text) IS
+	'What the unarchived deals of a pipeline added up to at a moment of the past, by the status that they had. With in_currency also by the day (UTC) whose exchange rate their amounts have: the one they were closed on, for open ones that of the moment; null for those that need none. Reads stage_changes, deal_changes and deals once each, with the rights of the caller';
+
+CREATE FUNCTION @extschema@.crm_waterfall(crm regnamespace, tenant_id uuid, pipeline_id uuid, from_at timestamptz, to_at timestamptz,
+		owner_id uuid, currency text,
+		OUT value_currency text, OUT bar_no integer, OUT bar text, OUT changes bigint, OUT deals bigint, OUT value numeric)
+	RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 50
+	AS 'MODULE_PATHNAME', 'crm_waterfall';
+COMMENT ON FUNCTION @extschema@.crm_waterfall(regnamespace, uuid, uuid, timestamptz, timestamptz, uuid, text) IS
+	'What became of the open value of a pipeline between two moments: the bars of pipeline_waterfall() but for the closing one, unconverted, a row for each bar and currency that has any. currency is that of deals without one. Reads stage_changes, deal_changes and deals once each, with the rights of the caller';

@@ -1,0 +1,471 @@
+/*
+ * analytics/replay.c
+ *		The state of every deal of a pipeline, over a period of the past.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+
+#include "analytics/replay.h"
+#include "base/uuid.h"
+
+/* The deals that something happened to, by id. */
+typedef struct DealEntry
+{
+	pg_uuid_t	id;
+	ReplayDeal *deal;
+	uint32		hash;
+	char		status;
+} DealEntry;
+
+#define SH_PREFIX replay_deals
+#define SH_ELEMENT_TYPE DealEntry
+#define SH_KEY_TYPE pg_uuid_t
+#define SH_KEY id
+#define SH_HASH_KEY(tb, key) crm_replay_hash((tb)->private_data, &(key), 0)
+#define SH_EQUAL(tb, a, b) crm_uuid_equal(&(a), &(b))
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* The moves that were taken back, by deal and number. */
+typedef struct UndoneKey
+{
+	pg_uuid_t	deal_id;
+	int32		move_no;
+} UndoneKey;
+
+typedef struct UndoneEntry
+{
+	UndoneKey	key;
+	int32		reverted_by;	/* the number of the move that took it back */
+	char		status;
+} UndoneEntry;
+
+#define SH_PREFIX replay_undone
+#define SH_ELEMENT_TYPE UndoneEntry
+#define SH_KEY_TYPE UndoneKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) crm_replay_hash((tb)->private_data, &(k).deal_id, (uint32) (k).move_no)
+#define SH_EQUAL(tb, a, b) \
+	((a).move_no == (b).move_no && crm_uuid_equal(&(a).deal_id, &(b).deal_id))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* The deals themselves, which stay where they are while the hash table grows. */
+typedef struct DealChunk
+{
+	struct DealChunk *next;
+	uint32		count;
+	char		deals[FLEXIBLE_ARRAY_MEMBER];
+} DealChunk;
+
+#define CHUNK_DEALS 256
+
+typedef struct LifeNode
+{
+	struct LifeNode *next;
+	ReplayDeal *deal;
+	ReplayLife	life;
+} LifeNode;
+
+static ReplayDeal *
+new_deal(Replay *replay, const pg_uuid_t *id)
+{
+	DealChunk  *chunk = replay->chunks;
+	ReplayDeal *deal;
+
+	if (chunk == NULL || chunk->count == CHUNK_DEALS)
+	{
+		chunk = MemoryContextAllocZero(replay->context, offsetof(DealChunk, deals) +
+									   CHUNK_DEALS * replay->user->deal_size);
+		chunk->next = replay->chunks;
+		replay->chunks = chunk;
+	}
+	deal = (ReplayDeal *) (chunk->deals + chunk->count++ * replay->user->deal_size);
+	deal->id = *id;
+	return deal;
+}
+
+static ReplayDeal *
+get_deal(Replay *replay, const pg_uuid_t *id)
+{
+	bool		found;
+	DealEntry  *entry = replay_deals_insert(replay->deals, *id, &found);
+
+	if (!found)
+		entry->deal = new_deal(replay, id);
+	return entry->deal;
+}
+
+/*
+ * Rows wait in a ring, so that what is needed of a deal is fetched from memory
+ * while others are worked on: first its entry in the hash table, then, AHEAD
+ * rows later, the deal.
+ */
+#define AHEAD		8
+#define RING_SIZE	(2 * AHEAD)
+
+typedef struct PendingRow
+{
+	pg_uuid_t	deal_id;
+	uint32		hash;
+	ReplayDeal *deal;			/* once it is found; NULL: there is none */
+	union
+	{
+		ReplayEdit	edit;
+		ReplayMove	move;
+		ReplayPresent present;
+	}			u;
+} PendingRow;
+
+typedef struct PendingRows
+{
+	bool		adds_deals;		/* a deal that is not there is added */
+	void		(*finish) (Replay *replay, const PendingRow *row);
+	uint64		nadded;
+	uint64		nfound;			/* their deal is known */
+	uint64		nfinished;
+	PendingRow	rows[RING_SIZE];
+} PendingRows;
+
+static inline PendingRow *
+free_row(Replay *replay)
+{
+	return &replay->pending->rows[replay->pending->nadded % RING_SIZE];
+}
+
+static inline void
+find_deal(Replay *replay, PendingRow *row)
+{
+	bool		found = true;
+	DealEntry  *entry;
+
+	if (replay->pending->adds_deals)
+	{
+		entry = replay_deals_insert_hash(replay->deals, row->deal_id, row->hash, &found);
+		if (!found)
+			entry->deal = new_deal(replay, &row->deal_id);
+	}
+	else
+		entry = replay_deals_lookup_hash(replay->deals, row->deal_id, row->hash);
+	row->deal = entry != NULL ? entry->deal : NULL;
+	if (row->deal != NULL && found)
+	{
+		for (Size at = 0; at < replay->user->deal_size; at += PG_CACHE_LINE_SIZE / 2)
+			__builtin_prefetch((char *) row->deal + at, 1);
+	}
+}
+
+/* Leaves at most so many rows to be found, and to be finished. */
+static inline void
+work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
+{
+	PendingRows *pending = replay->pending;
+
+	while (pending->nadded - pending->nfound > to_find)
+		find_deal(replay, &pending->rows[pending->nfound++ % RING_SIZE]);
+	while (pending->nadded - pending->nfinished > to_finish)
+		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
+}
+
+static inline void
+add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
+{
+	row->deal_id = *deal_id;
+	row->hash = crm_replay_hash(replay, deal_id, 0);
+	__builtin_prefetch(&replay->deals->data[row->hash & replay->deals->sizemask]);
+	replay->pending->nadded++;
+	work_on_rows(replay, AHEAD, RING_SIZE - 1);
+}
+
+/* Reads the rows of a query through the ring. */
+static void
+read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
+		  void (*finish) (Replay *, const PendingRow *))
+{
+	replay->pending->adds_deals = adds_deals;
+	replay->pending->finish = finish;
+	crm_replay_read(replay, rows, ids, receive);
+	work_on_rows(replay, 0, 0);
+}
+
+static void
+receive_undone(TupleTableSlot *row, void *arg)
+{
+	Replay	   *replay = arg;
+	const pg_uuid_t *deal_id;
+	UndoneKey	key;
+	UndoneEntry *entry;
+	int32		reverted_by;
+	bool		found;
+
+	if (!crm_replay_get_undone(row, &deal_id, &key.move_no, &reverted_by))
+		return;
+	key.deal_id = *deal_id;
+	get_deal(replay, deal_id)->has_undone = true;
+	entry = replay_undone_insert(replay->undone, key, &found);
+	if (!found || reverted_by < entry->reverted_by)
+		entry->reverted_by = reverted_by;
+}
+
+static void
+finish_edit(Replay *replay, const PendingRow *row)
+{
+	ReplayDeal *deal = row->deal;
+	const ReplayEdit *edit = &row->u.edit;
+
+	if (edit->change == REPLAY_DELETED || edit->change == REPLAY_RESTORED)
+	{
+		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
+
+		node->deal = deal;
+		node->life.order = edit->order;
+		node->life.is_deleted = edit->change == REPLAY_DELETED;
+		node->life.place = edit->place;
+		node->next = replay->life_nodes;
+		replay->life_nodes = node;
+		deal->nlives++;
+		deal->is_relevant |= edit->place.is_here;
+	}
+	replay->user->edit(replay, deal, edit);
+}
+
+static void
+receive_edit(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_edit(slot, &deal_id, &row->u.edit))
+		add_row(arg, row, deal_id);
+}
+
+static int
+compare_lives(const void *a, const void *b)
+{
+	CHECK_FOR_INTERRUPTS();
+	return crm_replay_compare(&((const ReplayLife *) a)->order, &((const ReplayLife *) b)->order);
+}
+
+/* Puts the lives of each deal into their order. */
+static void
+arrange_lives(Replay *replay)
+{
+	for (LifeNode *node = replay->life_nodes; node != NULL; node = node->next)
+	{
+		ReplayDeal *deal = node->deal;
+
+		if (deal->lives == NULL)
+		{
+			deal->lives = MemoryContextAllocHuge(replay->context,
+												 deal->nlives * sizeof(ReplayLife));
+			deal->nlives = 0;
+		}
+		deal->lives[deal->nlives++] = node->life;
+	}
+	for (LifeNode *node = replay->life_nodes; node != NULL; node = node->next)
+	{
+		ReplayDeal *deal = node->deal;
+
+		CHECK_FOR_INTERRUPTS();
+		if (deal->is_done)
+			continue;
+		qsort(deal->lives, deal->nlives, sizeof(ReplayLife), compare_lives);
+		deal->is_done = true;
+	}
+	for (LifeNode *node = replay->life_nodes; node != NULL; node = node->next)
+		node->deal->is_done = false;
+}
+
+/* Which life a move is of: the number of the first coming or going after it. */
+static uint32
+life_of_move(const ReplayDeal *deal, int32 move_no)
+{
+	uint32		low = 0;
+	uint32		high = deal->nlives;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (deal->lives[middle].order.move_no < move_no)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Whether the move happened in that life: not before a deal was put back,
+ * though it is said so, as it was not there then.
+ */
+static bool
+is_in_life(const ReplayDeal *deal, uint32 life, TimestampTz at)
+{
+	if (life < deal->nlives &&
+		(!deal->lives[life].is_deleted || at > deal->lives[life].order.at))
+		return false;
+	return life == 0 || at > deal->lives[life - 1].order.at;
+}
+
+/* Whether the move was taken back in the life that it is of. */
+static bool
+is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
+{
+	UndoneKey	key = {deal->id, move_no};
+	const UndoneEntry *entry;
+
+	if (!deal->has_undone)
+		return false;
+	entry = replay_undone_lookup(replay->undone, key);
+	return entry != NULL && life_of_move(deal, entry->reverted_by) == life;
+}
+
+static void
+finish_move(Replay *replay, const PendingRow *row)
+{
+	ReplayDeal *deal = row->deal;
+	const ReplayMove *move = &row->u.move;
+	uint32		life = life_of_move(deal, move->order.move_no);
+
+	if (!is_in_life(deal, life, move->order.at) ||
+		is_undone(replay, deal, life, move->order.move_no))
+		return;
+	deal->is_relevant = true;
+	if (life == 0 && (!deal->has_stay || crm_replay_compare(&move->order, &deal->stay_ended) < 0))
+	{
+		deal->has_stay = true;
+		deal->stay_ended = move->order;
+		deal->stay = move->place;
+	}
+	if (replay->user->move != NULL)
+		replay->user->move(replay, deal, move);
+}
+
+static void
+receive_move(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_move(slot, &deal_id, &row->u.move))
+		add_row(arg, row, deal_id);
+}
+
+/* A deal as it is now: that nothing happened to, or after all that did. */
+static void
+finish_present(Replay *replay, const PendingRow *row)
+{
+	if (row->deal != NULL)
+		row->deal->is_done = true;
+	replay->user->deal(replay, row->deal, &row->u.present);
+}
+
+static void
+receive_deal(TupleTableSlot *slot, void *arg)
+{
+	PendingRow *row = free_row(arg);
+	const pg_uuid_t *deal_id;
+
+	if (crm_replay_get_deal(slot, &deal_id, &row->u.present))
+		add_row(arg, row, deal_id);
+}
+
+/* The deals that were here, but are not in the pipeline now. */
+static void
+visit_other_deals(Replay *replay, void (*visit) (Replay *, ReplayDeal *, ArrayBuildState **),
+				  ArrayBuildState **arg)
+{
+	for (DealChunk *chunk = replay->chunks; chunk != NULL; chunk = chunk->next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < chunk->count; i++)
+		{
+			ReplayDeal *deal = (ReplayDeal *) (chunk->deals + i * replay->user->deal_size);
+
+			if (deal->is_relevant && !deal->is_done)
+				visit(replay, deal, arg);
+		}
+	}
+}
+
+static void
+collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
+{
+	*ids = accumArrayResult(*ids, UUIDPGetDatum(&deal->id), false, UUIDOID, replay->context);
+}
+
+/*
+ * What is no more was deleted, or is hidden: who sees some of the deals only is
+ * not told of those that nobody can be asked about.
+ */
+static void
+finish_deal(Replay *replay, ReplayDeal *deal, ArrayBuildState **unused)
+{
+	if (replay->query.sees_all && deal->nlives > 0)
+		replay->user->deal(replay, deal, NULL);
+}
+
+Replay *
+crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
+{
+	Replay	   *replay = palloc0(sizeof(Replay));
+
+	replay->query = *query;
+	replay->user = user;
+	replay->arg = arg;
+	replay->context = AllocSetContextCreate(CurrentMemoryContext, "crm replay",
+											ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < lengthof(replay->seed); i++)
+		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
+	replay->deals = replay_deals_create(replay->context, 1024, replay);
+	replay->undone = replay_undone_create(replay->context, 16, replay);
+	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));
+	return replay;
+}
+
+void *
+crm_replay_alloc(Replay *replay, Size size)
+{
+	char	   *result;
+
+	size = MAXALIGN(size);
+	if (replay->room_left < size)
+	{
+		replay->room_left = 64 * 1024;
+		replay->room = MemoryContextAlloc(replay->context, replay->room_left);
+	}
+	result = replay->room;
+	replay->room += size;
+	replay->room_left -= size;
+	return result;
+}
+
+void
+crm_replay_run(Replay *replay)
+{
+	ArrayBuildState *ids = NULL;
+
+	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
+	read_rows(replay, REPLAY_READ_EDITS, (Datum) 0, true, receive_edit, finish_edit);
+	arrange_lives(replay);
+	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
+	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);
+	visit_other_deals(replay, collect_id, &ids);
+	if (ids != NULL)
+		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
+				  receive_deal, finish_present);
+	visit_other_deals(replay, finish_deal, NULL);
+}

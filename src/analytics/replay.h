@@ -1,0 +1,241 @@
+/*
+ * analytics/replay.h
+ *		The state of every deal of a pipeline, over a period of the past.
+ *
+ * A deal has two histories that know nothing of each other: where it stood is
+ * in stage_changes, a row of which tells the stay that ended, and what it was
+ * worth in deal_changes, a row of which tells all that was before it.  Both say
+ * what was *before* something happened.  So the history is replayed backwards:
+ * a deal is now what its row in deals says, and was, before each move and each
+ * edit, what that one says.
+ *
+ * Each table is read once, by a plain query with the caller's rights, row by
+ * row: the moves that were taken back, the edits, the moves, the deals, in this
+ * order.  Deals that something happened to since the period began are hashed;
+ * the others pass by.  Memory grows with what happened since, not with the
+ * table of deals, and all of it is in one memory context.
+ *
+ * A deal that is deleted and put back under its id has several lives.  A move
+ * belongs to one of them, by its number; a move that was taken back in the same
+ * life never was, and one that was taken back in a later life was in its own.
+ */
+#ifndef CRM_ANALYTICS_REPLAY_H
+#define CRM_ANALYTICS_REPLAY_H
+
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "utils/relcache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/compat.h"
+#include "stage/deal_status.h"
+#include "summary/summary.h"
+
+/* What happens to a deal, one after the other; see crm_replay_compare(). */
+typedef struct ReplayOrder
+{
+	TimestampTz at;
+	int32		move_no;		/* of a move; else of the last move before */
+	int32		version;		/* of an edit; 0 for a move, which comes first */
+	bool		is_edit;
+} ReplayOrder;
+
+/* Where a deal stands. */
+typedef struct ReplayPlace
+{
+	pg_uuid_t	stage_id;
+	TimestampTz entered_at;
+	TimestampTz closed_at;		/* if it is known; see
+								 * ReplayQuery.want_closed_at */
+	int32		probability;	/* of CRM_PROBABILITY_SCALE; 0 if there is
+								 * none */
+	uint8		status;			/* DealStatus */
+	bool		is_here;		/* in the pipeline that is asked about */
+	bool		has_closed_at;
+} ReplayPlace;
+
+/* What a deal is worth, and to whom. */
+typedef struct ReplayValues
+{
+	int128		amount;			/* of CRM_AMOUNT_SCALE; 0 if there is none */
+	uint64		rest;			/* currency and period, as in SummaryKey */
+	bool		has_amount;
+	bool		is_archived;
+	bool		is_owners;		/* of the owner who is asked about, if one is */
+} ReplayValues;
+
+typedef enum ReplayChange
+{
+	REPLAY_MOVED,
+	REPLAY_UPDATED,
+	REPLAY_ARCHIVED,
+	REPLAY_UNARCHIVED,
+	REPLAY_DELETED,
+	REPLAY_RESTORED
+} ReplayChange;
+
+/* A row of deal_changes: where the deal stood, and what it was before. */
+typedef struct ReplayEdit
+{
+	ReplayOrder order;
+	ReplayChange change;
+	ReplayPlace place;
+	ReplayValues values;		/* none for a deal that is restored */
+} ReplayEdit;
+
+/* A row of stage_changes: where the deal stood before the move, and after. */
+typedef struct ReplayMove
+{
+	ReplayOrder order;
+	ReplayPlace place;
+	uint8		to_status;		/* DealStatus */
+	bool		to_here;
+} ReplayMove;
+
+/* A row of deals. */
+typedef struct ReplayPresent
+{
+	ReplayPlace place;
+	ReplayValues values;
+} ReplayPresent;
+
+/* The end of a life, or the beginning of one but the first. */
+typedef struct ReplayLife
+{
+	ReplayOrder order;
+	bool		is_deleted;		/* else restored */
+	ReplayPlace place;			/* where it stood at its end */
+} ReplayLife;
+
+/* A deal that something happened to; what is made of it begins with this. */
+typedef struct ReplayDeal
+{
+	pg_uuid_t	id;
+	ReplayLife *lives;			/* in their order, once the edits are read */
+	uint32		nlives;
+	bool		has_undone;		/* some of its moves were taken back */
+	bool		is_relevant;	/* was here, at some time */
+	bool		is_done;		/* the user was told of it */
+	bool		has_stay;		/* the stay at from_at has ended */
+	ReplayOrder stay_ended;
+	ReplayPlace stay;
+} ReplayDeal;
+
+typedef struct Replay Replay;
+
+/* What a replay is asked for. */
+typedef struct ReplayQuery
+{
+	Relation	deals;
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	pipeline_id;
+	TimestampTz from_at;
+	TimestampTz to_at;			/* the last moment in question */
+	const pg_uuid_t *owner_id;	/* or NULL: any */
+	bool		want_closed_at;
+	bool		sees_all;		/* the caller sees all deals of the tenant */
+} ReplayQuery;
+
+/*
+ * Who makes something of it.  edit and move are called for each row, in no
+ * order; moves that never were are left out.  deal is called once for each deal
+ * that was here, after all its rows: with NULL as the deal if nothing happened
+ * to it since from_at, with NULL as the present if it is no more.
+ */
+typedef struct ReplayUser
+{
+	Size		deal_size;		/* of a struct that begins with ReplayDeal */
+	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
+	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
+	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
+} ReplayUser;
+
+struct Replay
+{
+	ReplayQuery query;
+	const ReplayUser *user;
+	void	   *arg;			/* the user's */
+	MemoryContext context;		/* what the user keeps goes there, too */
+	struct replay_deals_hash *deals;
+	struct replay_undone_hash *undone;
+	struct DealChunk *chunks;
+	struct LifeNode *life_nodes;
+	struct PendingRows *pending;
+	char	   *room;			/* for crm_replay_alloc() */
+	Size		room_left;
+	uint64		seed[2];
+};
+
+/*
+ * Begins a replay, in a memory context of its own, that the caller deletes; then
+ * reads the histories and calls the user.  The caller is connected to SPI.
+ */
+extern Replay *crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg);
+extern void crm_replay_run(Replay *replay);
+
+/* Memory for what is kept until the end: not zeroed, at most 64 kB. */
+extern void *crm_replay_alloc(Replay *replay, Size size);
+
+/* The end of the life that the deal was in at from_at; NULL: its present one. */
+static inline const ReplayLife *
+crm_replay_end_of_life(const ReplayDeal *deal)
+{
+	return deal->nlives > 0 ? &deal->lives[0] : NULL;
+}
+
+/* As qsort has it: by time; of the same time by the number of the move. */
+static inline int
+crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->move_no != b->move_no)
+		return a->move_no < b->move_no ? -1 : 1;
+	if (a->is_edit != b->is_edit)
+		return a->is_edit ? 1 : -1;
+	if (a->version != b->version)
+		return a->version < b->version ? -1 : 1;
+	return 0;
+}
+
+/* A hash of an id that whoever chose the id cannot foretell. */
+static inline uint32
+crm_replay_hash(const Replay *replay, const void *id, uint64 more)
+{
+	uint64		words[2];
+	uint128		product;
+
+	memcpy(words, id, sizeof(words));
+	product = (uint128) (words[0] ^ replay->seed[0]) * (words[1] ^ more ^ replay->seed[1]);
+	return (uint32) ((uint64) product ^ (uint64) (product >> 64));
+}
+
+static inline uint32
+crm_replay_hash_number(const Replay *replay, uint32 number)
+{
+	return murmurhash32(number ^ (uint32) replay->seed[0]);
+}
+
+/* analytics/replay_rows.c: the queries, and their rows. */
+typedef enum ReplayRows
+{
+	REPLAY_READ_UNDONE,			/* deal, the move, the move that took it back */
+	REPLAY_READ_EDITS,
+	REPLAY_READ_MOVES,
+	REPLAY_READ_DEALS,			/* of the pipeline */
+	REPLAY_READ_OTHER_DEALS		/* of those ids */
+} ReplayRows;
+
+typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
+extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);
+
+/* False for a row that lacks what the CRM always writes. */
+extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
+								  int32 *move_no, int32 *reverted_by);
+extern bool crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit);
+extern bool crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move);
+extern bool crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id,
+								ReplayPresent *present);
+
+#endif							/* CRM_ANALYTICS_REPLAY_H */

@@ -1,0 +1,267 @@
+/*
+ * analytics/replay_rows.c
+ *		The queries of a replay, and what their rows say.
+ *
+ * They run with the caller's rights and search path, so every operator and type
+ * is named with its schema.  The parameters are constants to the planner, who
+ * knows by them how much is later and takes an index where that is little; a
+ * condition on a parameter that is NULL, or false, costs nothing.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/parsenodes.h"
+#include "utils/rel.h"
+
+#include "analytics/replay.h"
+#include "base/query.h"
+#include "table/columns.h"
+
+/*
+ * %s is the table.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
+ * whether the times of closing are asked for, $7 ids.
+ *
+ * Of the moves, those that ended a stay which began by to_at: a later stay says
+ * nothing about the period.
+ */
+static const char *const queries[] = {
+	[REPLAY_READ_UNDONE] =
+	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
+	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
+	"AND r.tenant_id OPERATOR(pg_catalog.=) $1",
+	[REPLAY_READ_EDITS] =
+	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
+	"c.version::pg_catalog.int4, c.change::pg_catalog.text, c.stage_id::pg_catalog.uuid, "
+	"c.stage_entered_at::pg_catalog.timestamptz, c.status::pg_catalog.text, "
+	"c.pipeline_id OPERATOR(pg_catalog.=) $2, c.old_probability::pg_catalog.numeric, "
+	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
+	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
+	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	[REPLAY_READ_MOVES] =
+	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
+	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
+	"c.from_pipeline_id OPERATOR(pg_catalog.=) $2, c.from_probability::pg_catalog.numeric, "
+	"CASE WHEN $6 AND c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
+	"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
+	"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
+	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
+	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2) "
+	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+#define DEALS \
+	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
+	"d.status::pg_catalog.text, d.pipeline_id OPERATOR(pg_catalog.=) $2, d.probability::pg_catalog.numeric, " \
+	"d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, d.value_period::pg_catalog.text, " \
+	"d.archived_at IS NOT NULL, $5 IS NULL OR COALESCE(d.owner_id OPERATOR(pg_catalog.=) $5, false), " \
+	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END " \
+	"FROM %1$s d WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 "
+	[REPLAY_READ_DEALS] = DEALS "AND d.pipeline_id OPERATOR(pg_catalog.=) $2",
+	[REPLAY_READ_OTHER_DEALS] = DEALS "AND d.id OPERATOR(pg_catalog.=) ANY ($7)",
+};
+
+static const char *const tables[] = {
+	[REPLAY_READ_UNDONE] = "stage_changes",
+	[REPLAY_READ_EDITS] = "deal_changes",
+	[REPLAY_READ_MOVES] = "stage_changes",
+	[REPLAY_READ_DEALS] = NULL,
+	[REPLAY_READ_OTHER_DEALS] = NULL,
+};
+
+void
+crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
+{
+	static const Oid types[] = {
+		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, BOOLOID, UUIDARRAYOID
+	};
+	const ReplayQuery *query = &replay->query;
+	const char *table = tables[rows] != NULL ? tables[rows] : RelationGetRelationName(query->deals);
+	Datum		args[] = {
+		UUIDPGetDatum(&query->tenant_id), UUIDPGetDatum(&query->pipeline_id),
+		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at),
+		UUIDPGetDatum(query->owner_id), BoolGetDatum(query->want_closed_at), ids
+	};
+	char		nulls[] = "       ";
+	CrmStatement statement = {
+		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table)),
+		.nargs = lengthof(types),
+		.argtypes = types,
+		/* How much is later decides on the plan. */
+		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
+	};
+
+	if (query->owner_id == NULL)
+		nulls[4] = 'n';
+	if (ids == (Datum) 0)
+		nulls[6] = 'n';
+	crm_receive_rows(&statement, args, nulls, true, receive, replay);
+}
+
+/* Whether the first columns of the row are all there. */
+static inline bool
+has_required(TupleTableSlot *row, int count)
+{
+	slot_getallattrs(row);
+	for (int i = 0; i < count; i++)
+	{
+		if (unlikely(row->tts_isnull[i]))
+			return false;
+	}
+	return true;
+}
+
+static inline bool
+get_bool(TupleTableSlot *row, int column)
+{
+	return !row->tts_isnull[column] && DatumGetBool(row->tts_values[column]);
+}
+
+static inline uint8
+get_status(TupleTableSlot *row, int column)
+{
+	DealStatus	status;
+
+	/* As the aggregates have it, what is no status is not open. */
+	if (!crm_parse_deal_status(row->tts_values[column], &status))
+		status = DEAL_LOST;
+	return status;
+}
+
+static inline int32
+get_probability(TupleTableSlot *row, int column)
+{
+	return row->tts_isnull[column] ? 0 : (int32) crm_probability_to_fixed(row->tts_values[column]);
+}
+
+static inline struct varlena *
+get_packed(TupleTableSlot *row, int column)
+{
+	return pg_detoast_datum_packed((struct varlena *) DatumGetPointer(row->tts_values[column]));
+}
+
+/* From five columns: amount, currency, value_period, archived, of the owner. */
+static inline void
+get_values(TupleTableSlot *row, int column, ReplayValues *values)
+{
+	struct varlena *text;
+
+	values->has_amount = !row->tts_isnull[column];
+	values->amount = values->has_amount ? crm_amount_to_fixed(row->tts_values[column]) : 0;
+	values->rest = CRM_ONE_TIME;
+	if (!row->tts_isnull[column + 2])
+	{
+		text = get_packed(row, column + 2);
+
+		values->rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
+	}
+	if (row->tts_isnull[column + 1])
+		values->rest |= SUMMARY_NO_CURRENCY;
+	else
+	{
+		text = get_packed(row, column + 1);
+
+		values->rest |= crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
+	}
+	values->is_archived = get_bool(row, column + 3);
+	values->is_owners = get_bool(row, column + 4);
+}
+
+bool
+crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id, int32 *move_no,
+					  int32 *reverted_by)
+{
+	if (!has_required(row, 3))
+		return false;
+	*deal_id = DatumGetUUIDP(row->tts_values[0]);
+	*move_no = DatumGetInt32(row->tts_values[1]);
+	*reverted_by = DatumGetInt32(row->tts_values[2]);
+	return true;
+}
+
+static inline ReplayChange
+get_change(TupleTableSlot *row, int column)
+{
+	static const struct
+	{
+		const char *name;
+		ReplayChange change;
+	}			changes[] =
+	{
+		{"archived", REPLAY_ARCHIVED},
+		{"unarchived", REPLAY_UNARCHIVED},
+		{"deleted", REPLAY_DELETED},
+		{"restored", REPLAY_RESTORED},
+	};
+	struct varlena *text = get_packed(row, column);
+	Size		len = VARSIZE_ANY_EXHDR(text);
+
+	for (int i = 0; i < lengthof(changes); i++)
+	{
+		if (len == strlen(changes[i].name) && memcmp(VARDATA_ANY(text), changes[i].name, len) == 0)
+			return changes[i].change;
+	}
+	return REPLAY_UPDATED;
+}
+
+bool
+crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit)
+{
+	if (!has_required(row, 9))
+		return false;
+	*deal_id = DatumGetUUIDP(row->tts_values[0]);
+	edit->order.at = DatumGetTimestampTz(row->tts_values[1]);
+	edit->order.move_no = DatumGetInt32(row->tts_values[2]);
+	edit->order.version = DatumGetInt32(row->tts_values[3]);
+	edit->order.is_edit = true;
+	edit->change = get_change(row, 4);
+	edit->place.stage_id = *DatumGetUUIDP(row->tts_values[5]);
+	edit->place.entered_at = DatumGetTimestampTz(row->tts_values[6]);
+	edit->place.status = get_status(row, 7);
+	edit->place.is_here = DatumGetBool(row->tts_values[8]);
+	edit->place.probability = get_probability(row, 9);
+	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
+	edit->place.closed_at = edit->place.entered_at;
+	get_values(row, 10, &edit->values);
+	return true;
+}
+
+bool
+crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move)
+{
+	if (!has_required(row, 7) || row->tts_isnull[9])
+		return false;
+	*deal_id = DatumGetUUIDP(row->tts_values[0]);
+	move->order.at = DatumGetTimestampTz(row->tts_values[1]);
+	move->order.move_no = DatumGetInt32(row->tts_values[2]);
+	move->order.version = 0;
+	move->order.is_edit = false;
+	move->place.stage_id = *DatumGetUUIDP(row->tts_values[3]);
+	move->place.entered_at = DatumGetTimestampTz(row->tts_values[4]);
+	move->place.status = get_status(row, 5);
+	move->place.is_here = DatumGetBool(row->tts_values[6]);
+	move->place.probability = get_probability(row, 7);
+	move->place.has_closed_at = !row->tts_isnull[8];
+	move->place.closed_at = move->place.has_closed_at ? DatumGetTimestampTz(row->tts_values[8]) : 0;
+	move->to_status = get_status(row, 9);
+	move->to_here = get_bool(row, 10);
+	return true;
+}
+
+bool
+crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayPresent *present)
+{
+	ReplayPlace *place = &present->place;
+
+	if (!has_required(row, 5))
+		return false;
+	*deal_id = DatumGetUUIDP(row->tts_values[0]);
+	place->stage_id = *DatumGetUUIDP(row->tts_values[1]);
+	place->entered_at = DatumGetTimestampTz(row->tts_values[2]);
+	place->status = get_status(row, 3);
+	place->is_here = DatumGetBool(row->tts_values[4]);
+	place->probability = get_probability(row, 5);
+	get_values(row, 6, &present->values);
+	place->has_closed_at = !row->tts_isnull[11];
+	place->closed_at = place->has_closed_at ? DatumGetTimestampTz(row->tts_values[11]) : 0;
+	return true;
+}

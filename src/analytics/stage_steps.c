@@ -1,0 +1,266 @@
+/*
+ * analytics/stage_steps.c
+ *		crm_stage_steps(): how many deals came from stage to stage.
+ *
+ * A deal counts once for each stage where it stood and for each step.  A step is
+ * from a stay that counts to a stage that is reached by it: the next one, or any
+ * one later.  Sets of stages are bitmaps.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "port/pg_bitutils.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "analytics/deal_stays.h"
+#include "base/compat.h"
+
+/* The arguments of crm_stage_steps(). */
+#define ARG_HISTORY			0
+#define ARG_COHORT			1
+#define ARG_STAGES			2
+#define ARG_STATUSES		3
+#define ARG_RULE			4
+#define ARG_PERIOD_FROM		5
+#define ARG_PERIOD_BEFORE	6
+
+typedef uint64 StageWord;
+
+#define WORD_BITS	64
+
+/* The deals that stood in a stage. */
+typedef struct StageDeals
+{
+	int64		by_status[3];	/* by DealStatus, as they are now */
+	uint64		seen;			/* number of the last deal seen here, from 1 */
+} StageDeals;
+
+typedef struct Steps
+{
+	bool		direct;			/* only the next stage is reached */
+	int			nstages;
+	DealStatus *statuses;		/* of the stages */
+	int			ntargets;		/* the stages, and any won one */
+	int			nwords;			/* in a set of targets */
+	StageWord  *targets;		/* by stage: what a stay there reaches */
+	StageWord  *reached;		/* by stage: by the deal at hand, from there */
+	StageWord  *later;			/* by the deal at hand, from here on */
+	StageDeals *deals;			/* by stage */
+	int64	   *steps;			/* by stage and target: deals */
+	uint16	   *seen;			/* the stages of the deal at hand */
+	int			nseen;
+	uint64		ndeals;			/* visited so far */
+} Steps;
+
+static void
+get_statuses(FunctionCallInfo fcinfo, Steps *steps)
+{
+	Datum	   *texts = NULL;
+	bool	   *nulls = NULL;
+	int			count = 0;
+
+	if (!PG_ARGISNULL(ARG_STATUSES))
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_STATUSES), TEXTOID, -1, false, TYPALIGN_INT,
+						  &texts, &nulls, &count);
+	if (count != steps->nstages)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("stages and stage_statuses must be equally long")));
+	steps->statuses = palloc(Max(count, 1) * sizeof(DealStatus));
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i] || !crm_parse_deal_status(texts[i], &steps->statuses[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("status must be open, won or lost")));
+	}
+}
+
+static bool
+is_direct(FunctionCallInfo fcinfo)
+{
+	char	   *rule = PG_ARGISNULL(ARG_RULE) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(ARG_RULE));
+
+	if (rule == NULL || (strcmp(rule, "direct") != 0 && strcmp(rule, "reached") != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rule must be direct or reached")));
+	return strcmp(rule, "direct") == 0;
+}
+
+static inline void
+add_target(StageWord *set, int target)
+{
+	set[target / WORD_BITS] |= UINT64CONST(1) << (target % WORD_BITS);
+}
+
+/*
+ * What a stay in each stage reaches: the stage; if it is won, any won one; and,
+ * unless only the next stage is reached, the open stages before it.
+ */
+static void
+find_targets(Steps *steps)
+{
+	for (int i = 0; i < steps->nstages; i++)
+	{
+		StageWord  *set = &steps->targets[i * steps->nwords];
+		DealStatus	status = steps->statuses[i];
+
+		add_target(set, i);
+		if (status == DEAL_WON)
+			add_target(set, steps->nstages);
+		for (int j = 0; !steps->direct && status != DEAL_LOST && j < steps->nstages; j++)
+		{
+			if (steps->statuses[j] == DEAL_OPEN && (status == DEAL_WON || j < i))
+				add_target(set, j);
+		}
+	}
+}
+
+static void
+prepare(FunctionCallInfo fcinfo, Steps *steps, const StaysAsked *asked)
+{
+	int			nstages = Max(asked->nstages, 1);
+
+	steps->nstages = asked->nstages;
+	steps->direct = is_direct(fcinfo);
+	steps->ntargets = asked->nstages + 1;
+	steps->nwords = (steps->ntargets + WORD_BITS - 1) / WORD_BITS;
+	steps->targets = palloc0(nstages * steps->nwords * sizeof(StageWord));
+	steps->reached = palloc0(nstages * steps->nwords * sizeof(StageWord));
+	steps->later = palloc0(steps->nwords * sizeof(StageWord));
+	steps->deals = palloc0(nstages * sizeof(StageDeals));
+	steps->steps = palloc0((Size) nstages * steps->ntargets * sizeof(int64));
+	steps->seen = palloc(nstages * sizeof(uint16));
+	get_statuses(fcinfo, steps);
+	find_targets(steps);
+}
+
+static inline void
+add_set(StageWord *to, const StageWord *from, int nwords)
+{
+	for (int i = 0; i < nwords; i++)
+		to[i] |= from[i];
+}
+
+/* Counts a deal in a stage, if it was not seen there, and forgets what the last one reached. */
+static inline void
+see(Steps *steps, uint16 stage, DealStatus status)
+{
+	StageDeals *deals = &steps->deals[stage];
+
+	if (deals->seen == steps->ndeals)
+		return;
+	deals->seen = steps->ndeals;
+	deals->by_status[status]++;
+	memset(&steps->reached[stage * steps->nwords], 0, steps->nwords * sizeof(StageWord));
+	steps->seen[steps->nseen++] = stage;
+}
+
+/* Counts the steps of the deal at hand. */
+static void
+count_steps(Steps *steps)
+{
+	for (int i = 0; i < steps->nseen; i++)
+	{
+		const StageWord *reached = &steps->reached[steps->seen[i] * steps->nwords];
+		int64	   *counts = &steps->steps[(Size) steps->seen[i] * steps->ntargets];
+
+		for (int word = 0; word < steps->nwords; word++)
+		{
+			for (StageWord set = reached[word]; set != 0; set &= set - 1)
+				counts[word * WORD_BITS + pg_rightmost_one_pos64(set)]++;
+		}
+	}
+}
+
+/* DealVisitor: from the last stay to the first, with what came later. */
+static void
+add_deal(void *arg, DealStatus status, const Stay *stays, uint32 nstays)
+{
+	Steps	   *steps = arg;
+	int			nwords = steps->nwords;
+
+	steps->ndeals++;
+	steps->nseen = 0;
+	memset(steps->later, 0, nwords * sizeof(StageWord));
+	for (uint32 i = nstays; i-- > 0;)
+	{
+		uint16		stage = STAY_STAGE(&stays[i]);
+
+		if (stays[i].stage & STAY_COUNTS)
+		{
+			see(steps, stage, status);
+			if (!steps->direct)
+				add_set(&steps->reached[stage * nwords], steps->later, nwords);
+			else if (stays[i].next != NEXT_NOWHERE)
+				add_set(&steps->reached[stage * nwords], &steps->targets[stays[i].next * nwords], nwords);
+		}
+		add_set(steps->later, &steps->targets[stage * nwords], nwords);
+	}
+	count_steps(steps);
+}
+
+/* For a stage: the deals that stood there, then the steps that were made. */
+static void
+put_stage(const Steps *steps, const StaysAsked *asked, int stage, ReturnSetInfo *rsinfo)
+{
+	const int64 *by_status = steps->deals[stage].by_status;
+	const int64 *counts = &steps->steps[(Size) stage * steps->ntargets];
+	int64		deals = by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST];
+	Datum		values[7] = {asked->stages[stage]};
+	bool		nulls[7] = {false, true};
+
+	if (deals == 0)
+		return;
+	values[2] = Int64GetDatum(deals);
+	values[3] = Int64GetDatum(by_status[DEAL_OPEN]);
+	values[4] = Int64GetDatum(by_status[DEAL_WON]);
+	values[5] = Int64GetDatum(by_status[DEAL_LOST]);
+	values[6] = Int64GetDatum(counts[steps->nstages]);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+
+	nulls[1] = false;
+	nulls[3] = nulls[4] = nulls[5] = nulls[6] = true;
+	for (int target = 0; target < steps->nstages; target++)
+	{
+		if (counts[target] == 0)
+			continue;
+		values[1] = asked->stages[target];
+		values[2] = Int64GetDatum(counts[target]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/*
+ * crm_stage_steps(history bytea, cohort bytea, stages uuid[], stage_statuses text[],
+ *		rule text, period_from timestamptz, period_before timestamptz)
+ *		For each stage where deals stood a row without to_stage_id, and one for
+ *		each stage that some of them came to.
+ */
+PG_FUNCTION_INFO_V1(crm_stage_steps);
+Datum
+crm_stage_steps(PG_FUNCTION_ARGS)
+{
+	Steps		steps = {0};
+	MemoryContext context;
+	MemoryContext caller;
+	StaysAsked	asked;
+
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage steps", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	crm_stays_asked(fcinfo, ARG_STAGES, ARG_PERIOD_FROM, ARG_PERIOD_BEFORE, false, &asked);
+	prepare(fcinfo, &steps, &asked);
+	crm_visit_deals(crm_read_deal_stays(fcinfo, ARG_HISTORY, ARG_COHORT, &asked), add_deal, &steps);
+	for (int i = 0; i < asked.nstages; i++)
+		put_stage(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}

@@ -1,0 +1,251 @@
+/*
+ * analytics/stage_times.c
+ *		crm_stage_times(): how long deals stood in stages.
+ *
+ * The durations that percentiles are chosen from take no memory of their own:
+ * they are written over the stays that have been counted.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/tuplestore.h"
+
+#include "analytics/deal_stays.h"
+#include "analytics/select_ranks.h"
+#include "base/money.h"
+
+/* The arguments of crm_stage_times(). */
+#define ARG_HISTORY			0
+#define ARG_COHORT			1
+#define ARG_STAGES			2
+#define ARG_MEASURE			3
+#define ARG_PERIOD_FROM		4
+#define ARG_PERIOD_BEFORE	5
+#define ARG_PERCENTILES		6
+
+/* What one duration is of. */
+typedef enum TimesMeasure
+{
+	MEASURE_VISIT,				/* each stay */
+	MEASURE_FIRST,				/* a deal's first stay in a stage */
+	MEASURE_LATEST,				/* its latest one */
+	MEASURE_CUMULATIVE			/* all of them together */
+} TimesMeasure;
+
+static const char *const measures[] = {"visit", "first", "latest", "cumulative"};
+
+/* The durations of a stage. */
+typedef struct StageTimes
+{
+	int128		total;			/* microseconds */
+	int64		longest;
+	int64		visits;
+	int64		durations;
+	int64		by_status[3];	/* deals, by DealStatus */
+	int64		of_deal;		/* duration of the deal at hand, unless
+								 * MEASURE_VISIT */
+	uint64		seen;			/* number of the last deal seen here, from 1 */
+} StageTimes;
+
+typedef struct Times
+{
+	TimesMeasure measure;
+	int			nstages;
+	StageTimes *stages;
+	uint16	   *seen;			/* the stages of the deal at hand */
+	uint64		ndeals;			/* visited so far */
+	Stay	   *durations;		/* for percentiles: all of them; else NULL */
+	uint64		ndurations;
+} Times;
+
+/* The median and the 90th percentile. */
+static const int percentile_tenths[] = {5, 9};
+
+#define NPERCENTILES	lengthof(percentile_tenths)
+
+static TimesMeasure
+get_measure(FunctionCallInfo fcinfo)
+{
+	char	   *name = PG_ARGISNULL(ARG_MEASURE) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(ARG_MEASURE));
+
+	for (int i = 0; name != NULL && i < lengthof(measures); i++)
+	{
+		if (strcmp(name, measures[i]) == 0)
+			return (TimesMeasure) i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("measure must be visit, first, latest or cumulative")));
+	return MEASURE_VISIT;		/* not reached */
+}
+
+static inline void
+add_duration(Times *times, uint16 stage, int64 duration)
+{
+	StageTimes *of_stage = &times->stages[stage];
+
+	of_stage->longest = of_stage->durations == 0 ? duration : Max(of_stage->longest, duration);
+	of_stage->durations++;
+	of_stage->total += duration;
+	if (times->durations != NULL)
+	{
+		Stay	   *stay = &times->durations[times->ndurations++];
+
+		stay->stage = stage;
+		stay->figure = duration;
+	}
+}
+
+/* DealVisitor: every stay counts, as only those were asked for. */
+static void
+add_deal(void *arg, DealStatus status, const Stay *stays, uint32 nstays)
+{
+	Times	   *times = arg;
+	uint64		number = ++times->ndeals;
+	int			nseen = 0;
+
+	for (uint32 i = 0; i < nstays; i++)
+	{
+		uint16		stage = STAY_STAGE(&stays[i]);
+		int64		duration = stays[i].figure;
+		StageTimes *of_stage = &times->stages[stage];
+		bool		is_first = of_stage->seen != number;
+
+		of_stage->visits++;
+		if (is_first)
+		{
+			of_stage->seen = number;
+			of_stage->by_status[status]++;
+			times->seen[nseen++] = stage;
+		}
+		if (times->measure == MEASURE_VISIT)
+			add_duration(times, stage, duration);
+		else if (is_first || times->measure == MEASURE_LATEST)
+			of_stage->of_deal = duration;
+		else if (times->measure == MEASURE_CUMULATIVE &&
+				 pg_add_s64_overflow(of_stage->of_deal, duration, &of_stage->of_deal))
+			of_stage->of_deal = PG_INT64_MAX;
+	}
+	for (int i = 0; times->measure != MEASURE_VISIT && i < nseen; i++)
+		add_duration(times, times->seen[i], times->stages[times->seen[i]].of_deal);
+}
+
+/* Puts the durations that the percentiles need where a sort would put them. */
+static void
+select_percentiles(Times *times)
+{
+	int64	   *ranks = palloc(Max(times->nstages, 1) * NPERCENTILES * 2 * sizeof(int64));
+	int64		first = 0;
+	int			nranks = 0;
+
+	for (int i = 0; i < times->nstages; i++)
+	{
+		int64		count = times->stages[i].durations;
+
+		for (int j = 0; count > 0 && j < NPERCENTILES; j++)
+		{
+			int64		rank = (count - 1) * percentile_tenths[j] / 10;
+
+			ranks[nranks++] = first + rank;
+			ranks[nranks++] = first + Min(rank + 1, count - 1);
+		}
+		first += count;
+	}
+	crm_select_ranks(times->durations, times->ndurations, ranks, nranks);
+}
+
+/* Microseconds, or with a digit more, as a numeric of seconds. */
+static Datum
+seconds(int128 time, int scale)
+{
+	for (; scale < 8; scale++)
+		time *= 10;
+	return NumericGetDatum(crm_fixed_to_numeric(time, 8));
+}
+
+/* A percentile, interpolated as percentile_cont() does, but exactly. */
+static Datum
+percentile(const Stay *durations, int64 count, int tenths)
+{
+	int64		rank = (count - 1) * tenths / 10;
+	int			rest = (count - 1) * tenths % 10;
+	int128		low = durations[rank].figure;
+	int128		high = durations[Min(rank + 1, count - 1)].figure;
+
+	return seconds(low * 10 + (high - low) * rest, 7);
+}
+
+/* A row for each stage where something was counted. */
+static void
+put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
+{
+	const Stay *durations = times->durations;
+
+	for (int i = 0; i < times->nstages; i++)
+	{
+		const StageTimes *of_stage = &times->stages[i];
+		const int64 *by_status = of_stage->by_status;
+		Datum		values[10] = {0};
+		bool		nulls[10] = {false};
+
+		if (of_stage->visits == 0)
+			continue;
+		values[0] = asked->stages[i];
+		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST]);
+		values[2] = Int64GetDatum(of_stage->visits);
+		values[3] = seconds(of_stage->total, 6);
+		values[4] = seconds(of_stage->longest, 6);
+		for (int j = 0; j < NPERCENTILES; j++)
+		{
+			nulls[5 + j] = durations == NULL;
+			if (durations != NULL)
+				values[5 + j] = percentile(durations, of_stage->durations, percentile_tenths[j]);
+		}
+		values[7] = Int64GetDatum(by_status[DEAL_OPEN]);
+		values[8] = Int64GetDatum(by_status[DEAL_WON]);
+		values[9] = Int64GetDatum(by_status[DEAL_LOST]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		if (durations != NULL)
+			durations += of_stage->durations;
+	}
+}
+
+/*
+ * crm_stage_times(history bytea, cohort bytea, stages uuid[], measure text,
+ *		period_from timestamptz, period_before timestamptz, percentiles boolean)
+ *		A row for each stage that has a stay which counts.
+ */
+PG_FUNCTION_INFO_V1(crm_stage_times);
+Datum
+crm_stage_times(PG_FUNCTION_ARGS)
+{
+	Times		times = {.measure = get_measure(fcinfo)};
+	MemoryContext context;
+	MemoryContext caller;
+	StaysAsked	asked;
+	DealStays  *stays;
+
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage times", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	crm_stays_asked(fcinfo, ARG_STAGES, ARG_PERIOD_FROM, ARG_PERIOD_BEFORE, true, &asked);
+	stays = crm_read_deal_stays(fcinfo, ARG_HISTORY, ARG_COHORT, &asked);
+	times.nstages = asked.nstages;
+	times.stages = palloc0(Max(asked.nstages, 1) * sizeof(StageTimes));
+	times.seen = palloc(Max(asked.nstages, 1) * sizeof(uint16));
+	if (!PG_ARGISNULL(ARG_PERCENTILES) && PG_GETARG_BOOL(ARG_PERCENTILES))
+		times.durations = crm_all_stays(stays);
+	crm_visit_deals(stays, add_deal, &times);
+	if (times.durations != NULL)
+		select_percentiles(&times);
+	put_rows(&times, &asked, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}

@@ -1,0 +1,201 @@
+/*
+ * analytics/stay_log_aggregates.c
+ *		crm_stage_history() and crm_deal_cohort(): transition, combine and
+ *		final functions.
+ *
+ * They only write down what they are given; what it tells is counted by
+ * crm_stage_times() and crm_stage_steps().
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "analytics/stay_log.h"
+#include "stage/deal_status.h"
+
+/* The arguments of crm_stage_history_add(); 0 is the state. */
+#define MOVE_DEAL		1
+#define MOVE_NO			2
+#define MOVE_REVERTS_NO 3
+#define MOVE_STAGE		4
+#define MOVE_NEXT		5
+#define MOVE_ENTERED_AT	6
+#define MOVE_EXITED_AT	7
+
+/* The arguments of crm_deal_cohort_add(). */
+#define DEAL_ID			1
+#define DEAL_STATUS		2
+#define DEAL_STAGE		3
+#define DEAL_ENTERED_AT	4
+
+static inline UuidKey
+uuid_arg(FunctionCallInfo fcinfo, int arg)
+{
+	return crm_uuid_key(PG_GETARG_POINTER(arg));
+}
+
+/* When a stay began, if that is a time at all. */
+static inline void
+get_entered_at(FunctionCallInfo fcinfo, int arg, StayRecord *record)
+{
+	record->has_entered_at = !PG_ARGISNULL(arg) &&
+		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(arg));
+	if (record->has_entered_at)
+		record->entered_at = PG_GETARG_TIMESTAMPTZ(arg);
+}
+
+/*
+ * crm_stage_history_add(bytea, deal_id uuid, move_no integer, reverts_no integer,
+ *		stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz)
+ *		Transition of crm_stage_history().  A row without a deal or a number
+ *		is no move; one without a stage is kept only if it takes a move back.
+ */
+PG_FUNCTION_INFO_V1(crm_stage_history_add);
+Datum
+crm_stage_history_add(PG_FUNCTION_ARGS)
+{
+	StayLog    *log = crm_stay_log_state(fcinfo, STAY_LOG_MOVES);
+	StayRecord	record;
+	UuidKey		stage;
+	UuidKey		next;
+
+	record.is_revert = !PG_ARGISNULL(MOVE_REVERTS_NO);
+	if (PG_ARGISNULL(MOVE_DEAL) || PG_ARGISNULL(MOVE_NO) ||
+		(PG_ARGISNULL(MOVE_STAGE) && !record.is_revert))
+		PG_RETURN_POINTER(log);
+	record.deal = uuid_arg(fcinfo, MOVE_DEAL);
+	if (record.is_revert)
+	{
+		record.reverts_no = PG_GETARG_INT32(MOVE_REVERTS_NO);
+		crm_stay_log_add(&log, &record, NULL, NULL);
+		PG_RETURN_POINTER(log);
+	}
+	record.move_no = PG_GETARG_INT32(MOVE_NO);
+	stage = uuid_arg(fcinfo, MOVE_STAGE);
+	if (!PG_ARGISNULL(MOVE_NEXT))
+		next = uuid_arg(fcinfo, MOVE_NEXT);
+	get_entered_at(fcinfo, MOVE_ENTERED_AT, &record);
+	record.has_duration = record.has_entered_at && !PG_ARGISNULL(MOVE_EXITED_AT) &&
+		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT)) &&
+		!pg_sub_s64_overflow(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT), record.entered_at, &record.duration);
+	crm_stay_log_add(&log, &record, &stage, PG_ARGISNULL(MOVE_NEXT) ? NULL : &next);
+	PG_RETURN_POINTER(log);
+}
+
+/*
+ * crm_deal_cohort_add(bytea, deal_id uuid, status text, stage_id uuid, entered_at timestamptz)
+ *		Transition of crm_deal_cohort().  A row without a deal is none.
+ */
+PG_FUNCTION_INFO_V1(crm_deal_cohort_add);
+Datum
+crm_deal_cohort_add(PG_FUNCTION_ARGS)
+{
+	StayLog    *log = crm_stay_log_state(fcinfo, STAY_LOG_DEALS);
+	StayRecord	record;
+	DealStatus	status;
+	UuidKey		stage;
+
+	if (PG_ARGISNULL(DEAL_ID))
+		PG_RETURN_POINTER(log);
+	if (PG_ARGISNULL(DEAL_STATUS) || !crm_parse_deal_status(PG_GETARG_DATUM(DEAL_STATUS), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("status must be open, won or lost")));
+	record.deal = uuid_arg(fcinfo, DEAL_ID);
+	record.status = status;
+	get_entered_at(fcinfo, DEAL_ENTERED_AT, &record);
+	if (!PG_ARGISNULL(DEAL_STAGE))
+		stage = uuid_arg(fcinfo, DEAL_STAGE);
+	crm_stay_log_add(&log, &record, PG_ARGISNULL(DEAL_STAGE) ? NULL : &stage, NULL);
+	PG_RETURN_POINTER(log);
+}
+
+/* The state with the records of another one, whose stages have other numbers. */
+static Datum
+combine(FunctionCallInfo fcinfo, StayLogKind kind)
+{
+	StayLog    *log = crm_stay_log_state(fcinfo, kind);
+	StayLogReader reader;
+	StayRecord	record;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(log);
+	crm_stay_log_read(&reader, PG_GETARG_DATUM(1), kind);
+	while (crm_stay_log_next(&reader, &record))
+	{
+		UuidKey		stage;
+		UuidKey		next;
+		bool		is_revert = kind == STAY_LOG_MOVES && record.is_revert;
+		bool		has_stage = !is_revert && record.stage != 0;
+		bool		has_next = kind == STAY_LOG_MOVES && !is_revert && record.next != 0;
+
+		if (has_stage)
+			stage = crm_stay_log_stage(&reader, record.stage);
+		if (has_next)
+			next = crm_stay_log_stage(&reader, record.next);
+		crm_stay_log_add(&log, &record, has_stage ? &stage : NULL, has_next ? &next : NULL);
+	}
+	PG_RETURN_POINTER(log);
+}
+
+/* crm_stage_history_combine(bytea, bytea) -> bytea */
+PG_FUNCTION_INFO_V1(crm_stage_history_combine);
+Datum
+crm_stage_history_combine(PG_FUNCTION_ARGS)
+{
+	return combine(fcinfo, STAY_LOG_MOVES);
+}
+
+/* crm_deal_cohort_combine(bytea, bytea) -> bytea */
+PG_FUNCTION_INFO_V1(crm_deal_cohort_combine);
+Datum
+crm_deal_cohort_combine(PG_FUNCTION_ARGS)
+{
+	return combine(fcinfo, STAY_LOG_DEALS);
+}
+
+/* The state without what is there for adding to it; an empty log for NULL. */
+static Datum
+final(FunctionCallInfo fcinfo, StayLogKind kind)
+{
+	StayLogReader reader = {.kind = kind};
+	Size		stages;
+	Size		records;
+	StayLog    *log;
+
+	if (!PG_ARGISNULL(0))
+		crm_stay_log_read(&reader, PG_GETARG_DATUM(0), kind);
+	stages = reader.nstages * sizeof(UuidKey);
+	records = reader.end - reader.place;
+	log = palloc(sizeof(StayLog) + stages + records);
+	memset(log, 0, sizeof(StayLog));
+	SET_VARSIZE(log, sizeof(StayLog) + stages + records);
+	log->kind = kind;
+	log->nrecords = reader.nrecords;
+	log->used = records;
+	log->nstages = reader.nstages;
+	if (stages > 0)
+		memcpy(log + 1, reader.stages, stages);
+	if (records > 0)
+		memcpy((char *) (log + 1) + stages, reader.place, records);
+	PG_RETURN_POINTER(log);
+}
+
+/* crm_stage_history_final(bytea) -> bytea */
+PG_FUNCTION_INFO_V1(crm_stage_history_final);
+Datum
+crm_stage_history_final(PG_FUNCTION_ARGS)
+{
+	return final(fcinfo, STAY_LOG_MOVES);
+}
+
+/* crm_deal_cohort_final(bytea) -> bytea */
+PG_FUNCTION_INFO_V1(crm_deal_cohort_final);
+Datum
+crm_deal_cohort_final(PG_FUNCTION_ARGS)
+{
+	return final(fcinfo, STAY_LOG_DEALS);
+}

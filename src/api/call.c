@@ -1,0 +1,224 @@
+/*
+ * api/call.c
+ *		The language "crm", which the functions of a CRM's schema are written in.
+ *
+ * Such a function has no body: NAME of a schema stands for the function
+ * crm_NAME(regnamespace, ...) of the extension, with the function's own schema
+ * as the first argument and its arguments as the others.  So it names neither
+ * schema, and both may be renamed; a dump has nothing to say of them.
+ *
+ * Anybody may write functions in this language.  What they call has to be
+ * declared with the very same types, and be a C function of the extension's.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/proclang.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "base/declaration.h"
+#include "base/errors.h"
+#include "table/caller_query.h"
+
+typedef struct Call
+{
+	Oid			schema;			/* of the function called */
+	Oid			result;			/* its type */
+	bool		returns_set;
+	FmgrInfo	target;			/* the extension's function */
+	Oid			target_result;
+} Call;
+
+/* The schema of the extension: that of the language's handler. */
+static Oid
+extension_schema(Oid language)
+{
+	HeapTuple	tuple = SearchSysCache1(LANGOID, ObjectIdGetDatum(language));
+	Oid			handler;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for language %u", language);
+	handler = ((Form_pg_language) GETSTRUCT(tuple))->lanplcallfoid;
+	ReleaseSysCache(tuple);
+	return get_func_namespace(handler);
+}
+
+/* crm_NAME with the same arguments behind a schema; InvalidOid if there is none. */
+static Oid
+find_target(Form_pg_proc function)
+{
+	Oid			types[FUNC_MAX_ARGS] = {REGNAMESPACEOID};
+	int			count = function->pronargs;
+
+	if (count >= FUNC_MAX_ARGS)
+		return InvalidOid;
+	memcpy(types + 1, function->proargtypes.values, sizeof(Oid) * count);
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(psprintf(CRM_PREFIX "%s", NameStr(function->proname))),
+						   PointerGetDatum(buildoidvector(types, count + 1)),
+						   ObjectIdGetDatum(extension_schema(function->prolang)));
+}
+
+/*
+ * Whether what the target returns can be what the function returns: the same,
+ * or the id of a row in place of the row, or the columns of a view in place of
+ * its rows, which the executor compares.
+ */
+static bool
+fits(Form_pg_proc function, Form_pg_proc target)
+{
+	bool		row = OidIsValid(get_typ_typrelid(function->prorettype));
+
+	if (target->prolang != ClanguageId)
+		return false;
+	if (function->prorettype == target->prorettype)
+		return function->proretset == target->proretset;
+	if (function->proretset && target->proretset)
+		return row && target->prorettype == RECORDOID;
+	return row && !target->proretset &&
+		target->prorettype == (function->proretset ? UUIDARRAYOID : UUIDOID);
+}
+
+/* Finds what the function calls.  ERROR 42883 if the extension has no such function. */
+static void
+read_call(Oid oid, Call *call, MemoryContext context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+	HeapTuple	target_tuple;
+	Form_pg_proc function;
+	Oid			target;
+	bool		found = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", oid);
+	function = (Form_pg_proc) GETSTRUCT(tuple);
+	call->schema = function->pronamespace;
+	call->result = function->prorettype;
+	call->returns_set = function->proretset;
+	target = find_target(function);
+	target_tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(target));
+	if (HeapTupleIsValid(target_tuple))
+	{
+		found = fits(function, (Form_pg_proc) GETSTRUCT(target_tuple));
+		call->target_result = ((Form_pg_proc) GETSTRUCT(target_tuple))->prorettype;
+		ReleaseSysCache(target_tuple);
+	}
+	ReleaseSysCache(tuple);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("extension crm has nothing that function %s stands for", format_procedure(oid)),
+				 errdetail("Its name, its arguments and its result have to be those of a function that crm_install() makes."),
+				 errhint("If it is of a CRM, SELECT crm_upgrade(%s) brings that to the extension's version.",
+						 quote_literal_cstr(get_namespace_name(call->schema)))));
+	fmgr_info_cxt(target, &call->target, context);
+}
+
+/* Calls the target; its result is NULL if it is strict and an argument is. */
+static Datum
+call_target(FunctionCallInfo fcinfo, Call *call, bool *isnull)
+{
+	LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
+	Datum		result;
+
+	InitFunctionCallInfoData(*inner, &call->target, fcinfo->nargs + 1, fcinfo->fncollation,
+							 fcinfo->context, fcinfo->resultinfo);
+	inner->args[0].value = ObjectIdGetDatum(call->schema);
+	inner->args[0].isnull = false;
+	for (int i = 0; i < fcinfo->nargs; i++)
+	{
+		inner->args[i + 1] = fcinfo->args[i];
+		if (fcinfo->args[i].isnull && call->target.fn_strict)
+		{
+			*isnull = true;
+			return (Datum) 0;
+		}
+	}
+	result = FunctionCallInvoke(inner);
+	*isnull = inner->isnull;
+	return result;
+}
+
+/* The rows of those ids, as they are now, in their order. */
+static void
+return_rows(FunctionCallInfo fcinfo, Oid type, ArrayType *ids)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum	   *values;
+	int			count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	deconstruct_array(ids, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &values, NULL, &count);
+	for (int i = 0; i < count; i++)
+	{
+		HeapTupleData tuple;
+		Datum		row;
+
+		if (!crm_current_row(type, DatumGetUUIDP(values[i]), &row))
+			continue;
+		tuple.t_data = DatumGetHeapTupleHeader(row);
+		tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
+		ItemPointerSetInvalid(&tuple.t_self);
+		tuple.t_tableOid = InvalidOid;
+		tuplestore_puttuple(rsinfo->setResult, &tuple);
+	}
+}
+
+/*
+ * crm_call() -> language_handler
+ *		Calls what the function stands for.  With the caller's rights.
+ */
+PG_FUNCTION_INFO_V1(crm_call);
+Datum
+crm_call(PG_FUNCTION_ARGS)
+{
+	Call	   *call = fcinfo->flinfo->fn_extra;
+	Datum		result;
+	bool		isnull;
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Call));
+		read_call(fcinfo->flinfo->fn_oid, call, fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	result = call_target(fcinfo, call, &isnull);
+	if (call->result != call->target_result && !isnull)
+	{
+		if (call->target_result == UUIDARRAYOID)
+			return_rows(fcinfo, call->result, DatumGetArrayTypeP(result));
+		else if (call->target_result == UUIDOID)
+			isnull = !crm_current_row(call->result, DatumGetUUIDP(result), &result);
+	}
+	fcinfo->isnull = isnull;
+	return result;
+}
+
+/*
+ * crm_validate(function oid) -> void
+ *		Refuses a function of the language that stands for nothing.
+ */
+PG_FUNCTION_INFO_V1(crm_validate);
+Datum
+crm_validate(PG_FUNCTION_ARGS)
+{
+	Call		call;
+
+	if (!CheckFunctionValidatorAccess(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0)))
+		PG_RETURN_VOID();
+	if (check_function_bodies)
+		read_call(PG_GETARG_OID(0), &call, CurrentMemoryContext);
+	PG_RETURN_VOID();
+}

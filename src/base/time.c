@@ -1,0 +1,54 @@
+/*
+ * base/time.c
+ *		The dates and times that a CRM stores.
+ *
+ * Between 1900 and 9999 reports can add intervals to them and subtract them,
+ * and clients of all kinds can read them; neither is so beyond.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#define FIRST_YEAR 1900
+#define LAST_YEAR 9999
+
+/* The first day of a year, in days since 2000. */
+#define first_day(year) (date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE)
+
+static bool
+is_time(int64 value, int64 per_day)
+{
+	return value >= first_day(FIRST_YEAR) * per_day && value < first_day(LAST_YEAR + 1) * per_day;
+}
+
+/*
+ * crm_are_times(VARIADIC "any") -> boolean
+ *		Whether all arguments that are not NULL are in the years 1900 to 9999.
+ *		Errors: 42804 for an argument that is neither date nor timestamptz.
+ */
+PG_FUNCTION_INFO_V1(crm_are_times);
+Datum
+crm_are_times(PG_FUNCTION_ARGS)
+{
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i);
+
+		if (type != DATEOID && type != TIMESTAMPTZOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("argument %d of %s is of type %s, not date or timestamptz", i + 1,
+							"crm_are_times", format_type_be(type))));
+		if (PG_ARGISNULL(i))
+			continue;
+		if (!(type == DATEOID ? is_time(PG_GETARG_DATEADT(i), 1) :
+			  is_time(PG_GETARG_TIMESTAMPTZ(i), USECS_PER_DAY)))
+			PG_RETURN_BOOL(false);
+	}
+	PG_RETURN_BOOL(true);
+}

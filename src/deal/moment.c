@@ -1,0 +1,94 @@
+/*
+ * deal/moment.c
+ *		The moment that a time given by a client means.
+ *
+ * Clients have clocks of their own, cut times to milliseconds, and know of
+ * some events the day only.  What they give therefore counts as
+ *
+ *	- the present, if it is ahead of the clock by no more than the setting
+ *	  crm.clock_tolerance;
+ *	- the present, if it is the start of the transaction or later, but earlier
+ *	  than is possible: now() in a transaction that has just moved the deal;
+ *	- the earliest moment possible, if it is that moment cut to milliseconds,
+ *	  as JavaScript has it, or the date of that day: midnight in the session's
+ *	  time zone.
+ *
+ * Any other time is taken at its word.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "pgtime.h"
+#include "utils/datetime.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/session.h"
+#include "deal/deal.h"
+
+bool
+crm_deal_is_cut(TimestampTz time, TimestampTz whole)
+{
+	return time < whole && whole - time < 1000 && time % 1000 == 0;
+}
+
+/* The date of a moment in the session's time zone, and whether it is its midnight. */
+static bool
+get_date(TimestampTz moment, struct pg_tm *date, bool *is_midnight)
+{
+	int			tz;
+	fsec_t		fsec;
+
+	if (timestamp2tm(moment, &tz, date, &fsec, NULL, NULL) != 0)
+		return false;
+	*is_midnight = date->tm_hour == 0 && date->tm_min == 0 && date->tm_sec == 0 && fsec == 0;
+	return true;
+}
+
+/* Whether the time is the date of that moment, without a time of day. */
+static bool
+is_date_of(TimestampTz time, TimestampTz moment)
+{
+	struct pg_tm date,
+				other;
+	bool		is_midnight,
+				ignored;
+
+	return moment - time < 2 * USECS_PER_DAY &&
+		get_date(time, &date, &is_midnight) && is_midnight &&
+		get_date(moment, &other, &ignored) &&
+		date.tm_year == other.tm_year && date.tm_mon == other.tm_mon &&
+		date.tm_mday == other.tm_mday;
+}
+
+TimestampTz
+crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest)
+{
+	if (TIMESTAMP_NOT_FINITE(time))
+		return time;
+	if (time > deal->clock)
+		return time - deal->clock <= crm_session_clock_tolerance() ?
+			Max(deal->clock, earliest) : time;
+	if (time >= earliest || TIMESTAMP_NOT_FINITE(earliest))
+		return time;
+	if (time >= GetCurrentTransactionStartTimestamp())
+		return Max(deal->clock, earliest);
+	return crm_deal_is_cut(time, earliest) || is_date_of(time, earliest) ? earliest : time;
+}
+
+void
+crm_deal_check_past(const DealWrite *deal, DealColumn column, const char *what, TimestampTz moment)
+{
+	if (TIMESTAMP_NOT_FINITE(moment))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of %s cannot be infinite", what, crm_deal_label(deal)),
+				 errtablecol(deal->row.rel, deal->columns[column])));
+	if (moment > deal->clock)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s of %s cannot be %s, which is in the future", what,
+						crm_deal_label(deal), pstrdup(timestamptz_to_str(moment))),
+				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
+				 errtablecol(deal->row.rel, deal->columns[column])));
+}

@@ -1,0 +1,264 @@
+/*
+ * install/check.c
+ *		Whether a CRM is what the extension takes it for.
+ *
+ * The bodies of a CRM's functions are texts in the extension, so PostgreSQL
+ * knows nothing of what they read and keeps nobody from dropping a column.
+ * Here they are all prepared; and the tables, views, triggers and functions
+ * that crm_install() makes are looked for.  What these are is read from the
+ * texts that crm_install() runs.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/resowner.h"
+
+#include "base/report_plan.h"
+#include "install/check.h"
+
+typedef struct Check
+{
+	const CrmInstallation *installation;
+	Oid			extension;
+	ReturnSetInfo *rows;		/* NULL: a problem is an error */
+} Check;
+
+static void
+report(Check *check, const char *object, const char *problem)
+{
+	Datum		values[] = {CStringGetTextDatum(object), CStringGetTextDatum(problem)};
+	bool		nulls[] = {false, false};
+
+	if (check->rows == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the CRM in schema \"%s\" is not as it should be",
+						get_namespace_name(check->installation->schema)),
+				 errdetail("%s: %s.", object, problem),
+				 errhint("crm_check() tells all that is wrong.")));
+	tuplestore_putvalues(check->rows->setResult, check->rows->setDesc, values, nulls);
+}
+
+/* ---- tables, views, triggers ---- */
+
+static Oid
+find_relation(Check *check, const char *what, const RangeVar *name)
+{
+	Oid			relid = get_relname_relid(name->relname, check->installation->schema);
+
+	if (!OidIsValid(relid))
+		report(check, psprintf("%s %s", what, name->relname), "is missing");
+	return relid;
+}
+
+static void
+check_table(Check *check, const CreateStmt *create)
+{
+	Oid			relid = find_relation(check, "table", create->relation);
+	ListCell   *cell;
+
+	if (!OidIsValid(relid))
+		return;
+	foreach(cell, create->tableElts)
+	{
+		ColumnDef  *column = lfirst(cell);
+
+		if (IsA(column, ColumnDef) && get_attnum(relid, column->colname) == InvalidAttrNumber)
+			report(check, psprintf("column %s.%s", create->relation->relname, column->colname), "is missing");
+	}
+}
+
+/* What is wrong with a trigger of the table; NULL if it is right. */
+static const char *
+trigger_problem(Check *check, Oid relid, const CreateTrigStmt *create)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	const char *problem = "is missing";
+
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		if (strcmp(trigger->tgname, create->trigname) != 0)
+			continue;
+		if (get_func_namespace(trigger->tgfoid) != check->extension)
+			problem = "calls a function that is not the extension's";
+		else if (trigger->tgenabled == TRIGGER_DISABLED)
+			problem = "is disabled";
+		else
+			problem = NULL;
+		break;
+	}
+	relation_close(rel, AccessShareLock);
+	return problem;
+}
+
+static void
+check_trigger(Check *check, const CreateTrigStmt *create)
+{
+	Oid			relid = get_relname_relid(create->relation->relname, check->installation->schema);
+	const char *problem = OidIsValid(relid) ? trigger_problem(check, relid, create) : NULL;
+
+	if (problem != NULL)
+		report(check, psprintf("trigger %s on %s", create->trigname, create->relation->relname), problem);
+}
+
+static void
+check_schema(Check *check)
+{
+	char	   *script = crm_fill_in_schemas(crm_packed_text(check->extension, "crm_schema_sql"),
+											 check->installation->schema, check->extension);
+	ListCell   *cell;
+
+	foreach(cell, pg_parse_query(script))
+	{
+		Node	   *statement = lfirst_node(RawStmt, cell)->stmt;
+
+		if (IsA(statement, CreateStmt))
+			check_table(check, (CreateStmt *) statement);
+		else if (IsA(statement, ViewStmt))
+			(void) find_relation(check, "view", ((ViewStmt *) statement)->view);
+		else if (IsA(statement, CreateTrigStmt))
+			check_trigger(check, (CreateTrigStmt *) statement);
+	}
+}
+
+/* ---- functions and their queries ---- */
+
+/* Queries with the two schemas as parameters; returns the rows. */
+static SPITupleTable *
+query(Check *check, const char *text, uint64 *count)
+{
+	Oid			types[] = {OIDOID, OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(check->installation->schema), ObjectIdGetDatum(check->extension)};
+
+	/* not read-only: with a snapshot that sees what this command has done */
+	if (SPI_execute_with_args(text, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not query the catalogs");
+	*count = SPI_processed;
+	return SPI_tuptable;
+}
+
+static void
+check_functions(Check *check)
+{
+	uint64		count;
+	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s.crm_api_problems($1, $2)",
+												quote_identifier(get_namespace_name(check->extension))), &count);
+
+	for (uint64 i = 0; i < count; i++)
+		report(check, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
+			   SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
+}
+
+/* The message of the error that preparing raises; NULL if there is none. */
+static char *
+query_problem(Oid function, Oid schema)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		crm_report_try(function, schema);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	return error != NULL ? error->message : NULL;
+}
+
+static void
+check_queries(Check *check)
+{
+	uint64		count;
+	SPITupleTable *rows = query(check,
+								"SELECT p.oid, p.proname FROM pg_proc AS q"
+								" JOIN pg_proc AS p ON p.pronamespace = q.pronamespace"
+								" AND p.proname = 'crm_' || substr(q.proname, length('crm_query_') + 1)"
+								" AND p.proargtypes[0] = 'regnamespace'::regtype"
+								" WHERE q.pronamespace = $2 AND q.proname LIKE 'crm\\_query\\_%' AND $1 IS NOT NULL"
+								" ORDER BY p.proname", &count);
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool		isnull;
+		Oid			function = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		char	   *problem = query_problem(function, check->installation->schema);
+
+		if (problem != NULL)
+			report(check, psprintf("query of %s", SPI_getvalue(rows->vals[i], rows->tupdesc, 2)), problem);
+	}
+}
+
+static void
+check_version(Check *check)
+{
+	if (strcmp(check->installation->version, CRM_VERSION) != 0)
+		report(check, "version", psprintf("is %s, while the extension's is %s",
+										  check->installation->version, CRM_VERSION));
+}
+
+static void
+run(Check *check)
+{
+	check_version(check);
+	check_schema(check);
+	check_functions(check);
+	check_queries(check);
+}
+
+void
+crm_require_no_problem(const CrmInstallation *installation, Oid extension)
+{
+	Check		check = {installation, extension, NULL};
+
+	run(&check);
+}
+
+/*
+ * crm_check(schema_name text) -> table (object text, problem text)
+ *		What is wrong with a CRM; no row: nothing.
+ */
+PG_FUNCTION_INFO_V1(crm_check);
+Datum
+crm_check(PG_FUNCTION_ARGS)
+{
+	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
+	CrmInstallation installation;
+	Check		check = {&installation, crm_extension_schema(fcinfo)};
+
+	crm_get_installation(fcinfo, schema_name, &installation);
+	InitMaterializedSRF(fcinfo, 0);
+	check.rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	SPI_connect();
+	run(&check);
+	SPI_finish();
+	return (Datum) 0;
+}
