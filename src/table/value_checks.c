@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 
 #include "base/currency.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "table/columns.h"
 #include "table/value_checks.h"
@@ -295,13 +296,26 @@ check_not_negative(const Value *value)
 }
 
 static void
-check_finite(const Value *value)
+refuse_time(const Value *value)
 {
-	if (DATE_NOT_FINITE(DatumGetDateADT(value->datum)))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s must not be infinite", value->column),
-				 errtablecol(value->row->rel, value->attno)));
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s must be in the years 1900 to 9999", value->column),
+			 errtablecol(value->row->rel, value->attno)));
+}
+
+static void
+check_date(const Value *value)
+{
+	if (!crm_is_date(DatumGetDateADT(value->datum)))
+		refuse_time(value);
+}
+
+static void
+check_time(const Value *value)
+{
+	if (!crm_is_timestamp(DatumGetTimestampTz(value->datum)))
+		refuse_time(value);
 }
 
 /* Only the tables of a CRM for one tenant have a CHECK of it. */
@@ -321,9 +335,13 @@ check_only_tenant(const Value *value)
 
 static const ValueRule rules[] = {
 	{"amount", NUMERICOID, check_amount},
+	{"archived_at", TIMESTAMPTZOID, check_time},
 	{"base", TEXTOID, check_currency},
+	{"created_at", TIMESTAMPTZOID, check_time},
 	{"currency", TEXTOID, check_currency},
+	{"expected_close_date", DATEOID, check_date},
 	{"forecast_category", TEXTOID, check_forecast_category},
+	{"lost_at", TIMESTAMPTZOID, check_time},
 	{"metadata", JSONBOID, check_object},
 	{"move_no", INT4OID, check_not_negative},
 	{"name", TEXTOID, check_not_blank},
@@ -331,10 +349,13 @@ static const ValueRule rules[] = {
 	{"quote", TEXTOID, check_quote},
 	{"rate", NUMERICOID, check_rate},
 	{"rotting_days", INT4OID, check_positive},
+	{"stage_entered_at", TIMESTAMPTZOID, check_time},
 	{"tenant_id", UUIDOID, check_only_tenant},
 	{"title", TEXTOID, check_not_blank},
-	{"valid_from", DATEOID, check_finite},
+	{"updated_at", TIMESTAMPTZOID, check_time},
+	{"valid_from", DATEOID, check_date},
 	{"value_period", TEXTOID, check_value_period},
+	{"won_at", TIMESTAMPTZOID, check_time},
 };
 
 /* What a client has to give; NOT NULL requires it. */
@@ -358,12 +379,16 @@ invalidate_facts(Datum arg, Oid relid)
 	}
 }
 
-/* Whether the table has the CHECK of that column, which crm_install() named TABLE_COLUMN_check. */
+/*
+ * Whether the table has the CHECK of that column, which crm_install() named
+ * TABLE_COLUMN_check, or of all its times.
+ */
 static bool
-has_check(Relation rel, const char *column)
+has_check(Relation rel, const ValueRule *rule)
 {
+	bool		time = rule->check == check_time || rule->check == check_date;
 	TupleConstr *constraints = RelationGetDescr(rel)->constr;
-	char	   *name = psprintf("_%s_check", column);
+	char	   *name = psprintf("_%s_check", time ? "times" : rule->column);
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{
@@ -390,7 +415,7 @@ find_facts(Relation rel, Facts *facts)
 		for (int rule = 0; rule < lengthof(rules); rule++)
 		{
 			if (strcmp(rules[rule].column, name) == 0 && rules[rule].type == att->atttypid &&
-				facts->nchecks < MAX_CHECKS && has_check(rel, name))
+				facts->nchecks < MAX_CHECKS && has_check(rel, &rules[rule]))
 			{
 				facts->checks[facts->nchecks].attno = att->attnum;
 				facts->checks[facts->nchecks++].rule = rule;
