@@ -18,58 +18,12 @@
 #include <unistd.h>
 
 #include "database.h"
+#include "input.h"
 #include "json_scan.h"
-
-#define READ_SIZE		65536
-/* Less than the server's limit of a value, 1 GB. */
-#define MAX_LINE		(256 * 1024 * 1024)
 
 #define PARSE_ERROR		(-32700)
 #define INVALID_REQUEST (-32600)
 #define INTERNAL_ERROR	(-32603)
-
-/* Input that has been read and not yet answered. */
-typedef struct Input
-{
-	char	   *data;
-	size_t		length;
-	size_t		size;
-	size_t		looked_at;		/* lines before it do not cancel the message */
-	bool		ended;
-} Input;
-
-/* Reads the input that is available; waits if there is none. */
-static void
-fill(Input *input)
-{
-	ssize_t		count;
-
-	if (input->length + READ_SIZE > input->size)
-	{
-		input->size = (input->length + READ_SIZE) * 2;
-		input->data = realloc(input->data, input->size);
-		if (input->data == NULL)
-		{
-			log_line("out of memory");
-			exit(1);
-		}
-	}
-	count = read(STDIN_FILENO, input->data + input->length, READ_SIZE);
-	if (count > 0)
-		input->length += count;
-	else if (count == 0)
-		input->ended = true;
-	else if (errno != EINTR && errno != EAGAIN)
-	{
-		log_line("cannot read: %s", strerror(errno));
-		exit(1);
-	}
-	if (input->length > MAX_LINE && memchr(input->data, '\n', input->length) == NULL)
-	{
-		log_line("a line of more than %d bytes", MAX_LINE);
-		exit(1);
-	}
-}
 
 /* Writes a reply as one line: JSON may have line ends between its tokens. */
 static void
@@ -85,14 +39,25 @@ write_reply(const char *reply)
 	}
 }
 
-/* Writes text as a JSON string. */
+/* Writes text as a JSON string; in place of what is no UTF-8, question marks. */
 static void
-put_string(const char *text)
+put_string(const char *string)
 {
+	const char *end = string + strlen(string);
+
 	putchar('"');
-	for (const char *c = text; *c; c++)
+	for (const char *c = string; c < end; c++)
 	{
-		if (*c == '"' || *c == '\\')
+		int			length = utf8_length(c, end);
+
+		if (length > 1)
+		{
+			fwrite(c, 1, length, stdout);
+			c += length - 1;
+		}
+		else if (length == 0)
+			putchar('?');
+		else if (*c == '"' || *c == '\\')
 			printf("\\%c", *c);
 		else if ((unsigned char) *c < 0x20)
 			printf("\\u%04x", *c);
@@ -115,7 +80,7 @@ write_error(JsonPart message, int code, const char *text, const char *sqlstate)
 	if (id.start == NULL && code != PARSE_ERROR &&
 		json_member(message, "method").start != NULL)
 		return;
-	if (id.start == NULL || code == PARSE_ERROR)
+	if (code == PARSE_ERROR || !json_is_id(id))
 	{
 		id.start = "null";
 		id.length = 4;
@@ -128,30 +93,19 @@ write_error(JsonPart message, int code, const char *text, const char *sqlstate)
 	write_reply("}}");
 }
 
-/* Whether a line that has arrived cancels the message. */
-static bool
-is_cancelled(Input *input, JsonPart message)
+/* Answers a line of which there is too much. */
+static void
+refuse_long_line(JsonPart line)
 {
-	char	   *end;
+	char		problem[64];
 
-	while ((end = memchr(input->data + input->looked_at, '\n',
-						 input->length - input->looked_at)) != NULL)
-	{
-		JsonPart	line = {input->data + input->looked_at, 0};
-
-		line.length = end - line.start;
-		input->looked_at += line.length + 1;
-		if (json_is_string(json_member(line, "method"), "notifications/cancelled") &&
-			json_equal(json_member(json_member(line, "params"), "requestId"),
-					   json_member(message, "id")))
-			return true;
-	}
-	return false;
+	snprintf(problem, sizeof(problem), "a message of more than %d bytes", MAX_LINE);
+	write_error(line, INVALID_REQUEST, problem, NULL);
 }
 
 /* Waits until the server has answered; returns whether the message was cancelled. */
 static bool
-wait_for_answer(Database *database, Input *input, JsonPart message)
+wait_for_answer(Database *database, Input *input, JsonPart id, size_t position)
 {
 	bool		cancelled = false;
 
@@ -162,7 +116,7 @@ wait_for_answer(Database *database, Input *input, JsonPart message)
 			{.fd = STDIN_FILENO,.events = POLLIN},
 		};
 
-		if (!cancelled && is_cancelled(input, message))
+		if (!cancelled && input_cancels(input, id, position))
 		{
 			cancelled = true;
 			database_cancel();
@@ -172,7 +126,7 @@ wait_for_answer(Database *database, Input *input, JsonPart message)
 		if (events[0].revents != 0 && !PQconsumeInput(database->conn))
 			break;
 		if (!input->ended && events[1].revents != 0)
-			fill(input);
+			input_fill(input, refuse_long_line);
 	}
 	return cancelled;
 }
@@ -219,14 +173,26 @@ report_failure(Database *database, JsonPart message, PGresult *result, bool canc
 	write_error(message, code, line, state[0] ? state : NULL);
 }
 
-/* Answers a message, which a zero byte follows. */
+/* Answers a message. */
 static void
-answer(Database *database, Input *input, JsonPart message)
+answer(Database *database, Input *input, const Line *line)
 {
+	JsonPart	message = {line->text, line->length};
+	JsonPart	id = json_member(message, "id");
 	PGresult   *result;
 	bool		cancelled;
 	char	   *problem;
 
+	if (input_cancels(input, id, line->position))
+	{
+		log_line("cancelled");
+		return;
+	}
+	if (memchr(line->text, '\0', line->length) != NULL)
+	{
+		write_error(message, PARSE_ERROR, "Parse error: a zero byte", NULL);
+		return;
+	}
 	if (!database_ready(database, &problem))
 	{
 		write_error(message, INTERNAL_ERROR, problem, NULL);
@@ -238,7 +204,7 @@ answer(Database *database, Input *input, JsonPart message)
 		report_failure(database, message, NULL, false);
 		return;
 	}
-	cancelled = wait_for_answer(database, input, message);
+	cancelled = wait_for_answer(database, input, id, line->position);
 	result = PQgetResult(database->conn);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		report_failure(database, message, result, cancelled);
@@ -249,58 +215,27 @@ answer(Database *database, Input *input, JsonPart message)
 		PQclear(result);
 }
 
-/* Removes the first line from the input and returns it; NULL if there is none yet. */
-static char *
-next_line(Input *input)
-{
-	char	   *end = memchr(input->data, '\n', input->length);
-	size_t		length;
-	char	   *line;
-
-	if (end == NULL && !(input->ended && input->length > 0))
-		return NULL;
-	length = end ? end - input->data : input->length;
-	line = malloc(length + 1);
-	if (line == NULL)
-	{
-		log_line("out of memory");
-		exit(1);
-	}
-	memcpy(line, input->data, length);
-	line[length] = '\0';
-	if (end != NULL)
-		length++;
-	input->length -= length;
-	memmove(input->data, input->data + length, input->length);
-	input->looked_at = 0;
-	return line;
-}
-
 /* Answers line after line until there are no more. */
 static void
 serve(Database *database)
 {
-	Input		input = {0};
-	char	   *line;
+	static Input input;
+	Line		line;
 
-	fill(&input);
 	for (;;)
 	{
-		line = next_line(&input);
-		if (line != NULL)
+		if (input_take(&input, &line))
 		{
-			JsonPart	message = {line, strlen(line)};
-
-			if (line[strspn(line, " \t\r")] != '\0')
-				answer(database, &input, message);
-			free(line);
+			if (strspn(line.text, " \t\r") < line.length)
+				answer(database, &input, &line);
+			free(line.text);
 		}
 		else if (input.ended)
 			break;
 		else
-			fill(&input);
+			input_fill(&input, refuse_long_line);
 	}
-	free(input.data);
+	input_free(&input);
 }
 
 static void

@@ -4,6 +4,7 @@
  *
  * The server parses and checks messages.  This is for the members that are needed
  * without an answer of the server: the id, and the id of a cancelled request.
+ * Nothing here needs the text to be JSON.
  */
 #include "json_scan.h"
 
@@ -112,4 +113,106 @@ json_equal(JsonPart a, JsonPart b)
 {
 	return a.start != NULL && b.start != NULL && a.length == b.length &&
 		memcmp(a.start, b.start, a.length) == 0;
+}
+
+int
+utf8_length(const char *c, const char *end)
+{
+	const unsigned char *u = (const unsigned char *) c;
+	int			length = u[0] < 0x80 ? 1 : u[0] < 0xC2 ? 0 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : u[0] < 0xF5 ? 4 : 0;
+
+	if (length > end - c)
+		return 0;
+	for (int i = 1; i < length; i++)
+	{
+		if ((u[i] & 0xC0) != 0x80)
+			return 0;
+	}
+	/* overlong forms, surrogates, and what is beyond Unicode */
+	if ((u[0] == 0xE0 && u[1] < 0xA0) || (u[0] == 0xED && u[1] > 0x9F) ||
+		(u[0] == 0xF0 && u[1] < 0x90) || (u[0] == 0xF4 && u[1] > 0x8F))
+		return 0;
+	return length;
+}
+
+/* The value of the four hexadecimal digits at c; -1 if they are none. */
+static int
+hex4(const char *c, const char *end)
+{
+	int			value = 0;
+
+	if (end - c < 4)
+		return -1;
+	for (int i = 0; i < 4; i++)
+	{
+		const char *digits = "0123456789abcdef0123456789ABCDEF";
+		const char *digit = c[i] != '\0' ? strchr(digits, c[i]) : NULL;
+
+		if (digit == NULL)
+			return -1;
+		value = value * 16 + (digit - digits) % 16;
+	}
+	return value;
+}
+
+/* The length of the escape that begins at c with a backslash; 0 if it is none. */
+static int
+escape_length(const char *c, const char *end)
+{
+	int			code;
+
+	if (end - c < 2 || c[1] == '\0')
+		return 0;
+	if (c[1] != 'u')
+		return strchr("\"\\/bfnrt", c[1]) != NULL ? 2 : 0;
+	code = hex4(c + 2, end);
+	if (code >= 0xD800 && code < 0xDC00 && end - c >= 12 && c[6] == '\\' && c[7] == 'u')
+	{
+		code = hex4(c + 8, end);
+		return code >= 0xDC00 && code < 0xE000 ? 12 : 0;
+	}
+	return code < 0 || (code >= 0xD800 && code < 0xE000) ? 0 : 6;
+}
+
+static bool
+is_string(JsonPart part)
+{
+	const char *end = part.start + part.length - 1;
+	int			length;
+
+	if (part.length < 2 || part.start[0] != '"' || *end != '"')
+		return false;
+	for (const char *c = part.start + 1; c < end; c += length)
+	{
+		if (*c == '"' || (unsigned char) *c < 0x20)
+			return false;
+		length = *c == '\\' ? escape_length(c, end) : utf8_length(c, end);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_integer(JsonPart part)
+{
+	const char *end = part.start + part.length;
+	const char *c = part.start;
+
+	if (c < end && *c == '-')
+		c++;
+	if (c == end || (*c == '0' && end - c > 1))
+		return false;
+	for (; c < end; c++)
+	{
+		if (*c < '0' || *c > '9')
+			return false;
+	}
+	return true;
+}
+
+bool
+json_is_id(JsonPart part)
+{
+	return part.start != NULL && (is_string(part) || is_integer(part));
 }

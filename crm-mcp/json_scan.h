@@ -27,4 +27,10 @@ extern bool json_is_string(JsonPart part, const char *string);
 /* Whether two parts are the same text. */
 extern bool json_equal(JsonPart a, JsonPart b);
 
+/* Whether the part is a string or an integer, as JSON writes them: what an id may be. */
+extern bool json_is_id(JsonPart part);
+
+/* The length of the UTF-8 character that begins at c; 0 if none does. */
+extern int	utf8_length(const char *c, const char *end);
+
 #endif							/* JSON_SCAN_H */

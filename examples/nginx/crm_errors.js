@@ -1,11 +1,21 @@
-// Errors of PostgREST, {"code", "message", "details", "hint"}, in the form
-// {"error": {"code", "message", "details", "hint"}}.  A body of any other form is
-// passed on unchanged.
+// What examples/nginx/crm.conf changes in the answers and requests of PostgREST.
+//
+// Errors, {"code", "message", "details", "hint"}, get a member "error" with the same
+// members: clients read either form.  A body of any other form is passed on.
 
 // Each request has its own variables.
 let received = '';
 
-function wrapped(text) {
+// Where the paths of this API begin.
+const base = '/api/v1';
+
+// What is read only: the views, and the history.
+const readOnly = [
+    'deal_changes', 'deal_pushes', 'pipeline_stage_summary', 'rotting_deals',
+    'stage_changes', 'stage_forecast_categories', 'stage_visits'
+];
+
+function withError(text) {
     let error;
     try {
         error = JSON.parse(text);
@@ -14,10 +24,23 @@ function wrapped(text) {
     }
     if (error === null || typeof error !== 'object' || error.code === undefined)
         return text;
-    return JSON.stringify({ error: error });
+    return JSON.stringify(Object.assign({}, error, { error: error }));
+}
+
+// A path of PostgREST's, such as /deals?id=eq.1, as a path of this API.
+function ownPath(path) {
+    const object = /^\/([a-z_]+)\?id=eq\.([0-9A-Fa-f-]{36})$/.exec(path);
+
+    return object ? `${base}/${object[1]}/${object[2]}` : base + path;
 }
 
 function header(r) {
+    ['Location', 'Content-Location'].forEach(name => {
+        const path = r.headersOut[name];
+
+        if (path && path.startsWith('/') && !path.startsWith(base + '/'))
+            r.headersOut[name] = ownPath(path);
+    });
     if (r.status >= 400)
         delete r.headersOut['Content-Length'];
 }
@@ -29,7 +52,49 @@ function body(r, data, flags) {
     }
     received += data;
     if (flags.last)
-        r.sendBuffer(wrapped(received), flags);
+        r.sendBuffer(withError(received), flags);
 }
 
-export default { header, body };
+// The description of the API speaks of the paths and methods that are there.
+function described(r, text) {
+    let page;
+    try {
+        page = JSON.parse(text);
+    } catch (e) {
+        return text;
+    }
+    if (page === null || typeof page !== 'object' || typeof page.paths !== 'object')
+        return text;
+    page.basePath = base;
+    page.host = r.headersIn.Host || page.host;
+    page.schemes = [r.variables.scheme];
+    readOnly.forEach(name => {
+        const path = page.paths['/' + name];
+
+        if (path)
+            ['post', 'patch', 'delete', 'put'].forEach(method => { delete path[method]; });
+    });
+    return JSON.stringify(page);
+}
+
+function pageHeader(r) {
+    delete r.headersOut['Content-Length'];
+}
+
+function page(r, data, flags) {
+    received += data;
+    if (flags.last)
+        r.sendBuffer(r.status < 400 ? described(r, received) : withError(received), flags);
+}
+
+// Written objects are returned, unless the client says what to return.
+function prefer(r) {
+    const sent = r.rawHeadersIn.filter(pair => pair[0].toLowerCase() === 'prefer')
+        .map(pair => pair[1]).join(', ');
+
+    if (/(^|[\s,])return\s*=/i.test(sent))
+        return sent;
+    return sent === '' ? 'return=representation' : sent + ', return=representation';
+}
+
+export default { header, body, pageHeader, page, prefer };

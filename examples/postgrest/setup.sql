@@ -4,13 +4,17 @@
 --	createdb crm
 --	psql -d crm -v password="$(openssl rand -hex 16)" -f setup.sql
 --
--- The password goes into db-uri of postgrest.conf.
+-- The password goes into db-uri of postgrest.conf.  Roles belong to all databases of
+-- the server: for a second one they stay as they are, with their password.
 
 \set ON_ERROR_STOP on
+SELECT count(*) = 0 AS "first" FROM pg_roles WHERE rolname = 'crm_authenticator' \gset
+\if :first
 \if :{?password}
 \else
 \warn 'setup.sql: give a password for the role crm_authenticator: -v password=...'
 \quit
+\endif
 \endif
 
 BEGIN;
@@ -22,10 +26,8 @@ CREATE EXTENSION crm SCHEMA extensions;
 SELECT extensions.crm_install('crm', tenancy => 'shared');
 
 -- The roles for tokens, each with the rights of a level.
-CREATE ROLE crm_reader NOLOGIN;
-CREATE ROLE crm_user NOLOGIN;
-CREATE ROLE crm_admin NOLOGIN;
-CREATE ROLE crm_agent NOLOGIN;
+SELECT format('CREATE ROLE %I NOLOGIN', r) FROM unnest('{crm_reader,crm_user,crm_admin,crm_agent}'::text[]) AS r
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) \gexec
 SELECT extensions.crm_grant_access('crm', 'crm_reader', 'read'),
 	extensions.crm_grant_access('crm', 'crm_user', 'write'),
 	extensions.crm_grant_access('crm', 'crm_admin', 'admin'),
@@ -38,8 +40,10 @@ ALTER ROLE crm_admin SET statement_timeout = '30s';
 ALTER ROLE crm_agent SET statement_timeout = '10s';
 
 -- PostgREST's own role: it inherits no rights, but can become the others.
+\if :first
 CREATE ROLE crm_authenticator LOGIN NOINHERIT PASSWORD :'password';
 GRANT crm_reader, crm_user, crm_admin, crm_agent TO crm_authenticator;
+\endif
 
 -- If the claim has another name or place:
 -- ALTER ROLE crm_authenticator SET crm.tenant_claim = 'app_metadata.tenant_id';

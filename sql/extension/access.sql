@@ -28,7 +28,8 @@ BEGIN ATOMIC
 		-- what crm_embed() makes
 		SELECT 'read', e.name
 		FROM unnest(ARRAY['weighted_value', 'summary', 'stage_changes', 'contacts', 'deals',
-			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline']) AS e (name)
+			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline', 'deal_changes', 'stage_visits', 'deal_pushes',
+			'stage', 'pipeline', 'next_stage', 'next_pipeline', 'pipeline_stage_summary', 'stage_forecast_categories']) AS e (name)
 	)
 	SELECT l.level, 'table', n.name, p.privilege, t.columns
 	FROM levels AS l JOIN tables AS t ON t.includes = ANY (l.includes)

@@ -17,10 +17,3 @@ CREATE FUNCTION @extschema@.crm_current_effective_at() RETURNS timestamptz
 	AS 'MODULE_PATHNAME', 'crm_current_effective_at';
 COMMENT ON FUNCTION @extschema@.crm_current_effective_at() IS
 	'The setting crm.effective_at, as of which moves are recorded (meant for SET LOCAL in imports); NULL if it is not set.';
-
--- STRICT lets the planner fold the call to its NULL argument: no cost per row.
-CREATE FUNCTION @extschema@.crm_not_given(anyelement) RETURNS anyelement
-	LANGUAGE c STABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'crm_not_given';
-COMMENT ON FUNCTION @extschema@.crm_not_given(anyelement) IS
-	'Marks a column that a trigger fills, as DEFAULT crm_not_given(NULL::type): reads as NULL, which means ''not given'', and lets client generators see that the column has a default.';

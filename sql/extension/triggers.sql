@@ -40,3 +40,13 @@ CREATE FUNCTION @extschema@.crm_row_rules() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_row_rules() IS
 'BEFORE INSERT OR UPDATE trigger for each row: keeps id and tenant_id, and to the tenant of the parents that its arguments name';
+
+CREATE FUNCTION @extschema@.crm_read_only() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_read_only() IS
+'INSTEAD OF INSERT OR UPDATE OR DELETE trigger for each row of a view: refuses it; the argument after the version is the table that its hint names';
+
+CREATE FUNCTION @extschema@.crm_deal_contact_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_deal_contact_rules() IS
+'BEFORE INSERT OR UPDATE trigger for each row of deal_contacts: what crm_row_rules() does, one primary contact per deal, and no contact that row security hides from the writer';

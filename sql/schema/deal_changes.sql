@@ -6,7 +6,7 @@
 -- then version.  No foreign keys, as in stage_changes.
 
 CREATE TABLE deal_changes (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
     tenant_id uuid NOT NULL,
     deal_id uuid NOT NULL,
     pipeline_id uuid NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE deal_changes (
     old_archived_at timestamptz,
     new_archived_at timestamptz,
     changed_by text NOT NULL,
-    recorded_by text NOT NULL DEFAULT session_user,
+    recorded_by text NOT NULL DEFAULT crm_defaults.recorder(),
     other jsonb,
     reason text,
     superseded jsonb,

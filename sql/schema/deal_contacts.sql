@@ -1,8 +1,8 @@
 -- Deal contacts: the people of a deal, whose data is in another table or system.
 
 CREATE TABLE deal_contacts (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     deal_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     role text,
@@ -19,7 +19,8 @@ CREATE TABLE deal_contacts (
 );
 
 CREATE INDEX deal_contacts_contact_id_idx ON deal_contacts (contact_id);
-CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id) WHERE is_primary;
+-- With a second column, as tools take the first one alone for unique.
+CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id, is_primary) WHERE is_primary;
 
 COMMENT ON TABLE deal_contacts IS 'A person linked to a deal';
 COMMENT ON COLUMN deal_contacts.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

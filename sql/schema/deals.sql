@@ -2,19 +2,22 @@
 --
 -- The columns that summaries read come first, as the server has to decode all
 -- columns before the one that is read.
+--
+-- amount and probability take more digits than their CHECKs: so it is the rules that
+-- refuse 70 for a probability, saying what is expected, and not the type.
 
 CREATE TABLE deals (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
-    pipeline_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
-    stage_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    pipeline_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    stage_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     archived_at timestamptz,
-    amount numeric(19,4),
+    amount numeric(38,4),
     currency text,
-    probability numeric(5,4),
+    probability numeric(38,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
-    stage_entered_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
+    status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
+    stage_entered_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
     title text NOT NULL,
@@ -29,7 +32,7 @@ CREATE TABLE deals (
     external_id text,
     rank text COLLATE "C",
     metadata jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT @extension@.crm_not_given(NULL::timestamptz),
+    created_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT deals_pkey PRIMARY KEY (id),
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
@@ -37,7 +40,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
     CONSTRAINT deals_title_check CHECK (@extension@.crm_name_key(title) <> ''),
     CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
-    CONSTRAINT deals_amount_check CHECK (amount <> 'NaN'),
+    CONSTRAINT deals_amount_check CHECK (amount > -1000000000000000 AND amount < 1000000000000000),
     CONSTRAINT deals_currency_check CHECK (@extension@.crm_is_currency(currency)),
     CONSTRAINT deals_amount_currency_check CHECK (amount IS NULL OR currency IS NOT NULL),
     CONSTRAINT deals_value_period_check CHECK (value_period IN ('one_time', 'monthly', 'quarterly', 'annual')),

@@ -1,11 +1,11 @@
 -- Exchange rates: the price of one currency in another, from a day on.
 
 CREATE TABLE exchange_rates (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     base text COLLATE "C" NOT NULL,
     quote text COLLATE "C" NOT NULL,
-    valid_from date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    valid_from date NOT NULL DEFAULT crm_defaults.today_utc(),
     rate numeric NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),

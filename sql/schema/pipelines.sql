@@ -1,8 +1,8 @@
 -- Pipelines: the processes that deals run through.
 
 CREATE TABLE pipelines (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     name text NOT NULL,
     description text,
     is_default boolean NOT NULL DEFAULT false,
@@ -22,7 +22,8 @@ CREATE TABLE pipelines (
 
 -- Archived pipelines keep their names, and leave them to new ones.
 CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, @extension@.crm_name_key(name) COLLATE "C") WHERE archived_at IS NULL;
-CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id) WHERE is_default;
+-- With a second column, as tools take the first one alone for unique.
+CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id, is_default) WHERE is_default;
 
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
 COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

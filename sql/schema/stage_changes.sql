@@ -4,7 +4,7 @@
 -- recorded_at takes the place of created_at.
 
 CREATE TABLE stage_changes (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
     tenant_id uuid NOT NULL,
     deal_id uuid NOT NULL,
     from_pipeline_id uuid NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE stage_changes (
     probability numeric(5,4),
     from_probability numeric(5,4),
     changed_by text NOT NULL,
-    recorded_by text NOT NULL DEFAULT session_user,
+    recorded_by text NOT NULL DEFAULT crm_defaults.recorder(),
     reverts_id uuid,
     closing jsonb,
     correction_id uuid,

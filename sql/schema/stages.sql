@@ -1,13 +1,13 @@
 -- Stages: the ordered steps of a pipeline.
 
 CREATE TABLE stages (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     pipeline_id uuid NOT NULL,
     name text NOT NULL,
-    position integer NOT NULL DEFAULT @extension@.crm_not_given(NULL::integer),
-    deal_status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
-    probability numeric(5,4),
+    position integer NOT NULL DEFAULT crm_defaults.filled_in_integer(),
+    deal_status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
+    probability numeric(38,4),
     rotting_days integer,
     forecast_category text,
     external_id text,

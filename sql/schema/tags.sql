@@ -1,8 +1,8 @@
 -- Tags, and the deals that have them.
 
 CREATE TABLE tags (
-    id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    id uuid NOT NULL DEFAULT crm_defaults.new_id(),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     name text NOT NULL,
     color text,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -17,7 +17,7 @@ CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, @extension@.crm_name_key(n
 CREATE TABLE deal_tags (
     deal_id uuid NOT NULL,
     tag_id uuid NOT NULL,
-    tenant_id uuid NOT NULL DEFAULT @extension@.crm_not_given(NULL::uuid),
+    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT deal_tags_pkey PRIMARY KEY (deal_id, tag_id),
     CONSTRAINT deal_tags_times_check CHECK (@extension@.crm_are_times(created_at)),

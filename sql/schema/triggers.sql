@@ -44,8 +44,8 @@ CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON deal_changes
 CREATE TRIGGER zz_crm_history_row_guard BEFORE UPDATE ON deal_changes
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
 
-CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_contacts
-    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_row_rules('@VERSION@', 'deal_id');
+CREATE TRIGGER zz_crm_deal_contact_rules BEFORE INSERT OR UPDATE ON deal_contacts
+    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_deal_contact_rules('@VERSION@', 'deal_id');
 
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON exchange_rates
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_row_rules('@VERSION@');

@@ -4,7 +4,7 @@
  *
  * SQL of ours names the functions of the extension with their schema.  One of
  * the same name whose arguments fit better would win nevertheless, such as
- * crm_not_given(uuid) over crm_not_given(anyelement).
+ * crm_current_row(crm.deals, uuid) over crm_current_row(anyelement, uuid).
  */
 #include "postgres.h"
 

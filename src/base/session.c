@@ -439,6 +439,17 @@ crm_current_actor(PG_FUNCTION_ARGS)
 }
 
 /*
+ * crm_defaults.recorder() -> text
+ *		The session user.
+ */
+PG_FUNCTION_INFO_V1(crm_recorder);
+Datum
+crm_recorder(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetSessionUserId(), false)));
+}
+
+/*
  * crm_current_effective_at() -> timestamptz
  *		The setting crm.effective_at, NULL if unset; 22007 if it is not a timestamp.
  */

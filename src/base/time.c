@@ -14,6 +14,8 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+#include "base/time.h"
+
 #define FIRST_YEAR 1900
 #define LAST_YEAR 9999
 
@@ -24,6 +26,18 @@ static bool
 is_time(int64 value, int64 per_day)
 {
 	return value >= first_day(FIRST_YEAR) * per_day && value < first_day(LAST_YEAR + 1) * per_day;
+}
+
+bool
+crm_is_date(DateADT date)
+{
+	return is_time(date, 1);
+}
+
+bool
+crm_is_timestamp(TimestampTz time)
+{
+	return is_time(time, USECS_PER_DAY);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "table/scan.h"
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
+#include "table/value_checks.h"
 
 /* What all rows of a statement need; lives in fn_extra. */
 typedef struct DealStatement
@@ -432,5 +433,6 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 	apply_rules(&deal);
+	crm_check_values(&deal.row);
 	return PointerGetDatum(crm_row_close(&deal.row));
 }

@@ -32,6 +32,7 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "commands/comment.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
@@ -301,6 +302,24 @@ crm_run_script(const char *text, Oid schema, Oid extension)
 }
 
 /*
+ * PostgREST makes the title and the text of its description of the API from the
+ * comment.  One that the schema has already is the user's.
+ */
+static void
+describe_schema(Oid schema)
+{
+	static const char comment[] =
+	"CRM\n\n"
+	"Deals move through the stages of pipelines. Every move is recorded in stage_changes, every change of a deal's "
+	"values in deal_changes. pipeline_summary tells what a pipeline adds up to, and the other functions analyse it. "
+	"move_deal moves a deal; create_pipeline makes a pipeline with its stages.";
+
+	if (GetComment(schema, NamespaceRelationId, 0) == NULL)
+		crm_run(psprintf("COMMENT ON SCHEMA %s IS %s", quote_identifier(get_namespace_name(schema)),
+						 quote_literal_cstr(comment)));
+}
+
+/*
  * crm_install(schema_name text, tenancy text) -> text
  *		Makes a CRM, owned by the caller; returns the name of its schema.
  */
@@ -333,6 +352,7 @@ crm_install(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(true, level);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
+	describe_schema(schema);
 	CommandCounterIncrement();
 	if (!crm_find_installation(fcinfo, schema, &installation))
 		elog(ERROR, "schema \"%s\" holds no CRM after all", name);

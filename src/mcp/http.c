@@ -11,6 +11,7 @@
 #include "common/base64.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 
@@ -184,16 +185,16 @@ crm_mcp_add_response_header(const char *name, const char *value)
 }
 
 /*
- * PostgREST answers with the first type in Accept that it knows: it would declare
- * a reply to be text/event-stream if that came first.
+ * PostgREST declares a reply to be what Accept prefers, by the order and the
+ * q-values there, of the types that functions called mcp return: so it would call JSON
+ * text/event-stream.
  */
 void
-crm_mcp_set_content_type(void)
+crm_mcp_set_content_type(bool may_be_stream)
 {
 	char	   *accept = crm_mcp_header("accept");
-	char	   *stream = accept ? strstr(accept, "text/event-stream") : NULL;
-	char	   *json = accept ? strstr(accept, "application/json") : NULL;
 
-	if (stream != NULL && (json == NULL || stream < json))
+	if (may_be_stream || (accept != NULL &&
+						  strstr(asc_tolower(accept, strlen(accept)), "text/event-stream") != NULL))
 		crm_mcp_add_response_header("Content-Type", "application/json");
 }

@@ -22,6 +22,6 @@ extern bool crm_mcp_origin_allowed(void);
 
 extern void crm_mcp_set_status(int status);
 extern void crm_mcp_add_response_header(const char *name, const char *value);
-extern void crm_mcp_set_content_type(void);
+extern void crm_mcp_set_content_type(bool may_be_stream);
 
 #endif							/* CRM_MCP_HTTP_H */

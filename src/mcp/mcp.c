@@ -198,7 +198,7 @@ crm_mcp(PG_FUNCTION_ARGS)
 	crm_mcp_set_status(status);
 	if (out.len == 0)
 		PG_RETURN_NULL();
-	crm_mcp_set_content_type();
+	crm_mcp_set_content_type(false);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
 
@@ -228,5 +228,6 @@ crm_mcp_no_message(PG_FUNCTION_ARGS)
 								  "Method not allowed: send messages by POST"));
 		crm_mcp_add_response_header("Allow", "POST");
 	}
+	crm_mcp_set_content_type(crm_mcp_over_http());
 	PG_RETURN_TEXT_P(cstring_to_text(out.data));
 }

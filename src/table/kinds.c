@@ -54,6 +54,13 @@ static const CrmColumn deal_columns[] = {
 	[DEAL_MOVE_NO] = {"move_no", INT4OID},
 };
 
+static const CrmColumn link_columns[] = {
+	[LINK_DEAL_ID] = {"deal_id", UUIDOID},
+	[LINK_CONTACT_ID] = {"contact_id", UUIDOID},
+	[LINK_IS_PRIMARY] = {"is_primary", BOOLOID},
+};
+
 const CrmTableKind crm_pipeline_kind = {"pipelines", pipeline_columns, lengthof(pipeline_columns)};
 const CrmTableKind crm_stage_kind = {"stages", stage_columns, lengthof(stage_columns)};
 const CrmTableKind crm_deal_kind = {"deals", deal_columns, lengthof(deal_columns)};
+const CrmTableKind crm_link_kind = {"deal_contacts", link_columns, lengthof(link_columns)};

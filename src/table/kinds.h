@@ -61,8 +61,17 @@ typedef enum DealColumn
 	DEAL_NCOLUMNS
 } DealColumn;
 
+typedef enum LinkColumn
+{
+	LINK_DEAL_ID,
+	LINK_CONTACT_ID,
+	LINK_IS_PRIMARY,
+	LINK_NCOLUMNS
+} LinkColumn;
+
 extern const CrmTableKind crm_pipeline_kind;
 extern const CrmTableKind crm_stage_kind;
 extern const CrmTableKind crm_deal_kind;
+extern const CrmTableKind crm_link_kind;	/* deal_contacts */
 
 #endif							/* CRM_TABLE_KINDS_H */

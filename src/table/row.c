@@ -217,12 +217,12 @@ crm_row_keep_id(RowEdit *row, AttrNumber attno)
 }
 
 /*
- * crm_not_given(anyelement) -> anyelement
- *		Its argument.
+ * crm_defaults.filled_in_uuid() -> uuid, and so on
+ *		NULL, which means "not given".
  */
-PG_FUNCTION_INFO_V1(crm_not_given);
+PG_FUNCTION_INFO_V1(crm_filled_in);
 Datum
-crm_not_given(PG_FUNCTION_ARGS)
+crm_filled_in(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	PG_RETURN_NULL();
 }

@@ -22,6 +22,7 @@
 #include "table/scan.h"
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
+#include "table/value_checks.h"
 
 typedef struct TenantCheck
 {
@@ -151,6 +152,7 @@ crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
 	{
 		if (table_rules != NULL)
 			table_rules(row, table_columns);
+		crm_check_values(row);
 		return;
 	}
 	if (columns->id != InvalidAttrNumber)
@@ -164,6 +166,7 @@ crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
 		apply_rules(&application);
 	if (!row->insert && columns->updated_at != InvalidAttrNumber)
 		crm_row_set(row, columns->updated_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+	crm_check_values(row);
 }
 
 /*

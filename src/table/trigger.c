@@ -51,7 +51,8 @@ crm_trigger_data(FunctionCallInfo fcinfo, const char *function, TriggerEvent tim
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger function \"%s\" must be fired %s FOR EACH %s", function,
-						(timing & TRIGGER_EVENT_TIMINGMASK) == TRIGGER_EVENT_BEFORE ? "BEFORE" : "AFTER",
+						TRIGGER_FIRED_BEFORE(timing) ? "BEFORE" :
+						TRIGGER_FIRED_INSTEAD(timing) ? "INSTEAD OF" : "AFTER",
 						(timing & TRIGGER_EVENT_ROW) ? "ROW" : "STATEMENT")));
 	if ((CRM_ON(trigdata->tg_event & TRIGGER_EVENT_OPMASK) & events) == 0)
 		ereport(ERROR,

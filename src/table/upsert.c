@@ -21,6 +21,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "optimizer/optimizer.h"
@@ -62,13 +63,25 @@ struct Upsert
 
 /*
  * Whether rows are told apart by this index.  At most one row per tenant, as the
- * default pipeline is, does not mean that every such row is the same one.
+ * default pipeline is, or per deal, as the primary contact is, does not mean that every
+ * such row is the same one: those indexes have a flag as their second column.
  */
 static bool
 is_key(const Upsert *upsert, Form_pg_index form)
 {
-	return form->indisunique && form->indisvalid && form->indisready && form->indimmediate &&
-		!(form->indnkeyatts == 1 && form->indkey.values[0] == upsert->tenant_id);
+	TupleDesc	desc = RelationGetDescr(upsert->rel);
+
+	if (!form->indisunique || !form->indisvalid || !form->indisready || !form->indimmediate ||
+		(form->indnkeyatts == 1 && form->indkey.values[0] == upsert->tenant_id))
+		return false;
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		AttrNumber	attno = form->indkey.values[i];
+
+		if (attno > 0 && TupleDescAttr(desc, attno - 1)->atttypid == BOOLOID)
+			return false;
+	}
+	return true;
 }
 
 /* Primary keys first, then full indexes, then partial ones. */

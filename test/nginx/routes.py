@@ -33,7 +33,10 @@ class Stub(http.server.BaseHTTPRequestHandler):
         if status == 0:  # as if it were not there
             self.close_connection = True
             return
-        if status >= 400:
+        if self.path == "/" and status < 400:  # the description of the API
+            reply = {"swagger": "2.0", "basePath": "/", "host": "127.0.0.1:3000", "schemes": ["http"], "paths": {
+                "/" + name: {method: {} for method in ("get", "post", "patch", "delete")} for name in ("deals", "stage_visits")}}
+        elif status >= 400:
             reply = {"code": "23505", "details": "d", "hint": None, "message": "taken"}
         else:
             reply = {"method": self.command, "path": self.path, "body": body}
@@ -43,6 +46,9 @@ class Stub(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
+        for name in "Location", "Content-Location", "Allow":
+            if self.headers.get("Stub-" + name):
+                self.send_header(name, self.headers["Stub-" + name])
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text)
@@ -105,8 +111,8 @@ def routed(method, path, to, body=None, sent=None, accept="*/*", name=None):
 
 def refused(method, path, status, code, body=None, **headers):
     got_status, got, got_headers = ask(method, path, body, **headers)
-    check(got_status == status and isinstance(got, dict) and got.get("error", {}).get("code") == code
-          and "message" in got["error"] and got_headers.get_content_type() == "application/json",
+    check(got_status == status and isinstance(got, dict) and got.get("error", {}).get("code") == code == got.get("code")
+          and got["message"] == got["error"]["message"] and got_headers.get_content_type() == "application/json",
           f"{method} {path}: {status} {code}", f"got {got_status} {got}")
 
 
@@ -117,7 +123,17 @@ def tests():
     routed("GET", f"/api/v1/pipelines/{ID}", f"/pipelines?id=eq.{ID}", accept=OBJECT)
     routed("GET", f"/api/v1/pipelines/{ID}?select=name", f"/pipelines?select=name&id=eq.{ID}", accept=OBJECT)
     routed("PATCH", f"/api/v1/deals/{ID}?version=eq.3", f"/deals?version=eq.3&id=eq.{ID}", '{"title":"x"}', accept=OBJECT)
-    routed("PUT", f"/api/v1/tags/{ID}", f"/tags?id=eq.{ID}", '{"id":"%s","name":"x"}' % ID, accept=OBJECT)
+    routed("PUT", f"/api/v1/tags/{ID}", f"/tags?id=eq.{ID}", '{"name":"x"}', {"id": ID, "name": "x"}, accept=OBJECT)
+    routed("PUT", f"/api/v1/deals/{ID}", f"/deals?id=eq.{ID}", '{"id":"other","title":"x"}', {"id": ID, "title": "x"}, accept=OBJECT,
+           name="PUT: the id of the path counts")
+    for name in ("deal_contacts", "deal_tags", "deal_changes", "deal_pushes", "exchange_rates", "pipeline_stage_summary", "rotting_deals",
+                 "stage_changes", "stage_forecast_categories", "stage_visits"):
+        routed("GET", f"/api/v1/{name}?limit=1", f"/{name}?limit=1")
+        routed("GET", f"/api/v1/{name.replace('_', '-')}", f"/{name}")
+    for name in ("deal_changes", "stage-changes"):
+        routed("GET", f"/api/v1/{name}/{ID}", f"/{name.replace('-', '_')}?id=eq.{ID}", accept=OBJECT)
+    routed("GET", "/api/v1/own_table?x=eq.1", "/own_table?x=eq.1", name="a table of the user's own")
+    routed("PATCH", f"/api/v1/own_table/{ID}", f"/own_table?id=eq.{ID}", '{"x":1}', accept=OBJECT, name="and its objects")
     routed("DELETE", f"/api/v1/stages/{ID}", f"/stages?id=eq.{ID}", accept=OBJECT)
     routed("GET", f"/api/v1/pipelines/{ID}/summary", f"/rpc/pipeline_summary?pipeline_id={ID}")
     routed("GET", f"/api/v1/pipelines/{ID}/summary?owner_id=1", f"/rpc/pipeline_summary?owner_id=1&pipeline_id={ID}")
@@ -138,12 +154,33 @@ def tests():
     routed("GET", f"/api/v1/stage-changes/{ID}", f"/stage_changes?id=eq.{ID}", accept=OBJECT)
     routed("POST", "/api/v1/deal-tags", "/deal_tags", '{"deal_id":"a","tag_id":"b"}')
     routed("POST", "/api/v1/rpc/create_pipeline", "/rpc/create_pipeline", '{"name":"x"}')
-    routed("GET", "/api/v1/", "/")
     routed("POST", "/mcp", "/rpc/mcp", '{"jsonrpc":"2.0","id":1,"method":"ping"}')
     routed("GET", "/mcp", "/rpc/mcp")
 
     _, got, _ = ask("POST", "/api/v1/deals?on_conflict=external_id", "[]", Prefer="resolution=merge-duplicates")
-    check(got["Prefer"] == "resolution=merge-duplicates", "a preference of the client's stays", got)
+    check(got["Prefer"] == "resolution=merge-duplicates, return=representation", "what is written comes back beside other preferences", got)
+    for sent in "return=minimal", "missing=default, return=headers-only", "count=exact,Return=minimal":
+        _, got, _ = ask("POST", "/api/v1/deals", "{}", Prefer=sent)
+        check(got["Prefer"] == sent, f"Prefer: {sent} stays", got)
+
+    for path, own in (f"/deals?id=eq.{ID}", f"/api/v1/deals/{ID}"), ("/deal_tags?deal_id=eq.1&tag_id=eq.2", "/api/v1/deal_tags?deal_id=eq.1&tag_id=eq.2"):
+        _, _, headers = ask("POST", "/api/v1/deals", "{}", Stub_Status="201", Stub_Location=path, Stub_Content_Location=path)
+        check((headers["Location"], headers["Content-Location"]) == (own, own), f"Location: {path} becomes {own}", headers)
+    _, _, headers = ask("GET", "/api/v1/deals?limit=1", Stub_Content_Location="/deals?limit=1")
+    check(headers["Content-Location"] == "/api/v1/deals?limit=1" and headers["Location"] is None, "Content-Location of a list", headers)
+
+    status, page, _ = ask("GET", "/api/v1/")
+    check(status == 200 and page["basePath"] == "/api/v1" and page["host"] == f"127.0.0.1:{PORT}" and page["schemes"] == ["http"],
+          "the description of the API says where it is", page)
+    check(sorted(page["paths"]["/deals"]) == ["delete", "get", "patch", "post"] and sorted(page["paths"]["/stage_visits"]) == ["get"],
+          "and what can be done with each table and view", page)
+    refused("GET", "/api/v1/", 403, "23505", Stub_Status="403")
+    _, _, headers = ask("OPTIONS", "/api/v1/stage_visits", Stub_Allow="OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
+    check(headers.get_all("Allow") == ["GET, HEAD, OPTIONS"], "OPTIONS of a view", headers)
+    for method in "POST", "PATCH", "DELETE", "PUT":
+        refused(method, "/api/v1/stage-visits", 405, "405", "{}")
+        refused(method, "/api/v1/pipeline_stage_summary", 405, "405", "{}")
+        refused(method, f"/api/v1/stage_changes/{ID}", 405, "405", "{}")
     _, got, _ = ask("POST", f"/api/v1/deals/{ID}/move", "[1]")
     try:
         json.loads(got["body"])
@@ -158,8 +195,8 @@ def tests():
 
     refused("GET", "/api/v1/deals", 409, "23505", Stub_Status="409")
     status, got, headers = ask("POST", "/api/v1/deals", "{}", Stub_Status="409")
-    check(got == {"error": {"code": "23505", "details": "d", "hint": None, "message": "taken"}},
-          "errors keep what PostgREST says", got)
+    error = {"code": "23505", "details": "d", "hint": None, "message": "taken"}
+    check(got == {**error, "error": error}, "errors keep what PostgREST says, at the top and in a member", got)
     check("charset=utf-8" in headers["Content-Type"], "and their type", headers)
     refused("PATCH", f"/api/v1/deals/{ID}", 403, "23505", "{}", Stub_Status="403")
     refused("GET", f"/api/v1/deals/{ID}", 404, "PGRST116", Stub_Status="406")
@@ -169,9 +206,9 @@ def tests():
     check(status == 403 and got == "", "HEAD has no body", status, got)
     status, got, _ = ask("POST", "/mcp", "{}", Stub_Status="403")
     check(status == 403 and got.get("code") == "23505", "MCP's errors are its own", status, got)
-    refused("GET", "/api/v1/nothing", 404, "404")
+    refused("GET", "/api/v1/Nothing", 404, "404")
+    refused("GET", "/api/v1/nothing", 404, "23505", Stub_Status="404")
     refused("GET", "/api/v1/deals/1", 404, "404")
-    refused("GET", "/api/v1/stage_totals", 404, "404")
     refused("GET", "/deals", 404, "404")
     refused("GET", f"/api/v1/deals/{ID}/move", 405, "405")
     refused("DELETE", f"/api/v1/deals/{ID}/contacts", 405, "405")

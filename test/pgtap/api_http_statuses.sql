@@ -125,6 +125,12 @@ INSERT INTO t.writes (method, tab, condition, body, said, why) VALUES
     ('POST', 'deal_contacts', NULL, '{"deal_id": "@nothing", "contact_id": "@Ann"}', '23503 409', 'there is no such deal'),
     ('POST', 'deal_contacts', NULL, '{"deal_id": "@A", "contact_id": "@Ben", "is_primary": true}', '23505 409', 'there is a primary contact'),
     ('POST', 'stage_changes', NULL, '{"deal_id": "@A"}', '42501 403', 'history is written by moves'),
+    ('POST', 'pipeline_stage_summary', NULL, '{"pipeline_id": "@Sales"}', '42501 403', 'a view'),
+    ('POST', 'stage_visits', NULL, '{"deal_id": "@A"}', '42501 403', 'a view'),
+    ('POST', 'rotting_deals', NULL, '{"deal_id": "@A"}', '42501 403', 'a view'),
+    ('POST', 'stage_forecast_categories', NULL, '{"stage_id": "@Lead"}', '42501 403', 'a view'),
+    ('POST', 'deal_pushes', NULL, '{"deal_id": "@A"}', '42501 403', 'a view'),
+    ('PATCH', 'stage_visits', 'true', '{"deal_id": "@A"}', '42501 403', 'a view'),
     ('PATCH', 'deals', 'deals.title = ''A''', '{"id": "@B"}', '23514 400', 'an id never changes'),
     ('PATCH', 'deals', 'deals.title = ''A''', '{"stage_entered_at": "2020-01-01T00:00:00Z"}', '23514 400', 'a time without a move'),
     ('PATCH', 'deals', 'deals.title = ''A''', '{"lost_reason": "price"}', '23514 400', 'the deal is not lost'),
@@ -137,6 +143,10 @@ SELECT is(CASE method WHEN 'POST' THEN said(post('st_admin', '{}', tab, ids(body
     ELSE said(patch('st_admin', '{}', tab, condition, ids(body))) END, said, concat_ws(' ', method, tab || ':', why)) FROM t.writes ORDER BY n;
 SELECT is(said(post('st_reader', '{}', tab, ids(body))), '42501 403', 'POST ' || tab || ': the role may not')
 FROM (SELECT DISTINCT ON (tab) tab, body FROM t.writes WHERE method = 'POST' ORDER BY tab, n) AS w;
+SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM %I RETURNING 1) SELECT ''[]''::jsonb FROM d', v))), '42501 403', 'DELETE ' || v || ': a view')
+FROM unnest('{pipeline_stage_summary,stage_visits,rotting_deals,stage_forecast_categories,deal_pushes}'::text[]) AS v;
+SELECT is(t.error_of(format('INSERT INTO %I DEFAULT VALUES', v)), format(E'42501\nview "%s" cannot be written\nWrite "%s", from which it is computed.', v, tab), v || ': not by the owner either')
+FROM (VALUES ('pipeline_stage_summary', 'deals'), ('stage_visits', 'deals'), ('rotting_deals', 'deals'), ('stage_forecast_categories', 'stages'), ('deal_pushes', 'deals')) AS v (v, tab);
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM stages WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Lead')))),
     '23503 409', 'DELETE stages: deals stand in it');
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM pipelines WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Sales')))),
@@ -148,6 +158,8 @@ CREATE TABLE t.answers AS
     SELECT rpc('st_admin', '{}', function, ids(body)) AS answer FROM t.calls
     UNION ALL SELECT CASE method WHEN 'POST' THEN post('st_admin', '{}', tab, ids(body)) ELSE patch('st_admin', '{}', tab, condition, ids(body)) END FROM t.writes;
 SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'status' >= '500'$$, 'no status of 500 or more');
+SELECT is_empty($$SELECT answer FROM t.answers WHERE concat(answer ->> 'message', answer ->> 'details') ~ 'Failing row|field overflow|check constraint|not-null'$$,
+    'each says what is expected');
 SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'code' ~ '^(PT|22023|42501)' AND concat(answer ->> 'message', answer ->> 'details', answer ->> 'hint')
     ~ 'crm_|SPI|trigger|pg_|\.c\M|regclass'$$, 'messages are fit to be shown');
 

@@ -150,9 +150,9 @@ SELECT is(currency, 'CHF', 'a currency given stays') FROM deals WHERE id = id('r
 INSERT INTO deals (id, title, currency) VALUES (id('s'), 'S', 'CHF');
 SELECT is(currency, 'CHF', 'also without an amount') FROM deals WHERE id = id('s');
 SELECT throws_ok($$INSERT INTO deals (title, amount, currency) VALUES ('X', 1, 'usd')$$, '23514',
-    'new row for relation "deals" violates check constraint "deals_currency_check"', 'currencies are upper case');
+    'currency must be a currency code of ISO 4217, not "usd"', 'currencies are upper case');
 SELECT throws_ok($$INSERT INTO deals (title, amount, currency) VALUES ('X', 1, 'XYZ')$$, '23514',
-    'new row for relation "deals" violates check constraint "deals_currency_check"', 'no such currency');
+    'currency must be a currency code of ISO 4217, not "XYZ"', 'no such currency');
 
 -- Identity.
 SELECT throws_ok($$INSERT INTO deals (id, title) VALUES (id('a'), 'again')$$, '23505',

@@ -22,9 +22,16 @@ CREATE FUNCTION t.relationships() RETURNS SETOF text LANGUAGE sql AS $$
         AND p.prorettype IN (SELECT reltype FROM pg_class WHERE relkind IN ('r', 'v', 'p'))
     ORDER BY 1
 $$;
-SELECT results_eq('SELECT * FROM t.relationships()', $$VALUES ('deals.stage_changes -> stage_changes[]'),
+SELECT results_eq('SELECT * FROM t.relationships()', $$VALUES ('deal_changes.deal -> deals'), ('deal_changes.pipeline -> pipelines'),
+    ('deal_changes.stage -> stages'), ('deal_pushes.deal -> deals'), ('deals.deal_changes -> deal_changes[]'), ('deals.deal_pushes -> deal_pushes[]'),
+    ('deals.stage_changes -> stage_changes[]'), ('deals.stage_visits -> stage_visits[]'),
+    ('pipeline_stage_summary.pipeline -> pipelines'), ('pipeline_stage_summary.stage -> stages'),
+    ('pipelines.pipeline_stage_summary -> pipeline_stage_summary[]'), ('rotting_deals.deal -> deals'),
     ('stage_changes.deal -> deals'), ('stage_changes.from_pipeline -> pipelines'), ('stage_changes.from_stage -> stages'),
-    ('stage_changes.to_pipeline -> pipelines'), ('stage_changes.to_stage -> stages')$$, 'the relationships');
+    ('stage_changes.to_pipeline -> pipelines'), ('stage_changes.to_stage -> stages'), ('stage_forecast_categories.stage -> stages'),
+    ('stage_visits.deal -> deals'), ('stage_visits.next_pipeline -> pipelines'), ('stage_visits.next_stage -> stages'),
+    ('stage_visits.pipeline -> pipelines'), ('stage_visits.stage -> stages'), ('stages.pipeline_stage_summary -> pipeline_stage_summary[]'),
+    ('stages.stage_forecast_categories -> stage_forecast_categories')$$, 'the relationships');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'crm'::regnamespace AND p.pronargs = 1
     AND p.proargtypes[0] IN (SELECT reltype FROM pg_class WHERE reltype <> 0) AND p.proargnames IS NOT NULL$$,
     'their argument has no name: they are no remote procedures');
@@ -41,10 +48,41 @@ FROM (VALUES ('from_stage', '["Lead", "Qualified"]'), ('to_stage', '["Qualified"
     ('from_pipeline', '["Sales", "Sales"]'), ('to_pipeline', '["Sales", "Renewals"]')) AS v (f, names);
 SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed('deals', 'stage_changes', 'f.to_status') || ' ORDER BY title'), '$[*].embedded'),
     '[[{"to_status": "open"}, {"to_status": "won"}], []]', 'deals.stage_changes');
+SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed('deals', f, c) || ' ORDER BY title'), '$[*].embedded'), rows::jsonb, 'deals.' || f)
+FROM (VALUES ('deal_changes', 'f.change', '[[{"change": "created"}], [{"change": "created"}]]'),
+    ('stage_visits', 'f.visit_no', '[[{"visit_no": 1}, {"visit_no": 2}, {"visit_no": 3}], [{"visit_no": 1}]]'),
+    ('deal_pushes', 'f.months', '[[], []]')) AS v (f, c, rows);
+SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed(tab, f, c) || ' ORDER BY 1, 2, 3, 4, 5'), '$[*].embedded[*].*'), names::jsonb, tab || '.' || f)
+FROM (VALUES ('deal_changes', 'deal', 'f.title', '["A", "B"]'), ('deal_changes', 'stage', 'f.name', '["Lead", "Lead"]'),
+    ('deal_changes', 'pipeline', 'f.name', '["Sales", "Sales"]'),
+    ('stages', 'pipeline_stage_summary', 'f.deals', '[1, 1]'), ('pipelines', 'pipeline_stage_summary', 'f.deals', '[1, 1]'),
+    ('pipeline_stage_summary', 'pipeline', 'f.name', '["Sales", "Renewals"]'), ('pipeline_stage_summary', 'stage', 'f.name', '["Lead", "Renewed"]')) AS v (tab, f, c, names);
+SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed('stage_visits', f, c) || format(' WHERE t.deal_id = %L ORDER BY visit_no', id('A'))), '$[*].embedded[*].name'), names::jsonb, 'stage_visits.' || f)
+FROM (VALUES ('stage', 'f.name', '["Lead", "Qualified", "Renewed"]'), ('next_stage', 'f.name', '["Qualified", "Renewed"]'),
+    ('pipeline', 'f.name', '["Sales", "Sales", "Renewals"]'), ('next_pipeline', 'f.name', '["Sales", "Renewals"]')) AS v (f, c, names);
 SELECT is(get('em_reader', '{}', 'SELECT title, deals.weighted_value FROM deals ORDER BY 1'),
     '[{"title": "A", "weighted_value": 100.00000000}, {"title": "B", "weighted_value": null}]', 'deals.weighted_value');
 SELECT is(get('em_reader', '{}', 'SELECT p.name, p.summary -> ''total_deals'' AS n FROM pipelines AS p ORDER BY 1'),
     '[{"name": "Renewals", "n": 1}, {"name": "Sales", "n": 1}]', 'pipelines.summary');
+
+-- For the row that the statement itself makes: PostgREST's RETURNING.
+CREATE FUNCTION t.made(query text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT t.request('em_writer', '{}', 'WITH pgrst_source AS (' || query || ') SELECT jsonb_agg(to_jsonb(pgrst_source)) FROM pgrst_source') $$;
+CREATE ROLE em_writer;
+SELECT extensions.crm_grant_access('crm', 'em_writer', 'admin') \g /dev/null
+SELECT is((SELECT q #- '{0,made,as_of}' FROM made(format('INSERT INTO pipelines (id, name) VALUES (%L, %L) RETURNING crm.summary(pipelines) AS made', id('New'), 'New')) AS q),
+    jsonb_build_array(jsonb_build_object('made', crm.pipeline_summary(id('New')) - 'as_of')), 'pipelines.summary of a new row is that of an empty pipeline');
+SELECT is(made(format('INSERT INTO pipelines (id, name) VALUES (%L, %L) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name RETURNING crm.summary(pipelines) ->> ''name'' AS made', id('New'), 'Newer')) #>> '{0,made}',
+    'New', 'of a row that is changed, that before the change');
+SELECT is(made(format('DELETE FROM pipelines WHERE id = %L RETURNING crm.summary(pipelines) -> ''total_deals'' AS made', id('New'))) #>> '{0,made}', '0', 'of a row that is deleted');
+SELECT is(made($q$INSERT INTO deals (title, amount, probability) VALUES ('C', 10, 0.5) RETURNING crm.weighted_value(deals) AS w,
+    (SELECT count(*) FROM crm.stage_changes(deals)) AS h, (SELECT count(*) FROM crm.deal_changes(deals)) AS c, (SELECT count(*) FROM crm.deal_pushes(deals)) AS p,
+    crm.context_for_deal(id) #>> '{deal,title}' AS context$q$), '[{"w": 5.00000000, "h": 0, "c": 0, "p": 0, "context": "C"}]', 'all of them work for a new deal');
+SELECT is(made(format('INSERT INTO stages (pipeline_id, name) VALUES (%L, ''S'') RETURNING (SELECT count(*) FROM crm.pipeline_stage_summary(stages)) AS s, (SELECT count(*) FROM crm.stage_forecast_categories(stages)) AS f', id('Renewals'))),
+    '[{"f": 0, "s": 0}]', 'and for a new stage');
+SELECT is(get('em_reader', '{}', format('SELECT crm.pipeline_summary(%L)', id('none'))) ->> 'code', 'PT404', 'one that does not exist is still not found');
+DELETE FROM stages WHERE name = 'S';
+DELETE FROM deals WHERE title = 'C';
 
 -- The planner inlines them: no function is called in the plan.
 CREATE FUNCTION t.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -54,7 +92,7 @@ BEGIN
     RETURN plan;
 END $$;
 SELECT unalike(plan_of(format('SELECT e.* FROM crm.%I AS t LEFT JOIN LATERAL crm.%I(t) AS e ON true', split_part(r, '.', 1),
-    split_part(split_part(r, '.', 2), ' ', 1))), '%Function%', 'inlined: ' || r) FROM t.relationships() AS r;
+    split_part(split_part(r, '.', 2), ' ', 1))), format('%%"Function Name": "%s"%%', split_part(split_part(r, '.', 2), ' ', 1)), 'inlined: ' || r) FROM t.relationships() AS r;
 SELECT unalike(plan_of('SELECT crm.weighted_value(d) FROM deals AS d'), '%weighted_value%', 'inlined: deals.weighted_value');
 
 -- Without the right to call it, no embedding; row security is the reader's.
@@ -115,6 +153,11 @@ RESET ROLE;
 
 -- OpenAPI: every table, column and function says what it is; functions that are
 -- remote procedures have a title, a body, and names for their arguments.
+SELECT matches(obj_description('crm'::regnamespace, 'pg_namespace'), E'^CRM\\n\\n[A-Z].*\\.$', 'the schema has a title and a text');
+CREATE SCHEMA own;
+COMMENT ON SCHEMA own IS 'Mine';
+SELECT extensions.crm_install('own') \g /dev/null
+SELECT is(obj_description('own'::regnamespace, 'pg_namespace'), 'Mine', 'or the user''s own');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')
     AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every table has a comment');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid

@@ -104,7 +104,14 @@ SELECT is_empty($$SELECT c.relname FROM pg_class AS c, unnest('{ga_read,ga_write
 CREATE TABLE t.functions (name text, levels text);
 INSERT INTO t.functions VALUES
     ('pipeline_summary', 'read write admin agent'), ('context_for_person', 'read write admin agent'),
-    ('stage_changes', 'read write admin agent'), ('deal', 'read write admin agent'),
+    ('stage_changes', 'read write admin agent'), ('deal', 'read write admin agent'), ('deal', 'read write admin agent'),
+    ('deal', 'read write admin agent'), ('deal', 'read write admin agent'), ('deal', 'read write admin agent'),
+    ('deal_changes', 'read write admin agent'), ('stage_visits', 'read write admin agent'), ('deal_pushes', 'read write admin agent'),
+    ('stage', 'read write admin agent'), ('stage', 'read write admin agent'), ('stage', 'read write admin agent'),
+    ('stage', 'read write admin agent'), ('pipeline', 'read write admin agent'), ('pipeline', 'read write admin agent'),
+    ('pipeline', 'read write admin agent'), ('next_stage', 'read write admin agent'), ('next_pipeline', 'read write admin agent'),
+    ('pipeline_stage_summary', 'read write admin agent'), ('pipeline_stage_summary', 'read write admin agent'),
+    ('stage_forecast_categories', 'read write admin agent'),
     ('from_stage', 'read write admin agent'), ('to_stage', 'read write admin agent'),
     ('from_pipeline', 'read write admin agent'), ('to_pipeline', 'read write admin agent'),
     ('weighted_value', 'read write admin agent'), ('summary', 'read write admin agent'),

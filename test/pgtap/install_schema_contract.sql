@@ -20,7 +20,7 @@ CREATE FUNCTION t.columns(tab text) RETURNS TABLE (name text, type text, not_nul
     WHERE t.name = tab ORDER BY a.attnum
 $$;
 SELECT results_eq($$SELECT * FROM t.columns('pipelines')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('name', 'text', true, NULL),
     ('description', 'text', false, NULL),
@@ -32,13 +32,13 @@ SELECT results_eq($$SELECT * FROM t.columns('pipelines')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of pipelines');
 SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('pipeline_id', 'uuid', true, NULL),
     ('name', 'text', true, NULL),
-    ('position', 'integer', true, 'crm_not_given(NULL::integer)'),
-    ('deal_status', 'text', true, '''open''::text'),
-    ('probability', 'numeric(5,4)', false, NULL),
+    ('position', 'integer', true, 'crm_defaults.filled_in_integer()'),
+    ('deal_status', 'text', true, 'crm_defaults.filled_in_text()'),
+    ('probability', 'numeric(38,4)', false, NULL),
     ('rotting_days', 'integer', false, NULL),
     ('forecast_category', 'text', false, NULL),
     ('external_id', 'text', false, NULL),
@@ -47,17 +47,17 @@ SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of stages');
 SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
-    ('pipeline_id', 'uuid', true, 'crm_not_given(NULL::uuid)'),
-    ('stage_id', 'uuid', true, 'crm_not_given(NULL::uuid)'),
+    ('pipeline_id', 'uuid', true, 'crm_defaults.filled_in_uuid()'),
+    ('stage_id', 'uuid', true, 'crm_defaults.filled_in_uuid()'),
     ('archived_at', 'timestamp with time zone', false, NULL),
-    ('amount', 'numeric(19,4)', false, NULL),
+    ('amount', 'numeric(38,4)', false, NULL),
     ('currency', 'text', false, NULL),
-    ('probability', 'numeric(5,4)', false, NULL),
+    ('probability', 'numeric(38,4)', false, NULL),
     ('value_period', 'text', true, '''one_time''::text'),
-    ('status', 'text', true, '''open''::text'),
-    ('stage_entered_at', 'timestamp with time zone', true, 'crm_not_given(NULL::timestamp with time zone)'),
+    ('status', 'text', true, 'crm_defaults.filled_in_text()'),
+    ('stage_entered_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
     ('move_no', 'integer', true, '0'),
     ('version', 'integer', true, '1'),
     ('title', 'text', true, NULL),
@@ -72,10 +72,10 @@ SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
     ('external_id', 'text', false, NULL),
     ('rank', 'text', false, NULL),
     ('metadata', 'jsonb', true, '''{}''::jsonb'),
-    ('created_at', 'timestamp with time zone', true, 'crm_not_given(NULL::timestamp with time zone)'),
+    ('created_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deals');
 SELECT results_eq($$SELECT * FROM t.columns('deal_contacts')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('deal_id', 'uuid', true, NULL),
     ('contact_id', 'uuid', true, NULL),
@@ -85,7 +85,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_contacts')$$, $$VALUES
     ('created_at', 'timestamp with time zone', true, 'now()'),
     ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deal_contacts');
 SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, NULL),
     ('deal_id', 'uuid', true, NULL),
     ('from_pipeline_id', 'uuid', true, NULL),
@@ -105,11 +105,11 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('probability', 'numeric(5,4)', false, NULL),
     ('from_probability', 'numeric(5,4)', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'SESSION_USER'),
+    ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
     ('reverts_id', 'uuid', false, NULL),
     ('closing', 'jsonb', false, NULL)$$, 'columns of stage_changes');
 SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, NULL),
     ('deal_id', 'uuid', true, NULL),
     ('pipeline_id', 'uuid', true, NULL),
@@ -136,9 +136,9 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('old_archived_at', 'timestamp with time zone', false, NULL),
     ('new_archived_at', 'timestamp with time zone', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'SESSION_USER')$$, 'columns of deal_changes');
+    ('recorded_by', 'text', true, 'crm_defaults.recorder()')$$, 'columns of deal_changes');
 SELECT results_eq($$SELECT * FROM t.columns('tags')$$, $$VALUES
-    ('id', 'uuid', true, 'crm_uuid_v7()'),
+    ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
     ('name', 'text', true, NULL),
     ('color', 'text', false, NULL),
@@ -165,7 +165,7 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm':
         (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')$$, 'no table is a member of an extension');
 
 -- What the common columns are.
-SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_uuid_v7()'))$$,
+SELECT set_eq($$SELECT t.name FROM t.tables AS t WHERE EXISTS (SELECT FROM t.columns(t.name) AS c WHERE (c.name, c.type, c.not_null, c.default_value) = ('id', 'uuid', true, 'crm_defaults.new_id()'))$$,
     ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'stage_changes', 'deal_changes', 'tags', 'exchange_rates'], 'an id, but where two keys make it');
 SELECT set_eq($$SELECT t.name FROM t.tables AS t JOIN t.columns(t.name) AS c ON (c.name, c.type, c.not_null) = ('tenant_id', 'uuid', true)$$, $$SELECT name FROM t.tables$$, 'a tenant_id everywhere');
 -- A client generated from the schema must be able to leave out what is filled in.
@@ -181,6 +181,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('pipelines', 'pipelines_external_id_key', 'UNIQUE (tenant_id, external_id)'),
         ('pipelines', 'pipelines_pkey', 'PRIMARY KEY (id)'),
         ('pipelines', 'pipelines_currency_check', 'CHECK (crm_is_currency(currency))'),
+        ('pipelines', 'pipelines_times_check', 'CHECK (crm_are_times(archived_at, created_at, updated_at))'),
         ('pipelines', 'pipelines_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('pipelines', 'pipelines_name_check', 'CHECK ((crm_name_key(name) <> ''''::text))'),
         ('pipelines', 'pipelines_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
@@ -188,6 +189,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('stages', 'stages_pkey', 'PRIMARY KEY (id)'),
         ('stages', 'stages_pipeline_id_fkey', 'FOREIGN KEY (pipeline_id) REFERENCES pipelines(id) ON DELETE CASCADE'),
         ('stages', 'stages_deal_status_check', 'CHECK ((deal_status = ANY (ARRAY[''open''::text, ''won''::text, ''lost''::text])))'),
+        ('stages', 'stages_times_check', 'CHECK (crm_are_times(archived_at, created_at, updated_at))'),
         ('stages', 'stages_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('stages', 'stages_name_check', 'CHECK ((crm_name_key(name) <> ''''::text))'),
         ('stages', 'stages_probability_check', 'CHECK ( CASE deal_status WHEN ''won''::text THEN COALESCE((probability = (1)::numeric), false) WHEN ''lost''::text THEN COALESCE((probability = (0)::numeric), false) ELSE ((probability >= (0)::numeric) AND (probability <= (1)::numeric)) END)'),
@@ -197,12 +199,13 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deals', 'deals_pkey', 'PRIMARY KEY (id)'),
         ('deals', 'deals_pipeline_id_fkey', 'FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)'),
         ('deals', 'deals_stage_id_fkey', 'FOREIGN KEY (stage_id) REFERENCES stages(id)'),
-        ('deals', 'deals_amount_check', 'CHECK ((amount <> ''NaN''::numeric))'),
+        ('deals', 'deals_amount_check', 'CHECK (((amount > (''-1000000000000000''::bigint)::numeric) AND (amount < (''1000000000000000''::bigint)::numeric)))'),
         ('deals', 'deals_amount_currency_check', 'CHECK (((amount IS NULL) OR (currency IS NOT NULL)))'),
         ('deals', 'deals_currency_check', 'CHECK (crm_is_currency(currency))'),
         ('deals', 'deals_forecast_category_check', 'CHECK ((forecast_category = ANY (ARRAY[''pipeline''::text, ''best_case''::text, ''commit''::text, ''omitted''::text])))'),
         ('deals', 'deals_lost_at_check', 'CHECK (((status = ''lost''::text) = (lost_at IS NOT NULL)))'),
         ('deals', 'deals_lost_reason_check', 'CHECK (((lost_reason IS NULL) OR (status = ''lost''::text)))'),
+        ('deals', 'deals_times_check', 'CHECK (crm_are_times(archived_at, stage_entered_at, expected_close_date, won_at, lost_at, created_at, updated_at))'),
         ('deals', 'deals_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('deals', 'deals_move_no_check', 'CHECK ((move_no >= 0))'),
         ('deals', 'deals_probability_check', 'CHECK ( CASE status WHEN ''won''::text THEN COALESCE((probability = (1)::numeric), false) WHEN ''lost''::text THEN COALESCE((probability = (0)::numeric), false) ELSE ((probability >= (0)::numeric) AND (probability <= (1)::numeric)) END)'),
@@ -214,6 +217,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deal_contacts', 'deal_contacts_pkey', 'PRIMARY KEY (id)'),
         ('deal_contacts', 'deal_contacts_deal_id_fkey', 'FOREIGN KEY (deal_id) REFERENCES deals(id) ON DELETE CASCADE'),
         ('deal_contacts', 'deal_contacts_role_check', 'CHECK ((crm_name_key(role) <> ''''::text))'),
+        ('deal_contacts', 'deal_contacts_times_check', 'CHECK (crm_are_times(created_at, updated_at))'),
         ('deal_contacts', 'deal_contacts_metadata_check', 'CHECK ((jsonb_typeof(metadata) = ''object''::text))'),
         ('stage_changes', 'stage_changes_deal_id_move_no_key', 'UNIQUE (deal_id, move_no)'),
         ('stage_changes', 'stage_changes_pkey', 'PRIMARY KEY (id)'),
@@ -224,11 +228,13 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('exchange_rates', 'exchange_rates_base_check', 'CHECK (crm_is_currency(base))'),
         ('exchange_rates', 'exchange_rates_quote_check', 'CHECK ((crm_is_currency(quote) AND (quote <> base)))'),
         ('exchange_rates', 'exchange_rates_rate_check', 'CHECK (((rate > (0)::numeric) AND (rate < ''Infinity''::numeric)))'),
-        ('exchange_rates', 'exchange_rates_valid_from_check', 'CHECK (isfinite(valid_from))'),
+        ('exchange_rates', 'exchange_rates_times_check', 'CHECK (crm_are_times(valid_from, created_at, updated_at))'),
         ('exchange_rates', 'exchange_rates_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
         ('tags', 'tags_pkey', 'PRIMARY KEY (id)'),
+        ('tags', 'tags_times_check', 'CHECK (crm_are_times(created_at, updated_at))'),
         ('tags', 'tags_name_check', 'CHECK ((crm_name_key(name) <> ''''::text))'),
         ('tags', 'tags_tenant_id_check', 'CHECK ((tenant_id = ''00000000-0000-0000-0000-000000000000''::uuid))'),
+        ('deal_tags', 'deal_tags_times_check', 'CHECK (crm_are_times(created_at))'),
         ('deal_tags', 'deal_tags_pkey', 'PRIMARY KEY (deal_id, tag_id)'),
         ('deal_tags', 'deal_tags_deal_id_fkey', 'FOREIGN KEY (deal_id) REFERENCES deals(id) ON DELETE CASCADE'),
         ('deal_tags', 'deal_tags_tag_id_fkey', 'FOREIGN KEY (tag_id) REFERENCES tags(id) ON DELETE CASCADE')
@@ -244,7 +250,7 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE UNIQUE INDEX pipelines_pkey ON crm.pipelines USING btree (id)'),
         ('CREATE UNIQUE INDEX pipelines_external_id_key ON crm.pipelines USING btree (tenant_id, external_id)'),
         ('CREATE UNIQUE INDEX pipelines_name_key ON crm.pipelines USING btree (tenant_id, crm_name_key(name) COLLATE "C") WHERE (archived_at IS NULL)'),
-        ('CREATE UNIQUE INDEX pipelines_default_key ON crm.pipelines USING btree (tenant_id) WHERE is_default'),
+        ('CREATE UNIQUE INDEX pipelines_default_key ON crm.pipelines USING btree (tenant_id, is_default) WHERE is_default'),
         ('CREATE UNIQUE INDEX stages_pkey ON crm.stages USING btree (id)'),
         ('CREATE UNIQUE INDEX stages_position_key ON crm.stages USING btree (pipeline_id, "position") WHERE (archived_at IS NULL)'),
         ('CREATE INDEX stages_pipeline_id_idx ON crm.stages USING btree (pipeline_id)'),
@@ -259,7 +265,7 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE UNIQUE INDEX deal_contacts_pkey ON crm.deal_contacts USING btree (id)'),
         ('CREATE UNIQUE INDEX deal_contacts_deal_id_contact_id_key ON crm.deal_contacts USING btree (deal_id, contact_id)'),
         ('CREATE INDEX deal_contacts_contact_id_idx ON crm.deal_contacts USING btree (contact_id)'),
-        ('CREATE UNIQUE INDEX deal_contacts_primary_key ON crm.deal_contacts USING btree (deal_id) WHERE is_primary'),
+        ('CREATE UNIQUE INDEX deal_contacts_primary_key ON crm.deal_contacts USING btree (deal_id, is_primary) WHERE is_primary'),
         ('CREATE INDEX stage_changes_pipeline_idx ON crm.stage_changes USING btree (from_pipeline_id, to_pipeline_id)'),
         ('CREATE INDEX stage_changes_reverts_no_idx ON crm.stage_changes USING btree (to_pipeline_id) WHERE (reverts_no IS NOT NULL)'),
         ('CREATE UNIQUE INDEX stage_changes_pkey ON crm.stage_changes USING btree (id)'),
@@ -289,7 +295,7 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('deals', 'zz_crm_deal_truncate', 'crm_deal_truncate(@)'),
         ('stage_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
         ('deal_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
-        ('deal_contacts', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'')'),
+        ('deal_contacts', 'zz_crm_deal_contact_rules', 'crm_deal_contact_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
         ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')
     ) AS v (name, tgname, function)$$, 'the triggers of the rules');

@@ -40,7 +40,7 @@ SELECT throws_ok($$INSERT INTO pipelines (name) VALUES ('a')$$, '23505', 'duplic
 SELECT throws_ok($$INSERT INTO pipelines (name) VALUES ('  ')$$, '23514', NULL, 'a blank name is none');
 SELECT throws_ok($$INSERT INTO pipelines (name) VALUES (NULL)$$, '23502', NULL, 'nor is NULL');
 SELECT throws_ok($$INSERT INTO pipelines (name, currency) VALUES ('F', 'EURO')$$, '23514',
-    'new row for relation "pipelines" violates check constraint "pipelines_currency_check"', 'no such currency');
+    'currency must be a currency code of ISO 4217, not "EURO"', 'no such currency');
 INSERT INTO pipelines (id, name, currency) VALUES (id('G'), 'G', NULL);
 SELECT is(currency, 'USD', 'NULL as currency is not given') FROM pipelines WHERE id = id('G');
 SELECT throws_ok($$INSERT INTO pipelines (name, metadata) VALUES ('H', '[]')$$, '23514', NULL, 'metadata is an object');
@@ -54,7 +54,7 @@ SELECT throws_ok($$UPDATE pipelines SET tenant_id = id('other') WHERE id = id('A
 UPDATE pipelines SET id = NULL, tenant_id = NULL, created_at = NULL, updated_at = NULL, metadata = NULL, name = 'A!' WHERE id = id('A');
 SELECT ok(name = 'A!' AND updated_at BETWEEN now() AND clock_timestamp() AND updated_at > now(), 'NULLs are not given, updated_at is kept') FROM pipelines WHERE id = id('A');
 SELECT throws_ok($$INSERT INTO pipelines (name, tenant_id) VALUES ('M', id('tenant'))$$, '23514',
-    'new row for relation "pipelines" violates check constraint "pipelines_tenant_id_check"', 'single tenancy knows no other tenant');
+    'tenant_id cannot be adfb6898-97b2-b525-5adc-aee72945c791 in a CRM for one tenant', 'single tenancy knows no other tenant');
 
 -- Tags.
 INSERT INTO tags (id, name) VALUES (id('hot'), 'Hot');
@@ -78,7 +78,7 @@ SELECT is((SELECT count(*) FROM deal_tags), 0::bigint, 'a tag goes from its deal
 INSERT INTO deal_contacts (deal_id, contact_id, is_primary, role) VALUES (id('one'), id('ann'), true, 'buyer'), (id('one'), id('bob'), false, NULL);
 SELECT throws_ok($$INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('one'), id('ann'))$$, '23505', NULL, 'a contact once on a deal');
 SELECT throws_ok($$UPDATE deal_contacts SET is_primary = true WHERE contact_id = id('bob')$$, '23505',
-    'duplicate key value violates unique constraint "deal_contacts_primary_key"', 'one primary contact');
+    'deal f97c5d29-941b-fb1b-2fda-b0874906ab82 has a primary contact already', 'one primary contact');
 SELECT lives_ok($$INSERT INTO deal_contacts (deal_id, contact_id, is_primary) VALUES (id('two'), id('ann'), true)$$, 'for each deal');
 SELECT lives_ok($$SELECT set_primary_contact(id('one'), id('bob'))$$, 'set_primary_contact');
 SELECT set_eq($$SELECT contact_id FROM deal_contacts WHERE deal_id = id('one') AND is_primary$$, ARRAY[id('bob')], 'swaps');

@@ -46,7 +46,7 @@ BEGIN
             ('format', 'text, text, bigint'), ('string_agg', 'text, text'), ('quote_literal', 'text'), ('left', 'text, integer'),
             ('count', ''), ('min', 'integer'), ('row_number', ''), ('clock_timestamp', ''), ('now', ''), ('btrim', 'text'), ('lower', 'text'),
             ('jsonb_object_field_text', 'jsonb, text'), ('jsonb_exists', 'jsonb, text'), ('to_jsonb', 'anyelement'),
-            ('crm_uuid_v7', ''), ('crm_not_given', 'uuid'), ('crm_is_currency', 'text'), ('crm_current_actor', ''),
+            ('crm_uuid_v7', ''), ('crm_is_currency', 'text'), ('crm_current_actor', ''),
             ('crm_current_tenant', ''), ('crm_raise', 'text, text, text, text'), ('crm_undo_move', 'regnamespace, uuid')) AS v (name, args)
     LOOP
         EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS boolean LANGUAGE sql AS ''SELECT evil.strike()''', f.name, f.args);
@@ -238,13 +238,13 @@ SELECT is(outcome('crm_mallory', format($$INSERT INTO evil.d (title, stage_id) V
 -- What others have put beside the extension is not bound by a new CRM.
 GRANT CREATE ON SCHEMA extensions TO crm_mallory;
 SET LOCAL ROLE crm_mallory;
-CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM evil.strike(); RETURN NULL; END';
+CREATE FUNCTION extensions.crm_is_currency(varchar) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM evil.strike(); RETURN true; END';
 RESET ROLE;
 SELECT is(error_of('SELECT extensions.crm_install(''another'')'),
-    E'42501\nfunction extensions.crm_not_given(uuid) stands beside the extension\n'
+    E'42501\nfunction extensions.crm_is_currency(character varying) stands beside the extension\n'
         'It would run in place of the extension''s own, and its owner is crm_mallory.\n'
         'Drop it, or give it to the owner of schema "extensions".', 'a planted function');
-DROP FUNCTION extensions.crm_not_given(uuid);
+DROP FUNCTION extensions.crm_is_currency(varchar);
 SET LOCAL ROLE crm_mallory;
 CREATE FUNCTION extensions.harmless(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';
 CREATE OPERATOR extensions.>= (FUNCTION = evil.op, LEFTARG = numeric, RIGHTARG = integer);

@@ -190,11 +190,12 @@ SELECT crm_current_effective_at();
 RESET crm.effective_at;
 
 -- A column that a trigger fills: the default stays visible and reads as NULL.
-CREATE TABLE session_defaults (id int, a uuid DEFAULT crm_not_given(NULL::uuid), b text DEFAULT crm_not_given(NULL::text));
+CREATE TABLE session_defaults (id int, a uuid DEFAULT crm_defaults.filled_in_uuid(),
+	b integer DEFAULT crm_defaults.filled_in_integer(), c timestamptz DEFAULT crm_defaults.filled_in_time());
 INSERT INTO session_defaults (id) VALUES (1);
 SELECT * FROM session_defaults;
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'session_defaults'::regclass ORDER BY adnum;
-SELECT crm_not_given('x'::text), crm_not_given(42);
+SELECT crm_defaults.recorder() = session_user AS recorder, crm_defaults.today_utc() = (now() AT TIME ZONE 'UTC')::date AS today;
 
 DROP TABLE session_rows, session_defaults;
 DROP FUNCTION tenant_of;

@@ -144,7 +144,8 @@ SELECT pg_temp.post('{"origin":"http://localhost"}', :'ping');
 RESET crm.mcp_allowed_origins;
 -- a reply is JSON, also to who would rather have a stream
 SELECT accept, pg_temp.post(jsonb_build_object('accept', accept), :'ping')
-FROM unnest(ARRAY['application/json, text/event-stream', 'text/event-stream, application/json', 'text/event-stream', '*/*']) AS a (accept);
+FROM unnest(ARRAY['application/json, text/event-stream', 'text/event-stream, application/json', 'text/event-stream',
+	'application/json;q=0.1, text/event-stream', 'Text/Event-Stream;q=0.9, application/json;q=0.8', '*/*']) AS a (accept);
 -- beside the headers that others have set
 BEGIN;
 SET LOCAL request.headers = '{"accept":"text/event-stream"}';

@@ -32,6 +32,48 @@ $node->command_ok(
 	],
 	'it makes a CRM and roles');
 
+# docs/postgrest.md to the letter, but for the last line, which starts PostgREST.
+my $home = PostgreSQL::Test::Utils::tempdir();
+my ($commands) =
+  slurp_file('docs/postgrest.md') =~ /^```sh\n(.*?)^postgrest /ms;
+$node->safe_psql('postgres',
+	'CREATE DATABASE second; CREATE DATABASE third;');
+{
+	local %ENV = (
+		%ENV,
+		HOME => $home,
+		PGHOST => $node->host,
+		PGPORT => $node->port,
+		PGOPTIONS => '');
+	my $documented =
+	  $commands =~ s/createdb crm/createdb docs/r =~ s/-d crm /-d docs /r;
+
+	command_ok([ 'sh', '-eu', '-c', $documented ],
+		'the commands of the page run');
+}
+is( join(' ',
+		map { sprintf '%o', (stat "$home/crm-api$_")[2] & 0777 } '',
+		'/crm.conf', '/crm.jwt'),
+	'700 600 600',
+	'and others can read neither the password nor the key');
+unlike(slurp_file("$home/crm-api/crm.conf"),
+	qr/change-me|\/etc/, 'its configuration is filled in');
+
+# In another database of the server, whose roles are there.
+$node->command_ok(
+	[
+		'psql',                   '-X',
+		'-q',                     '-d',
+		$node->connstr('second'), '-f',
+		'examples/postgrest/setup.sql'
+	],
+	'in a second database it needs no password');
+is( $node->safe_psql(
+		'second',
+		q{SELECT has_table_privilege('crm_user', 'crm.deals', 'INSERT')}),
+	't',
+	'and gives the roles their rights');
+
 # A request of a role, as PostgREST's user; what it says.
 sub request
 {

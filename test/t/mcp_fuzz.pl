@@ -5,6 +5,8 @@
 use strict;
 use warnings;
 
+use IPC::Run;
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -132,6 +134,39 @@ my ($status, $out, $err) =
 is($status, 0, 'the server lives');
 like($out, qr/done$/, "$count messages were tried");
 is($err, '', 'each got a proper answer, or none');
+
+# By crm-mcp, which answers itself where the server does not: here there is no CRM.
+my @lines;
+foreach my $n (1 .. $count)
+{
+	my $message = pick(@seeds);
+
+	$message = mutate($message) foreach 1 .. 1 + rand 4;
+	substr($message, rand length $message, 1, chr rand 256) if rand() < 0.3;
+	$message =~ tr/\n/ /;
+	push @lines, $message;
+}
+IPC::Run::run(
+	[
+		'crm-mcp',   '-h', $node->host, '-p',
+		$node->port, '-n', 'nowhere',   'postgres'
+	],
+	'<',
+	\join("\n", @lines),
+	'>',
+	\$out,
+	'2>',
+	\$err);
+my @replies = split /\n/, $out;
+cmp_ok(scalar @replies, '>', $count / 2, 'crm-mcp answers');
+is_deeply(
+	[
+		grep {
+			!defined eval { decode_json($_) }
+		} @replies
+	],
+	[],
+	'in JSON, whatever the message');
 
 $node->stop;
 done_testing();

@@ -168,6 +168,60 @@ like(
 	qr/role \\"nobody\\" does not exist/,
 	'a role that there is not: an error');
 
+# Ids that are no JSON, or no ids: each answer is JSON, and of no request.
+my @damaged = (
+	'nonsense',     '12x',     '01',        '-',
+	'1.5',          '{"a":1}', '[1]',       'true',
+	'"a\\qb"',      '"\\u12"', '"\\ud800"', "\"\xff\"",
+	"\"\xe2\x82\"", "\"\t\"");
+my @proper = (
+	'1', '-5', '0', '"a"', '"\\"\\u20ac\\ud83d\\ude00"', "\"\xe2\x82\xac\"",
+	'""');
+($said) = converse(
+	join('',
+		map { qq({"jsonrpc":"2.0","id":$_,"method":"ping"}\n) }
+		  (@damaged, @proper)),
+	'--schema=nowhere');
+@replies = split /\n/, $said;
+is(scalar @replies, @damaged + @proper, 'an answer for each of them');
+is( scalar(
+		grep {
+			!defined eval { decode_json($_) }
+		} @replies),
+	0,
+	'each is JSON');
+is( scalar(grep { $_ =~ /^\{"jsonrpc":"2.0","id":null,/ } @replies),
+	scalar @damaged,
+	'what is no id is not repeated');
+is_deeply([ map { /"id":(.*?),"error"/ } @replies[ @damaged .. $#replies ] ],
+	\@proper, 'a string or an integer is, as it was written');
+($said) =
+  converse(request(1, 'ping')
+	  . qq({"id":2}\0{"jsonrpc":"2.0"}\n)
+	  . request(3, 'ping'));
+@replies = map { decode_json($_) } split /\n/, $said;
+is_deeply(
+	[ map { $_->{id} // $_->{error}{code} } @replies ],
+	[ 1, -32700, 3 ],
+	'a zero byte: a parse error, and the next message is answered');
+
+# A message that is too large is refused, and not the end.
+my $large = PostgreSQL::Test::Utils::tempdir() . '/large';
+open my $file, '>', $large or die $!;
+print $file request(1, 'ping'), '{"jsonrpc":"2.0","id":"large","params":"';
+print $file 'x' x (1 << 20) foreach 1 .. 257;
+print $file "\"}\n", request(2, 'ping');
+close $file;
+($in, $out, $err) = ('', '', '');
+IPC::Run::run([ 'crm-mcp', '-h', $node->host, '-p', $node->port, 'postgres' ],
+	'<', $large, '>', \$out, '2>', \$err);
+unlink $large;
+@replies = map { decode_json($_) } split /\n/, $out;
+is_deeply(
+	[ map { [ $_->{id}, $_->{error}{code} ] } @replies ],
+	[ [ 1, undef ], [ 'large', -32600 ], [ 2, undef ] ],
+	'a message of more than 256 MB is refused, and the next one answered');
+
 # A lost connection is made again.
 my $mcp = run_mcp();
 ok(ask($mcp, request(1, 'ping'))->{result}, 'connected');
@@ -217,6 +271,39 @@ $mcp->pump until $out =~ /\n/;
 is( $out,
 	qq({"jsonrpc":"2.0","id":8,"result":{}}\n),
 	'a cancelled request gets no reply');
+$mcp->finish;
+
+# Of messages that wait in line: those that are cancelled before their turn come to
+# nothing; a cancellation that came before its message does not count.
+$mcp = run_mcp();
+$out = '';
+my $cancel =
+  qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}\n);
+$in .= sprintf($cancel, '"early"') . call('c1', 'slow');
+$mcp->pump_nb while length $in;
+slow_backend();
+$in .=
+  request('early', 'ping') . request('q1', 'ping') . request('q2', 'ping');
+$in .= sprintf($cancel, '"q1"') . sprintf($cancel, '"c1"');
+$in .= request(9, 'ping');
+$mcp->pump until $out =~ /"id":9/;
+is_deeply(
+	[ map { decode_json($_)->{id} } split /\n/, $out ],
+	[ 'early', 'q2', 9 ],
+	'cancelled before their turn');
+
+# A long queue takes no longer a line than a short one: before, each line that was
+# taken moved all that followed, and each was searched again for every message.
+$out = '';
+$in .= call('c2', 'slow');
+$mcp->pump_nb while length $in;
+slow_backend();
+$in .= " \n" x 3_000_000 . sprintf($cancel, '"none"') x 20_000;
+$in .= sprintf($cancel, '"c2"') . request(10, 'ping');
+$mcp->pump until $out =~ /\n/;
+is( $out,
+	qq({"jsonrpc":"2.0","id":10,"result":{}}\n),
+	'a queue of three million lines');
 $mcp->finish;
 
 # A signal ends it, and what it had the server do.

@@ -1,0 +1,77 @@
+-- What clients are told of values that a CHECK or NOT NULL refuses: the value and
+-- what is expected, never the failing row.
+BEGIN;
+\ir include/setup.sql
+SELECT t.make_pipelines() \g /dev/null
+SELECT no_plan();
+INSERT INTO deals (id, title, status) VALUES (id('W'), 'W', 'won');
+
+CREATE TABLE t.faults (n serial, tab text, body jsonb, said text);
+INSERT INTO t.faults (tab, body, said) VALUES
+    ('deals', '{"title": "x", "currency": "eur"}', E'23514\ncurrency must be a currency code of ISO 4217, not "eur"\nWrite it in capitals: EUR.'),
+    ('deals', '{"title": "x", "currency": "BUCKS"}', E'23514\ncurrency must be a currency code of ISO 4217, not "BUCKS"\nUse a code such as EUR.'),
+    ('deals', '{"title": "x", "probability": 70}', E'23514\nprobability 70 is not between 0 and 1\nWrite 70 % as 0.7.'),
+    ('deals', '{"title": "x", "probability": 1e30}', E'23514\nprobability 1000000000000000000000000000000 is not between 0 and 1\nWrite 70 % as 0.7.'),
+    ('deals', '{"title": "x", "amount": 1e15}', E'22003\namount 1000000000000000 is out of range\nAn amount has at most 15 digits before the decimal point and 4 behind it.'),
+    ('deals', '{"title": null}', E'23502\ntitle must be given'),
+    ('deals', '{"title": "  "}', E'23514\ntitle must not be blank'),
+    ('deals', '{"title": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
+    ('deals', '{"title": "x", "metadata": 1}', E'23514\nmetadata must be a JSON object, not a single value\nWrite it as {"key": value}.'),
+    ('deals', '{"title": "x", "value_period": "weekly"}', E'23514\n"weekly" is not a value period\nUse one_time, monthly, quarterly or annual.'),
+    ('deals', '{"title": "x", "forecast_category": "closed"}', E'23514\n"closed" is not a forecast category of open deals\nUse pipeline, best_case, commit or omitted.'),
+    ('pipelines', '{"name": null}', E'23502\nname must be given'),
+    ('pipelines', '{"name": ""}', E'23514\nname must not be blank'),
+    ('pipelines', '{"name": "x", "currency": "usd"}', E'23514\ncurrency must be a currency code of ISO 4217, not "usd"\nWrite it in capitals: USD.'),
+    ('pipelines', '{"name": "x", "tenant_id": "11111111-1111-4111-8111-111111111111"}', E'23514\ntenant_id cannot be 11111111-1111-4111-8111-111111111111 in a CRM for one tenant\nLeave it out.'),
+    ('stages', '{"name": "x"}', E'23502\npipeline_id must be given'),
+    ('stages', '{"pipeline_id": "@Sales", "name": "x", "probability": 50}', E'23514\nprobability 50 is not between 0 and 1\nWrite 70 % as 0.7.'),
+    ('stages', '{"pipeline_id": "@Sales", "name": "x", "deal_status": "won", "probability": 0.5}', E'23514\nprobability is 1 where the status is won, not 0.5\nLeave it out, or write the status as well.'),
+    ('stages', '{"pipeline_id": "@Sales", "name": "x", "deal_status": "won", "forecast_category": "commit"}', E'23514\n"commit" is not a forecast category of a stage for won deals\nUse closed or omitted.'),
+    ('stages', '{"pipeline_id": "@Sales", "name": "x", "rotting_days": 0}', E'23514\nrotting_days must be positive, not 0\nNull means never.'),
+    ('deals', '{"title": "x", "expected_close_date": "infinity"}', E'23514\nexpected_close_date must be in the years 1900 to 9999'),
+    ('pipelines', '{"name": "x", "created_at": "1899-12-31"}', E'23514\ncreated_at must be in the years 1900 to 9999'),
+    ('tags', '{"name": " "}', E'23514\nname must not be blank'),
+    ('tags', '{"name": "x", "tenant_id": "11111111-1111-4111-8111-111111111111"}', E'23514\ntenant_id cannot be 11111111-1111-4111-8111-111111111111 in a CRM for one tenant\nLeave it out.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": 1, "tenant_id": "11111111-1111-4111-8111-111111111111"}', E'23514\ntenant_id cannot be 11111111-1111-4111-8111-111111111111 in a CRM for one tenant\nLeave it out.'),
+    ('stages', '{"pipeline_id": "@Sales", "name": ""}', E'23514\nname must not be blank'),
+    ('stages', '{"pipeline_id": "@Sales", "name": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
+    ('pipelines', '{"name": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
+    ('tags', '{"name": null}', E'23502\nname must be given'),
+    ('deal_tags', '{"deal_id": "@W"}', E'23502\ntag_id must be given'),
+    ('deal_contacts', '{"deal_id": "@W"}', E'23502\ncontact_id must be given'),
+    ('deal_contacts', '{"deal_id": "@W", "contact_id": "@Ann", "metadata": "x"}', E'23514\nmetadata must be a JSON object, not a single value\nWrite it as {"key": value}.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "EUR", "rate": 1}', E'23514\nbase and quote are both EUR\nA currency needs no rate to itself.'),
+    ('exchange_rates', '{"base": "euro", "quote": "USD", "rate": 1}', E'23514\nbase must be a currency code of ISO 4217, not "euro"\nUse a code such as EUR.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": -1}', E'23514\nrate -1 is not a positive number\nIt is the price of one unit of base, in quote.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": "NaN"}', E'23514\nrate NaN is not a positive number\nIt is the price of one unit of base, in quote.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": 1, "valid_from": "infinity"}', E'23514\nvalid_from must be in the years 1900 to 9999');
+CREATE FUNCTION t.insert_of(tab text, body jsonb) RETURNS text LANGUAGE sql AS $$
+    SELECT format('INSERT INTO crm.%I (%s) VALUES (%s)', tab, string_agg(quote_ident(k), ', '),
+        string_agg(CASE WHEN v #>> '{}' ~ '^@' THEN quote_literal(t.id(substr(v #>> '{}', 2))) WHEN jsonb_typeof(v) IN ('array', 'object') OR k = 'metadata' THEN quote_literal(v)
+            ELSE quote_nullable(v #>> '{}') END, ', '))
+    FROM jsonb_each(body) AS e (k, v) $$;
+SELECT is(error_of(insert_of(tab, body)), said, tab || ': ' || body) FROM t.faults ORDER BY n;
+SELECT is(error_of(format('UPDATE deals SET probability = 0.5 WHERE id = %L', id('W'))),
+    E'23514\nprobability is 1 where the status is won, not 0.5\nLeave it out, or write the status as well.', 'of a closed deal, by UPDATE');
+
+-- Every CHECK of the tables that clients write has its message; those that the rules of
+-- deals and stages keep from being asked are these.
+SELECT is_empty($$SELECT c.conname FROM pg_constraint AS c
+    WHERE c.connamespace = 'crm'::regnamespace AND c.contype = 'c' AND c.conrelid::regclass::text <> ALL ('{deal_changes,stage_changes,stage_totals}')
+    AND c.conname NOT IN ('deals_status_check', 'stages_deal_status_check', 'deals_amount_currency_check', 'deals_won_at_check', 'deals_lost_at_check', 'deals_lost_reason_check', 'deals_move_no_check')
+    AND c.conname !~ '_times_check$'
+    AND NOT EXISTS (SELECT FROM t.faults AS f, jsonb_object_keys(f.body) AS k
+        WHERE c.conrelid = f.tab::regclass AND c.conname = concat_ws('_', f.tab, k, 'check'))$$,
+    'no CHECK without a message');
+
+-- The CHECK is the rule: where the user has dropped it, other values are theirs.
+ALTER TABLE deals DROP CONSTRAINT deals_forecast_category_check;
+SELECT lives_ok($$INSERT INTO deals (title, forecast_category) VALUES ('x', 'upside')$$, 'a CHECK that was dropped asks for nothing');
+ALTER TABLE deals ADD CONSTRAINT own_check CHECK (forecast_category <> 'none');
+SELECT alike(error_of($$INSERT INTO deals (title, forecast_category) VALUES ('x', 'none')$$), E'23514\nnew row for relation "deals" violates check constraint "own_check"\n%', 'one of the user''s own speaks for itself');
+-- A column of another type is not looked at.
+ALTER TABLE tags ALTER name TYPE varchar(20);
+SELECT alike(error_of($$INSERT INTO tags (name) VALUES (' ')$$), E'23514\nnew row for relation "tags" violates check constraint "tags_name_check"\n%', 'another type: the CHECK itself');
+
+SELECT * FROM finish();
+ROLLBACK;
