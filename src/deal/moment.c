@@ -66,13 +66,12 @@ crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest)
 {
 	if (TIMESTAMP_NOT_FINITE(time))
 		return time;
-	if (time > deal->clock)
-		return time - deal->clock <= crm_session_clock_tolerance() ?
-			Max(deal->clock, earliest) : time;
-	if (time >= earliest || TIMESTAMP_NOT_FINITE(earliest))
+	if (earliest <= deal->clock &&
+		(time > deal->clock ? time - deal->clock <= crm_session_clock_tolerance() :
+		 time < earliest && time >= GetCurrentTransactionStartTimestamp()))
+		return deal->clock;
+	if (time >= earliest)
 		return time;
-	if (time >= GetCurrentTransactionStartTimestamp())
-		return Max(deal->clock, earliest);
 	return crm_deal_is_cut(time, earliest) || is_date_of(time, earliest) ? earliest : time;
 }
 

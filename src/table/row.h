@@ -22,7 +22,8 @@ typedef struct RowEdit
 	bool		stands;			/* inserted, but its key stands already */
 	const Datum *old_values;	/* the old row's, or the one's that stands */
 	const bool *old_nulls;		/* NULL: none */
-	Upsert	   *upsert;			/* NULL: none of the statement's rows was inserted */
+	Upsert	   *upsert;			/* NULL: none of the statement's rows was
+								 * inserted */
 	bool		changed;
 } RowEdit;
 
