@@ -207,15 +207,6 @@ read_created_at(DealWrite *deal)
 }
 
 static void
-check_created_at(const DealWrite *deal)
-{
-	if (crm_deal_written(deal, DEAL_CREATED_AT))
-		crm_deal_check_past(deal, DEAL_CREATED_AT, "created_at",
-							DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)));
-	crm_deal_check_closed_after_creation(deal);
-}
-
-static void
 insert_deal(void *arg)
 {
 	DealWrite  *deal = arg;
@@ -225,7 +216,7 @@ insert_deal(void *arg)
 	set_currency(deal);
 	set_counters(deal);
 	set_created_at(deal);
-	check_created_at(deal);
+	crm_deal_check_closed_after_creation(deal);
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
 
@@ -294,7 +285,7 @@ move_deal(DealWrite *deal)
 		enter_stage(deal, stage);
 	else
 		stay(deal);
-	check_created_at(deal);
+	crm_deal_check_closed_after_creation(deal);
 	return moves;
 }
 
