@@ -50,8 +50,10 @@ fill_currency(DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 
+	if (deal_is_null(deal, DEAL_AMOUNT))
+		return;
 	fill_old(deal, DEAL_CURRENCY);
-	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
+	if (!deal_is_null(deal, DEAL_CURRENCY))
 		return;
 	pipeline = crm_find_pipeline(deal->lookup,
 								 DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID)));

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "executor/executor.h"
+#include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -16,26 +17,43 @@
 #include "table/restoring.h"
 #include "table/row.h"
 
-/* The value that the column's default gives now. */
+/* The value that the expression gives now. */
 static Datum
-default_value(Relation rel, AttrNumber attno, bool *isnull)
+evaluate(Expr *expr, Form_pg_attribute att, bool *isnull)
 {
-	Expr	   *expr = (Expr *) build_column_default(rel, attno);
 	EState	   *estate;
 	ExprState  *state;
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attno - 1);
 	MemoryContext caller = CurrentMemoryContext;
 	Datum		value;
 
 	estate = CreateExecutorState();
 	MemoryContextSwitchTo(estate->es_query_cxt);
-	state = ExecPrepareExpr(expr, estate);
+	state = ExecInitExpr(expr, NULL);
 	value = ExecEvalExprSwitchContext(state, GetPerTupleExprContext(estate), isnull);
 	MemoryContextSwitchTo(caller);
 	if (!*isnull)
 		value = datumCopy(value, att->attbyval, att->attlen);
 	FreeExecutorState(estate);
 	return value;
+}
+
+/*
+ * What the column's default gives.  For columns that a rule fills that is NULL,
+ * which the statement remembers: it would be asked again for each row.
+ */
+static void
+take_default(RowEdit *row, int i)
+{
+	Expr	   *expr;
+
+	if (crm_upsert_defaults_to_null(row->upsert, i + 1))
+		return;
+	expr = expression_planner((Expr *) build_column_default(row->rel, i + 1));
+	if (IsA(expr, Const) && ((Const *) expr)->constisnull)
+		crm_upsert_note_null_default(row->upsert, i + 1);
+	else
+		row->values[i] = evaluate(expr, TupleDescAttr(RelationGetDescr(row->rel), i), &row->nulls[i]);
+	row->changed |= !row->nulls[i];
 }
 
 static void
@@ -62,10 +80,7 @@ fill_not_given(RowEdit *row)
 		if (!att->attnotnull || !att->atthasdef || att->attgenerated)
 			continue;
 		if (row->insert)
-		{
-			row->values[i] = default_value(row->rel, i + 1, &row->nulls[i]);
-			row->changed |= !row->nulls[i];
-		}
+			take_default(row, i);
 		else
 			take_old(row, i);
 	}
@@ -105,12 +120,12 @@ open_insert(RowEdit *row, Upsert **upsert, MemoryContext statement)
 	row->old_values = NULL;
 	row->old_nulls = NULL;
 	row->restored = crm_is_restoring(row->rel);
-	fill_not_given(row);
-	if (row->restored)
-		return;
 	if (*upsert == NULL)
 		*upsert = crm_upsert_create(row->rel, statement);
 	row->upsert = *upsert;
+	fill_not_given(row);
+	if (row->restored)
+		return;
 	row->stands = crm_upsert_find(row->upsert, row->values, row->nulls,
 								  &row->old_values, &row->old_nulls);
 	if (row->stands)

@@ -48,6 +48,7 @@ struct Upsert
 	Oid		   *key_oids;
 	IndexInfo **keys;
 	Bitmapset  *key_columns;	/* and those of their predicates */
+	Bitmapset  *null_defaults;	/* columns whose DEFAULT is NULL, as far as known */
 
 	EState	   *estate;
 	TupleTableSlot *row;		/* virtual */
@@ -355,6 +356,21 @@ crm_upsert_find(Upsert *upsert, const Datum *values, const bool *nulls,
 	ExecClearTuple(upsert->standing);
 	ExecClearTuple(upsert->row);
 	return found;
+}
+
+bool
+crm_upsert_defaults_to_null(const Upsert *upsert, AttrNumber attno)
+{
+	return bms_is_member(attno, upsert->null_defaults);
+}
+
+void
+crm_upsert_note_null_default(Upsert *upsert, AttrNumber attno)
+{
+	MemoryContext caller = MemoryContextSwitchTo(MemoryContextGetParent(upsert->noted));
+
+	upsert->null_defaults = bms_add_member(upsert->null_defaults, attno);
+	MemoryContextSwitchTo(caller);
 }
 
 bool

@@ -26,6 +26,10 @@ extern bool crm_upsert_find(Upsert *upsert, const Datum *values, const bool *nul
 /* Whether the column is part of a unique key. */
 extern bool crm_upsert_is_key(const Upsert *upsert, AttrNumber attno);
 
+/* Whether the statement knows that the column's DEFAULT is NULL; notes it. */
+extern bool crm_upsert_defaults_to_null(const Upsert *upsert, AttrNumber attno);
+extern void crm_upsert_note_null_default(Upsert *upsert, AttrNumber attno);
+
 /* Whether the id of the row that was looked for is one that a default has just made. */
 extern bool crm_upsert_id_is_new(const Upsert *upsert);
 

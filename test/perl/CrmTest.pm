@@ -496,7 +496,7 @@ INSERT INTO deals (title, external_id) VALUES ('again', 'zero') ON CONFLICT (ten
 
 INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES
 	('USD', 'EUR', '2020-01-01', 0.123456789012345678901234567890),
-	('USD', 'JPY', '0001-01-01 BC', 1e-20), ('USD', 'XXX', '2023-01-01', 1e20);
+	('USD', 'JPY', '1900-01-01', 1e-20), ('USD', 'XXX', '2023-01-01', 1e20);
 INSERT INTO tags (name, color) VALUES ('hot', '#ff0000'), ('Größe L', NULL);
 INSERT INTO deal_tags (deal_id, tag_id) SELECT d.id, t.id FROM deals d, tags t WHERE d.amount > 100;
 INSERT INTO deal_contacts (deal_id, contact_id, role, is_primary)
