@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -90,7 +91,10 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id)
 	ScanKeyInit(&key, history->deal_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(deal_id));
 	scan = systable_beginscan(rel, history->index, true, SnapshotSelf, 1, &key);
 	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
 		last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
+	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return last;
@@ -150,6 +154,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
+		CHECK_FOR_INTERRUPTS();
 		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))

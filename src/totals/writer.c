@@ -132,6 +132,7 @@ write_group(const TotalsGroup *group, void *arg)
 
 	for (uint32 i = 0; i < group->summary->nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (crm_summary_entry_is_zero(&group->summary->entries[i]))
 			continue;
 		write_entry(write, group, &group->summary->entries[i]);
