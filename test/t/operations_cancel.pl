@@ -29,10 +29,11 @@ $node->safe_psql('cancel', <<~SQL);
 			CASE i WHEN 499 THEN 'won' WHEN 500 THEN 'lost' ELSE 'open' END
 		FROM generate_series(1, 500) AS i;
 	INSERT INTO deals (id, title, amount, stage_id, stage_entered_at, expected_close_date)
-		SELECT md5('d' || i)::uuid, 'Deal', i, md5('s' || 1 + i % 400)::uuid, now() - interval '300 days', current_date + i % 900
+		SELECT md5('d' || i)::uuid, 'Deal', i, md5('s' || 1 + i % 200)::uuid, now() - interval '300 days', current_date + i % 900
 		FROM generate_series(1, $deals) AS i;
-	UPDATE deals SET stage_id = md5('s' || 1 + amount::int % 300)::uuid, stage_entered_at = now() - interval '200 days';
-	UPDATE deals SET stage_id = md5('s' || 1 + amount::int % 500)::uuid, stage_entered_at = now() - interval '100 days';
+	UPDATE deals SET stage_id = md5('s' || 201 + amount::int % 200)::uuid, stage_entered_at = now() - interval '200 days';
+	UPDATE deals SET stage_id = md5('s' || 401 + amount::int % 100)::uuid, stage_entered_at = now() - interval '100 days';
+	INSERT INTO exchange_rates (base, quote, rate) VALUES ('CHF', 'USD', 1);
 	-- one deal that goes to and fro
 	DO \$\$ BEGIN FOR i IN 1 .. 3000 LOOP
 		UPDATE crm.deals SET stage_id = md5('s' || 1 + i % 2)::uuid WHERE id = md5('d7')::uuid;
@@ -48,7 +49,7 @@ my @queries = split /\n/, $node->safe_psql('cancel', <<~'SQL');
 	SELECT format('SELECT count(*) FROM %I(%s)', p.proname, (
 		SELECT string_agg(format('%I => %s', a.name, CASE a.name
 			WHEN 'pipeline_id' THEN 'md5(''p'')::uuid' WHEN 'deal_id' THEN 'md5(''d7'')::uuid'
-			WHEN 'from_at' THEN 'now() - interval ''150 days''' WHEN 'as_of' THEN 'now()'
+			WHEN 'from_at' THEN 'now() - interval ''150 days''' WHEN 'at' THEN 'now() - interval ''150 days'''
 			WHEN 'base' THEN '''CHF''' WHEN 'quote' THEN '''USD''' ELSE 'gen_random_uuid()' END), ', ')
 		FROM unnest(p.proargnames) WITH ORDINALITY AS a (name, n) WHERE a.n <= p.pronargs - p.pronargdefaults))
 	FROM pg_proc AS p JOIN extensions.crm_api_functions() AS f ON f.name = p.proname AND 'read' = ANY (f.levels)
