@@ -39,6 +39,11 @@ test:
 # One suite alone: make test-regress, test-isolation, test-pgtap, ...
 test-%:
 	@scripts/check.sh $*
+# The soak and the pairs of writes, hundreds of times as long: hours.
+.PHONY: test-long
+test-long:
+	@CRM_SOAK_ROUNDS=500 CRM_PAIR_TRANSACTIONS=200 \
+		CRM_TAP_TESTS='operations_soak table_deadlocks' scripts/check.sh tap
 # SCALE is the largest table: 100k takes some minutes, 10M hours.
 bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh

@@ -48,7 +48,7 @@ SELECT jsonb_build_object(
             LEFT JOIN @crm@.stages AS f ON f.id = h.from_stage_id
             LEFT JOIN @crm@.stages AS t ON t.id = h.to_stage_id), '[]'),
     'overdue', jsonb_build_object(
-        'closing_days', CASE WHEN d.status = 'open' AND d.expected_close_date < current_date
+        'closing_days', CASE WHEN d.status = 'open' AND d.expected_close_date < current_date AND isfinite(d.expected_close_date)
             THEN current_date - d.expected_close_date END,
         'rotting_days', (
             SELECT floor(extract(epoch FROM now() - d.stage_entered_at) / 86400)::integer - s.rotting_days

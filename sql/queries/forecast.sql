@@ -32,11 +32,11 @@ WITH deals_asked AS (
         l.bucket, l.start, l.tenant_id, l.rate_day
     FROM (SELECT y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.value, y.weighted_value,
             CASE
-                WHEN y.day IS NULL THEN 'no_date'
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
-                ELSE 'period'
+                WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN 'period'
+                ELSE 'no_date'
             END AS bucket,
-            date_trunc(forecast.period, y.day::timestamp) AS start,
+            CASE WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN date_trunc(forecast.period, y.day::timestamp) END AS start,
             y.day, y.tenant_id, y.rate_day
         FROM days AS y) AS l
     WHERE l.bucket <> 'period'

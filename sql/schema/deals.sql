@@ -37,7 +37,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_pkey PRIMARY KEY (id),
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
-    CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
+    CONSTRAINT deals_external_id_key UNIQUE (external_id, tenant_id),
     CONSTRAINT deals_title_check CHECK (@extension@.crm_name_key(title) <> ''),
     CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
     CONSTRAINT deals_amount_check CHECK (amount > -1000000000000000 AND amount < 1000000000000000),

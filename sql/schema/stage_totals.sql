@@ -9,6 +9,9 @@
 -- Row security without a policy: these are totals of all deals, so that only the
 -- owner can read the table, whatever is granted.  crm_pipeline_totals() returns
 -- them to users who may see every deal that they count.
+--
+-- One row is no total: it tells that all deals are counted.  Where it is missing, as
+-- after a restore without the data of this table, totals are not used.
 
 CREATE TABLE stage_totals (
     tenant_id uuid NOT NULL,
@@ -26,6 +29,9 @@ CREATE INDEX stage_totals_pipeline_id_idx ON stage_totals (pipeline_id);
 
 -- A publication identifies deleted rows by all columns, as there is no key.
 ALTER TABLE stage_totals REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY;
+
+INSERT INTO stage_totals VALUES ('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
+    '00000000-0000-0000-0000-000000000000', NULL, 'complete', 0, 0, 0, 0);
 
 COMMENT ON TABLE stage_totals IS 'Totals of the deals that are not archived, as differences to be added up; written by triggers on deals, read by pipeline_summary. Do not write it yourself: crm_rebuild_totals() computes it again';
 COMMENT ON COLUMN stage_totals.tenant_id IS 'The tenant of the deals';

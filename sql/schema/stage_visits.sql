@@ -15,7 +15,7 @@ CREATE VIEW stage_visits WITH (security_invoker = true) AS
         AND NOT EXISTS (SELECT FROM stage_changes AS r
             WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
     UNION ALL
-    SELECT d.tenant_id, d.id, d.move_no + 1, d.pipeline_id, d.stage_id, d.status, d.stage_entered_at,
+    SELECT d.tenant_id, d.id, least(d.move_no, 2147483646) + 1, d.pipeline_id, d.stage_id, d.status, d.stage_entered_at,
         NULL, NULL, NULL, NULL, NULL
     FROM deals AS d;
 

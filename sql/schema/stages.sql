@@ -17,7 +17,7 @@ CREATE TABLE stages (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stages_pkey PRIMARY KEY (id),
     CONSTRAINT stages_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id) ON DELETE CASCADE,
-    CONSTRAINT stages_external_id_key UNIQUE (tenant_id, external_id),
+    CONSTRAINT stages_external_id_key UNIQUE (external_id, tenant_id),
     CONSTRAINT stages_name_check CHECK (@extension@.crm_name_key(name) <> ''),
     CONSTRAINT stages_deal_status_check CHECK (deal_status IN ('open', 'won', 'lost')),
     CONSTRAINT stages_probability_check CHECK (

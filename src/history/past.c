@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -96,6 +97,7 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id, const pg_
 	{
 		Datum		tenant = crm_required_value(rel, tuple, history->tenant_id);
 
+		CHECK_FOR_INTERRUPTS();
 		if (crm_uuid_equal(DatumGetUUIDP(tenant), tenant_id))
 			last = Max(last, DatumGetInt32(crm_required_value(rel, tuple, history->move_no)));
 	}
@@ -165,6 +167,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
+		CHECK_FOR_INTERRUPTS();
 		/* A correction speaks of the past, but is made now. */
 		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
 			(found && (changed_at < last->changed_at ||

@@ -215,6 +215,7 @@ crm_rebuild_totals(PG_FUNCTION_ARGS)
 	delete_totals(table);
 	count_deals(deals, &rebuild);
 	crm_totals_insert(deals, rebuild.totals);
+	crm_totals_mark_complete(deals);
 	crm_restore_user(&saved);
 	SPI_finish();
 	table_close(deals, NoLock);

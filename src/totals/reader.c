@@ -19,6 +19,7 @@ typedef struct TotalsReader
 {
 	MemoryContext context;
 	WorkingSummary *summary;
+	bool		complete;		/* the row was found which tells so */
 } TotalsReader;
 
 /* What this code wrote is none of these; but the table is the user's. */
@@ -66,6 +67,14 @@ add_row(TupleTableSlot *row, void *arg)
 	memcpy(entry.key.stage, DatumGetPointer(get(row, TOTALS_STAGE_ID)), UUID_LEN);
 	text = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(get(row, TOTALS_VALUE_PERIOD)));
 
+	if (VARSIZE_ANY_EXHDR(text) == strlen(CRM_TOTALS_COMPLETE) &&
+		memcmp(VARDATA_ANY(text), CRM_TOTALS_COMPLETE, strlen(CRM_TOTALS_COMPLETE)) == 0)
+	{
+		reader->complete = true;
+		MemoryContextSwitchTo(caller);
+		return;
+	}
+
 	entry.key.rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	if (no_currency)
 		entry.key.rest |= SUMMARY_NO_CURRENCY;
@@ -107,7 +116,7 @@ read_totals(Relation deals, const pg_uuid_t *pipeline_id, const pg_uuid_t *tenan
  * crm_pipeline_totals(crm regnamespace, pipeline_id uuid) -> crm_summary
  *		What crm_pipeline_summary() over the unarchived deals of the pipeline
  *		would return, from stage_totals; NULL if that may be something else
- *		for this user, now.
+ *		for this user, now, or if not all deals are counted there.
  */
 PG_FUNCTION_INFO_V1(crm_pipeline_totals);
 Datum
@@ -125,7 +134,7 @@ crm_pipeline_totals(PG_FUNCTION_ARGS)
 		read_totals(deals, PG_GETARG_UUID_P(1), access == TOTALS_OF_TENANT ? &tenant_id : NULL,
 					&reader);
 	crm_api_end(deals);
-	if (access == TOTALS_NONE)
+	if (access == TOTALS_NONE || !reader.complete)
 		PG_RETURN_NULL();
 
 	view = crm_summary_view(PointerGetDatum(reader.summary));

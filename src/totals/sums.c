@@ -251,6 +251,7 @@ look_for_entry(const TotalsGroup *group, void *arg)
 {
 	bool	   *zero = arg;
 
+	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; *zero && i < group->summary->nentries; i++)
 		*zero = crm_summary_entry_is_zero(&group->summary->entries[i]);
 }

@@ -33,6 +33,9 @@ const InsertTarget crm_totals_target = {
 	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "totals cannot be kept"
 };
 
+/* Of the row which tells that all deals are counted. */
+#define NO_PIPELINE "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid"
+
 static char *
 compact_query(const char *table)
 {
@@ -54,8 +57,18 @@ read_query(const char *table)
 	return psprintf("SELECT stage_id::pg_catalog.uuid, currency::pg_catalog.text, "
 					"value_period::pg_catalog.text, deals::pg_catalog.int8, "
 					"deals_without_amount::pg_catalog.int8, value::pg_catalog.numeric, "
-					"weighted_value::pg_catalog.numeric FROM %s WHERE pipeline_id OPERATOR(pg_catalog.=) $1 "
-					"AND ($2 IS NULL OR tenant_id OPERATOR(pg_catalog.=) $2)", table);
+					"weighted_value::pg_catalog.numeric FROM %s "
+					"WHERE pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$1, " NO_PIPELINE "]) "
+					"AND (value_period OPERATOR(pg_catalog.=) '" CRM_TOTALS_COMPLETE "' "
+					"OR pipeline_id OPERATOR(pg_catalog.=) $1 "
+					"AND ($2 IS NULL OR tenant_id OPERATOR(pg_catalog.=) $2))", table);
+}
+
+static char *
+mark_query(const char *table)
+{
+	return psprintf("INSERT INTO %s (%s) VALUES (" NO_PIPELINE ", " NO_PIPELINE ", " NO_PIPELINE ", NULL, "
+					"'" CRM_TOTALS_COMPLETE "', 0, 0, 0, 0)", table, crm_totals_columns);
 }
 
 CrmStatement
@@ -76,6 +89,9 @@ crm_totals_statement(Relation deals, TotalsStatement which)
 		case TOTALS_READ:
 			statement.nargs = 2;
 			statement.text = read_query(table);
+			break;
+		case TOTALS_MARK:
+			statement.text = mark_query(table);
 			break;
 	}
 	return statement;

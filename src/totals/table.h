@@ -12,6 +12,7 @@ typedef enum TotalsStatement
 {
 	TOTALS_COMPACT,				/* $1: pipeline_id */
 	TOTALS_READ,				/* $1: pipeline_id, $2: tenant_id or null */
+	TOTALS_MARK,				/* no parameters */
 } TotalsStatement;
 
 /* The columns of stage_totals; TOTALS_READ returns those from STAGE_ID on. */
@@ -30,6 +31,12 @@ typedef enum TotalsField
 } TotalsField;
 
 #define CRM_TOTALS_TABLE	"stage_totals"
+
+/*
+ * The value_period of the row which tells that all deals are counted: no deal has
+ * it.  TOTALS_READ returns that row, too; TOTALS_MARK inserts it.
+ */
+#define CRM_TOTALS_COMPLETE	"complete"
 
 /* Rows of it, whose values are those of TotalsField. */
 extern const InsertTarget crm_totals_target;

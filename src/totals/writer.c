@@ -132,6 +132,7 @@ write_group(const TotalsGroup *group, void *arg)
 
 	for (uint32 i = 0; i < group->summary->nentries; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (crm_summary_entry_is_zero(&group->summary->entries[i]))
 			continue;
 		write_entry(write, group, &group->summary->entries[i]);
@@ -243,6 +244,21 @@ has_rows(const char *table)
 	return SPI_processed > 0;
 }
 
+static void
+mark_complete(void *arg)
+{
+	if (crm_run_kept(arg, NULL, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write stage_totals");
+}
+
+void
+crm_totals_mark_complete(Relation deals)
+{
+	CrmStatement statement = crm_totals_statement(deals, TOTALS_MARK);
+
+	write_past_guard(mark_complete, &statement);
+}
+
 void
 crm_totals_truncate(Relation deals)
 {
@@ -256,5 +272,6 @@ crm_totals_truncate(Relation deals)
 	crm_become_owner(deals, &saved);
 	if (has_rows(table))
 		crm_run(psprintf("TRUNCATE ONLY %s", table));
+	crm_totals_mark_complete(deals);
 	crm_restore_user(&saved);
 }

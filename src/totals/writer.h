@@ -25,6 +25,12 @@ extern void crm_totals_insert_and_compact(Relation deals, const DealTotals *tota
  */
 extern int64 crm_totals_compact(Relation deals, const pg_uuid_t *pipeline_id);
 
+/*
+ * Inserts the row which tells that all deals are counted, with the rights that the
+ * caller has taken.
+ */
+extern void crm_totals_mark_complete(Relation deals);
+
 /* After TRUNCATE of deals. */
 extern void crm_totals_truncate(Relation deals);
 

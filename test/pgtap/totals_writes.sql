@@ -14,7 +14,7 @@ SELECT is(crm_pipeline_totals('crm', id('nowhere')), '[]', 'no such pipeline: li
 
 INSERT INTO deals (id, title, amount) VALUES (id('a'), 'a', 100.25);
 SELECT results_eq('SELECT tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, value, weighted_value
-        FROM stage_totals',
+        FROM stage_totals WHERE value_period <> ''complete''',
     $$VALUES ('00000000-0000-0000-0000-000000000000'::uuid, id('Sales'), id('Lead'), 'USD', 'one_time', 1::bigint, 0::bigint,
         100.2500, 10.02500000)$$, 'a deal is a row');
 SELECT exact('one deal');
@@ -164,7 +164,7 @@ SELECT is(pipeline_summary(id('Renewals')) ->> 'source', 'totals', 'and after on
 -- TRUNCATE empties both.
 SELECT isnt(pipeline_summary(id('Sales')) ->> 'total_deals', '0', 'there are deals');
 TRUNCATE deals CASCADE;
-SELECT is_empty('TABLE stage_totals', 'TRUNCATE leaves no totals');
+SELECT is_empty($$SELECT * FROM stage_totals WHERE value_period <> 'complete'$$, 'TRUNCATE leaves no totals');
 SELECT is((SELECT (source, total, deals)::text FROM t.seen WHERE at = 'TRUNCATE AFTER STATEMENT'), '(deals,0,0)', 'and is not seen half-way');
 SELECT exact('TRUNCATE');
 DROP TRIGGER note_before ON deals;

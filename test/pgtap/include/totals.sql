@@ -33,4 +33,6 @@ BEGIN
     RETURN (SELECT count(*) FROM crm.stage_totals) - before;
 END $$;
 
-CREATE FUNCTION t.pending() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM crm.stage_totals';
+CREATE FUNCTION t.pending() RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM crm.stage_totals WHERE value_period <> 'complete'
+$$;
