@@ -204,6 +204,20 @@ end_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
 		next_hook(pstate, query, jumble);
 }
 
+/*
+ * Whose rights they were has to be true again, else a hook of somebody else's
+ * kept ours from being called.
+ */
+static void
+check_user(Oid user)
+{
+	if (GetUserId() != user)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("a query was analyzed without calling post_parse_analyze_hook of \"%s\"", "crm"),
+				 errhint("A library that was loaded after it does not call the hooks of others.")));
+}
+
 void
 crm_report_install_hook(void)
 {
@@ -215,11 +229,13 @@ static void
 prepare(CrmReport *report, const char *query, int id, int argument)
 {
 	Statement  *statement = &report->statements[report->nstatements++];
+	Oid			user = GetUserId();
 
 	statement->id = id;
 	statement->argument = argument;
 	statement->plan = SPI_prepare_params(query, set_up_parser, &report->declaration,
 										 report->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0);
+	check_user(user);
 	if (statement->plan == NULL)
 		elog(ERROR, "could not prepare a query of %s: %s", report->declaration.name,
 			 SPI_result_code_string(SPI_result));
@@ -506,6 +522,7 @@ run_statement(CrmReport *report, const Statement *statement, ParamListInfo param
 {
 	CachedPlanSource *source = source_of(statement);
 	ErrorContextCallback context = {.previous = error_context_stack,.callback = tell_query,.arg = source};
+	Oid			user = GetUserId();
 	int			level;
 	CachedPlan *plan;
 	ListCell   *cell;
@@ -516,6 +533,7 @@ run_statement(CrmReport *report, const Statement *statement, ParamListInfo param
 		PushActiveSnapshot(GetTransactionSnapshot());
 	level = pin_settings();
 	plan = GetCachedPlan(source, params, CurrentResourceOwner, NULL);
+	check_user(user);
 	AtEOXact_GUC(true, level);
 	if (!report->declaration.read_only)
 	{
