@@ -122,21 +122,21 @@ sub as_written
 	return $node;
 }
 
-# Whatever is looked up by name and types: kind, OID, and the types of its
-# arguments, once as they are and once as they were written.
+# Whatever is looked up by name and types: kind, OID, the type of its result and
+# those of its arguments, once as they are and once as they were written.
 sub names
 {
 	my ($text) = @_;
 	my @names;
 	my $add = sub {
-		my ($kind, $oid, $args) = @_;
+		my ($kind, $oid, $result, $args) = @_;
 		for my $types ([ map { type($_) } @$args ],
 			[ map { type(as_written($_)) } @$args ])
 		{
 			die "$kind $oid has an argument of unknown type: "
 			  . join ' ', map { as_written($_)->{kind} } @$args
 			  if grep { !defined } @$types;
-			push @names, [ $kind, $oid, @$types ];
+			push @names, [ $kind, $oid, $result, @$types ];
 		}
 	};
 
@@ -146,11 +146,11 @@ sub names
 			my ($node) = @_;
 			my $args = ref $node->{args} && ref $node->{args}[0] eq 'ARRAY' ? $node->{args}[0] : [];
 
-			if ($node->{kind} eq 'FUNCEXPR') { $add->('function', $node->{funcid}[0], $args); }
-			elsif ($node->{kind} eq 'AGGREF') { $add->('function', $node->{aggfnoid}[0], $args); }
-			elsif ($node->{kind} eq 'WINDOWFUNC') { $add->('function', $node->{winfnoid}[0], $args); }
-			elsif (exists $node->{opno} && @$args) { $add->('operator', $node->{opno}[0], $args); }
-			push @names, [ 'type', type($node) ] if $type_field{ $node->{kind} };
+			if ($node->{kind} eq 'FUNCEXPR') { $add->('function', $node->{funcid}[0], type($node), $args); }
+			elsif ($node->{kind} eq 'AGGREF') { $add->('function', $node->{aggfnoid}[0], type($node), $args); }
+			elsif ($node->{kind} eq 'WINDOWFUNC') { $add->('function', $node->{winfnoid}[0], type($node), $args); }
+			elsif (exists $node->{opno} && @$args) { $add->('operator', $node->{opno}[0], type($node), $args); }
+			push @names, [ 'type', type($node), type($node) ] if $type_field{ $node->{kind} };
 		});
 	return @names;
 }

@@ -82,27 +82,28 @@ for my $tree (@trees)
 
 # The statements that plant it all in a schema.
 my $values = join ",\n", map {
-	my ($kind, $oid, @types) = @$_;
-	"('$kind', $oid\::oid, ARRAY[" . join(', ', @types) . "]::oid[])"
+	my ($kind, $oid, $result, @types) = @$_;
+	"('$kind', $oid\::oid, $result\::oid, ARRAY[" . join(', ', @types) . "]::oid[])"
 } map { $used{$_} } sort keys %used;
 my $plants = $node->safe_psql('origin', <<~SQL);
 	SET search_path = pg_catalog;
-	WITH used (kind, oid, types) AS (VALUES $values),
+	WITH used (kind, oid, result, types) AS (VALUES $values),
 	typed AS (
-		SELECT DISTINCT u.kind, u.oid,
+		SELECT DISTINCT u.kind, u.oid, CASE r.typtype WHEN 'p' THEN 'text' ELSE format_type(r.oid, NULL) END AS result,
 			(SELECT coalesce(string_agg(format_type(t.oid, NULL), ', ' ORDER BY t.n), '')
 				FROM unnest(u.types) WITH ORDINALITY AS t (oid, n)) AS args,
 			(SELECT array_agg(format_type(t.oid, NULL) ORDER BY t.n) FROM unnest(u.types) WITH ORDINALITY AS t (oid, n)) AS list
-		FROM used AS u
+		FROM used AS u JOIN pg_type AS r ON r.oid = u.result
 		-- nothing that only the origin has, nor what cannot be an argument
 		WHERE NOT EXISTS (SELECT FROM unnest(u.types) AS a (oid) JOIN pg_type AS t ON t.oid = a.oid
 			WHERE t.typtype = 'p' OR t.typnamespace <> 'pg_catalog'::regnamespace)
 	)
-	SELECT format(E'function\t%I\t%s', p.proname, t.args)
+	SELECT format(E'function\t%I\t%s\t%s', p.proname, min(t.result), t.args)
 	FROM typed AS t JOIN pg_proc AS p ON p.oid = t.oid
 	WHERE t.kind = 'function' AND p.pronamespace = 'pg_catalog'::regnamespace
+	GROUP BY p.proname, t.args
 	UNION
-	SELECT format(E'operator\t%s\t%s\t%s', o.oprname, CASE WHEN o.oprleft = 0 THEN NULL ELSE t.list[1] END, t.list[cardinality(t.list)])
+	SELECT format(E'operator\t%s\t%s\t%s\t%s', o.oprname, format_type(o.oprresult, NULL), CASE WHEN o.oprleft = 0 THEN NULL ELSE t.list[1] END, t.list[cardinality(t.list)])
 	FROM typed AS t JOIN pg_operator AS o ON o.oid = t.oid
 	WHERE t.kind = 'operator' AND o.oprnamespace = 'pg_catalog'::regnamespace
 	UNION
@@ -140,7 +141,9 @@ $node->safe_psql('target', <<~'SQL');
 	END $$;
 	SQL
 
-# As mallory, in the schema; returns how many of them there are.
+my $operators = 0;
+
+# As mallory, in the schema.
 sub plant
 {
 	my ($schema) = @_;
@@ -149,19 +152,19 @@ sub plant
 
 	for (@plants)
 	{
-		my ($kind, $name, @args) = split /\t/, $_, -1;
+		my ($kind, $name, $result, @args) = split /\t/, $_, -1;
 
 		if ($kind eq 'function')
 		{
-			$sql .= "CREATE FUNCTION $schema.$name($args[0]) RETURNS boolean $body;\n";
+			$sql .= "CREATE FUNCTION $schema.$name($args[0]) RETURNS $result $body;\n";
 		}
 		elsif ($kind eq 'operator')
 		{
-			my $function = "$schema.op";
+			my $function = "$schema.op" . ++$operators;
 			my $types    = join ', ', grep { $_ ne '' } @args;
 			my $sides    = ($args[0] eq '' ? '' : "LEFTARG = $args[0], ") . "RIGHTARG = $args[1]";
 
-			$sql .= "CREATE OR REPLACE FUNCTION $function($types) RETURNS boolean $body;\n"
+			$sql .= "CREATE FUNCTION $function($types) RETURNS $result $body;\n"
 			  . "CREATE OPERATOR $schema.$name (FUNCTION = $function, $sides);\n";
 		}
 		else
