@@ -251,7 +251,7 @@ prepare_lookups(CrmReport *report)
 
 		if (argument < 0)
 			continue;
-		prepare(report, psprintf("SELECT FROM %s AS t WHERE t.id = %s.%s",
+		prepare(report, psprintf("SELECT FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) %s.%s",
 								 quote_qualified_identifier(get_namespace_name(report->schema), ids[i].table),
 								 quote_identifier(report->declaration.name), ids[i].argument), i, argument);
 	}
