@@ -123,7 +123,11 @@ crm_check_planted(Oid schema)
 		if (form->deptype != DEPENDENCY_NORMAL)
 			continue;
 		owner = owner_of_namesake(form->classid, form->objid);
-		/* To be a member of an extension proves nothing: its owner can add any. */
+
+		/*
+		 * To be a member of an extension proves nothing: its owner can add
+		 * any.
+		 */
 		if (!OidIsValid(owner) || owner == ours || has_privs_of_role(owner, GetUserId()) ||
 			!has_namesake(form->objid))
 			continue;

@@ -9,32 +9,32 @@ use warnings;
 
 # Where each kind of expression has its type.
 my %type_field = (
-	CONST            => 'consttype',
-	VAR              => 'vartype',
-	PARAM            => 'paramtype',
-	FUNCEXPR         => 'funcresulttype',
-	OPEXPR           => 'opresulttype',
-	DISTINCTEXPR     => 'opresulttype',
-	NULLIFEXPR       => 'opresulttype',
-	AGGREF           => 'aggtype',
-	WINDOWFUNC       => 'wintype',
-	RELABELTYPE      => 'resulttype',
-	COERCEVIAIO      => 'resulttype',
-	ARRAYCOERCEEXPR  => 'resulttype',
-	FIELDSELECT      => 'resulttype',
-	COERCETODOMAIN   => 'resulttype',
-	CASE             => 'casetype',
-	CASEEXPR         => 'casetype',
-	COALESCE         => 'coalescetype',
-	COALESCEEXPR     => 'coalescetype',
-	MINMAX           => 'minmaxtype',
-	MINMAXEXPR       => 'minmaxtype',
-	ARRAY            => 'array_typeid',
-	ARRAYEXPR        => 'array_typeid',
-	ROW              => 'row_typeid',
-	ROWEXPR          => 'row_typeid',
+	CONST => 'consttype',
+	VAR => 'vartype',
+	PARAM => 'paramtype',
+	FUNCEXPR => 'funcresulttype',
+	OPEXPR => 'opresulttype',
+	DISTINCTEXPR => 'opresulttype',
+	NULLIFEXPR => 'opresulttype',
+	AGGREF => 'aggtype',
+	WINDOWFUNC => 'wintype',
+	RELABELTYPE => 'resulttype',
+	COERCEVIAIO => 'resulttype',
+	ARRAYCOERCEEXPR => 'resulttype',
+	FIELDSELECT => 'resulttype',
+	COERCETODOMAIN => 'resulttype',
+	CASE => 'casetype',
+	CASEEXPR => 'casetype',
+	COALESCE => 'coalescetype',
+	COALESCEEXPR => 'coalescetype',
+	MINMAX => 'minmaxtype',
+	MINMAXEXPR => 'minmaxtype',
+	ARRAY => 'array_typeid',
+	ARRAYEXPR => 'array_typeid',
+	ROW => 'row_typeid',
+	ROWEXPR => 'row_typeid',
 	SQLVALUEFUNCTION => 'type',
-	SUBSCRIPTINGREF  => 'refrestype');
+	SUBSCRIPTINGREF => 'refrestype');
 
 my $bool = 16;
 
@@ -81,7 +81,7 @@ sub walk
 {
 	my ($what, $visit) = @_;
 
-	if (ref $what eq 'ARRAY') { walk($_, $visit) for @$what; }
+	if    (ref $what eq 'ARRAY') { walk($_, $visit) for @$what; }
 	elsif (ref $what eq 'HASH')
 	{
 		$visit->($what);
@@ -97,9 +97,11 @@ sub type
 	my $field = $type_field{ $node->{kind} };
 
 	return $node->{$field}[0] if $field;
-	return type($node->{arg}[0])  if $node->{kind} eq 'NAMEDARGEXPR';
+	return type($node->{arg}[0]) if $node->{kind} eq 'NAMEDARGEXPR';
 	return type($node->{expr}[0]) if $node->{kind} eq 'TARGETENTRY';
-	return $bool if $node->{kind} =~ /^(BOOLEXPR|NULLTEST|BOOLEANTEST|SCALARARRAYOPEXPR)$/;
+	return $bool
+	  if $node->{kind} =~
+	  /^(BOOLEXPR|NULLTEST|BOOLEANTEST|SCALARARRAYOPEXPR)$/;
 	return unless $node->{kind} eq 'SUBLINK';
 
 	# EXISTS, ALL, ANY; or the value of a query
@@ -133,8 +135,8 @@ sub names
 		for my $types ([ map { type($_) } @$args ],
 			[ map { type(as_written($_)) } @$args ])
 		{
-			die "$kind $oid has an argument of unknown type: "
-			  . join ' ', map { as_written($_)->{kind} } @$args
+			die "$kind $oid has an argument of unknown type: " . join ' ',
+			  map { as_written($_)->{kind} } @$args
 			  if grep { !defined } @$types;
 			push @names, [ $kind, $oid, $result, @$types ];
 		}
@@ -144,13 +146,27 @@ sub names
 		[ parse($text) ],
 		sub {
 			my ($node) = @_;
-			my $args = ref $node->{args} && ref $node->{args}[0] eq 'ARRAY' ? $node->{args}[0] : [];
+			my $args = ref $node->{args}
+			  && ref $node->{args}[0] eq 'ARRAY' ? $node->{args}[0] : [];
 
-			if ($node->{kind} eq 'FUNCEXPR') { $add->('function', $node->{funcid}[0], type($node), $args); }
-			elsif ($node->{kind} eq 'AGGREF') { $add->('function', $node->{aggfnoid}[0], type($node), $args); }
-			elsif ($node->{kind} eq 'WINDOWFUNC') { $add->('function', $node->{winfnoid}[0], type($node), $args); }
-			elsif (exists $node->{opno} && @$args) { $add->('operator', $node->{opno}[0], type($node), $args); }
-			push @names, [ 'type', type($node), type($node) ] if $type_field{ $node->{kind} };
+			if ($node->{kind} eq 'FUNCEXPR')
+			{
+				$add->('function', $node->{funcid}[0], type($node), $args);
+			}
+			elsif ($node->{kind} eq 'AGGREF')
+			{
+				$add->('function', $node->{aggfnoid}[0], type($node), $args);
+			}
+			elsif ($node->{kind} eq 'WINDOWFUNC')
+			{
+				$add->('function', $node->{winfnoid}[0], type($node), $args);
+			}
+			elsif (exists $node->{opno} && @$args)
+			{
+				$add->('operator', $node->{opno}[0], type($node), $args);
+			}
+			push @names, [ 'type', type($node), type($node) ]
+			  if $type_field{ $node->{kind} };
 		});
 	return @names;
 }

@@ -83,7 +83,9 @@ for my $tree (@trees)
 # The statements that plant it all in a schema.
 my $values = join ",\n", map {
 	my ($kind, $oid, $result, @types) = @$_;
-	"('$kind', $oid\::oid, $result\::oid, ARRAY[" . join(', ', @types) . "]::oid[])"
+	"('$kind', $oid\::oid, $result\::oid, ARRAY["
+	  . join(', ', @types)
+	  . "]::oid[])"
 } map { $used{$_} } sort keys %used;
 my $plants = $node->safe_psql('origin', <<~SQL);
 	SET search_path = pg_catalog;
@@ -115,9 +117,10 @@ my @plants = split /\n/, $plants;
 my %count;
 $count{ (split /\t/)[0] }++ for @plants;
 note(join ', ', map { "$count{$_} ${_}s" } sort keys %count);
-cmp_ok($count{function}, '>', 100, 'functions with the types that they are called with');
-cmp_ok($count{operator}, '>', 60,  'operators');
-cmp_ok($count{type},     '>', 15,  'types');
+cmp_ok($count{function}, '>', 100,
+	'functions with the types that they are called with');
+cmp_ok($count{operator}, '>', 60, 'operators');
+cmp_ok($count{type},     '>', 15, 'types');
 
 # ---- planting ----
 
@@ -147,8 +150,10 @@ my $operators = 0;
 sub plant
 {
 	my ($schema) = @_;
-	my $sql = "SET ROLE crm_mallory;\nSET search_path = pg_catalog;\nSET client_min_messages = error;\n";
-	my $body = q{LANGUAGE plpgsql AS 'BEGIN PERFORM traps.strike(); RETURN NULL; END'};
+	my $sql =
+	  "SET ROLE crm_mallory;\nSET search_path = pg_catalog;\nSET client_min_messages = error;\n";
+	my $body =
+	  q{LANGUAGE plpgsql AS 'BEGIN PERFORM traps.strike(); RETURN NULL; END'};
 
 	for (@plants)
 	{
@@ -156,20 +161,24 @@ sub plant
 
 		if ($kind eq 'function')
 		{
-			$sql .= "CREATE FUNCTION $schema.$name($args[0]) RETURNS $result $body;\n";
+			$sql .=
+			  "CREATE FUNCTION $schema.$name($args[0]) RETURNS $result $body;\n";
 		}
 		elsif ($kind eq 'operator')
 		{
 			my $function = "$schema.op" . ++$operators;
-			my $types    = join ', ', grep { $_ ne '' } @args;
-			my $sides    = ($args[0] eq '' ? '' : "LEFTARG = $args[0], ") . "RIGHTARG = $args[1]";
+			my $types = join ', ', grep { $_ ne '' } @args;
+			my $sides = ($args[0] eq '' ? '' : "LEFTARG = $args[0], ")
+			  . "RIGHTARG = $args[1]";
 
-			$sql .= "CREATE FUNCTION $function($types) RETURNS $result $body;\n"
+			$sql .=
+				"CREATE FUNCTION $function($types) RETURNS $result $body;\n"
 			  . "CREATE OPERATOR $schema.$name (FUNCTION = $function, $sides);\n";
 		}
 		else
 		{
-			$sql .= "CREATE DOMAIN $schema.$name AS pg_catalog.$name CHECK (traps.strike());\n";
+			$sql .=
+			  "CREATE DOMAIN $schema.$name AS pg_catalog.$name CHECK (traps.strike());\n";
 		}
 	}
 	$node->safe_psql('target', $sql);
@@ -178,21 +187,26 @@ sub plant
 
 plant('public');
 plant('extensions');
-$node->safe_psql('target', 'REVOKE CREATE ON SCHEMA extensions, public FROM crm_mallory');
+$node->safe_psql('target',
+	'REVOKE CREATE ON SCHEMA extensions, public FROM crm_mallory');
 
-my $path = 'SET search_path = public, extensions, crm, team, pg_catalog; SET client_min_messages = warning;';
+my $path =
+  'SET search_path = public, extensions, crm, team, pg_catalog; SET client_min_messages = warning;';
 
 sub strikes
 {
-	return $node->safe_psql('target', 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM traps.strikes');
+	return $node->safe_psql('target',
+		'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM traps.strikes'
+	);
 }
 
 # Runs a statement of no names but ours; returns the SQLSTATE of its error.
 sub runs
 {
-	my ($role, $statement, $name) = @_;
-	my ($status, $out, $err) =
-	  $node->psql('target', "SET SESSION AUTHORIZATION $role;\n$path\n\\set VERBOSITY verbose\n$statement");
+	my ($role,   $statement, $name) = @_;
+	my ($status, $out,       $err) = $node->psql('target',
+		"SET SESSION AUTHORIZATION $role;\n$path\n\\set VERBOSITY verbose\n$statement"
+	);
 
 	my ($error) = $err =~ /(ERROR:.*)/;
 
@@ -207,38 +221,51 @@ $node->safe_psql('target', "SELECT setval('traps.strikes', 1, false)");
 
 # ---- install ----
 
-runs('postgres',  'CREATE EXTENSION crm SCHEMA extensions;', 'CREATE EXTENSION');
-runs('postgres',  "SELECT extensions.crm_install('crm');", 'crm_install');
-runs('crm_owner', "SELECT extensions.crm_install('team', 'shared');", 'crm_install, shared');
-$node->safe_psql('target', 'GRANT CREATE, USAGE ON SCHEMA crm, team TO crm_mallory');
+runs(
+	'postgres',
+	'CREATE EXTENSION crm SCHEMA extensions;',
+	'CREATE EXTENSION');
+runs('postgres', "SELECT extensions.crm_install('crm');", 'crm_install');
+runs(
+	'crm_owner',
+	"SELECT extensions.crm_install('team', 'shared');",
+	'crm_install, shared');
+$node->safe_psql('target',
+	'GRANT CREATE, USAGE ON SCHEMA crm, team TO crm_mallory');
 plant($_) for qw(crm team);
-$node->safe_psql('target', 'REVOKE CREATE ON SCHEMA crm, team FROM crm_mallory; GRANT USAGE ON SCHEMA extensions TO PUBLIC;'
+$node->safe_psql('target',
+	'REVOKE CREATE ON SCHEMA crm, team FROM crm_mallory; GRANT USAGE ON SCHEMA extensions TO PUBLIC;'
 	  . 'CREATE TABLE traps.people (id uuid PRIMARY KEY, name text); GRANT REFERENCES, SELECT ON traps.people TO crm_owner;'
-	  . q{INSERT INTO traps.people VALUES ('00000000-0000-4000-8000-0000000000c1', 'Grace')});
+	  . q{INSERT INTO traps.people VALUES ('00000000-0000-4000-8000-0000000000c1', 'Grace')}
+);
 
 # ---- use ----
 
 # Every function of the API, with these arguments and the defaults.
 my %argument = (
-	crm         => undef,
-	at          => "'2024-01-15'",
-	contact_id  => "'00000000-0000-4000-8000-0000000000c1'",
-	deal_id     => "'00000000-0000-4000-8000-0000000000d1'",
-	from_at     => "'2024-01-01'",
-	base        => "'EUR'",
-	quote       => "'USD'",
-	measure     => "'visit'",
-	name        => "'P'",
-	person_id   => "'00000000-0000-4000-8000-0000000000c1'",
+	crm => undef,
+	at => "'2024-01-15'",
+	contact_id => "'00000000-0000-4000-8000-0000000000c1'",
+	deal_id => "'00000000-0000-4000-8000-0000000000d1'",
+	from_at => "'2024-01-01'",
+	base => "'EUR'",
+	quote => "'USD'",
+	measure => "'visit'",
+	name => "'P'",
+	person_id => "'00000000-0000-4000-8000-0000000000c1'",
 	pipeline_id => "'00000000-0000-4000-8000-0000000000a1'",
-	stage_id    => "'00000000-0000-4000-8000-0000000000b1'",
-	stage_ids   => "'{00000000-0000-4000-8000-0000000000b1,00000000-0000-4000-8000-0000000000b3,00000000-0000-4000-8000-0000000000b2}'",
-	stages      => q{'["a", {"name": "w", "deal_status": "won"}]'},
-	to_at       => "'2024-02-01'");
+	stage_id => "'00000000-0000-4000-8000-0000000000b1'",
+	stage_ids =>
+	  "'{00000000-0000-4000-8000-0000000000b1,00000000-0000-4000-8000-0000000000b3,00000000-0000-4000-8000-0000000000b2}'",
+	stages => q{'["a", {"name": "w", "deal_status": "won"}]'},
+	to_at => "'2024-02-01'");
 my %own_call = (
-	mcp        => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
-	move_deal  => "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
-	delete_stage => "stage_id => '00000000-0000-4000-8000-0000000000b1', move_deals_to => '00000000-0000-4000-8000-0000000000b2'");
+	mcp => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
+	move_deal =>
+	  "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
+	delete_stage =>
+	  "stage_id => '00000000-0000-4000-8000-0000000000b1', move_deals_to => '00000000-0000-4000-8000-0000000000b2'"
+);
 
 sub api_calls
 {
@@ -255,9 +282,14 @@ sub api_calls
 	{
 		my ($name, $args) = split /\|/;
 
-		push @calls, [ $name, $own_call{$name} // join ', ', map {
-			defined $argument{$_} ? "$_ => $argument{$_}" : "$_ => NULL"
-		} split / /, $args // '' ];
+		push @calls, [
+			$name,
+			$own_call{$name} // join ', ',
+			map {
+				defined $argument{$_} ? "$_ => $argument{$_}" : "$_ => NULL"
+			} split / /,
+			$args // ''
+		];
 	}
 	return @calls;
 }
@@ -265,7 +297,8 @@ sub api_calls
 for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 {
 	my ($role, $schema) = @$case;
-	my $tenant = "SET crm.tenant_id = '11111111-1111-4111-8111-111111111111';";
+	my $tenant =
+	  "SET crm.tenant_id = '11111111-1111-4111-8111-111111111111';";
 	my $do = sub { runs($role, "$tenant $_[0]", "$schema: $_[1]") };
 
 	$do->(<<~SQL, 'writes');
@@ -288,27 +321,51 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		INSERT INTO $schema.deal_tags (deal_id, tag_id) VALUES ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000e1');
 		INSERT INTO $schema.exchange_rates (base, quote, rate, valid_from) VALUES ('EUR', 'USD', 2, '2020-01-01');
 		SQL
-	$do->("SELECT extensions.crm_link_contacts('$schema', 'traps.people');", 'crm_link_contacts');
-	$do->("INSERT INTO $schema.deal_contacts (deal_id, contact_id) VALUES ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000c1');", 'a contact');
+	$do->(
+		"SELECT extensions.crm_link_contacts('$schema', 'traps.people');",
+		'crm_link_contacts');
+	$do->(
+		"INSERT INTO $schema.deal_contacts (deal_id, contact_id) VALUES ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000c1');",
+		'a contact');
 	for my $call (api_calls($schema))
 	{
 		my ($name, $args) = @$call;
 
 		$do->("SELECT * FROM $schema.$name($args);", $name);
 	}
-	$do->("SELECT * FROM $schema.pipeline_summary('00000000-0000-4000-8000-0000000000a1', in_currency => 'USD', tag_id => '00000000-0000-4000-8000-0000000000e1');", 'pipeline_summary, converted');
-	$do->("SELECT * FROM $schema.win_rate('00000000-0000-4000-8000-0000000000a1', in_currency => 'USD');", 'win_rate, converted');
-	$do->("TABLE $schema.$_;", $_) for qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
-	$do->("SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;", 'computed fields');
-	$do->("SELECT * FROM $schema.deals AS d, $schema.stage_changes(d) AS c, $schema.to_stage(c), $schema.from_pipeline(c);", 'computed relationships');
+	$do->(
+		"SELECT * FROM $schema.pipeline_summary('00000000-0000-4000-8000-0000000000a1', in_currency => 'USD', tag_id => '00000000-0000-4000-8000-0000000000e1');",
+		'pipeline_summary, converted');
+	$do->(
+		"SELECT * FROM $schema.win_rate('00000000-0000-4000-8000-0000000000a1', in_currency => 'USD');",
+		'win_rate, converted');
+	$do->("TABLE $schema.$_;", $_)
+	  for
+	  qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
+	$do->(
+		"SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;",
+		'computed fields');
+	$do->(
+		"SELECT * FROM $schema.deals AS d, $schema.stage_changes(d) AS c, $schema.to_stage(c), $schema.from_pipeline(c);",
+		'computed relationships');
 	$do->("SELECT * FROM extensions.$_('$schema');", $_)
-	  for qw(crm_check crm_upgrade crm_embed crm_check_totals crm_compact_totals crm_rebuild_totals crm_installed_version);
-	$do->("SELECT extensions.crm_grant_access('$schema', 'crm_app', 'write'), extensions.crm_revoke_access('$schema', 'crm_app');", 'access');
-	$do->("SELECT * FROM extensions.crm_installations();", 'crm_installations');
-	$do->("SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');", "mcp: $_")
-	  for qw(deals_list stages_list pipelines_list tags_list);
-	$do->("DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;", 'the end of deals');
-	$do->("SELECT extensions.crm_unlink_contacts('$schema');", 'crm_unlink_contacts');
+	  for
+	  qw(crm_check crm_upgrade crm_embed crm_check_totals crm_compact_totals crm_rebuild_totals crm_installed_version);
+	$do->(
+		"SELECT extensions.crm_grant_access('$schema', 'crm_app', 'write'), extensions.crm_revoke_access('$schema', 'crm_app');",
+		'access');
+	$do->(
+		"SELECT * FROM extensions.crm_installations();",
+		'crm_installations');
+	$do->(
+		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
+		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list);
+	$do->(
+		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
+		'the end of deals');
+	$do->(
+		"SELECT extensions.crm_unlink_contacts('$schema');",
+		'crm_unlink_contacts');
 }
 is(strikes(), 0, 'nothing that was planted has run');
 
@@ -324,14 +381,16 @@ $node->safe_psql('target', <<~'SQL');
 	RESET ROLE;
 	REVOKE CREATE ON SCHEMA extensions FROM crm_mallory;
 	SQL
-my $refused = qr/function extensions.crm_not_given\(uuid\) stands beside the extension/;
-for my $member ('', 'ALTER EXTENSION crm ADD FUNCTION extensions.crm_not_given(uuid);')
+my $refused =
+  qr/function extensions.crm_not_given\(uuid\) stands beside the extension/;
+for my $member ('',
+	'ALTER EXTENSION crm ADD FUNCTION extensions.crm_not_given(uuid);')
 {
-	for my $statement (
-		"SELECT extensions.crm_install('another')",
+	for my $statement ("SELECT extensions.crm_install('another')",
 		"SELECT crm.funnel('00000000-0000-4000-8000-0000000000a1')")
 	{
-		my ($status, $out, $err) = $node->psql('target', "BEGIN; $member $statement");
+		my ($status, $out, $err) =
+		  $node->psql('target', "BEGIN; $member $statement");
 		like($err, $refused, ($member ? 'a member: ' : '') . $statement);
 	}
 }
@@ -344,8 +403,10 @@ $node->safe_psql('early', <<~'SQL');
 	SET ROLE crm_mallory;
 	CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';
 	SQL
-my ($status, $out, $err) = $node->psql('early', 'CREATE EXTENSION crm SCHEMA extensions');
-like($err, $refused, 'CREATE EXTENSION in a schema of somebody who planted one');
+my ($status, $out, $err) =
+  $node->psql('early', 'CREATE EXTENSION crm SCHEMA extensions');
+like($err, $refused,
+	'CREATE EXTENSION in a schema of somebody who planted one');
 
 $node->stop;
 done_testing();
