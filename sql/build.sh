@@ -99,4 +99,5 @@ pack_migrations()		# a row for each step: from, to, script
 	pack crm_schema_single_sql schema/tenancy_single.sql
 	pack crm_schema_shared_sql schema/tenancy_shared.sql
 	pack_migrations
+	echo 'SELECT @extschema@.crm_require_no_namesakes();'
 } | sed "s/@VERSION@/$version/g"

@@ -13,3 +13,9 @@ COMMENT ON FUNCTION @extschema@.crm_require_library(text) IS
 	'An error if SQL of that version is newer than the library that this session has loaded. The scripts of the extension begin with it.';
 
 SELECT @extschema@.crm_require_library('@VERSION@');
+
+CREATE FUNCTION @extschema@.crm_require_no_namesakes() RETURNS void
+	LANGUAGE c VOLATILE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_require_no_namesakes';
+COMMENT ON FUNCTION @extschema@.crm_require_no_namesakes() IS
+	'An error if the extension''s schema holds a function of another owner''s that has the name of one of the extension''s, and so could be run in its stead. The scripts of the extension end with it.';

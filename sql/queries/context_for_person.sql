@@ -1,10 +1,7 @@
 -- All about a person: their deals, and what those add up to.
 
 SELECT CASE
-        WHEN @extension@.crm_contact(context_for_person.crm, context_for_person.person_id) IS NULL
-            -- Contacts are linked: there is a view of them.
-            AND EXISTS (SELECT FROM pg_class AS v
-                WHERE v.relnamespace = context_for_person.crm AND v.relname = 'contacts' AND v.relkind = 'v')
+        WHEN @extension@.crm_contact_is_missing(context_for_person.crm, context_for_person.person_id)
         THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id))
     END;
 

@@ -55,13 +55,16 @@
 
 /*
  * What ExecutorCheckPerms_hook is given: from 16 on, the tables are in a list of
- * permissions, apart from the range table.
+ * permissions, apart from the range table.  And whether the user has them, for
+ * a planned statement.
  */
 #if PG_VERSION_NUM >= 160000
 #define CRM_CHECK_PERMS_PARAMETERS	List *range_table, List *permissions, bool report
 #define CRM_CHECK_PERMS_ARGUMENTS	range_table, permissions, report
 #define CRM_CHECK_PERMS_LIST		permissions
 #define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
+#define crm_may_execute(statement) \
+	ExecCheckPermissions((statement)->rtable, (statement)->permInfos, false)
 #else
 #define CRM_CHECK_PERMS_PARAMETERS	List *range_table, bool report
 #define CRM_CHECK_PERMS_ARGUMENTS	range_table, report
@@ -69,6 +72,7 @@
 #define CRM_CHECK_PERMS_RELID(item) \
 	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
 	 ((RangeTblEntry *) (item))->relid : InvalidOid)
+#define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 
 #endif							/* CRM_BASE_COMPAT_H */

@@ -17,6 +17,7 @@
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
@@ -24,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/declaration.h"
 #include "base/namesakes.h"
 
 #define OWN_PREFIX "crm_"
@@ -67,7 +69,25 @@ has_namesake(Oid function)
 	return found;
 }
 
-/* Whoever owns the schema can replace the extension's functions anyway. */
+/*
+ * The owner of the extension's functions.  Being of C, they have one who is a
+ * superuser, whoever owns the extension or the schema.
+ */
+static Oid
+owner_of_ours(Oid schema)
+{
+	Oid			function = crm_find_function(schema, "crm_version");
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Whoever owns the schema could have put there what they like before. */
 bool
 crm_is_trusted(Oid role, Oid schema)
 {
@@ -88,6 +108,7 @@ crm_check_planted(Oid schema)
 	ScanKeyData key[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	Oid			ours = owner_of_ours(schema);
 
 	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
@@ -103,8 +124,12 @@ crm_check_planted(Oid schema)
 		if (form->deptype != DEPENDENCY_NORMAL)
 			continue;
 		owner = owner_of_namesake(form->classid, form->objid);
-		if (!OidIsValid(owner) || crm_is_trusted(owner, schema) ||
-			OidIsValid(getExtensionOfObject(form->classid, form->objid)) ||
+
+		/*
+		 * To be a member of an extension proves nothing: its owner can add
+		 * any.
+		 */
+		if (!OidIsValid(owner) || owner == ours || has_privs_of_role(owner, GetUserId()) ||
 			!has_namesake(form->objid))
 			continue;
 		ObjectAddressSubSet(object, form->classid, form->objid, form->objsubid);
@@ -113,8 +138,21 @@ crm_check_planted(Oid schema)
 				 errmsg("%s stands beside the extension", getObjectDescription(&object, false)),
 				 errdetail("It would run in place of the extension's own, and its owner is %s.",
 						   GetUserNameFromId(owner, false)),
-				 errhint("Drop it, or give it to the owner of schema \"%s\".", get_namespace_name(schema))));
+				 errhint("Drop it, or give it another schema.")));
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
+}
+
+/*
+ * crm_require_no_namesakes() -> void
+ *		ERROR 42501 if something beside the extension could be run in its stead;
+ *		the scripts of the extension end with it, as bodies were bound by then.
+ */
+PG_FUNCTION_INFO_V1(crm_require_no_namesakes);
+Datum
+crm_require_no_namesakes(PG_FUNCTION_ARGS)
+{
+	crm_check_planted(get_func_namespace(fcinfo->flinfo->fn_oid));
+	PG_RETURN_VOID();
 }

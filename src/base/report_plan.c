@@ -50,7 +50,7 @@ static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
 static void
 prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 {
-	char	   *query = psprintf("SELECT FROM %s AS t WHERE t.id = %s.%s",
+	char	   *query = psprintf("SELECT FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) %s.%s",
 								 crm_qualified_name(report->schema, id->table),
 								 quote_identifier(report->declaration.name), id->argument);
 

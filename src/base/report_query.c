@@ -94,12 +94,24 @@ crm_report_install_hook(void)
 	post_parse_analyze_hook = end_analysis;
 }
 
+void
+crm_report_check_user(Oid user)
+{
+	if (GetUserId() != user)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("a query was analyzed without calling post_parse_analyze_hook of \"%s\"", "crm"),
+				 errhint("A library that was loaded after it does not call the hooks of others.")));
+}
+
 SPIPlanPtr
 crm_report_prepare(const char *query, CrmDeclaration *declaration)
 {
+	Oid			user = GetUserId();
 	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, declaration,
 										  declaration->read_only ? CURSOR_OPT_PARALLEL_OK : 0);
 
+	crm_report_check_user(user);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query of %s: %s", declaration->name,
 			 SPI_result_code_string(SPI_result));

@@ -22,6 +22,12 @@ extern int	crm_report_pin_settings(void);
  */
 extern SPIPlanPtr crm_report_prepare(const char *query, CrmDeclaration *declaration);
 
+/*
+ * ERROR unless that is the current user: analysis ends with the rights of the
+ * caller, unless a hook of another library kept ours from being called.
+ */
+extern void crm_report_check_user(Oid user);
+
 /* For the module's initialisation. */
 extern void crm_report_install_hook(void);
 

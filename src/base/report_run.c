@@ -10,6 +10,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
@@ -56,11 +57,13 @@ run_planned(PlannedStmt *planned, const char *text, ParamListInfo params, DestRe
 static uint64
 run_source(CachedPlanSource *source, bool read_only, ParamListInfo params, DestReceiver *dest)
 {
+	Oid			user = GetUserId();
 	int			level = crm_report_pin_settings();
 	CachedPlan *plan = GetCachedPlan(source, params, CurrentResourceOwner, NULL);
 	ListCell   *cell;
 	uint64		rows = 0;
 
+	crm_report_check_user(user);
 	AtEOXact_GUC(true, level);
 	if (!read_only)
 	{

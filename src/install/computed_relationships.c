@@ -122,7 +122,8 @@ static const Embedded embedded[] = {
 		"SELECT $1.amount OPERATOR(pg_catalog.*) $1.probability",
 	"Amount times probability, in the currency of the deal; null if either is not known"},
 	{"summary", "pipelines", NULL, "pg_catalog.jsonb", 0,
-		"SELECT %1$s.pipeline_summary($1.id)",
+		"SELECT %1$s.pipeline_summary($1.id, NULL::pg_catalog.uuid, NULL::pg_catalog.uuid, NULL::pg_catalog.date, "
+		"NULL::pg_catalog.date, NULL::pg_catalog.text)",
 	"What the deals of the pipeline add up to, as pipeline_summary returns it"},
 };
 

@@ -243,7 +243,7 @@ RESET ROLE;
 SELECT is(error_of('SELECT extensions.crm_install(''another'')'),
     E'42501\nfunction extensions.crm_is_currency(character varying) stands beside the extension\n'
         'It would run in place of the extension''s own, and its owner is crm_mallory.\n'
-        'Drop it, or give it to the owner of schema "extensions".', 'a planted function');
+        'Drop it, or give it another schema.', 'a planted function');
 DROP FUNCTION extensions.crm_is_currency(varchar);
 SET LOCAL ROLE crm_mallory;
 CREATE FUNCTION extensions.harmless(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';

@@ -50,6 +50,10 @@ END $$;
 \t on
 SELECT tenant_of('{"tenant_id": "22222222-2222-4222-8222-222222222222"}') AS a_uuid,
 	tenant_of('{"tenant_id": "acme"}') = crm_external_uuid('tenant', 'acme')::text AS a_text,
+	-- a uuid of version 5 could be what another tenant's name was turned into
+	tenant_of(format('{"tenant_id": "%s"}', crm_external_uuid('tenant', 'acme'))) = crm_external_uuid('tenant', 'acme')::text AS the_uuid_of_a_text,
+	tenant_of(format('{"tenant_id": "{%s}"}', upper(crm_external_uuid('tenant', 'acme')::text)))
+		= crm_external_uuid('tenant', crm_external_uuid('tenant', 'acme')::text)::text AS the_same_however_written,
 	tenant_of('{"tenant_id": 42}') = crm_external_uuid('tenant', '42')::text AS a_number,
 	tenant_of('{"tenant_id": 12345678901234567890}') = crm_external_uuid('tenant', '12345678901234567890')::text AS a_big_number,
 	tenant_of('{"tenant_id": "\u00e9"}') = crm_external_uuid('tenant', 'é')::text AS escaped,
