@@ -40,3 +40,12 @@ CREATE FUNCTION @extschema@.crm_row_rules() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_row_rules() IS
 'BEFORE INSERT OR UPDATE trigger for each row: keeps id and tenant_id, and to the tenant of the parents that its arguments name';
+
+CREATE FUNCTION @extschema@.crm_check_deal(relation oid, title text, amount numeric, currency text, probability numeric,
+		won_at timestamptz, lost_at timestamptz, lost_reason text, move_no integer, metadata jsonb, status text, statuses text,
+		value_period text, value_periods text, forecast_category text, forecast_categories text)
+	RETURNS boolean
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'crm_check_deal';
+COMMENT ON FUNCTION @extschema@.crm_check_deal(oid, text, numeric, text, numeric, timestamptz, timestamptz, text, integer, jsonb, text, text, text, text, text, text) IS
+	'The CHECK of deals: true, or an error that names the rule as a constraint: deals_status_check, deals_value_period_check and deals_forecast_category_check (one of the words in the next argument), deals_amount_check (NaN), deals_amount_currency_check (an amount has a currency), deals_currency_check, deals_lost_at_check and deals_won_at_check (set if and only if the status is that), deals_lost_reason_check (only if lost), deals_metadata_check (an object), deals_move_no_check (not negative), deals_probability_check (between 0 and 1; 1 if won, 0 if lost), deals_title_check (something in it shows).';

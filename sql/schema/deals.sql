@@ -2,6 +2,9 @@
 --
 -- The columns that summaries read come first, as the server has to decode all
 -- columns before the one that is read.
+--
+-- PostgreSQL parses each CHECK anew for every statement, so that one function states
+-- what holds of a deal.  It names its rules as constraints: deals_title_check, ...
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT @extension@.crm_uuid_v7(),
@@ -35,24 +38,8 @@ CREATE TABLE deals (
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
     CONSTRAINT deals_external_id_key UNIQUE (tenant_id, external_id),
-    CONSTRAINT deals_title_check CHECK (@extension@.crm_name_key(title) <> ''),
-    CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
-    CONSTRAINT deals_amount_check CHECK (amount <> 'NaN'),
-    CONSTRAINT deals_currency_check CHECK (@extension@.crm_is_currency(currency)),
-    CONSTRAINT deals_amount_currency_check CHECK (amount IS NULL OR currency IS NOT NULL),
-    CONSTRAINT deals_value_period_check CHECK (value_period IN ('one_time', 'monthly', 'quarterly', 'annual')),
-    CONSTRAINT deals_probability_check CHECK (
-        CASE status
-            WHEN 'won' THEN coalesce(probability = 1, false)
-            WHEN 'lost' THEN coalesce(probability = 0, false)
-            ELSE probability BETWEEN 0 AND 1
-        END),
-    CONSTRAINT deals_forecast_category_check CHECK (forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')),
-    CONSTRAINT deals_won_at_check CHECK ((status = 'won') = (won_at IS NOT NULL)),
-    CONSTRAINT deals_lost_at_check CHECK ((status = 'lost') = (lost_at IS NOT NULL)),
-    CONSTRAINT deals_lost_reason_check CHECK (lost_reason IS NULL OR status = 'lost'),
-    CONSTRAINT deals_move_no_check CHECK (move_no >= 0),
-    CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+    CONSTRAINT deals_check CHECK (@extension@.crm_check_deal(tableoid, title, amount, currency, probability, won_at, lost_at, lost_reason, move_no, metadata,
+        status, 'open won lost', value_period, 'one_time monthly quarterly annual', forecast_category, 'pipeline best_case commit omitted'))
 );
 
 -- For the board of a stage in its order, and for the checks of the foreign key.

@@ -31,9 +31,9 @@ static const char columns_query[] =
 " ORDER BY a.attnum";
 
 static const char checks_query[] =
-"SELECT a.attname, c.conbin FROM pg_constraint AS c"
-" JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-" WHERE c.conrelid = $1 AND c.contype = 'c' AND cardinality(c.conkey) = 1 ORDER BY c.conname";
+"SELECT a.attname, c.conbin, cardinality(c.conkey) > 1, a.attnum::int4::oid FROM pg_constraint AS c"
+" JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attnum > 0"
+" WHERE c.conrelid = $1 AND c.contype = 'c' ORDER BY c.conname";
 
 static McpColumn *
 read_column(uint64 row)
@@ -79,6 +79,11 @@ crm_mcp_columns(Oid table)
 
 		if (column == NULL)
 			continue;
+		if (crm_mcp_flag(row, 3))
+		{
+			crm_mcp_read_deal_check(check, (AttrNumber) crm_mcp_oid(row, 4), &column->property);
+			continue;
+		}
 		if (column->property.choices == NIL)
 			column->property.choices = crm_mcp_choices_of_check(check);
 		column->property.is_object |= crm_mcp_check_wants_object(check);

@@ -118,6 +118,28 @@ crm_mcp_check_wants_object(const char *expression)
 		wanted != NULL && strcmp(wanted, "object") == 0;
 }
 
+void
+crm_mcp_read_deal_check(const char *expression, int attnum, McpProperty *property)
+{
+	FuncExpr   *call = stringToNode(expression);
+	ListCell   *cell;
+
+	if (!IsA(call, FuncExpr) || strcmp(get_func_name(call->funcid), "crm_check_deal") != 0)
+		return;
+	foreach(cell, call->args)
+	{
+		Var		   *var = (Var *) strip(lfirst(cell));
+		ListCell   *next = lnext(call->args, cell);
+		char	   *words = next != NULL ? text_of_constant(lfirst(next)) : NULL;
+
+		if (!IsA(var, Var) || var->varattno != attnum)
+			continue;
+		property->is_object |= var->vartype == JSONBOID;
+		for (char *word = words != NULL ? strtok(words, " ") : NULL; word != NULL; word = strtok(NULL, " "))
+			property->choices = lappend(property->choices, word);
+	}
+}
+
 /* The labels of an enum; what the CHECKs of a domain allow. */
 List *
 crm_mcp_choices_of_type(Oid type)

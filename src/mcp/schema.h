@@ -36,6 +36,12 @@ extern List *crm_mcp_choices_of_type(Oid type);
 /* Whether a CHECK's expression allows only JSON objects. */
 extern bool crm_mcp_check_wants_object(const char *expression);
 
+/*
+ * What crm_check_deal() asks of the column, if the CHECK's expression is a call of
+ * it: the words behind the column as choices, and that a jsonb is an object.
+ */
+extern void crm_mcp_read_deal_check(const char *expression, int attnum, McpProperty *property);
+
 /* A constant expression as JSON; NULL if it is not a constant, or null. */
 extern char *crm_mcp_constant(Node *node);
 extern const char *crm_mcp_type_name(Oid type, int32 typmod);
