@@ -95,6 +95,7 @@ class Bench:
                 self.db.sql(f"ALTER TABLE deals ENABLE TRIGGER {name}")
 
     VARIANTS = {
+        "bare": (),
         "floor": (),
         "audit": ("bench_audit",),
         "no totals": ("zz_crm_deal_rules", "bench_audit"),
@@ -111,7 +112,7 @@ class Bench:
             self.only(*self.VARIANTS[variant])
 
     def clean(self, analyze=""):
-        self.db.sql(f"VACUUM {analyze} deals")
+        self.db.sql(f"VACUUM {analyze} deals, bench_bare")
         if self.has_totals:
             self.db.sql(f"VACUUM {analyze} stage_totals")
 
@@ -207,17 +208,18 @@ class Bench:
         where = dict.fromkeys(ids, 1)
         session = Connection()
         session.sql(f"SET synchronous_commit = {'on' if sync else 'off'}")
-        session.prepare("move", f"UPDATE deals SET stage_id = $2, {MOVE_BY_NUMBER} WHERE id = $1")
+        bare = dict.fromkeys(ids, 1)    # where they stand in the bare table
+        for name, table in ("move", "deals"), ("move bare", "bench_bare"):
+            session.prepare(name, f"UPDATE {table} SET stage_id = $2, {MOVE_BY_NUMBER} WHERE id = $1")
 
-        def move(deal):
-            where[deal] = 3 - where[deal]
-            session.execute("move", deal, stage(where[deal]))
-
-        def moved(deals):
+        def moved(variant, deals):
+            name, places = ("move bare", bare) if variant == "bare" else ("move", where)
             for deal in deals:
-                move(deal)
+                places[deal] = 3 - places[deal]
+                session.execute(name, deal, stage(places[deal]))
 
-        variants = ["floor", "audit", "no totals", "crm", "PL/pgSQL audit", "PL/pgSQL"]
+        # The floor is the table without its triggers, bare also without its CHECKs.
+        variants = ["bare", "floor", "audit", "no totals", "crm", "PL/pgSQL audit", "PL/pgSQL"]
         if not self.has_totals:
             variants.remove("no totals")
         result = {v: [] for v in variants}
@@ -225,8 +227,8 @@ class Bench:
             start = number * turn % len(ids)
             for variant in variants[number % len(variants):] + variants[:number % len(variants)]:
                 self.enable(variant)
-                moved(ids[start:start + 3])     # plans and caches anew
-                times = session.timed(lambda: moved(ids[start:start + turn]))
+                moved(variant, ids[start:start + 3])    # plans and caches anew
+                times = session.timed(lambda: moved(variant, ids[start:start + turn]))
                 if number >= turns:
                     result[variant].append(times)
             if number % turns == 0:
@@ -235,6 +237,8 @@ class Bench:
         self.report(what, result, "floor", turn, "µs")
         self.overheads(what, result, "crm", "PL/pgSQL")
         self.overheads(f"{what}, audit alone", result, "audit", "PL/pgSQL audit")
+        against = statistics.median(c[1] / b[1] for b, c in zip(result["bare"], result["crm"]))
+        self.ratio(f"{what}: crm ÷ bare table (CPU)", f"{against:.2f}")
         if self.has_totals:
             share = statistics.median(c[1] / n[1] for n, c in zip(result["no totals"], result["crm"]))
             self.ratio(f"{what}: with the rollup ÷ without (CPU)", f"{share:.2f}")

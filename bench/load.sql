@@ -29,3 +29,7 @@ RESET session_replication_role;
 CREATE TABLE bench_hot AS
     SELECT row_number() OVER () AS n, id FROM (SELECT id FROM deals WHERE stage_id = '00000000-0000-0000-0000-000000000001' LIMIT 8000) AS d;
 ALTER TABLE bench_hot ADD PRIMARY KEY (n);
+-- The same table with its keys and indexes, but without CHECKs and triggers.
+CREATE TABLE bench_bare (LIKE deals INCLUDING DEFAULTS INCLUDING INDEXES INCLUDING STORAGE);
+ALTER TABLE bench_bare ADD FOREIGN KEY (pipeline_id) REFERENCES pipelines (id), ADD FOREIGN KEY (stage_id) REFERENCES stages (id);
+INSERT INTO bench_bare SELECT d.* FROM deals AS d JOIN bench_hot AS h ON h.id = d.id;

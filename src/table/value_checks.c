@@ -379,9 +379,16 @@ invalidate_facts(Datum arg, Oid relid)
 	}
 }
 
+/* The columns of deals that crm_check_deal() looks at, in the CHECK of all of them. */
+static const char *const in_deals_check[] = {
+	"amount", "currency", "move_no", "probability", "title"
+};
+
+#define DEALS_CHECK	"deals_check"
+
 /*
  * Whether the table has the CHECK of that column, which crm_install() named
- * TABLE_COLUMN_check, or of all its times.
+ * TABLE_COLUMN_check, or of all its times, or of a deal as a whole.
  */
 static bool
 has_check(Relation rel, const ValueRule *rule)
@@ -392,7 +399,11 @@ has_check(Relation rel, const ValueRule *rule)
 
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{
-		if (strstr(constraints->check[i].ccname, name) != NULL)
+		const char *check = constraints->check[i].ccname;
+
+		if (strstr(check, name) != NULL ||
+			(strcmp(check, DEALS_CHECK) == 0 &&
+			 is_any_of(rule->column, in_deals_check, lengthof(in_deals_check))))
 			return true;
 	}
 	return false;

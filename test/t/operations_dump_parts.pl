@@ -363,9 +363,7 @@ same_text(
 	$node->safe_psql('one_table',
 		'GRANT INSERT ON crm.deals TO crm_app; DELETE FROM crm.deals');
 	$node->command_fails_like(
-		[
-			psql_file('one_table', "$dir/deals.sql", '-1', '-U', 'crm_app')
-		],
+		[ psql_file('one_table', "$dir/deals.sql", '-1', '-U', 'crm_app') ],
 		qr/only the owner of table "deals" can restore rows/,
 		'restored by one who may insert');
 }

@@ -1,0 +1,163 @@
+/*
+ * deal/deal_check.c
+ *		crm_check_deal(): what holds for the columns of a deal, in one CHECK.
+ *
+ * PostgreSQL parses the expression of each CHECK anew for every statement: thirteen
+ * of them cost a one-row move more than all triggers together.  The triggers see
+ * to most of this; the CHECK holds where they do not fire, as in logical
+ * replication.  The words that a column takes are CHECKs of their own, which tools
+ * read in the catalog.
+ *
+ * Each rule has the name of a constraint, which the error reports.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "base/compat.h"
+#include "base/currency.h"
+#include "base/name_key.h"
+#include "stage/deal_status.h"
+
+enum
+{
+	ARG_RELATION,
+	ARG_TITLE,
+	ARG_AMOUNT,
+	ARG_CURRENCY,
+	ARG_PROBABILITY,
+	ARG_WON_AT,
+	ARG_LOST_AT,
+	ARG_LOST_REASON,
+	ARG_MOVE_NO,
+	ARG_STATUS
+};
+
+/* The error of PostgreSQL's own CHECKs, with the rule in place of the whole row. */
+static void
+refuse(FunctionCallInfo fcinfo, const char *rule, const char *column, const char *detail)
+{
+	Oid			relid = PG_ARGISNULL(ARG_RELATION) ? InvalidOid : PG_GETARG_OID(ARG_RELATION);
+	char	   *relation = get_rel_name(relid);
+	char	   *constraint = psprintf("deals_%s_check", rule);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("new row for relation \"%s\" violates check constraint \"%s\"",
+					relation != NULL ? relation : "deals", constraint),
+			 errdetail_internal("%s", detail),
+			 relation == NULL ? 0 :
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(relid))),
+			 relation == NULL ? 0 : err_generic_string(PG_DIAG_TABLE_NAME, relation),
+			 err_generic_string(PG_DIAG_COLUMN_NAME, column),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
+}
+
+/* The limits of an amount, without them: those of numeric(19,4). */
+#define AMOUNT_LIMIT	INT64CONST(1000000000000000)
+
+static bool
+is_amount(Numeric amount)
+{
+	Datum		value = NumericGetDatum(amount);
+
+	return !numeric_is_nan(amount) &&
+		DatumGetBool(DirectFunctionCall2(numeric_lt, value, NumericGetDatum(int64_to_numeric(AMOUNT_LIMIT)))) &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, value, NumericGetDatum(int64_to_numeric(-AMOUNT_LIMIT))));
+}
+
+static void
+check_amount(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(ARG_AMOUNT))
+	{
+		if (!is_amount(PG_GETARG_NUMERIC(ARG_AMOUNT)))
+			refuse(fcinfo, "amount", "amount",
+				   "An amount is a number with at most 15 digits before the decimal point.");
+		if (PG_ARGISNULL(ARG_CURRENCY))
+			refuse(fcinfo, "amount_currency", "currency", "An amount needs a currency.");
+	}
+	if (!PG_ARGISNULL(ARG_CURRENCY) &&
+		!DatumGetBool(DirectFunctionCall1(crm_is_currency, PG_GETARG_DATUM(ARG_CURRENCY))))
+		refuse(fcinfo, "currency", "currency",
+			   psprintf("\"%s\" is not a currency code of ISO 4217.",
+						TextDatumGetCString(PG_GETARG_DATUM(ARG_CURRENCY))));
+}
+
+static bool
+is_number(Datum value, int number)
+{
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, value,
+											NumericGetDatum(int64_to_numeric(number))));
+}
+
+/* 1 if won, 0 if lost, else between them, or not known. */
+static void
+check_probability(FunctionCallInfo fcinfo, DealStatus status)
+{
+	Datum		value = PG_GETARG_DATUM(ARG_PROBABILITY);
+	bool		holds;
+
+	if (status != DEAL_OPEN)
+		holds = !PG_ARGISNULL(ARG_PROBABILITY) && is_number(value, status == DEAL_WON);
+	else if (PG_ARGISNULL(ARG_PROBABILITY))
+		holds = true;
+	else
+		holds = DatumGetBool(DirectFunctionCall2(numeric_ge, value, NumericGetDatum(int64_to_numeric(0)))) &&
+			DatumGetBool(DirectFunctionCall2(numeric_le, value, NumericGetDatum(int64_to_numeric(1))));
+	if (!holds)
+		refuse(fcinfo, "probability", "probability",
+			   "The probability is between 0 and 1: 1 if the deal is won, 0 if it is lost.");
+}
+
+static void
+check_closing(FunctionCallInfo fcinfo, DealStatus status)
+{
+	if ((status == DEAL_LOST) == PG_ARGISNULL(ARG_LOST_AT))
+		refuse(fcinfo, "lost_at", "lost_at", "lost_at is set if and only if the status is lost.");
+	if (status != DEAL_LOST && !PG_ARGISNULL(ARG_LOST_REASON))
+		refuse(fcinfo, "lost_reason", "lost_reason", "Only a lost deal has a lost_reason.");
+	if ((status == DEAL_WON) == PG_ARGISNULL(ARG_WON_AT))
+		refuse(fcinfo, "won_at", "won_at", "won_at is set if and only if the status is won.");
+}
+
+static void
+check_title(FunctionCallInfo fcinfo)
+{
+	text	   *title;
+
+	if (PG_ARGISNULL(ARG_TITLE))
+		return;
+	title = PG_GETARG_TEXT_PP(ARG_TITLE);
+	if (crm_text_is_blank(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title)))
+		refuse(fcinfo, "title", "title", "Nothing of the title shows.");
+}
+
+/*
+ * crm_check_deal(relation oid, title text, amount numeric, currency text,
+ *				  probability numeric, won_at timestamptz, lost_at timestamptz,
+ *				  lost_reason text, move_no integer, status text) -> boolean
+ *		True, or ERROR 23514 with the name of the constraint deals_..._check that
+ *		would refuse the deal.  What is null is left to NOT NULL.
+ */
+PG_FUNCTION_INFO_V1(crm_check_deal);
+Datum
+crm_check_deal(PG_FUNCTION_ARGS)
+{
+	DealStatus	status;
+
+	if (PG_ARGISNULL(ARG_STATUS) ||
+		!crm_parse_deal_status(PG_GETARG_DATUM(ARG_STATUS), &status))
+		status = DEAL_OPEN;
+	check_amount(fcinfo);
+	check_closing(fcinfo, status);
+	if (!PG_ARGISNULL(ARG_MOVE_NO) && PG_GETARG_INT32(ARG_MOVE_NO) < 0)
+		refuse(fcinfo, "move_no", "move_no", "The number of moves is not negative.");
+	check_probability(fcinfo, status);
+	check_title(fcinfo);
+	PG_RETURN_BOOL(true);
+}
