@@ -214,10 +214,10 @@ check_numbers(DealAudit *audit, Tuplestorestate *rows)
 	while (next_row(rows, audit->new_deal))
 	{
 		const pg_uuid_t *id = DatumGetUUIDP(get(audit, audit->new_deal, DEAL_ID));
+		int32		move_no = DatumGetInt32(get(audit, audit->new_deal, DEAL_MOVE_NO));
 
 		if (crm_last_move_no(&history, id,
-							 DatumGetUUIDP(get(audit, audit->new_deal, DEAL_TENANT_ID))) >
-			DatumGetInt32(get(audit, audit->new_deal, DEAL_MOVE_NO)))
+							 DatumGetUUIDP(get(audit, audit->new_deal, DEAL_TENANT_ID))) > move_no)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent delete"),

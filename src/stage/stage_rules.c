@@ -129,11 +129,12 @@ count_stage(Relation rel, HeapTuple tuple, void *arg)
 static void
 count_stages(const RowEdit *row, const AttrNumber *columns, StageCount *stages)
 {
+	AttrNumber	pipeline = columns[STAGE_PIPELINE_ID];
+
 	memset(stages, 0, sizeof(StageCount));
 	stages->position_attno = columns[STAGE_POSITION];
-	crm_visit_rows(row->rel, crm_index_on_column(row->rel, columns[STAGE_PIPELINE_ID]),
-				   columns[STAGE_PIPELINE_ID],
-				   DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID])), count_stage, stages);
+	crm_visit_rows(row->rel, crm_index_on_column(row->rel, pipeline), pipeline,
+				   DatumGetUUIDP(crm_row_get(row, pipeline)), count_stage, stages);
 }
 
 /*

@@ -116,8 +116,8 @@ crm_lock_key_alone(Oid relid, const pg_uuid_t *key)
 {
 	LockCounts *locked = get_counts();
 	uint64		hash = hash_bytes_extended(key->data, UUID_LEN, 0);
+	uint16		slot = ALL_KEYS + 1 + (uint16) ((hash >> 32) % KEY_LOCKS);
 
 	if (locked->exclusive < MAX_EXCLUSIVE)
-		locked->exclusive += lock(relid, (uint32) hash, ALL_KEYS + 1 + (uint16) ((hash >> 32) % KEY_LOCKS),
-								  AccessExclusiveLock);
+		locked->exclusive += lock(relid, (uint32) hash, slot, AccessExclusiveLock);
 }
