@@ -60,7 +60,8 @@
 #define CRM_CHECK_PERMS_ARGUMENTS	range_table, report
 #define CRM_CHECK_PERMS_LIST		range_table
 #define CRM_CHECK_PERMS_RELID(item) \
-	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? ((RangeTblEntry *) (item))->relid : InvalidOid)
+	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
+	 ((RangeTblEntry *) (item))->relid : InvalidOid)
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 
