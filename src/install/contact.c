@@ -84,8 +84,10 @@ read_contact(Oid schema, Datum id, Datum *contact)
 		state = SPI_processed > 0 ? CONTACT_FOUND : CONTACT_MISSING;
 	}
 	if (state == CONTACT_FOUND)
-		*contact = SPI_datumTransfer(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull),
-									 false, -1);
+	{
+		*contact = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		*contact = SPI_datumTransfer(*contact, false, -1);
+	}
 	SPI_finish();
 	return state;
 }

@@ -42,7 +42,8 @@ is_user_code(Oid function, void *context)
 		return true;
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	builtin = form->prolang == INTERNALlanguageId && function < FirstGenbkiObjectId &&
-		(form->provolatile == PROVOLATILE_IMMUTABLE || function == F_CLOCK_TIMESTAMP || function == F_NOW);
+		(form->provolatile == PROVOLATILE_IMMUTABLE || function == F_CLOCK_TIMESTAMP ||
+		 function == F_NOW);
 	ReleaseSysCache(tuple);
 	return !builtin && !is_ours(function);
 }
