@@ -47,7 +47,8 @@ struct Upsert
 	Oid		   *key_oids;
 	IndexInfo **keys;
 	Bitmapset  *key_columns;	/* and those of their predicates */
-	Bitmapset  *null_defaults;	/* columns whose DEFAULT is NULL, as far as known */
+	Bitmapset  *null_defaults;	/* columns whose DEFAULT is NULL, as far as
+								 * known */
 
 	EState	   *estate;
 	TupleTableSlot *row;		/* virtual */
