@@ -52,7 +52,8 @@ take_default(RowEdit *row, int i)
 	if (IsA(expr, Const) && ((Const *) expr)->constisnull)
 		crm_upsert_note_null_default(row->upsert, i + 1);
 	else
-		row->values[i] = evaluate(expr, TupleDescAttr(RelationGetDescr(row->rel), i), &row->nulls[i]);
+		row->values[i] = evaluate(expr, TupleDescAttr(RelationGetDescr(row->rel), i),
+								  &row->nulls[i]);
 	row->changed |= !row->nulls[i];
 }
 

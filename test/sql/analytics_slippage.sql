@@ -44,9 +44,9 @@ UPDATE deals SET expected_close_date = '2024-01-01' WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2024-01-31' WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2025-01-01' WHERE title = 'Alpha';
-UPDATE deals SET expected_close_date = 'infinity' WHERE title = 'Alpha';
+UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2026-01-01' WHERE title = 'Alpha';
-UPDATE deals SET expected_close_date = '-infinity' WHERE title = 'Alpha';
+UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2026-01-01' WHERE title = 'Alpha';
 SELECT name, pushes, months_pushed, days_pushed FROM slippage(each => 'deal') WHERE name = 'Alpha';
 -- one that has no date any more, but was pushed, was pushed

@@ -108,8 +108,8 @@ SELECT * FROM pipeline_waterfall(:empty, '-infinity');
 SELECT * FROM pipeline_waterfall(:sales, '-infinity', '2023-12-31');
 BEGIN;
 ALTER TABLE deals DISABLE TRIGGER USER;
-INSERT INTO deals (tenant_id, pipeline_id, stage_id, title, amount, currency, stage_entered_at, created_at)
-VALUES ('00000000-0000-0000-0000-000000000000', :empty, '00000000-0000-0000-0000-0000000000b1', 'Imported', 5, 'USD', '2024-03-01', '2024-03-01');
+INSERT INTO deals (tenant_id, pipeline_id, stage_id, status, title, amount, currency, stage_entered_at, created_at)
+VALUES ('00000000-0000-0000-0000-000000000000', :empty, '00000000-0000-0000-0000-0000000000b1', 'open', 'Imported', 5, 'USD', '2024-03-01', '2024-03-01');
 ALTER TABLE deals ENABLE TRIGGER USER;
 SELECT bar, changes, deals, value FROM pipeline_waterfall(:empty, '2024-02-01') WHERE changes <> 0;
 SELECT bar, changes, deals, value FROM pipeline_waterfall(:empty, '2024-03-01') WHERE changes <> 0;
