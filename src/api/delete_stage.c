@@ -1,17 +1,20 @@
 /*
  * api/delete_stage.c
- *		Moves the deals of a stage to another one and deletes it: called by
- *		delete_stage of a CRM.
+ *		Moves the deals of a stage to another one, then deletes or archives it:
+ *		called by delete_stage of a CRM.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
 #include "base/errors.h"
 #include "base/uuid.h"
+#include "stage/stage_use.h"
 #include "table/caller_query.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
@@ -40,9 +43,19 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 				 errdetail("The deals of the stage that is to be deleted were to move there.")));
 }
 
+static Datum
+describe_outcome(uint64 moved, bool archived)
+{
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(psprintf("{\"moved\": " UINT64_FORMAT ", \"deleted\": %s, \"archived\": %s}",
+														moved, archived ? "false" : "true",
+														archived ? "true" : "false")));
+}
+
 /*
- * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> integer
- *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
+ * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> jsonb
+ *		Returns how many deals moved, and whether the stage was deleted, or
+ *		archived as history speaks of it.  Errors: PT404 for a stage that the caller
  *		does not see, 23503 if deals stand in it and move_deals_to is not given.
  */
 PG_FUNCTION_INFO_V1(crm_delete_stage);
@@ -54,26 +67,32 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
 	Relation	rel = crm_api_begin(fcinfo, "stages", &crm_stage_kind);
 	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
-	char	   *find_stage = psprintf("SELECT s.tenant_id FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	char	   *find_stage = psprintf("SELECT s.tenant_id, s.name FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	char	   *name;
 	pg_uuid_t	tenant_id;
 	uint64		moved = 0;
+	bool		archive;
 
 	crm_api_require(find_stage, "stage", stage_id);
 	tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	name = crm_api_text(2);
 	if (move_deals_to != NULL)
 	{
 		check_destination(find_stage, stage_id, move_deals_to);
 		moved = move_deals(rel, args);
-
-		/*
-		 * Under this lock no deal enters; those that entered before it move
-		 * now.
-		 */
-		crm_lock_key(RelationGetRelid(rel), &tenant_id, stage_id, AccessExclusiveLock);
-		moved += move_deals(rel, args);
 	}
-	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
+
+	/*
+	 * Under this lock no deal enters; those that entered before it move now.
+	 */
+	crm_lock_key(RelationGetRelid(rel), &tenant_id, stage_id, AccessExclusiveLock);
+	if (move_deals_to != NULL)
+		moved += move_deals(rel, args);
+	crm_check_stage_empty(rel, stage_id, name);
+	archive = crm_stage_in_history(rel, stage_id, &tenant_id);
+	if (crm_api_run(psprintf(archive ? "UPDATE %s s SET archived_at = COALESCE(s.archived_at, pg_catalog.now()) WHERE s.id OPERATOR(pg_catalog.=) $1" :
+							 "DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
 		crm_api_unchanged(find_stage, "stage", stage_id);
 	crm_api_end(rel);
-	PG_RETURN_INT32((int32) moved);
+	PG_RETURN_DATUM(describe_outcome(moved, archive));
 }
