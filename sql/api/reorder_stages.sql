@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.crm_reorder_stages(crm regnamespace, pipeline_id uui
 COMMENT ON FUNCTION @extschema@.crm_reorder_stages(regnamespace, uuid, uuid[]) IS
 'Put the stages of a pipeline in another order
 
-stage_ids names all stages of the pipeline, archived ones too, each once, in their new order. Their positions become 1, 2, ...
+stage_ids names all stages of the pipeline, each once, in their new order; archived ones may be left out. Their positions become 1, 2, ...
 
 Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22023 if a stage is missing, repeated or not of the pipeline.
 

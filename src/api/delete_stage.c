@@ -1,7 +1,7 @@
 /*
  * api/delete_stage.c
- *		Moves the deals of a stage to another one and deletes it: called by
- *		delete_stage of a CRM.
+ *		Moves the deals of a stage to another one, then deletes or archives it:
+ *		called by delete_stage of a CRM.
  *
  * A tenant deletes one stage at a time: two that move deals into the stage which
  * the other deletes would be a deadlock.
@@ -12,12 +12,15 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/query.h"
 #include "base/uuid.h"
+#include "stage/stage_use.h"
 #include "table/caller_query.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
@@ -98,9 +101,19 @@ empty_stage(Relation stages, const pg_uuid_t *tenant_id, const Datum *args)
 	return moved;
 }
 
+static Datum
+describe_outcome(uint64 moved, bool archived)
+{
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(psprintf("{\"moved\": " UINT64_FORMAT ", \"deleted\": %s, \"archived\": %s}",
+														moved, archived ? "false" : "true",
+														archived ? "true" : "false")));
+}
+
 /*
- * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> integer
- *		Returns how many deals moved.  Errors: PT404 for a stage that the caller
+ * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> jsonb
+ *		Returns how many deals moved, and whether the stage was deleted, or
+ *		archived as history speaks of it.  Errors: PT404 for a stage that the caller
  *		does not see, 23503 if deals stand in it and move_deals_to is not given.
  */
 PG_FUNCTION_INFO_V1(crm_delete_stage);
@@ -112,21 +125,29 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
 	Relation	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
 	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
-	char	   *find_stage = psprintf("SELECT s.tenant_id FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	char	   *find_stage = psprintf("SELECT s.tenant_id, s.name FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
+	char	   *name;
 	pg_uuid_t	tenant_id;
 	uint64		moved = 0;
+	bool		archive;
 
 	crm_api_require(find_stage, "stage", stage_id);
 	tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	crm_lock_key_alone(RelationGetRelid(rel), &tenant_id);
 	crm_api_require(find_stage, "stage", stage_id);
+	name = crm_api_text(2);
 	if (move_deals_to != NULL)
 	{
 		check_destination(find_stage, stage_id, move_deals_to);
 		moved = empty_stage(rel, &tenant_id, args);
 	}
-	if (crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
+	else
+		crm_lock_key_exclusive(RelationGetRelid(rel), &tenant_id, stage_id);
+	crm_check_stage_empty(rel, stage_id, name);
+	archive = crm_stage_in_history(rel, stage_id, &tenant_id);
+	if (crm_api_run(psprintf(archive ? "UPDATE %s s SET archived_at = COALESCE(s.archived_at, pg_catalog.now()) WHERE s.id OPERATOR(pg_catalog.=) $1" :
+							 "DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
 		crm_api_unchanged(find_stage, "stage", stage_id);
 	crm_api_end(rel);
-	PG_RETURN_INT32((int32) moved);
+	PG_RETURN_DATUM(describe_outcome(moved, archive));
 }

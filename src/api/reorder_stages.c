@@ -39,7 +39,10 @@ lock_order(Relation rel, const char *stages, const Datum *args)
 								"ORDER BY s.id FOR NO KEY UPDATE", stages), 1, args);
 }
 
-/* ERROR 22023 unless the ids are those of the pipeline's stages, each once. */
+/*
+ * ERROR 22023 unless the ids are those of the pipeline's stages, each once; archived
+ * ones may be left out.
+ */
 static void
 check_order(const char *stages, const Datum *args)
 {
@@ -50,7 +53,7 @@ check_order(const char *stages, const Datum *args)
 
 	(void) crm_api_run_typed(psprintf("SELECT (SELECT pg_catalog.string_agg(pg_catalog.format('%%s (%%s)', s.id, s.name), ', ' "
 									  "ORDER BY s.position) FROM %1$s s WHERE s.pipeline_id OPERATOR(pg_catalog.=) $1 "
-									  "AND NOT (s.id OPERATOR(pg_catalog.=) ANY ($2))), "
+									  "AND s.archived_at IS NULL AND NOT (s.id OPERATOR(pg_catalog.=) ANY ($2))), "
 									  "(SELECT pg_catalog.string_agg(pg_catalog.format('%%s', u.id), ', ' ORDER BY u.id) "
 									  "FROM (SELECT DISTINCT g.id FROM pg_catalog.unnest($2) AS g (id)) u "
 									  "WHERE NOT EXISTS (SELECT FROM %1$s s WHERE s.id OPERATOR(pg_catalog.=) u.id "
@@ -73,7 +76,7 @@ check_order(const char *stages, const Datum *args)
 	detail.data[--detail.len] = '\0';
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("stage_ids must name all stages of the pipeline, each once"),
+			 errmsg("stage_ids must name all stages of the pipeline that are not archived, each once"),
 			 errdetail_internal("%s", detail.data)));
 }
 
@@ -112,7 +115,7 @@ write_order(const char *stages, const Datum *args)
 /*
  * crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[]) -> uuid[]
  *		Returns stage_ids.  Errors: PT404 for a pipeline that the caller does
- *		not see, 22023 unless all its stages are named, each once.
+ *		not see, 22023 unless all its stages that are not archived are named, each once.
  */
 PG_FUNCTION_INFO_V1(crm_reorder_stages);
 Datum

@@ -3,7 +3,7 @@
  *		The rules of stages.
  *
  * While deals stand in a stage, its deal_status cannot change and it cannot be
- * deleted.  For the status, this is checked with the latest snapshot under an
+ * deleted; nor can a stage that history speaks of.  For the status, this is checked with the latest snapshot under an
  * exclusive lock of the stage's key, of which every move into the stage holds a
  * shared one.  Deletion is left to the foreign key, which checks after the row is
  * locked.  Taking the lock of the key, too, could deadlock with a move, which
@@ -28,6 +28,7 @@
 
 #include "base/query.h"
 #include "stage/lookup.h"
+#include "stage/stage_use.h"
 #include "table/key_lock.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -39,73 +40,6 @@
 /* How many stages a pipeline may have, and how many it may have before it is locked. */
 #define MAX_STAGES	1000
 #define FEW_STAGES	100
-
-/*
- * Runs a query whose parameter is a uuid; returns whether it found a row.  The
- * latest snapshot also shows what the running statement has done, which may have
- * put deals into the stage; a query that locks rows uses the transaction's
- * snapshot instead.  The caller is connected to SPI.
- */
-static bool
-query_by_uuid(const char *query, const pg_uuid_t *id, bool newest)
-{
-	static const Oid argtypes[] = {UUIDOID};
-	CrmStatement statement = {.text = query,.nargs = lengthof(argtypes),.argtypes = argtypes};
-	Datum		args[] = {UUIDPGetDatum(id)};
-
-	(void) crm_run_snapshot(&statement, args, newest ? GetLatestSnapshot() : InvalidSnapshot);
-	return SPI_processed > 0;
-}
-
-static bool
-stage_has_deals(Relation stages, const pg_uuid_t *stage_id)
-{
-	char	   *query = psprintf("SELECT FROM %s WHERE stage_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
-								 crm_trusted_sibling(stages, "deals"));
-	SavedUser	saved;
-	bool		result;
-
-	SPI_connect();
-	crm_become_owner(stages, &saved);
-	result = query_by_uuid(query, stage_id, true);
-	crm_restore_user(&saved);
-	SPI_finish();
-	return result;
-}
-
-/*
- * For a message: how many deals stand in the stage, and some of their titles,
- * as far as the user may see them.
- */
-static char *
-describe_deals(Relation stages, const pg_uuid_t *stage_id)
-{
-	char	   *query = psprintf("SELECT pg_catalog.format('Deals in it: %%s (%%s in all).', "
-								 "pg_catalog.string_agg(pg_catalog.quote_literal(pg_catalog.left(title, 40)), ', ' ORDER BY n) "
-								 "FILTER (WHERE n OPERATOR(pg_catalog.<=) 3), pg_catalog.count(*)) "
-								 "FROM (SELECT title, pg_catalog.row_number() OVER (ORDER BY id) AS n FROM %s "
-								 "WHERE stage_id OPERATOR(pg_catalog.=) $1) d "
-								 "HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
-								 crm_sibling_name(stages, "deals"));
-	Oid			deals = get_relname_relid("deals", RelationGetNamespace(stages));
-	MemoryContext caller = CurrentMemoryContext;
-	char	   *result = NULL;
-
-	/*
-	 * In a cascade the current user is the owner, but the message goes to the
-	 * caller.
-	 */
-	if (InLocalUserIdChange() ||
-		pg_class_aclcheck(deals, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		return pstrdup("There are deals in it.");
-
-	SPI_connect();
-	if (query_by_uuid(query, stage_id, true))
-		result = MemoryContextStrdup(caller,
-									 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-	SPI_finish();
-	return result != NULL ? result : pstrdup("There are deals in it.");
-}
 
 /* The stages that a pipeline has: how many, and their last position. */
 typedef struct StageCount
@@ -145,12 +79,18 @@ static void
 lock_pipeline(const RowEdit *row, const AttrNumber *columns)
 {
 	const pg_uuid_t *pipeline_id = DatumGetUUIDP(crm_row_get(row, columns[STAGE_PIPELINE_ID]));
+	static const Oid argtypes[] = {UUIDOID};
+	CrmStatement lock = {
+		.text = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+						 crm_trusted_sibling(row->rel, "pipelines")),
+		.nargs = lengthof(argtypes),.argtypes = argtypes
+	};
+	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 	SavedUser	saved;
 
 	SPI_connect();
 	crm_become_owner(row->rel, &saved);
-	query_by_uuid(psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-						   crm_trusted_sibling(row->rel, "pipelines")), pipeline_id, false);
+	(void) crm_run_snapshot(&lock, args, InvalidSnapshot);
 	crm_restore_user(&saved);
 	SPI_finish();
 }
@@ -239,12 +179,12 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 
 	crm_lock_key_exclusive(RelationGetRelid(row->rel),
 						   DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])), id);
-	if (stage_has_deals(row->rel, id))
+	if (crm_stage_has_deals(row->rel, id))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal_status of stage \"%s\" cannot change while deals stand in it",
 						TextDatumGetCString(crm_row_get(row, columns[STAGE_NAME]))),
-				 errdetail_internal("%s", describe_deals(row->rel, id)),
+				 errdetail_internal("%s", crm_describe_stage_deals(row->rel, id)),
 				 errhint("Move the deals first, or add another stage."),
 				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
 
@@ -314,19 +254,21 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fill_probability(row, columns, status);
 }
 
-/* Refuses what the foreign key would refuse, but with a detail and a hint. */
+/* Refuses what the foreign key would refuse, with a detail and a hint, and what history needs. */
 static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
+	pg_uuid_t	tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_TENANT_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
-	if (stage_has_deals(rel, &id))
+	crm_check_stage_empty(rel, &id, name);
+	if (crm_stage_in_history(rel, &id, &tenant_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("stage \"%s\" cannot be deleted while deals stand in it", name),
-				 errdetail_internal("%s", describe_deals(rel, &id)),
-				 errhint("Use delete_stage(stage_id, move_deals_to), or move the deals first."),
+				 errmsg("stage \"%s\" cannot be deleted, as the history of deals speaks of it", name),
+				 errdetail("Reports on the past would lose what happened in it."),
+				 errhint("Archive it: set archived_at, or call delete_stage, which does so."),
 				 errtable(rel)));
 }
 

@@ -233,7 +233,7 @@ SELECT is((SELECT sum(amount) FROM deals WHERE title = 'Bulk'), (SELECT sum(coal
 SELECT create_pipeline('Gone', '[{"name": "One", "probability": 0.1}, {"name": "Two", "probability": 0.2}]') \g /dev/null
 INSERT INTO deals (id, title, amount, stage_id) SELECT id('o'), 'o', 100, s.id FROM stages AS s WHERE s.name = 'One';
 SELECT delete_stage((SELECT s.id FROM stages AS s WHERE s.name = 'One'), (SELECT s.id FROM stages AS s WHERE s.name = 'Two')) \g /dev/null
-SELECT is(changes('o'), '1 created in  (open, 0)', 'delete_stage moves, no more');
+SELECT is(changes('o'), '1 created in One (open, 0)', 'delete_stage moves, no more');
 UPDATE stages SET probability = 0.9 WHERE name = 'Two';
 SELECT apply_stage_probability(s.id) FROM stages AS s WHERE s.name = 'Two' \g /dev/null
 SELECT is((SELECT (c.change, c.old_probability, c.new_probability)::text FROM last_change('o') AS c), '(updated,0.2000,0.9000)', 'apply_stage_probability is a change');

@@ -1,7 +1,7 @@
 -- The rules of pipelines, tags, contacts: the default pipeline, names, what is fixed.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(47);
+SELECT plan(48);
 
 -- The default pipeline: at most one.
 INSERT INTO pipelines (id, name) VALUES (id('A'), 'A');
@@ -91,7 +91,10 @@ SELECT throws_ok($$INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('t
 DELETE FROM deals WHERE id = id('one');
 SELECT is((SELECT count(*) FROM deal_contacts WHERE deal_id = id('one')), 0::bigint, 'contacts go with their deal');
 DELETE FROM deals;
-SELECT lives_ok($$DELETE FROM pipelines$$, 'pipelines go with their stages once no deal is left');
+SELECT throws_ok($$DELETE FROM pipelines$$, '23503', NULL, 'a pipeline whose stages history speaks of stays');
+DELETE FROM stage_changes;
+DELETE FROM deal_changes;
+SELECT lives_ok($$DELETE FROM pipelines$$, 'pipelines go with their stages once neither deals nor history are left');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(52);
+SELECT plan(54);
 
 CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, title, stage_id, stage_entered_at) VALUES (t.id(name), name, t.id(stage), '2024-01-01')
@@ -103,8 +103,12 @@ SELECT is(error_of($$DELETE FROM stages WHERE id = id('Paused')$$),
 SELECT deal('title ' || i, 'Paused') FROM generate_series(1, 9) AS i \g /dev/null
 SELECT deal(repeat('long', 30), 'Paused') \g /dev/null
 SELECT matches(error_of($$DELETE FROM stages WHERE id = id('Paused')$$), E'\nDeals in it: (''[^'']{1,40}'', ){2}''[^'']{1,40}'' \\(11 in all\\)\\.\n', 'of many deals some are named');
-SELECT lives_ok($$DELETE FROM stages WHERE id = id('Qualified')$$, 'an empty one is, whatever its history');
-SELECT is((SELECT count(*) FROM stage_changes WHERE to_stage_id = id('Qualified')), 1::bigint, 'which remains');
+SELECT is(error_of($$DELETE FROM stages WHERE id = id('Qualified')$$),
+    E'23503\nstage "Qualified!" cannot be deleted, as the history of deals speaks of it\nReports on the past would lose what happened in it.\n'
+    'Archive it: set archived_at, or call delete_stage, which does so.', 'nor is an empty one that deals went through');
+SELECT is(delete_stage(id('Qualified')), '{"moved": 0, "deleted": false, "archived": true}', 'delete_stage archives it');
+INSERT INTO stages (id, pipeline_id, name) VALUES (id('unused'), id('Sales'), 'unused');
+SELECT is(delete_stage(id('unused')), '{"moved": 0, "deleted": true, "archived": false}', 'and deletes one that was never used');
 CREATE ROLE stage_editor;
 GRANT USAGE ON SCHEMA crm, t, extensions TO stage_editor;
 GRANT SELECT, UPDATE, DELETE, INSERT ON stages TO stage_editor;
@@ -116,11 +120,14 @@ SELECT lives_ok($$INSERT INTO stages (pipeline_id, name) VALUES (id('Sales'), 'b
 SELECT lives_ok($$UPDATE stages SET deal_status = 'won' WHERE name = 'by an editor'$$, 'nor who edits one');
 RESET ROLE;
 
--- A pipeline goes with its stages once no deal is left.
+-- A pipeline goes with its stages if neither deals nor history refer to them.
 SELECT throws_ok($$DELETE FROM pipelines WHERE id = id('Sales')$$, '23503', 'stage "Paused" cannot be deleted while deals stand in it', 'a pipeline with deals stays');
 DELETE FROM deals WHERE pipeline_id = id('Sales');
-SELECT lives_ok($$DELETE FROM pipelines WHERE id = id('Sales')$$, 'without deals it goes');
-SELECT is((SELECT count(*) FROM stages WHERE pipeline_id = id('Sales')), 0::bigint, 'with its stages');
+SELECT throws_ok($$DELETE FROM pipelines WHERE id = id('Sales')$$, '23503', NULL, 'and one that history speaks of');
+INSERT INTO pipelines (id, name) VALUES (id('Unused'), 'Unused');
+INSERT INTO stages (pipeline_id, name) VALUES (id('Unused'), 'a'), (id('Unused'), 'b');
+SELECT lives_ok($$DELETE FROM pipelines WHERE id = id('Unused')$$, 'one that was never used goes');
+SELECT is((SELECT count(*) FROM stages WHERE pipeline_id = id('Unused')), 0::bigint, 'with its stages');
 SELECT deal('d2', 'Due') \g /dev/null
 SELECT lives_ok($$TRUNCATE pipelines CASCADE$$, 'TRUNCATE ... CASCADE is the owner''s');
 SELECT is((SELECT count(*) FROM stage_changes), 3::bigint, 'and leaves the history');

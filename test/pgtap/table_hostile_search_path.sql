@@ -109,7 +109,7 @@ SELECT is(in_evil_path(format($$DELETE FROM crm.stages WHERE id OPERATOR(pg_cata
     '23503 stage "Lost" cannot be deleted while deals stand in it', 'delete a stage in use');
 SELECT quiet(format('SELECT crm.reorder_stages(%L, %L)', id('Sales'), (SELECT array_agg(s.id ORDER BY s.position DESC) FROM crm.stages AS s WHERE pipeline_id = id('Sales'))), 'reorder_stages');
 SELECT is(in_evil_path(format('SELECT crm.reorder_stages(%L, %L)', id('Sales'), ARRAY[id('Due')])),
-    '22023 stage_ids must name all stages of the pipeline, each once', 'reorder_stages, wrong ones');
+    '22023 stage_ids must name all stages of the pipeline that are not archived, each once', 'reorder_stages, wrong ones');
 SELECT quiet(format('SELECT crm.delete_stage(%L, %L)', id('Lost'), id('Disqualified')), 'delete_stage with deals');
 SELECT quiet(format('SELECT crm.delete_stage(%L)', id('other')), 'delete_stage');
 SELECT quiet(format('SELECT crm.apply_stage_probability(%L)', id('Lead')), 'apply_stage_probability');

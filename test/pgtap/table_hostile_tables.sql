@@ -443,7 +443,7 @@ SELECT throws_ok($$CREATE FUNCTION t.undo_move(uuid) RETURNS SETOF t.named LANGU
 SET LOCAL check_function_bodies = off;
 CREATE FUNCTION t.undo_move(uuid) RETURNS text LANGUAGE crm AS '';
 SELECT throws_ok('SELECT t.undo_move(NULL)', '42883', NULL, 'nor is it called, whatever was checked');
-CREATE FUNCTION t.delete_stage(uuid, uuid) RETURNS integer LANGUAGE crm AS '';
+CREATE FUNCTION t.delete_stage(uuid, uuid) RETURNS jsonb LANGUAGE crm AS '';
 SELECT throws_ok('SELECT t.delete_stage(NULL, NULL)', '22004', NULL, 'in a schema without a CRM');
 SELECT throws_ok($$SELECT t.delete_stage(id('x'), NULL)$$, 'PT404', NULL, 'in a schema without a CRM');
 
