@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/query.h"
+#include "history/erasure.h"
 #include "history/past.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -157,8 +158,9 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
-		/* A correction speaks of the past, but is made now. */
+		/* A correction speaks of the past, but is made now; what was erased is no change. */
 		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
+			is_text(change, CRM_ERASED) ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))
 			continue;
