@@ -221,7 +221,7 @@ ids(const char *query, const Datum *args)
 	"stage_entered_at = CASE c.change WHEN 'created' THEN ($4)[1] ELSE c.stage_entered_at END, " \
 	"stage_id = CASE c.change WHEN 'created' THEN s.id ELSE c.stage_id END, " \
 	"pipeline_id = CASE c.change WHEN 'created' THEN s.pipeline_id ELSE c.pipeline_id END, " \
-	"status = CASE c.change WHEN 'created' THEN s.deal_status ELSE c.status END, correction_id = $5 " \
+	"status = CASE c.change WHEN 'created' THEN s.deal_status ELSE c.status END, with_move = NULL, correction_id = $5 " \
 	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
 	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
 
@@ -274,7 +274,7 @@ write_history(Relation deals, const Deal *deal, Datum history, const Element *el
 	superseded.moves = ids(psprintf("%s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2",
 									stage_changes), args);
 	superseded.edits = ids(psprintf("%s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-									"AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.changed_at OPERATOR(pg_catalog.<) ($4)[1]) "
+									"AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.with_move IS NOT NULL OR c.changed_at OPERATOR(pg_catalog.<) ($4)[1]) "
 									"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,erased}')",
 									crm_trusted_sibling(deals, "deal_changes")), args);
 	correction = crm_keep_superseded(&superseded, elements[nelements - 1].at,

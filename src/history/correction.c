@@ -33,7 +33,7 @@ typedef struct Edit
 	pg_uuid_t	id;
 	int32		move_no;
 	bool		is_created;
-	bool		goes_along;		/* with the move that it was written with */
+	int32		with_move;		/* the move that it was written with; 0: none */
 	TimestampTz entered_at,
 				new_entered_at;
 	TimestampTz changed_at,
@@ -99,8 +99,8 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at "
-				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
+				 "COALESCE(c.with_move, 0) FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
 				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
 				 "ORDER BY c.changed_at, c.version",
@@ -119,6 +119,7 @@ read_edits(const Timeline *timeline, int *nedits)
 		edits[i].is_created = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
 		edits[i].entered_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
 		edits[i].changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
+		edits[i].with_move = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
 	}
 	return edits;
 }
@@ -143,8 +144,8 @@ find_stay(const Timeline *timeline, int32 move_no)
 }
 
 /*
- * The new times of an edit: that of its stay, and its own if it has that of the
- * move which it was written with, or that of the deal's beginning.
+ * The new times of an edit: that of its stay, and its own if it was written with
+ * a move, or is that of the deal's beginning.
  */
 static void
 follow_move(const Timeline *timeline, Edit *edit)
@@ -153,16 +154,12 @@ follow_move(const Timeline *timeline, Edit *edit)
 	const TimelineStay *stood = &timeline->stays[stay];
 	const TimelineMove *next = stay < timeline->nmoves ? &timeline->moves[stay] : NULL;
 
-	edit->goes_along = false;
 	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at : edit->entered_at;
 	edit->new_changed_at = edit->changed_at;
 	if (edit->is_created && edit->changed_at == timeline->stays[0].entered_at)
 		edit->new_changed_at = timeline->stays[0].new_entered_at;
-	else if (next != NULL && edit->changed_at == next->changed_at)
-	{
+	else if (next != NULL && edit->with_move == next->move_no)
 		edit->new_changed_at = next->new_changed_at;
-		edit->goes_along = true;
-	}
 }
 
 /*
@@ -179,7 +176,7 @@ follow_moves(const Timeline *timeline, Edit *edits, int nedits)
 		follow_move(timeline, &edits[i]);
 	for (int i = nedits - 2; i >= 0; i--)
 	{
-		if (edits[i].goes_along)
+		if (edits[i].with_move > 0)
 			edits[i].new_changed_at = Min(edits[i].new_changed_at, edits[i + 1].new_changed_at);
 	}
 	for (int i = 0; i < nedits; i++)

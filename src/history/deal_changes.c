@@ -70,6 +70,7 @@ enum
 	FIELD_NEW = FIELD_OLD + lengthof(watched),
 	FIELD_CHANGED_BY = FIELD_NEW + lengthof(watched),
 	FIELD_OTHER,
+	FIELD_WITH_MOVE,
 	NFIELDS
 };
 
@@ -100,6 +101,7 @@ static const InsertField fields[NFIELDS] = {
 	{"new_archived_at", TIMESTAMPTZOID},
 	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
 	[FIELD_OTHER] = {"other", JSONBOID},
+	[FIELD_WITH_MOVE] = {"with_move", INT4OID},
 };
 
 static const InsertTarget deal_changes = {
@@ -265,6 +267,10 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 		if (new_deal != NULL)
 			values[FIELD_NEW + i] = crm_slot_value(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
+	nulls[FIELD_WITH_MOVE] = !moved;
+	if (moved)
+		values[FIELD_WITH_MOVE] = crm_slot_value(new_deal, audit->columns[DEAL_MOVE_NO],
+												 &nulls[FIELD_WITH_MOVE]);
 	caller = MemoryContextSwitchTo(changes->per_row);
 	nulls[FIELD_OTHER] = old_deal == NULL || new_deal == NULL ||
 		!crm_others_to_json(audit->others, old_deal, new_deal, moved, &values[FIELD_OTHER]);
