@@ -41,7 +41,8 @@ CREATE TABLE deal_changes (
     correction_id uuid,
     CONSTRAINT deal_changes_pkey PRIMARY KEY (id),
     CONSTRAINT deal_changes_change_check
-        CHECK (change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored', 'corrected', 'erased'))
+        CHECK (change IN ('created', 'updated', 'edited', 'archived', 'unarchived', 'deleted', 'restored',
+            'corrected', 'erased'))
 );
 
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
@@ -59,7 +60,7 @@ COMMENT ON COLUMN deal_changes.changed_at IS 'When the change took effect: the t
 COMMENT ON COLUMN deal_changes.recorded_at IS 'When the change was recorded (clock time)';
 COMMENT ON COLUMN deal_changes.move_no IS 'Number of moves the deal had made before the change';
 COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; if deleted, the next number';
-COMMENT ON COLUMN deal_changes.change IS 'created; updated; archived or unarchived, perhaps with other changes; deleted; restored: inserted again under its old id; or corrected: times of its past were, or its whole history, and what they were is in superseded; erased: rows of the history were, so it is incomplete up to changed_at';
+COMMENT ON COLUMN deal_changes.change IS 'created; updated; edited: none of the columns below changed, but others; archived or unarchived, perhaps with other changes; deleted; restored: inserted again under its old id; or corrected: times of its past were, or its whole history, and what they were is in superseded; erased: rows of the history were, so it is incomplete up to changed_at';
 COMMENT ON COLUMN deal_changes.status IS 'The status of the deal in that stage';
 COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null if created';
 COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null if deleted';

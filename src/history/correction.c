@@ -33,6 +33,7 @@ typedef struct Edit
 	pg_uuid_t	id;
 	int32		move_no;
 	bool		is_created;
+	bool		is_ordered;		/* its values are those before the next one */
 	int32		with_move;		/* the move that it was written with; 0: none */
 	TimestampTz entered_at,
 				new_entered_at;
@@ -100,7 +101,7 @@ read_edits(const Timeline *timeline, int *nedits)
 	Edit	   *edits;
 
 	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
-				 "COALESCE(c.with_move, 0) FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+				 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
 				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
 				 "ORDER BY c.changed_at, c.version",
@@ -120,6 +121,7 @@ read_edits(const Timeline *timeline, int *nedits)
 		edits[i].entered_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
 		edits[i].changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
 		edits[i].with_move = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
+		edits[i].is_ordered = DatumGetBool(SPI_getbinval(tuple, desc, 7, &isnull));
 	}
 	return edits;
 }
@@ -170,18 +172,25 @@ follow_move(const Timeline *timeline, Edit *edit)
 static void
 follow_moves(const Timeline *timeline, Edit *edits, int nedits)
 {
-	TimestampTz last = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+	TimestampTz start = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+	TimestampTz next = DT_NOEND;
+	TimestampTz last = start;
 
 	for (int i = 0; i < nedits; i++)
 		follow_move(timeline, &edits[i]);
-	for (int i = nedits - 2; i >= 0; i--)
+	for (int i = nedits - 1; i >= 0; i--)
 	{
+		if (!edits[i].is_ordered)
+			continue;
 		if (edits[i].with_move > 0)
-			edits[i].new_changed_at = Min(edits[i].new_changed_at, edits[i + 1].new_changed_at);
+			edits[i].new_changed_at = Min(edits[i].new_changed_at, next);
+		next = edits[i].new_changed_at;
 	}
 	for (int i = 0; i < nedits; i++)
 	{
-		edits[i].new_changed_at = last = Max(edits[i].new_changed_at, last);
+		edits[i].new_changed_at = Max(edits[i].new_changed_at, edits[i].is_ordered ? last : start);
+		if (edits[i].is_ordered)
+			last = edits[i].new_changed_at;
 	}
 }
 

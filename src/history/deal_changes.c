@@ -32,6 +32,7 @@ typedef enum ChangeKind
 {
 	DEAL_CREATED,
 	DEAL_UPDATED,
+	DEAL_EDITED,				/* no watched column, but others */
 	DEAL_ARCHIVED,
 	DEAL_UNARCHIVED,
 	DEAL_DELETED,
@@ -42,6 +43,7 @@ typedef enum ChangeKind
 static const char *const kind_names[NCHANGE_KINDS] = {
 	[DEAL_CREATED] = "created",
 	[DEAL_UPDATED] = "updated",
+	[DEAL_EDITED] = "edited",
 	[DEAL_ARCHIVED] = "archived",
 	[DEAL_UNARCHIVED] = "unarchived",
 	[DEAL_DELETED] = "deleted",
@@ -149,9 +151,10 @@ is_same(DealColumn column, Datum a, Datum b)
 	}
 }
 
-bool
-crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
-					TupleTableSlot *new_deal, bool moved)
+/* Whether a watched column differs; the probability of a deal that moved is the move's. */
+static bool
+values_differ(const DealChangeAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal,
+			  bool moved)
 {
 	slot_getsomeattrs(old_deal, audit->last_watched);
 	slot_getsomeattrs(new_deal, audit->last_watched);
@@ -167,7 +170,15 @@ crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
 			!is_same(watched[i], old_deal->tts_values[attno - 1], new_deal->tts_values[attno - 1]))
 			return true;
 	}
-	return crm_others_differ(audit->others, old_deal, new_deal, moved);
+	return false;
+}
+
+bool
+crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
+					TupleTableSlot *new_deal, bool moved)
+{
+	return values_differ(audit, old_deal, new_deal, moved) ||
+		crm_others_differ(audit->others, old_deal, new_deal, moved);
 }
 
 static DealChanges *
@@ -325,6 +336,8 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 
 	if (was_archived != is_archived)
 		kind = is_archived ? DEAL_ARCHIVED : DEAL_UNARCHIVED;
+	else if (!values_differ(audit, old_deal, new_deal, moved))
+		kind = DEAL_EDITED;
 	record(audit, kind, old_deal, new_deal, moved, get_version(audit, new_deal),
 		   time_of_update(audit, kind, old_deal, new_deal, moved));
 }

@@ -134,6 +134,16 @@ is_text(const text *value, const char *string)
 		memcmp(VARDATA_ANY(value), string, strlen(string)) == 0;
 }
 
+/*
+ * A correction speaks of the past, but is made now; an edit of other columns may
+ * be later than a change of values that is recorded after it.
+ */
+static bool
+is_change_of_values(const text *change)
+{
+	return !is_text(change, "corrected") && !is_text(change, "edited") && !is_text(change, CRM_ERASED);
+}
+
 /* Without a snapshot, for the same reason. */
 bool
 crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
@@ -158,9 +168,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		int32		version = DatumGetInt32(past_value(past, rel, tuple, PAST_VERSION));
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
-		/* A correction speaks of the past, but is made now; what was erased is no change. */
-		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
-			is_text(change, CRM_ERASED) ||
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || !is_change_of_values(change) ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))
 			continue;
