@@ -6,7 +6,7 @@ CREATE TABLE stages (
     pipeline_id uuid NOT NULL,
     name text NOT NULL,
     position integer NOT NULL DEFAULT @extension@.crm_not_given(NULL::integer),
-    deal_status text NOT NULL DEFAULT 'open',
+    deal_status text NOT NULL DEFAULT @extension@.crm_not_given(NULL::text),
     probability numeric(5,4),
     rotting_days integer,
     forecast_category text,
@@ -46,7 +46,7 @@ COMMENT ON COLUMN stages.tenant_id IS 'The tenant of the pipeline; filled in, ne
 COMMENT ON COLUMN stages.pipeline_id IS 'The pipeline the stage belongs to; never changes';
 COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline, ignoring case';
 COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique there; default: the end. Change it with reorder_stages';
-COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost';
+COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost; default: open';
 COMMENT ON COLUMN stages.probability IS 'The probability, 0 to 1, that a deal gets when it enters; 1 for won, 0 for lost; null: deals keep theirs';
 COMMENT ON COLUMN stages.rotting_days IS 'Days in the stage after which an open deal counts as rotting; null: never';
 COMMENT ON COLUMN stages.forecast_category IS 'The category of the deals in forecasts: pipeline, best_case, commit or omitted if open; closed or omitted if won; omitted if lost; null: by status and position, see stage_forecast_categories';

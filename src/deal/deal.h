@@ -137,4 +137,11 @@ extern void crm_deal_fit_status(DealWrite *deal, DealStatus status);
 /* Fill an inserted row whose key stands, as far as its CHECKs need it. */
 extern void crm_deal_fit_standing(DealWrite *deal);
 
+/*
+ * Note a row that an UPDATE has been through the rules with; whether an inserted
+ * row is that one, in another partition of the table.
+ */
+extern void crm_deal_note_update(const DealWrite *deal, MemoryContext statement);
+extern bool crm_deal_comes_from_partition(const DealWrite *deal, MemoryContext statement);
+
 #endif							/* CRM_DEAL_DEAL_H */

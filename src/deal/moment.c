@@ -66,12 +66,12 @@ crm_moment(TimestampTz time, TimestampTz earliest, TimestampTz clock)
 {
 	if (TIMESTAMP_NOT_FINITE(time))
 		return time;
-	if (time > clock)
-		return time - clock <= crm_session_clock_tolerance() ? Max(clock, earliest) : time;
-	if (time >= earliest || TIMESTAMP_NOT_FINITE(earliest))
+	if (earliest <= clock &&
+		(time > clock ? time - clock <= crm_session_clock_tolerance() :
+		 time < earliest && time >= GetCurrentTransactionStartTimestamp()))
+		return clock;
+	if (time >= earliest)
 		return time;
-	if (time >= GetCurrentTransactionStartTimestamp())
-		return Max(clock, earliest);
 	return crm_deal_is_cut(time, earliest) || is_date_of(time, earliest) ? earliest : time;
 }
 

@@ -126,21 +126,19 @@ enter_stage(DealWrite *deal, const StageFacts *stage)
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(effective));
 }
 
-/* A currency that is not given is the old one; an amount without any has the pipeline's. */
+/* An amount without a currency gets the deal's old currency, else the pipeline's. */
 static void
 set_currency(DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 
-	if (!deal_is_null(deal, DEAL_CURRENCY))
+	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
 		return;
 	if (!deal->insert && !deal_old_is_null(deal, DEAL_CURRENCY))
 	{
 		deal_set(deal, DEAL_CURRENCY, deal_get_old(deal, DEAL_CURRENCY));
 		return;
 	}
-	if (deal_is_null(deal, DEAL_AMOUNT))
-		return;
 	pipeline = crm_find_pipeline(deal->lookup, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID)));
 	if (pipeline != NULL)
 		deal_set(deal, DEAL_CURRENCY, pipeline->currency);
@@ -179,9 +177,8 @@ set_counters(DealWrite *deal)
 }
 
 /*
- * created_at is the clock's if it is ahead of it by no more than is tolerated.
- * Not given, it is when the deal entered its stage; a deal that was closed in an
- * earlier one existed then.
+ * Not given, created_at is when the deal entered its stage; a deal that was
+ * closed in an earlier one existed then.
  */
 static void
 set_created_at(DealWrite *deal)
@@ -199,17 +196,14 @@ set_created_at(DealWrite *deal)
 	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(created));
 }
 
-/* created_at as it was written: a moment that is past. */
+/* The moment that created_at means, if it was written. */
 static void
-check_created_at(DealWrite *deal)
+read_created_at(DealWrite *deal)
 {
-	TimestampTz moment;
-
-	if (!crm_deal_written(deal, DEAL_CREATED_AT))
-		return;
-	moment = crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)), DT_NOBEGIN);
-	crm_deal_check_past(deal, DEAL_CREATED_AT, "created_at", moment);
-	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(moment));
+	if (crm_deal_written(deal, DEAL_CREATED_AT))
+		deal_set(deal, DEAL_CREATED_AT,
+				 TimestampTzGetDatum(crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)),
+													 DT_NOBEGIN)));
 }
 
 static void
@@ -217,7 +211,7 @@ insert_deal(void *arg)
 {
 	DealWrite  *deal = arg;
 
-	check_created_at(deal);
+	read_created_at(deal);
 	enter_stage(deal, crm_deal_target_stage(deal));
 	set_currency(deal);
 	set_counters(deal);
@@ -280,18 +274,19 @@ static bool
 move_deal(DealWrite *deal)
 {
 	const StageFacts *stage;
+	bool		moves;
 
 	keep_microseconds(deal);
-	check_created_at(deal);
+	read_created_at(deal);
 	stage = crm_deal_target_stage(deal);
-	if (stage == NULL ||
-		crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID))))
-	{
+	moves = stage != NULL &&
+		!crm_uuid_equal(&stage->id, DatumGetUUIDP(deal_get_old(deal, DEAL_STAGE_ID)));
+	if (moves)
+		enter_stage(deal, stage);
+	else
 		stay(deal);
-		return false;
-	}
-	enter_stage(deal, stage);
-	return true;
+	crm_deal_check_closed_after_creation(deal);
+	return moves;
 }
 
 static void
@@ -299,7 +294,7 @@ update_deal(DealWrite *deal)
 {
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
-	crm_row_keep(&deal->row, deal->columns[DEAL_ID]);
+	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
 	if (crm_deal_follows_history(deal))
@@ -312,7 +307,6 @@ update_deal(DealWrite *deal)
 	}
 
 	set_currency(deal);
-	crm_deal_check_closed_after_creation(deal);
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(successor(deal, DEAL_VERSION, "version")));
 	deal_set(deal, DEAL_UPDATED_AT, TimestampTzGetDatum(deal->clock));
 }
@@ -405,6 +399,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_rules",
 											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
 											 CRM_ON_WRITE);
+	MemoryContext statement_memory = fcinfo->flinfo->fn_mcxt;
 	DealStatement *statement = fcinfo->flinfo->fn_extra;
 	DealWrite	deal;
 
@@ -412,11 +407,12 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	if (statement == NULL)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 
-	crm_row_open(&deal.row, trigdata, &statement->upsert, fcinfo->flinfo->fn_mcxt);
-	if (deal.row.restored)
+	crm_row_open(&deal.row, trigdata, &statement->upsert, statement_memory);
+	deal.columns = statement->columns;
+	if (deal.row.restored ||
+		(deal.row.insert && crm_deal_comes_from_partition(&deal, statement_memory)))
 		return PointerGetDatum(crm_row_close(&deal.row));
 	crm_stage_lookup_refresh(statement->lookup);
-	deal.columns = statement->columns;
 	deal.lookup = statement->lookup;
 	deal.past = &statement->past;
 	deal.insert = deal.row.insert && !deal.row.stands;
@@ -424,5 +420,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	deal.clock = GetCurrentTimestamp();
 	check_required(&deal);
 	apply_rules(&deal);
+	if (!deal.row.insert)
+		crm_deal_note_update(&deal, statement_memory);
 	return PointerGetDatum(crm_row_close(&deal.row));
 }

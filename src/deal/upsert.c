@@ -50,8 +50,10 @@ fill_currency(DealWrite *deal)
 {
 	const PipelineFacts *pipeline;
 
+	if (deal_is_null(deal, DEAL_AMOUNT))
+		return;
 	fill_old(deal, DEAL_CURRENCY);
-	if (deal_is_null(deal, DEAL_AMOUNT) || !deal_is_null(deal, DEAL_CURRENCY))
+	if (!deal_is_null(deal, DEAL_CURRENCY))
 		return;
 	pipeline = crm_find_pipeline(deal->lookup,
 								 DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID)));
@@ -68,8 +70,9 @@ crm_deal_fit_standing(DealWrite *deal)
 	fill_old(deal, DEAL_WON_AT);
 	fill_old(deal, DEAL_LOST_AT);
 	fill_currency(deal);
+	/* What is no status, the UPDATE will say better than the CHECK. */
 	if (!status_to_be(deal, &status))
-		return;					/* the CHECK of the status reports it */
+		status = crm_deal_old_status(deal);
 	deal_set(deal, DEAL_STATUS, CStringGetTextDatum(crm_deal_status_name(status)));
 	crm_deal_fit_status(deal, status);
 }

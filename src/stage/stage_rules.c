@@ -229,6 +229,9 @@ apply_stage_rules(RowEdit *row, const AttrNumber *columns)
 		fit_standing(row, columns);
 		return;
 	}
+	if (row->insert && crm_row_is_null(row, columns[STAGE_DEAL_STATUS]))
+		crm_row_set(row, columns[STAGE_DEAL_STATUS],
+					CStringGetTextDatum(crm_deal_status_name(DEAL_OPEN)));
 	crm_row_keep(row, columns[STAGE_PIPELINE_ID]);
 	if (crm_row_is_null(row, columns[STAGE_PIPELINE_ID]) ||
 		crm_row_is_null(row, columns[STAGE_NAME]) ||

@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/uuid.h"
 #include "table/restoring.h"
 #include "table/row.h"
 
@@ -203,6 +204,16 @@ crm_row_keep(RowEdit *row, AttrNumber attno)
 				 errmsg("column \"%s\" of table \"%s\" never changes",
 						NameStr(att->attname), RelationGetRelationName(row->rel)),
 				 errtablecol(row->rel, attno)));
+}
+
+void
+crm_row_keep_id(RowEdit *row, AttrNumber attno)
+{
+	/* The column's DEFAULT is a new id: it means "not given", as everywhere. */
+	if (attno != InvalidAttrNumber && !row->insert && !row->nulls[attno - 1] &&
+		crm_take_new_uuid(DatumGetUUIDP(row->values[attno - 1])))
+		row->nulls[attno - 1] = true;
+	crm_row_keep(row, attno);
 }
 
 /*

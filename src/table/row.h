@@ -22,7 +22,8 @@ typedef struct RowEdit
 	bool		stands;			/* inserted, but its key stands already */
 	const Datum *old_values;	/* the old row's, or the one's that stands */
 	const bool *old_nulls;		/* NULL: none */
-	Upsert	   *upsert;			/* NULL: none of the statement's rows was inserted */
+	Upsert	   *upsert;			/* NULL: none of the statement's rows was
+								 * inserted */
 	bool		changed;
 } RowEdit;
 
@@ -84,5 +85,8 @@ crm_row_is_given(const RowEdit *row, AttrNumber attno)
 
 /* ERROR 23514 when an UPDATE changes a column whose value is fixed. */
 extern void crm_row_keep(RowEdit *row, AttrNumber attno);
+
+/* The same for the id. */
+extern void crm_row_keep_id(RowEdit *row, AttrNumber attno);
 
 #endif							/* CRM_TABLE_ROW_H */

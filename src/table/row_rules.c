@@ -154,7 +154,7 @@ crm_apply_row_rules(RowEdit *row, const RowColumns *columns,
 		return;
 	}
 	if (columns->id != InvalidAttrNumber)
-		crm_row_keep(row, columns->id);
+		crm_row_keep_id(row, columns->id);
 	crm_row_keep(row, columns->tenant_id);
 	crm_check_not_null(row->rel, columns->tenant_id, crm_row_is_null(row, columns->tenant_id));
 	if (row->insert &&

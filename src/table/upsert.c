@@ -258,7 +258,11 @@ lock_standing(Upsert *upsert, ItemPointer tid, LockTupleMode mode)
 			return true;
 		case TM_Invisible:
 		case TM_SelfModified:
-			/* The running command wrote it: ON CONFLICT will not touch it again. */
+
+			/*
+			 * The running command wrote it: ON CONFLICT will not touch it
+			 * again.
+			 */
 			return table_tuple_fetch_row_version(upsert->rel, tid, SnapshotAny, upsert->standing);
 		default:
 			return false;

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(44);
+SELECT plan(49);
 
 CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, title, stage_id, stage_entered_at) VALUES (t.id(name), name, t.id(stage), '2024-01-01')
@@ -31,6 +31,11 @@ SELECT throws_ok($$INSERT INTO deals (id, title, stage_id, stage_entered_at, won
     'won_at of deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot be infinite', 'INSERT: won at no time');
 SELECT throws_like($$INSERT INTO deals (id, title, stage_id, stage_entered_at, lost_at) VALUES (id('x'), 'X', id('Lost'), '2024-02-01', clock_timestamp() + interval '1 day')$$,
     'lost_at of deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot be %, which is in the future', 'INSERT: not lost yet');
+
+SELECT throws_ok($$INSERT INTO deals (id, title, stage_id, created_at, won_at) VALUES (id('x'), 'X', id('Won'), '2024-02-02', '2024-02-01')$$, '23514',
+    'won_at of deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot be 2024-02-01 00:00:00+00: the deal was created at 2024-02-02 00:00:00+00', 'INSERT: not before it was created');
+INSERT INTO deals (id, title, stage_id, stage_entered_at, won_at) VALUES (id('i7'), 'I', id('Renewed'), '2024-02-02', '2024-02-01');
+SELECT is(created_at, '2024-02-01', 'INSERT: one that was won in an earlier stage was created by then') FROM deals WHERE id = id('i7');
 
 -- Moves.
 SELECT deal('m') \g /dev/null
@@ -69,7 +74,12 @@ SELECT throws_ok($$UPDATE deals SET stage_id = id('Won'), lost_at = '2024-03-20'
 
 -- Corrections.
 SELECT deal('c', 'Won') \g /dev/null
-UPDATE deals SET won_at = '2023-12-24' WHERE id = id('c');
+SELECT is(error_of($$UPDATE deals SET won_at = '2023-12-24' WHERE id = id('c')$$),
+    format(E'23514\nwon_at of deal %s cannot be 2023-12-24 00:00:00+00: the deal was created at 2024-01-01 00:00:00+00\n'
+        'Give a time not earlier than that, or write an earlier created_at as well.', id('c')), 'won before it was created');
+UPDATE deals SET won_at = '2023-12-24', created_at = '2023-12-01' WHERE id = id('c');
+SELECT throws_ok($$UPDATE deals SET created_at = '2023-12-25' WHERE id = id('c')$$, '23514',
+    format('won_at of deal %s cannot be 2023-12-24 00:00:00+00: the deal was created at 2023-12-25 00:00:00+00', id('c')), 'created after it was won');
 SELECT is(closing('c'), 'won won 2023-12-24 00:00:00+00', 'won_at alone may be corrected');
 SELECT ok(entered('c') = '2024-01-01' AND history('c') = 'none', 'that is no move');
 UPDATE deals SET won_at = NULL WHERE id = id('c');
@@ -79,7 +89,9 @@ SELECT throws_ok($$UPDATE deals SET won_at = '-infinity' WHERE id = id('c')$$, '
 SELECT throws_like($$UPDATE deals SET won_at = clock_timestamp() + interval '1 day' WHERE id = id('c')$$,
     format('won_at of deal %s cannot be %%, which is in the future', id('c')), 'not won yet');
 SELECT deal('d', 'Lost') \g /dev/null
-UPDATE deals SET lost_at = '2023-12-25', lost_reason = 'late' WHERE id = id('d');
+SELECT throws_ok($$UPDATE deals SET lost_at = '2023-12-25' WHERE id = id('d')$$, '23514',
+    format('lost_at of deal %s cannot be 2023-12-25 00:00:00+00: the deal was created at 2024-01-01 00:00:00+00', id('d')), 'lost before it was created');
+UPDATE deals SET lost_at = '2023-12-25', lost_reason = 'late', created_at = '2023-12-01' WHERE id = id('d');
 SELECT is(closing('d'), 'lost lost 2023-12-25 00:00:00+00 late', 'lost_at may be corrected, and the reason');
 UPDATE deals SET lost_reason = NULL WHERE id = id('d');
 SELECT is(closing('d'), 'lost lost 2023-12-25 00:00:00+00', 'the reason may be taken away');

@@ -49,8 +49,8 @@ SELECT throws_ok($$INSERT INTO deals (id, title, stage_entered_at) VALUES (id('x
     'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot enter a stage at an infinite time', 'INSERT: not at infinity');
 SELECT throws_ok($$INSERT INTO deals (id, title, stage_entered_at) VALUES (id('x'), 'X', '-infinity')$$, '23514',
     'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot enter a stage at an infinite time', 'INSERT: nor before all times');
-SELECT lives_ok($$INSERT INTO deals (title, stage_entered_at) VALUES ('now', now()), ('clock', clock_timestamp()), ('old', '1899-12-31'),
-    ('ancient', '4713-01-01 BC')$$, 'INSERT: now and any time before');
+SELECT lives_ok($$INSERT INTO deals (title, stage_entered_at) VALUES ('now', now()), ('clock', clock_timestamp()), ('old', '1900-01-01')$$,
+    'INSERT: now and any time before');
 
 -- On UPDATE: which time it is.
 SELECT deal('u1') \g /dev/null
@@ -104,9 +104,9 @@ SET LOCAL crm.effective_at = '2999-01-01';
 SELECT matches(error_of($$UPDATE deals SET stage_id = id('Qualified') WHERE id = id('e1')$$),
     E'^23514\ndeal ' || id('e1') || E' cannot enter a stage as of 2999-01-01 00:00:00\\+00, which is in the future\nThe clock says 2.*\\.$', 'the setting in the future');
 SET LOCAL crm.effective_at = '';
-SELECT throws_like($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = clock_timestamp() + interval '10 seconds' WHERE id = id('e1')$$,
+SELECT throws_like($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = clock_timestamp() + interval '15 seconds' WHERE id = id('e1')$$,
     format('deal %s cannot enter a stage as of %%, which is in the future', id('e1')), 'stage_entered_at in the future');
-SELECT throws_like($$UPDATE deals SET status = 'won', won_at = clock_timestamp() + interval '10 seconds' WHERE id = id('e1')$$,
+SELECT throws_like($$UPDATE deals SET status = 'won', won_at = clock_timestamp() + interval '15 seconds' WHERE id = id('e1')$$,
     format('deal %s cannot enter a stage as of %%, which is in the future', id('e1')), 'won_at in the future');
 SELECT throws_ok($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = 'infinity' WHERE id = id('e1')$$, '23514',
     format('deal %s cannot enter a stage at an infinite time', id('e1')), 'stage_entered_at at infinity');
@@ -149,9 +149,8 @@ UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = now() WHERE id =
 UPDATE deals SET stage_id = id('Paused'), stage_entered_at = now() WHERE id = id('n1');
 SELECT ok(entered('n1') = now() AND agreed('n1') <> 'they differ', 'now() twice in a transaction is a tie');
 UPDATE deals SET stage_id = id('Lead') WHERE id = id('n1');
-SELECT throws_like($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = now() WHERE id = id('n1')$$,
-    format('deal %s cannot move as of %%: it entered its present stage at %%', id('n1')), 'but now() is earlier than a move by the clock');
-SELECT lives_ok($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = clock_timestamp() WHERE id = id('n1')$$, 'clock_timestamp() is not');
+SELECT lives_ok($$UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = now() WHERE id = id('n1')$$, 'after a move by the clock now() is the clock, too');
+SELECT ok(entered('n1') > now() AND agreed('n1') <> 'they differ', '(later than now())');
 
 -- The clock was set back: history does not run backwards.
 SELECT deal('c1') \g /dev/null

@@ -64,13 +64,13 @@ SELECT is(probability('s'), 0.4, 'a salesperson knows better');
 UPDATE deals SET title = 'S' WHERE id = id('s');
 SELECT is(probability('s'), 0.4, 'that stays');
 UPDATE deals SET probability = NULL WHERE id = id('s');
-SELECT is(probability('s'), NULL, 'NULL: not known, no weight');
+SELECT is(probability('s'), 0.4, 'NULL: not given');
 SELECT throws_ok($$UPDATE deals SET probability = 1.0001 WHERE id = id('s')$$, '23514',
     'new row for relation "deals" violates check constraint "deals_probability_check"', 'no more than 1');
 SELECT throws_ok($$UPDATE deals SET probability = -0.0001 WHERE id = id('s')$$, '23514',
     'new row for relation "deals" violates check constraint "deals_probability_check"', 'no less than 0');
 UPDATE stages SET probability = 0.9 WHERE id = id('Qualified');
-SELECT is(probability('s'), NULL, 'a stage''s new probability leaves the deals in it alone');
+SELECT is(probability('s'), 0.4, 'a stage''s new probability leaves the deals in it alone');
 SELECT deal('s2', 'Lead') \g /dev/null
 UPDATE deals SET stage_id = id('Qualified') WHERE id = id('s2');
 SELECT is(probability('s2'), 0.9, 'and counts from the next entry on');

@@ -32,6 +32,7 @@ DECLARE
     stayed text;
 BEGIN
     PERFORM t.deal(deal, r.from_stage);
+    UPDATE crm.deals SET created_at = '2023-12-01' WHERE id = t.id(deal);
     UPDATE crm.deals SET lost_reason = r.from_reason, lost_at = lost_at - interval '1 day', won_at = won_at - interval '1 day'
     WHERE id = t.id(deal);
     before := t.state(deal);

@@ -8,7 +8,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(45);
+SELECT plan(50);
 \if :{?thorough}
 \else
 \set thorough 0

@@ -41,7 +41,7 @@ SELECT is(written($$UPDATE deals SET probability = 0.9 WHERE id = id('a')$$), 0:
 UPDATE deals SET amount = -3.3333 WHERE id = id('a');
 SELECT is(written($$UPDATE deals SET probability = 0.8 WHERE id = id('a')$$), 1::bigint, 'another probability');
 SELECT exact('probability, of a negative amount');
-SELECT is(written($$UPDATE deals SET probability = NULL WHERE id = id('a')$$), 1::bigint, 'none');
+SELECT is(written($$UPDATE deals SET probability = 0 WHERE id = id('a')$$), 1::bigint, 'none');
 SELECT exact('no probability');
 SELECT is(written($$UPDATE deals SET currency = 'JPY' WHERE id = id('a')$$), 2::bigint, 'another currency is two rows');
 SELECT exact('currency');

@@ -31,6 +31,16 @@ sub rows_of
 	return sorted($text);
 }
 
+# Loads data into a CRM, as docs/backup-and-restore.md says.
+sub restores
+{
+	my ($db, $file, $name) = @_;
+	local $ENV{PGOPTIONS} = '-c crm.restoring=on';
+
+	$node->command_ok([ psql_file($db, $file, '-1') ], $name);
+	return;
+}
+
 # Rows that were deleted come back, those that are there stay.
 $node->safe_psql('postgres', 'CREATE DATABASE merged TEMPLATE origin');
 $node->command_ok(
@@ -47,8 +57,7 @@ $node->safe_psql('merged', <<~SQL);
 	DELETE FROM $north.deals;
 	DELETE FROM $north.stages WHERE probability > 0.2;
 	SQL
-$node->command_ok([ psql_file('merged', "$dir/merge.sql", '-1') ],
-	'rows put back');
+restores('merged', "$dir/merge.sql", 'rows put back');
 my @but_changes = ('--exclude-table-data=*.deal_changes');
 same_text(
 	rows_of('merged', @but_changes),
@@ -73,8 +82,7 @@ $node->command_ok(
 	],
 	'dump of deals');
 $node->safe_psql('one_table', 'DELETE FROM crm.deals');
-$node->command_ok([ psql_file('one_table', "$dir/deals.sql", '-1') ],
-	'one table');
+restores('one_table', "$dir/deals.sql", 'one table');
 same_text(
 	rows_of('one_table', '-t', 'crm.deals'),
 	rows_of('origin',    '-t', 'crm.deals'),
@@ -149,8 +157,7 @@ $node->command_ok(
 		'origin'
 	],
 	'dump of rows');
-$node->command_ok([ psql_file('elsewhere', "$dir/rows.sql", '-1') ],
-	'into new CRMs');
+restores('elsewhere', "$dir/rows.sql", 'into new CRMs');
 same_text(
 	rows_of('elsewhere', '-n', 'crm', '-n', 'team'),
 	rows_of('origin',    '-n', 'crm', '-n', 'team'),
@@ -260,8 +267,7 @@ $node->command_fails_like(\@tenant_dump, qr/this session names no tenant/,
 	$node->command_ok(\@tenant_dump, 'dump of a tenant');
 	create_database($node, 'tenant');
 	install($node, 'tenant', 'team', 'shared');
-	$node->command_ok([ psql_file('tenant', "$dir/tenant.sql", '-1') ],
-		'one tenant');
+	restores('tenant', "$dir/tenant.sql", 'one tenant');
 }
 foreach my $table (
 	qw(pipelines stages deals deal_contacts stage_changes deal_changes tags deal_tags
@@ -276,7 +282,7 @@ foreach my $table (
 }
 still_works($node, 'tenant', 'team', $CrmTest::tenants[0], 'one tenant');
 
-# A clock that was wrong: what lies in the future is refused while rules apply.
+# A clock that was wrong: what lies in the future is refused, if it is not restored.
 $node->safe_psql('postgres', 'CREATE DATABASE future TEMPLATE origin');
 $node->safe_psql('future',   <<~SQL);
 	SET session_replication_role = replica;
@@ -295,5 +301,26 @@ $node->command_fails_like(
 	[ psql_file('future', "$dir/future.sql", '-1') ],
 	qr/cannot enter a stage as of .* in the future/,
 	'a deal in the future is refused');
+is($node->safe_psql('future', "SELECT count(*) FROM $north.deals"),
+	0, 'nothing is loaded');
+restores('future', "$dir/future.sql", 'unless it is restored');
+same_text(
+	rows_of('future', '-n', $north, '--exclude-table=*.deals'),
+	rows_of('origin', '-n', $north, '--exclude-table=*.deals'),
+	'restored: all rows are there');
+
+# Who is not the owner cannot restore.
+{
+	local $ENV{PGOPTIONS} = '-c crm.restoring=on';
+
+	$node->safe_psql('one_table',
+		'GRANT INSERT ON crm.deals TO crm_app; DELETE FROM crm.deals');
+	$node->command_fails_like(
+		[
+			psql_file('one_table', "$dir/deals.sql", '-1', '-U', 'crm_app')
+		],
+		qr/only the owner of table "deals" can restore rows/,
+		'restored by one who may insert');
+}
 
 done_testing();

@@ -137,9 +137,13 @@ foreach my $name (sort keys %data_only)
 		$db = new_database();
 		$node->command_ok([ psql_file($db, "$dir/schema.sql", '-1') ],
 			"$name: schema");
-		$node->command_ok(
-			[ psql_file($db, "$dir/data.sql", '-1', '-U', $user) ],
-			"$name, by $user");
+		{
+			local $ENV{PGOPTIONS} = '-c crm.restoring=on';
+
+			$node->command_ok(
+				[ psql_file($db, "$dir/data.sql", '-1', '-U', $user) ],
+				"$name, by $user");
+		}
 		$node->safe_psql($db, 'REFRESH MATERIALIZED VIEW app.own_matview');
 		is_restored(
 			$db,
