@@ -47,14 +47,19 @@ names(const TriggerData *trigdata, const char *column)
 		bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, trigdata->tg_updatedcols);
 }
 
-/* Whether the UPDATE names nothing else. */
+/* Whether the UPDATE names all of them that the table has, and nothing else. */
 static bool
-names_actors_only(const TriggerData *trigdata)
+names_actors(const TriggerData *trigdata)
 {
 	int			n = 0;
 
 	for (int i = 0; i < lengthof(actor_columns); i++)
-		n += names(trigdata, actor_columns[i]);
+	{
+		if (names(trigdata, actor_columns[i]))
+			n++;
+		else if (get_attnum(RelationGetRelid(trigdata->tg_relation), actor_columns[i]) != InvalidAttrNumber)
+			return false;
+	}
 	return n > 0 && bms_num_members(trigdata->tg_updatedcols) == n;
 }
 
@@ -159,7 +164,7 @@ crm_history_guard(PG_FUNCTION_ARGS)
 											 CRM_ON(TRIGGER_EVENT_UPDATE));
 	bool		allowed;
 
-	if (names_actors_only(trigdata))
+	if (names_actors(trigdata))
 		allowed = !row || is_forgotten(trigdata);
 	else
 		allowed = row ? is_kept(trigdata) : names(trigdata, "correction_id");
