@@ -158,7 +158,7 @@ Datum
 crm_history_guard(PG_FUNCTION_ARGS)
 {
 	bool		row = CALLED_AS_TRIGGER(fcinfo) &&
-		TRIGGER_FIRED_FOR_ROW(((TriggerData *) fcinfo->context)->tg_event);
+	TRIGGER_FIRED_FOR_ROW(((TriggerData *) fcinfo->context)->tg_event);
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE |
 											 (row ? TRIGGER_EVENT_ROW : 0),
 											 CRM_ON(TRIGGER_EVENT_UPDATE));

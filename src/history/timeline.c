@@ -51,11 +51,15 @@ end_stay(const TimelineStay *before, TimelineMove *move)
 	/* Of an earlier part that was cut off, or of a life that is not known. */
 	bool		follows = move->entered_at == before->entered_at;
 	bool		clears = move->has_closed_at && before->closer != TIMELINE_NO_MOVE &&
-		move->closed_at == before->closed_at;
+	move->closed_at == before->closed_at;
 
 	move->new_entered_at = follows ? before->new_entered_at : move->entered_at;
 	move->new_closed_at = clears ? before->new_closed_at : move->closed_at;
-	/* What was taken back happened at some time after that: it is no matter when. */
+
+	/*
+	 * What was taken back happened at some time after that: it is no matter
+	 * when.
+	 */
 	if (!move->stands && move->new_changed_at < move->new_entered_at)
 		move->new_changed_at = move->new_entered_at;
 }
@@ -196,7 +200,7 @@ read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 	for (int i = 0; i < timeline->nmoves; i++)
 	{
 		int			reverted = timeline->moves[i].reverts_no > 0 ?
-			find_move(timeline, timeline->moves[i].reverts_no) : TIMELINE_NO_MOVE;
+		find_move(timeline, timeline->moves[i].reverts_no) : TIMELINE_NO_MOVE;
 
 		if (reverted >= 0)
 			timeline->moves[reverted].stands = false;
@@ -318,7 +322,7 @@ check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
 	TimestampTz earliest = crm_timeline_earliest(timeline, move);
 	int			next = next_move(timeline, move);
 	char	   *what = move == TIMELINE_BEGINNING ? pstrdup("the beginning") :
-		psprintf("move %d", timeline->moves[move].move_no);
+	psprintf("move %d", timeline->moves[move].move_no);
 
 	if (at < earliest)
 		ereport(ERROR,

@@ -46,7 +46,11 @@ typedef struct TimelineStay
 	DealStatus	status;
 	TimestampTz entered_at,
 				new_entered_at;
-	/* Of a closed deal, the index of the move that closed it, and when that was. */
+
+	/*
+	 * Of a closed deal, the index of the move that closed it, and when that
+	 * was.
+	 */
 	int			closer;
 	TimestampTz closed_at,
 				new_closed_at;
@@ -70,7 +74,8 @@ typedef struct Timeline
 	int			nmoves;
 	TimelineMove *moves;
 	TimelineStay *stays;		/* before the first move, and after each */
-	bool		has_beginning;	/* the history has the deal from its beginning on */
+	bool		has_beginning;	/* the history has the deal from its beginning
+								 * on */
 	bool		has_earlier_life;
 	int32		earlier_moves;	/* of an earlier life */
 	TimestampTz created_at;		/* as recorded; DT_NOBEGIN: not recorded */
