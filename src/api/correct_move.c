@@ -72,7 +72,8 @@ update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampT
 }
 
 static void
-correct_move(Relation deals, TimelineDeal *deal, const int32 *move_no, TimestampTz at, const char *reason)
+correct_move(Relation deals, TimelineDeal *deal, const int32 *move_no, TimestampTz at,
+			 const char *reason)
 {
 	TimestampTz clock = GetCurrentTimestamp();
 	Timeline   *timeline;

@@ -90,7 +90,8 @@ refuse_element(int n, const char *what)
 
 /* Checks one element, and puts the moment that its time means in its place. */
 static void
-check_element(const Deal *deal, Element *elements, int i, TimestampTz archived_at, TimestampTz clock)
+check_element(const Deal *deal, Element *elements, int i, TimestampTz archived_at,
+			  TimestampTz clock)
 {
 	TimestampTz before = i > 0 ? elements[i - 1].at : DT_NOBEGIN;
 	TimestampTz at = crm_moment(elements[i].at, before, clock);
@@ -137,7 +138,8 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 		bool		nulls[6];
 
 		for (int j = 0; j < lengthof(values); j++)
-			values[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1, &nulls[j]);
+			values[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1,
+									  &nulls[j]);
 		if (!DatumGetBool(values[0]))
 			refuse_element(i + 1, "is no object");
 		if (!nulls[1])
@@ -153,7 +155,8 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 					 errmsg("stage %s does not exist", crm_uuid_text(&elements[i].stage_id)),
 					 errdetail("Element %d of history names it.", i + 1)));
-		check_element(deal, elements, i, nulls[5] ? DT_NOEND : DatumGetTimestampTz(values[5]), clock);
+		check_element(deal, elements, i, nulls[5] ? DT_NOEND : DatumGetTimestampTz(values[5]),
+					  clock);
 	}
 	if (!crm_uuid_equal(&elements[*nelements - 1].stage_id, &deal->stage_id))
 		ereport(ERROR,
@@ -228,7 +231,9 @@ ids(const char *query, const Datum *args)
 static void
 update_edits(Relation deals, const Datum *args, Datum edits)
 {
-	Oid			types[] = {UUIDOID, UUIDOID, JSONBOID, TIMESTAMPTZARRAYOID, UUIDOID, TEXTOID, UUIDARRAYOID};
+	Oid			types[] = {
+		UUIDOID, UUIDOID, JSONBOID, TIMESTAMPTZARRAYOID, UUIDOID, TEXTOID, UUIDARRAYOID
+	};
 	Datum		all[] = {args[0], args[1], args[2], args[3], args[4], args[5], edits};
 
 	(void) crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
@@ -250,8 +255,8 @@ remove_gap(Relation deals, const Datum *args)
 }
 
 static void
-write_history(Relation deals, const Deal *deal, Datum history, const Element *elements, int nelements,
-			  const char *reason)
+write_history(Relation deals, const Deal *deal, Datum history, const Element *elements,
+			  int nelements, const char *reason)
 {
 	Datum	   *times = palloc_array(Datum, nelements);
 	const char *stage_changes = crm_trusted_sibling(deals, "stage_changes");
@@ -278,10 +283,11 @@ write_history(Relation deals, const Deal *deal, Datum history, const Element *el
 									"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,erased}')",
 									crm_trusted_sibling(deals, "deal_changes")), args);
 	correction = crm_keep_superseded(&superseded, elements[nelements - 1].at,
-									 deal->version == PG_INT32_MAX ? deal->version : deal->version + 1,
+									 Min(deal->version, PG_INT32_MAX - 1) + 1,
 									 GetCurrentTimestamp(), reason);
 	args[4] = UUIDPGetDatum(correction);
-	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"), deals_name(deals)), args);
+	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"),
+						deals_name(deals)), args);
 	update_edits(deals, args, superseded.edits);
 	remove_gap(deals, args);
 	crm_restore_user(&saved);
@@ -335,7 +341,8 @@ crm_replace_history(PG_FUNCTION_ARGS)
 	write_history(deals, &deal, PG_GETARG_DATUM(2), elements, nelements, reason);
 	args[1] = TimestampTzGetDatum(elements[0].at);
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d, created_at = $2 WHERE d.id OPERATOR(pg_catalog.=) $1",
-								   deals_name(deals), CRM_FOLLOW_HISTORY), lengthof(types), types, args) == 0)
+								   deals_name(deals), CRM_FOLLOW_HISTORY),
+						  lengthof(types), types, args) == 0)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", deals_name(deals)),
 						  "deal", &deal.id);
 	crm_api_end(deals);

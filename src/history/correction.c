@@ -71,8 +71,8 @@ column_array(Column *column, Oid type)
 	int			lower = 1;
 
 	if (type == UUIDOID)
-		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
-												  UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
+												  &lower, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
 											  TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
 											  TYPALIGN_DOUBLE));
@@ -81,7 +81,8 @@ column_array(Column *column, Oid type)
 /* ---- deal_changes ---- */
 
 static void
-run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls, int expected)
+run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls,
+	int expected)
 {
 	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
 											   unconstify(Datum *, args), nulls, false, 0);
@@ -156,7 +157,8 @@ follow_move(const Timeline *timeline, Edit *edit)
 	const TimelineStay *stood = &timeline->stays[stay];
 	const TimelineMove *next = stay < timeline->nmoves ? &timeline->moves[stay] : NULL;
 
-	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at : edit->entered_at;
+	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at :
+		edit->entered_at;
 	edit->new_changed_at = edit->changed_at;
 	if (edit->is_created && edit->changed_at == timeline->stays[0].entered_at)
 		edit->new_changed_at = timeline->stays[0].new_entered_at;
@@ -238,7 +240,8 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 					TimestampTz at, const char *reason)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID
+		UUIDOID, UUIDOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
+		TEXTOID, TEXTOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(superseded->deal_id), UUIDPGetDatum(superseded->tenant_id),
@@ -286,15 +289,17 @@ corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, Times
 	column_add(&corrected->ids, UUIDPGetDatum(id), false);
 	column_add(&corrected->entered_at, TimestampTzGetDatum(entered_at), false);
 	column_add(&corrected->changed_at, TimestampTzGetDatum(changed_at), false);
-	column_add(&corrected->closed_at, closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0,
-			   closed_at == NULL);
+	column_add(&corrected->closed_at,
+			   closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0, closed_at == NULL);
 }
 
 static void
-update(Corrected *corrected, const char *query, const pg_uuid_t *correction, const Timeline *timeline)
+update(Corrected *corrected, const char *query, const pg_uuid_t *correction,
+	   const Timeline *timeline)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDOID
+		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
+		UUIDOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(correction), column_array(&corrected->ids, UUIDOID),

@@ -57,7 +57,7 @@ names_actors(const TriggerData *trigdata)
 	{
 		if (names(trigdata, actor_columns[i]))
 			n++;
-		else if (get_attnum(RelationGetRelid(trigdata->tg_relation), actor_columns[i]) != InvalidAttrNumber)
+		else if (get_attnum(RelationGetRelid(trigdata->tg_relation), actor_columns[i]) > 0)
 			return false;
 	}
 	return n > 0 && bms_num_members(trigdata->tg_updatedcols) == n;
@@ -120,7 +120,8 @@ ignored_columns(Relation history)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		if (TupleDescAttr(desc, i)->attgenerated != '\0')
-			appendStringInfo(&names, ", %s", quote_literal_cstr(NameStr(TupleDescAttr(desc, i)->attname)));
+			appendStringInfo(&names, ", %s",
+							 quote_literal_cstr(NameStr(TupleDescAttr(desc, i)->attname)));
 	}
 	return names.data;
 }

@@ -74,7 +74,8 @@ run(const char *query, Oid type, Datum arg, Oid type2, Datum arg2)
 {
 	Oid			types[] = {type, type2};
 	Datum		args[] = {arg, arg2};
-	int			result = SPI_execute_with_args(query, OidIsValid(type2) ? 2 : 1, types, args, NULL, false, 0);
+	int			result = SPI_execute_with_args(query, OidIsValid(type2) ? 2 : 1, types, args, NULL,
+											   false, 0);
 
 	if (result < 0)
 		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
@@ -100,7 +101,8 @@ count_result(int column)
 {
 	bool		isnull;
 
-	return (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
+	return (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+												column, &isnull));
 }
 
 /*
@@ -159,7 +161,8 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 	if (run(psprintf("DELETE FROM %s t WHERE t.id = $1 RETURNING t.tenant_id", sibling(&erasure, "deals")),
 			UUIDOID, arg, InvalidOid, (Datum) 0) > 0)
 	{
-		Datum		tenant = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		Datum		tenant = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										   &isnull);
 
 		history = psprintf("t.deal_id = $1 AND t.tenant_id = '%s'", crm_uuid_text(DatumGetUUIDP(tenant)));
 		put(&erasure, "deals", 1);
