@@ -44,6 +44,7 @@ BEGIN ATOMIC
 		('pipeline_waterfall', 'read', NULL),
 		('recurring_revenue', 'read', NULL),
 		('reorder_stages', 'admin', 'stages'),
+		('replace_history', 'admin', 'deals'),
 		('rotting_deals', 'read', 'rotting_deals'),
 		('sales_cycle', 'read', NULL),
 		('sales_velocity', 'read', NULL),

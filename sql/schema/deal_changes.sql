@@ -34,13 +34,15 @@ CREATE TABLE deal_changes (
     new_archived_at timestamptz,
     changed_by text NOT NULL,
     recorded_by text NOT NULL DEFAULT crm_defaults.recorder(),
+    with_move integer,
     other jsonb,
     reason text,
     superseded jsonb,
     correction_id uuid,
     CONSTRAINT deal_changes_pkey PRIMARY KEY (id),
     CONSTRAINT deal_changes_change_check
-        CHECK (change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored', 'corrected'))
+        CHECK (change IN ('created', 'updated', 'edited', 'archived', 'unarchived', 'deleted', 'restored',
+            'corrected', 'erased'))
 );
 
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
@@ -58,7 +60,7 @@ COMMENT ON COLUMN deal_changes.changed_at IS 'When the change took effect: the t
 COMMENT ON COLUMN deal_changes.recorded_at IS 'When the change was recorded (clock time)';
 COMMENT ON COLUMN deal_changes.move_no IS 'Number of moves the deal had made before the change';
 COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; if deleted, the next number';
-COMMENT ON COLUMN deal_changes.change IS 'created; updated; archived or unarchived, perhaps with other changes; deleted; restored: inserted again under its old id; or corrected: times of its past were, or its whole history, and what they were is in superseded';
+COMMENT ON COLUMN deal_changes.change IS 'created; updated; edited: none of the columns below changed, but others; archived or unarchived, perhaps with other changes; deleted; restored: inserted again under its old id; or corrected: times of its past were, or its whole history, and what they were is in superseded; erased: rows of the history were, so it is incomplete up to changed_at';
 COMMENT ON COLUMN deal_changes.status IS 'The status of the deal in that stage';
 COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null if created';
 COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null if deleted';
@@ -76,6 +78,7 @@ COMMENT ON COLUMN deal_changes.old_archived_at IS 'When the deal had been archiv
 COMMENT ON COLUMN deal_changes.new_archived_at IS 'When the deal was archived after the change; null: it is not';
 COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN deal_changes.recorded_by IS 'The database user of the session that changed the deal';
+COMMENT ON COLUMN deal_changes.with_move IS 'The number of the move that the same statement made; null: none. If the time of that move is corrected, changed_at follows';
 COMMENT ON COLUMN deal_changes.other IS 'What else changed: for title, organization_id, forecast_category, lost_reason, external_id, created_at and each column of crm_track_column() that did, an object with old and new';
 COMMENT ON COLUMN deal_changes.reason IS 'Why the history was corrected: an argument of correct_move and replace_history, or the setting crm.reason';
 COMMENT ON COLUMN deal_changes.superseded IS 'If corrected: what was before, as arrays of whole rows of stage_changes and deal_changes, and the times of the deal';

@@ -44,6 +44,14 @@ CREATE TRIGGER zz_crm_history_guard BEFORE UPDATE ON deal_changes
 CREATE TRIGGER zz_crm_history_row_guard BEFORE UPDATE ON deal_changes
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_history_guard('@VERSION@');
 
+CREATE TRIGGER zz_crm_history_erased AFTER DELETE ON stage_changes
+    REFERENCING OLD TABLE AS deleted_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
+
+CREATE TRIGGER zz_crm_history_erased AFTER DELETE ON deal_changes
+    REFERENCING OLD TABLE AS deleted_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
+
 CREATE TRIGGER zz_crm_deal_contact_rules BEFORE INSERT OR UPDATE ON deal_contacts
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_deal_contact_rules('@VERSION@', 'deal_id');
 

@@ -72,7 +72,8 @@ typedef enum ReplayChange
 	REPLAY_ARCHIVED,
 	REPLAY_UNARCHIVED,
 	REPLAY_DELETED,
-	REPLAY_RESTORED
+	REPLAY_RESTORED,
+	REPLAY_ERASED				/* the history is incomplete until then */
 } ReplayChange;
 
 /* A row of deal_changes: where the deal stood, and what it was before. */

@@ -12,9 +12,12 @@
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "analytics/replay.h"
+#include "base/errors.h"
 #include "base/query.h"
+#include "history/erasure.h"
 #include "table/columns.h"
 
 /*
@@ -37,7 +40,7 @@ static const char *const queries[] = {
 	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
 	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
 	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.change OPERATOR(pg_catalog.<>) 'corrected' AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,edited}') AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_MOVES] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
@@ -191,6 +194,7 @@ get_change(TupleTableSlot *row, int column)
 		{"unarchived", REPLAY_UNARCHIVED},
 		{"deleted", REPLAY_DELETED},
 		{"restored", REPLAY_RESTORED},
+		{CRM_ERASED, REPLAY_ERASED},
 	};
 	struct varlena *text = get_packed(row, column);
 	Size		len = VARSIZE_ANY_EXHDR(text);
@@ -203,11 +207,25 @@ get_change(TupleTableSlot *row, int column)
 	return REPLAY_UPDATED;
 }
 
+/* What is not there would be missing from the report, which could not tell. */
+pg_noreturn static void
+refuse_erased(TupleTableSlot *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_GONE),
+			 errmsg("the history is incomplete until %s",
+					pstrdup(timestamptz_to_str(DatumGetTimestampTz(row->tts_values[1])))),
+			 errdetail("Rows of it were deleted."),
+			 errhint("Ask for a moment, or a period, after that.")));
+}
+
 bool
 crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit)
 {
 	if (!has_required(row, 9))
 		return false;
+	if (get_change(row, 4) == REPLAY_ERASED)
+		refuse_erased(row);
 	*deal_id = DatumGetUUIDP(row->tts_values[0]);
 	edit->order.at = DatumGetTimestampTz(row->tts_values[1]);
 	edit->order.move_no = DatumGetInt32(row->tts_values[2]);

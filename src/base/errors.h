@@ -11,6 +11,7 @@
 
 #define ERRCODE_CRM_NOT_FOUND	MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_CRM_STALE		MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+#define ERRCODE_CRM_GONE		MAKE_SQLSTATE('P', 'T', '4', '1', '0')
 #define ERRCODE_CRM_OLD_LIBRARY	MAKE_SQLSTATE('P', 'T', '5', '0', '3')
 
 /*

@@ -102,8 +102,9 @@ crm_deal_follow_history(DealWrite *deal)
 
 	if (timeline->nmoves > 0)
 		move_no = timeline->moves[timeline->nmoves - 1].move_no;
-	else if (timeline->has_beginning && timeline->created_at != DT_NOBEGIN)
+	else if (!timeline->has_earlier_life && timeline->created_at != DT_NOBEGIN)
 	{
+		move_no = 0;
 		if (stay->closer == TIMELINE_BEGINNING)
 			stay->new_closed_at = timeline->created_at;
 		stay->new_entered_at = timeline->created_at;

@@ -33,7 +33,8 @@ typedef struct Edit
 	pg_uuid_t	id;
 	int32		move_no;
 	bool		is_created;
-	bool		goes_along;		/* with the move that it was written with */
+	bool		is_ordered;		/* its values are those before the next one */
+	int32		with_move;		/* the move that it was written with; 0: none */
 	TimestampTz entered_at,
 				new_entered_at;
 	TimestampTz changed_at,
@@ -70,8 +71,8 @@ column_array(Column *column, Oid type)
 	int			lower = 1;
 
 	if (type == UUIDOID)
-		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
-												  UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
+												  &lower, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
 											  TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
 											  TYPALIGN_DOUBLE));
@@ -80,7 +81,8 @@ column_array(Column *column, Oid type)
 /* ---- deal_changes ---- */
 
 static void
-run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls, int expected)
+run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls,
+	int expected)
 {
 	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
 											   unconstify(Datum *, args), nulls, false, 0);
@@ -99,10 +101,10 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at "
-				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
+				 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
-				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected}') "
+				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
 				 "ORDER BY c.changed_at, c.version",
 				 crm_trusted_sibling(timeline->deals, "deal_changes")),
 		lengthof(types), types, args, NULL, SPI_OK_SELECT);
@@ -119,6 +121,8 @@ read_edits(const Timeline *timeline, int *nedits)
 		edits[i].is_created = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
 		edits[i].entered_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
 		edits[i].changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
+		edits[i].with_move = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
+		edits[i].is_ordered = DatumGetBool(SPI_getbinval(tuple, desc, 7, &isnull));
 	}
 	return edits;
 }
@@ -143,8 +147,8 @@ find_stay(const Timeline *timeline, int32 move_no)
 }
 
 /*
- * The new times of an edit: that of its stay, and its own if it has that of the
- * move which it was written with, or that of the deal's beginning.
+ * The new times of an edit: that of its stay, and its own if it was written with
+ * a move, or is that of the deal's beginning.
  */
 static void
 follow_move(const Timeline *timeline, Edit *edit)
@@ -153,16 +157,13 @@ follow_move(const Timeline *timeline, Edit *edit)
 	const TimelineStay *stood = &timeline->stays[stay];
 	const TimelineMove *next = stay < timeline->nmoves ? &timeline->moves[stay] : NULL;
 
-	edit->goes_along = false;
-	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at : edit->entered_at;
+	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at :
+		edit->entered_at;
 	edit->new_changed_at = edit->changed_at;
 	if (edit->is_created && edit->changed_at == timeline->stays[0].entered_at)
 		edit->new_changed_at = timeline->stays[0].new_entered_at;
-	else if (next != NULL && edit->changed_at == next->changed_at)
-	{
+	else if (next != NULL && edit->with_move == next->move_no)
 		edit->new_changed_at = next->new_changed_at;
-		edit->goes_along = true;
-	}
 }
 
 /*
@@ -173,18 +174,25 @@ follow_move(const Timeline *timeline, Edit *edit)
 static void
 follow_moves(const Timeline *timeline, Edit *edits, int nedits)
 {
-	TimestampTz last = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+	TimestampTz start = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+	TimestampTz next = DT_NOEND;
+	TimestampTz last = start;
 
 	for (int i = 0; i < nedits; i++)
 		follow_move(timeline, &edits[i]);
-	for (int i = nedits - 2; i >= 0; i--)
+	for (int i = nedits - 1; i >= 0; i--)
 	{
-		if (edits[i].goes_along)
-			edits[i].new_changed_at = Min(edits[i].new_changed_at, edits[i + 1].new_changed_at);
+		if (!edits[i].is_ordered)
+			continue;
+		if (edits[i].with_move > 0)
+			edits[i].new_changed_at = Min(edits[i].new_changed_at, next);
+		next = edits[i].new_changed_at;
 	}
 	for (int i = 0; i < nedits; i++)
 	{
-		edits[i].new_changed_at = last = Max(edits[i].new_changed_at, last);
+		edits[i].new_changed_at = Max(edits[i].new_changed_at, edits[i].is_ordered ? last : start);
+		if (edits[i].is_ordered)
+			last = edits[i].new_changed_at;
 	}
 }
 
@@ -232,7 +240,8 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 					TimestampTz at, const char *reason)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID
+		UUIDOID, UUIDOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID,
+		TEXTOID, TEXTOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(superseded->deal_id), UUIDPGetDatum(superseded->tenant_id),
@@ -280,15 +289,17 @@ corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, Times
 	column_add(&corrected->ids, UUIDPGetDatum(id), false);
 	column_add(&corrected->entered_at, TimestampTzGetDatum(entered_at), false);
 	column_add(&corrected->changed_at, TimestampTzGetDatum(changed_at), false);
-	column_add(&corrected->closed_at, closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0,
-			   closed_at == NULL);
+	column_add(&corrected->closed_at,
+			   closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0, closed_at == NULL);
 }
 
 static void
-update(Corrected *corrected, const char *query, const pg_uuid_t *correction, const Timeline *timeline)
+update(Corrected *corrected, const char *query, const pg_uuid_t *correction,
+	   const Timeline *timeline)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDOID
+		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
+		UUIDOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(correction), column_array(&corrected->ids, UUIDOID),

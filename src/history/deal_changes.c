@@ -32,6 +32,7 @@ typedef enum ChangeKind
 {
 	DEAL_CREATED,
 	DEAL_UPDATED,
+	DEAL_EDITED,				/* no watched column, but others */
 	DEAL_ARCHIVED,
 	DEAL_UNARCHIVED,
 	DEAL_DELETED,
@@ -42,6 +43,7 @@ typedef enum ChangeKind
 static const char *const kind_names[NCHANGE_KINDS] = {
 	[DEAL_CREATED] = "created",
 	[DEAL_UPDATED] = "updated",
+	[DEAL_EDITED] = "edited",
 	[DEAL_ARCHIVED] = "archived",
 	[DEAL_UNARCHIVED] = "unarchived",
 	[DEAL_DELETED] = "deleted",
@@ -70,6 +72,7 @@ enum
 	FIELD_NEW = FIELD_OLD + lengthof(watched),
 	FIELD_CHANGED_BY = FIELD_NEW + lengthof(watched),
 	FIELD_OTHER,
+	FIELD_WITH_MOVE,
 	NFIELDS
 };
 
@@ -100,6 +103,7 @@ static const InsertField fields[NFIELDS] = {
 	{"new_archived_at", TIMESTAMPTZOID},
 	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
 	[FIELD_OTHER] = {"other", JSONBOID},
+	[FIELD_WITH_MOVE] = {"with_move", INT4OID},
 };
 
 static const InsertTarget deal_changes = {
@@ -147,9 +151,10 @@ is_same(DealColumn column, Datum a, Datum b)
 	}
 }
 
-bool
-crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
-					TupleTableSlot *new_deal, bool moved)
+/* Whether a watched column differs; the probability of a deal that moved is the move's. */
+static bool
+values_differ(const DealChangeAudit *audit, TupleTableSlot *old_deal, TupleTableSlot *new_deal,
+			  bool moved)
 {
 	slot_getsomeattrs(old_deal, audit->last_watched);
 	slot_getsomeattrs(new_deal, audit->last_watched);
@@ -165,7 +170,15 @@ crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
 			!is_same(watched[i], old_deal->tts_values[attno - 1], new_deal->tts_values[attno - 1]))
 			return true;
 	}
-	return crm_others_differ(audit->others, old_deal, new_deal, moved);
+	return false;
+}
+
+bool
+crm_deal_is_changed(const DealChangeAudit *audit, TupleTableSlot *old_deal,
+					TupleTableSlot *new_deal, bool moved)
+{
+	return values_differ(audit, old_deal, new_deal, moved) ||
+		crm_others_differ(audit->others, old_deal, new_deal, moved);
 }
 
 static DealChanges *
@@ -265,6 +278,10 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 		if (new_deal != NULL)
 			values[FIELD_NEW + i] = crm_slot_value(new_deal, attno, &nulls[FIELD_NEW + i]);
 	}
+	nulls[FIELD_WITH_MOVE] = !moved;
+	if (moved)
+		values[FIELD_WITH_MOVE] = crm_slot_value(new_deal, audit->columns[DEAL_MOVE_NO],
+												 &nulls[FIELD_WITH_MOVE]);
 	caller = MemoryContextSwitchTo(changes->per_row);
 	nulls[FIELD_OTHER] = old_deal == NULL || new_deal == NULL ||
 		!crm_others_to_json(audit->others, old_deal, new_deal, moved, &values[FIELD_OTHER]);
@@ -319,6 +336,8 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 
 	if (was_archived != is_archived)
 		kind = is_archived ? DEAL_ARCHIVED : DEAL_UNARCHIVED;
+	else if (!values_differ(audit, old_deal, new_deal, moved))
+		kind = DEAL_EDITED;
 	record(audit, kind, old_deal, new_deal, moved, get_version(audit, new_deal),
 		   time_of_update(audit, kind, old_deal, new_deal, moved));
 }

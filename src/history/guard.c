@@ -19,6 +19,8 @@
 
 #include "base/compat.h"
 #include "base/query.h"
+#include "history/erasure.h"
+#include "table/columns.h"
 #include "table/owner_rights.h"
 #include "table/trigger.h"
 
@@ -33,23 +35,41 @@ refuse(Relation history)
 					 "To erase a person or a deal call crm_forget_actor() or crm_purge_deal().")));
 }
 
-/* Whether the UPDATE names correction_id. */
+/* What crm_forget_actor() writes. */
+static const char *const actor_columns[] = {"changed_by", "recorded_by", "superseded"};
+
 static bool
-names_correction(const TriggerData *trigdata)
+names(const TriggerData *trigdata, const char *column)
 {
-	AttrNumber	attno = get_attnum(RelationGetRelid(trigdata->tg_relation), "correction_id");
+	AttrNumber	attno = get_attnum(RelationGetRelid(trigdata->tg_relation), column);
 
 	return attno != InvalidAttrNumber &&
 		bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, trigdata->tg_updatedcols);
 }
 
-/* What the correction of the new row has kept of this deal has the old row, whole. */
+/* Whether the UPDATE names all of them that the table has, and nothing else. */
 static bool
-is_kept(const TriggerData *trigdata)
+names_actors(const TriggerData *trigdata)
+{
+	int			n = 0;
+
+	for (int i = 0; i < lengthof(actor_columns); i++)
+	{
+		if (names(trigdata, actor_columns[i]))
+			n++;
+		else if (get_attnum(RelationGetRelid(trigdata->tg_relation), actor_columns[i]) > 0)
+			return false;
+	}
+	return n > 0 && bms_num_members(trigdata->tg_updatedcols) == n;
+}
+
+/* Runs a query over the old and the new row, $1 and $2; whether it finds a row. */
+static bool
+is_true(const TriggerData *trigdata, const char *query)
 {
 	Relation	history = trigdata->tg_relation;
 	Oid			types[] = {RelationGetForm(history)->reltype, RelationGetForm(history)->reltype};
-	CrmStatement statement = {.nargs = lengthof(types),.argtypes = types};
+	CrmStatement statement = {.text = query,.nargs = lengthof(types),.argtypes = types};
 	Datum		args[] = {
 		heap_copy_tuple_as_datum(trigdata->tg_trigtuple, RelationGetDescr(history)),
 		heap_copy_tuple_as_datum(trigdata->tg_newtuple, RelationGetDescr(history))
@@ -59,30 +79,80 @@ is_kept(const TriggerData *trigdata)
 
 	SPI_connect();
 	crm_become_owner(history, &saved);
-	statement.text =
-		psprintf("SELECT FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ($2).correction_id "
-				 "AND c.change OPERATOR(pg_catalog.=) 'corrected' "
-				 "AND c.deal_id OPERATOR(pg_catalog.=) ($1).deal_id AND c.tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
-				 "AND ($2).id OPERATOR(pg_catalog.=) ($1).id AND ($2).deal_id OPERATOR(pg_catalog.=) ($1).deal_id "
-				 "AND ($2).tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
-				 "AND pg_catalog.jsonb_object_field(c.superseded, %2$s) OPERATOR(pg_catalog.@>) "
-				 "pg_catalog.jsonb_build_array(pg_catalog.to_jsonb($1))",
-				 crm_trusted_sibling(history, "deal_changes"),
-				 quote_literal_cstr(get_attnum(RelationGetRelid(history), "superseded") != InvalidAttrNumber ?
-									"deal_changes" : "stage_changes"));
 	if (crm_run_kept(&statement, args, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the corrections of a deal");
+		elog(ERROR, "could not compare rows of the history");
 	found = SPI_processed > 0;
 	crm_restore_user(&saved);
 	SPI_finish();
 	return found;
 }
 
+/* Whether what the correction of the new row has kept of this deal has the old row, whole. */
+static bool
+is_kept(const TriggerData *trigdata)
+{
+	Relation	history = trigdata->tg_relation;
+	bool		has_superseded = get_attnum(RelationGetRelid(history), "superseded") != InvalidAttrNumber;
+
+	return get_attnum(RelationGetRelid(history), "correction_id") != InvalidAttrNumber &&
+		is_true(trigdata,
+				psprintf("SELECT FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ($2).correction_id "
+						 "AND c.change OPERATOR(pg_catalog.=) 'corrected' "
+						 "AND c.deal_id OPERATOR(pg_catalog.=) ($1).deal_id AND c.tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
+						 "AND ($2).id OPERATOR(pg_catalog.=) ($1).id AND ($2).deal_id OPERATOR(pg_catalog.=) ($1).deal_id "
+						 "AND ($2).tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
+						 "AND pg_catalog.jsonb_object_field(c.superseded, '%2$s') OPERATOR(pg_catalog.@>) "
+						 "pg_catalog.jsonb_build_array(pg_catalog.to_jsonb($1))",
+						 crm_trusted_sibling(history, "deal_changes"),
+						 has_superseded ? "deal_changes" : "stage_changes"));
+}
+
+/* The columns that are not compared: generated ones are not yet there in the new row. */
+static char *
+ignored_columns(Relation history)
+{
+	StringInfoData names;
+	TupleDesc	desc = RelationGetDescr(history);
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(actor_columns); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(actor_columns[i]));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attgenerated != '\0')
+			appendStringInfo(&names, ", %s",
+							 quote_literal_cstr(NameStr(TupleDescAttr(desc, i)->attname)));
+	}
+	return names.data;
+}
+
+/* An actor, as text of jsonb has it, in the rows that a correction has kept. */
+#define ACTOR "'\"(changed_by|recorded_by)\": \"([^\"\\\\]|\\\\.)*\"'"
+
+/*
+ * Whether nothing but actors was changed, each to a pseudonym: so somebody may be
+ * forgotten, but nobody can be made to have done what others did.
+ */
+static bool
+is_forgotten(const TriggerData *trigdata)
+{
+	return is_true(trigdata,
+				   psprintf("SELECT FROM (SELECT pg_catalog.to_jsonb($1), pg_catalog.to_jsonb($2)) AS r (o, n) "
+							"WHERE (r.o OPERATOR(pg_catalog.-) ARRAY[%1$s]) OPERATOR(pg_catalog.=) (r.n OPERATOR(pg_catalog.-) ARRAY[%1$s]) "
+							"AND (($1).changed_by OPERATOR(pg_catalog.=) ($2).changed_by OR ($2).changed_by OPERATOR(pg_catalog.~) '%2$s') "
+							"AND (($1).recorded_by OPERATOR(pg_catalog.=) ($2).recorded_by OR ($2).recorded_by OPERATOR(pg_catalog.~) '%2$s') "
+							"AND pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.o, 'superseded'), " ACTOR ", '', 'g') "
+							"IS NOT DISTINCT FROM "
+							"pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.n, 'superseded'), " ACTOR ", '', 'g')",
+							ignored_columns(trigdata->tg_relation), CRM_PSEUDONYM_PATTERN));
+}
+
 /*
  * crm_history_guard(version): BEFORE UPDATE trigger of stage_changes and
  * deal_changes, FOR EACH STATEMENT and FOR EACH ROW
  *		History is not rewritten, not even by its owner: ERROR 42501, unless
- *		what each row was is kept as that of a correction.
+ *		what each row was is kept as that of a correction, or actors become
+ *		pseudonyms.
  */
 PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum
@@ -93,8 +163,13 @@ crm_history_guard(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE |
 											 (row ? TRIGGER_EVENT_ROW : 0),
 											 CRM_ON(TRIGGER_EVENT_UPDATE));
+	bool		allowed;
 
-	if (!(row ? is_kept(trigdata) : names_correction(trigdata)))
+	if (names_actors(trigdata))
+		allowed = !row || is_forgotten(trigdata);
+	else
+		allowed = row ? is_kept(trigdata) : names(trigdata, "correction_id");
+	if (!allowed)
 		refuse(trigdata->tg_relation);
 	return PointerGetDatum(row ? trigdata->tg_newtuple : NULL);
 }

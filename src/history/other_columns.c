@@ -116,7 +116,8 @@ append_value(StringInfo json, TupleTableSlot *deal, AttrNumber attno)
 	fmgr_info(F_TO_JSON, &function);
 	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSON, JSONOID, list_make1(argument), InvalidOid,
 											 InvalidOid, COERCE_EXPLICIT_CALL), &function);
-	appendStringInfoString(json, TextDatumGetCString(FunctionCall1(&function, deal->tts_values[attno - 1])));
+	appendStringInfoString(json, TextDatumGetCString(FunctionCall1(&function,
+																   deal->tts_values[attno - 1])));
 }
 
 bool
@@ -133,7 +134,8 @@ crm_others_to_json(const OtherColumns *others, TupleTableSlot *old_deal, TupleTa
 		if ((moved && attno == others->lost_reason) || !differs(old_deal, new_deal, attno))
 			continue;
 		appendStringInfoString(&text, text.len == 0 ? "{" : ", ");
-		escape_json(&text, NameStr(TupleDescAttr(old_deal->tts_tupleDescriptor, attno - 1)->attname));
+		escape_json(&text,
+					NameStr(TupleDescAttr(old_deal->tts_tupleDescriptor, attno - 1)->attname));
 		appendStringInfoString(&text, ": {\"old\": ");
 		append_value(&text, old_deal, attno);
 		appendStringInfoString(&text, ", \"new\": ");

@@ -22,6 +22,7 @@
 
 #include "base/query.h"
 #include "base/uuid.h"
+#include "history/erasure.h"
 #include "history/past.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -143,6 +144,16 @@ is_text(const text *value, const char *string)
 		memcmp(VARDATA_ANY(value), string, strlen(string)) == 0;
 }
 
+/*
+ * A correction speaks of the past, but is made now; an edit of other columns may
+ * be later than a change of values that is recorded after it.
+ */
+static bool
+is_change_of_values(const text *change)
+{
+	return !is_text(change, "corrected") && !is_text(change, "edited") && !is_text(change, CRM_ERASED);
+}
+
 /* Without a snapshot, for the same reason. */
 bool
 crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id,
@@ -168,8 +179,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		const text *change = DatumGetTextPP(past_value(past, rel, tuple, PAST_CHANGE));
 
 		CHECK_FOR_INTERRUPTS();
-		/* A correction speaks of the past, but is made now. */
-		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || is_text(change, "corrected") ||
+		if (memcmp(tenant, tenant_id, UUID_LEN) != 0 || !is_change_of_values(change) ||
 			(found && (changed_at < last->changed_at ||
 					   (changed_at == last->changed_at && version < last->version))))
 			continue;

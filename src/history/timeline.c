@@ -93,7 +93,8 @@ follow(Timeline *timeline)
 	for (int i = 0; i < timeline->nmoves; i++)
 	{
 		TimelineMove *move = &timeline->moves[i];
-		int			reverted = move->reverts_no > 0 ? find_move(timeline, move->reverts_no) : TIMELINE_NO_MOVE;
+		int			reverted = move->reverts_no > 0 ? find_move(timeline, move->reverts_no) :
+		TIMELINE_NO_MOVE;
 
 		end_stay(&timeline->stays[i], move);
 		if (reverted >= 0)
@@ -193,8 +194,10 @@ read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.move_no OPERATOR(pg_catalog.>) $3 ORDER BY c.move_no", stage_changes), timeline);
 	timeline->nmoves = (int) SPI_processed;
-	timeline->moves = MemoryContextAllocHuge(context, (timeline->nmoves + 1) * sizeof(TimelineMove));
-	timeline->stays = MemoryContextAllocHuge(context, (timeline->nmoves + 1) * sizeof(TimelineStay));
+	timeline->moves = MemoryContextAllocHuge(context,
+											 (timeline->nmoves + 1) * sizeof(TimelineMove));
+	timeline->stays = MemoryContextAllocHuge(context,
+											 (timeline->nmoves + 1) * sizeof(TimelineStay));
 	for (int i = 0; i < timeline->nmoves; i++)
 		read_move(&timeline->moves[i], i);
 	for (int i = 0; i < timeline->nmoves; i++)

@@ -69,8 +69,8 @@ SELECT save(read('d') || jsonb_build_object('stage_id', id('Qualified'), 'stage_
 SELECT is(history('d'), '1: Lead > Qualified at 2024-02-01 10:00:00.5+00', 'a move with another stage_entered_at is dated by it');
 SELECT save(read('d') || jsonb_build_object('status', 'won', 'won_at', '2024-02-02Z')) \g /dev/null
 SELECT ok(won_at = '2024-02-02' AND stage_entered_at = '2024-02-02', 'one with won_at by that, whatever stage_entered_at was resent') FROM deals WHERE id = id('d');
-SELECT save(read('d') || jsonb_build_object('won_at', '2024-01-31Z')) \g /dev/null
-SELECT ok(won_at = '2024-01-31' AND stage_entered_at = '2024-02-02', 'won_at alone is corrected') FROM deals WHERE id = id('d');
+SELECT save(read('d') || jsonb_build_object('won_at', '2024-02-01 12:00Z')) \g /dev/null
+SELECT ok(won_at = '2024-02-01 12:00' AND stage_entered_at = won_at, 'won_at alone is corrected, and the move with it') FROM deals WHERE id = id('d');
 SELECT save(read('d') || jsonb_build_object('created_at', '2023-01-31Z')) \g /dev/null
 SELECT is(created_at, '2023-01-31', 'as is created_at') FROM deals WHERE id = id('d');
 

@@ -3,7 +3,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(57);
+SELECT plan(67);
 
 -- The changes of a deal, in their order; what differs is old > new.
 CREATE FUNCTION t.pair(name text, old anyelement, new anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -22,20 +22,21 @@ CREATE FUNCTION t.changes(deal text) RETURNS text LANGUAGE sql STABLE AS $$
             CASE WHEN c.changed_at < '2025-01-01' THEN ' at ' || c.changed_at::date END),
         E'\n' ORDER BY c.changed_at, c.version), 'none')
     FROM crm.deal_changes AS c LEFT JOIN crm.stages AS s ON s.id = c.stage_id
-    WHERE c.deal_id = t.id(deal)
+    -- what other columns do is looked at below
+    WHERE c.deal_id = t.id(deal) AND c.change <> 'edited'
 $$;
 CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, external_id, title, stage_id, amount, created_at)
     VALUES (t.id(name), name, name, t.id(stage), 100, '2024-01-01')
 $$;
 CREATE FUNCTION t.last_change(deal text) RETURNS crm.deal_changes LANGUAGE sql STABLE AS $$
-    SELECT c FROM crm.deal_changes AS c WHERE c.deal_id = t.id(deal) ORDER BY c.changed_at DESC, c.version DESC LIMIT 1
+    SELECT c FROM crm.deal_changes AS c WHERE c.deal_id = t.id(deal) AND c.change <> 'edited' ORDER BY c.changed_at DESC, c.version DESC LIMIT 1
 $$;
 
 -- Created: all columns.
 INSERT INTO deals (id, title, stage_id, amount, probability, value_period, expected_close_date, owner_id, stage_entered_at)
 VALUES (id('a'), 'a', id('Qualified'), 100, 0.3, 'monthly', '2024-06-30', id('ann'), '2024-01-01');
-SELECT is(to_jsonb(last_change('a')) - '{id,recorded_at}'::text[], jsonb_build_object(
+SELECT is(to_jsonb(last_change('a')) - '{id,recorded_at,with_move,other,reason,superseded,correction_id}'::text[], jsonb_build_object(
     'tenant_id', '00000000-0000-0000-0000-000000000000', 'deal_id', id('a'), 'pipeline_id', id('Sales'), 'stage_id', id('Qualified'),
     'stage_entered_at', '2024-01-01'::timestamptz, 'changed_at', '2024-01-01'::timestamptz, 'move_no', 0, 'version', 1,
     'change', 'created', 'status', 'open', 'old_amount', NULL, 'new_amount', 100.0000, 'old_currency', NULL, 'new_currency', 'USD',
@@ -80,10 +81,27 @@ SELECT deal('c') \g /dev/null
 UPDATE deals SET title = 'C', description = 'x', rank = 'a', metadata = '{"a": 1}', organization_id = id('org') WHERE id = id('c');
 UPDATE deals SET amount = 100.0, currency = currency, probability = 0.10, value_period = 'one_time' WHERE id = id('c');
 UPDATE deals SET amount = NULL WHERE false;
-SELECT is(changes('c'), '1 created in Lead (open, 0) at 2024-01-01', 'other columns, and the same values, leave no row');
+SELECT is(changes('c'), '1 created in Lead (open, 0) at 2024-01-01', 'other columns, and the same values, change no value');
+SELECT is((SELECT c.other FROM deal_changes AS c WHERE c.deal_id = id('c') AND c.change = 'edited'),
+    jsonb_build_object('title', '{"old": "c", "new": "C"}'::jsonb, 'organization_id', jsonb_build_object('old', NULL, 'new', id('org'))), 'title and organization are recorded');
+-- A column of the user's, once it is marked.
+ALTER TABLE deals ADD region text, ADD area numeric GENERATED ALWAYS AS (amount / 2) STORED;
+UPDATE deals SET region = 'north' WHERE id = id('c');
+SELECT ok(extensions.crm_track_column('crm', 'region'), 'marked');
+SELECT ok(NOT extensions.crm_track_column('crm', 'region'), 'already');
+UPDATE deals SET region = 'south' WHERE id = id('c');
+SELECT is((SELECT c.other FROM deal_changes AS c WHERE c.deal_id = id('c') ORDER BY c.version DESC LIMIT 1), '{"region": {"old": "north", "new": "south"}}', 'and recorded');
+SELECT is_empty($$SELECT * FROM extensions.crm_check('crm')$$, 'the CRM is as it should be');
+SELECT alike(error_of($$SELECT extensions.crm_track_column('crm', 'nothing')$$), '42703%', 'no such column');
+SELECT alike(error_of($$SELECT extensions.crm_track_column('crm', 'area')$$), '22023%generated%', 'a generated one');
+SELECT alike(error_of($$SELECT extensions.crm_track_column('crm', 'amount')$$), '22023%', 'one that is recorded anyway');
+SELECT ok(extensions.crm_untrack_column('crm', 'region') AND NOT extensions.crm_untrack_column('crm', 'region'), 'no longer');
+UPDATE deals SET region = 'west' WHERE id = id('c');
+SELECT is((SELECT count(*) FROM deal_changes WHERE deal_id = id('c') AND change = 'edited'), 2::bigint, 'so it is not recorded');
+ALTER TABLE deals DROP region, DROP area;
 UPDATE deals SET archived_at = '2024-02-01' WHERE id = id('c');
 UPDATE deals SET archived_at = '2024-03-01' WHERE id = id('c');
-SELECT is(changes('c'), E'1 created in Lead (open, 0) at 2024-01-01\n4 archived in Lead (open, 0) archived false>true at 2024-02-01',
+SELECT is(changes('c'), E'1 created in Lead (open, 0) at 2024-01-01\n7 archived in Lead (open, 0) archived false>true at 2024-02-01',
     'archived as of archived_at; another archived_at leaves no row');
 
 -- Moves.
@@ -142,7 +160,7 @@ SELECT is(changes('g'), E'1 created in Lead (open, 0) at 2024-01-01\n3 updated i
 UPDATE deals SET archived_at = '2999-01-01' WHERE id = id('g');
 SELECT ok(c.change = 'archived' AND c.changed_at BETWEEN now() AND clock_timestamp(), 'an archived_at in the future: archived now')
 FROM last_change('g') AS c;
-SELECT is_empty($$SELECT FROM (SELECT changed_at, lag(changed_at) OVER (PARTITION BY deal_id ORDER BY version) AS previous FROM deal_changes) AS c
+SELECT is_empty($$SELECT FROM (SELECT changed_at, lag(changed_at) OVER (PARTITION BY deal_id ORDER BY version) AS previous FROM deal_changes WHERE change <> 'edited') AS c
     WHERE changed_at < previous$$, 'changed_at and version go together');
 
 -- Deals that come back.
@@ -225,7 +243,7 @@ INSERT INTO deals (id, external_id, title, amount, stage_id) SELECT id('bulk' ||
 UPDATE deals SET amount = CASE WHEN external_id ~ '[05]$' THEN amount + 1 ELSE amount END, title = 'Bulk' WHERE title = 'bulk';
 DELETE FROM deals WHERE title = 'Bulk' AND external_id ~ '00$';
 SELECT results_eq($$SELECT c.change, count(*), count(DISTINCT c.deal_id), sum(coalesce(c.new_amount, 0) - coalesce(c.old_amount, 0)) FROM deal_changes AS c
-        JOIN (SELECT id('bulk' || i) FROM generate_series(1, 10000) AS i) AS b ON b.id = c.deal_id GROUP BY 1 ORDER BY 1$$,
+        JOIN (SELECT id('bulk' || i) FROM generate_series(1, 10000) AS i) AS b ON b.id = c.deal_id WHERE c.change <> 'edited' GROUP BY 1 ORDER BY 1$$,
     $$VALUES ('created', 10000::bigint, 10000::bigint, 50005000.0), ('deleted', 100, 100, -505100.0), ('updated', 2000, 2000, 2000.0)$$, 'in bulk, each once');
 SELECT is((SELECT sum(amount) FROM deals WHERE title = 'Bulk'), (SELECT sum(coalesce(new_amount, 0) - coalesce(old_amount, 0)) FROM deal_changes
     WHERE deal_id IN (SELECT id('bulk' || i) FROM generate_series(1, 10000) AS i)), 'what was added and taken away is what there is');
@@ -276,7 +294,7 @@ UPDATE deals SET amount = 14 WHERE id = id('p');
 SELECT is((SELECT (c.team, c.delta)::text FROM last_change('p') AS c), '(sales,10.0000)', 'a user''s columns');
 ALTER TABLE deal_changes ALTER team DROP DEFAULT;
 SELECT throws_ok($$UPDATE deals SET amount = 15 WHERE id = id('p')$$, '23502', NULL, 'a column that nobody fills stops the change');
-SELECT lives_ok($$UPDATE deals SET title = 'P', stage_id = id('Qualified') WHERE id = id('p')$$, 'and nothing else');
+SELECT lives_ok($$UPDATE deals SET description = 'P', stage_id = id('Qualified') WHERE id = id('p')$$, 'and nothing else');
 ALTER TABLE deal_changes DROP team;
 CREATE RULE no AS ON INSERT TO deal_changes DO INSTEAD NOTHING;
 SELECT is(error_of($$UPDATE deals SET amount = 15 WHERE id = id('p')$$),

@@ -10,7 +10,7 @@ CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead') RETURNS void LANGUA
 $$;
 -- The last row of a deal's history, as JSON without what is different each time.
 CREATE FUNCTION t.change(deal text) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT to_jsonb(c) - '{id,deal_id,recorded_at}'::text[] FROM crm.stage_changes AS c
+    SELECT to_jsonb(c) - '{id,deal_id,recorded_at,correction_id}'::text[] FROM crm.stage_changes AS c
     WHERE deal_id = t.id(deal) ORDER BY move_no DESC LIMIT 1
 $$;
 -- Such a row: Lead to Qualified on 2024-02-01, but for what is given.
@@ -141,7 +141,7 @@ SELECT set_eq($$SELECT c.deal_id, c.move_no FROM stage_changes AS c JOIN deals A
 
 -- History is not rewritten.
 SELECT is(error_of($$UPDATE stage_changes SET changed_at = now() WHERE deal_id = id('a')$$),
-    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.', 'UPDATE of the history');
+    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, a wrong time corrected with correct_move, anything else by changing the deal again; each of them adds a row. To erase a person or a deal call crm_forget_actor() or crm_purge_deal().', 'UPDATE of the history');
 SELECT throws_ok($$UPDATE stage_changes SET changed_at = now() WHERE false$$, '42501', 'rows of "stage_changes" are never updated', 'of no row at all');
 SELECT throws_ok($$MERGE INTO stage_changes AS c USING (VALUES (id('a'))) AS v (id) ON c.deal_id = v.id WHEN MATCHED THEN UPDATE SET changed_by = 'x'$$,
     '42501', 'rows of "stage_changes" are never updated', 'by MERGE');

@@ -107,7 +107,8 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('changed_by', 'text', true, NULL),
     ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
     ('reverts_id', 'uuid', false, NULL),
-    ('closing', 'jsonb', false, NULL)$$, 'columns of stage_changes');
+    ('closing', 'jsonb', false, NULL),
+    ('correction_id', 'uuid', false, NULL)$$, 'columns of stage_changes');
 SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, NULL),
@@ -136,7 +137,12 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('old_archived_at', 'timestamp with time zone', false, NULL),
     ('new_archived_at', 'timestamp with time zone', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'crm_defaults.recorder()')$$, 'columns of deal_changes');
+    ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
+    ('with_move', 'integer', false, NULL),
+    ('other', 'jsonb', false, NULL),
+    ('reason', 'text', false, NULL),
+    ('superseded', 'jsonb', false, NULL),
+    ('correction_id', 'uuid', false, NULL)$$, 'columns of deal_changes');
 SELECT results_eq($$SELECT * FROM t.columns('tags')$$, $$VALUES
     ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
@@ -214,7 +220,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('stage_changes', 'stage_changes_deal_id_move_no_key', 'UNIQUE (deal_id, move_no)'),
         ('stage_changes', 'stage_changes_pkey', 'PRIMARY KEY (id)'),
         ('deal_changes', 'deal_changes_pkey', 'PRIMARY KEY (id)'),
-        ('deal_changes', 'deal_changes_change_check', 'CHECK ((change = ANY (ARRAY[''created''::text, ''updated''::text, ''archived''::text, ''unarchived''::text, ''deleted''::text, ''restored''::text])))'),
+        ('deal_changes', 'deal_changes_change_check', 'CHECK ((change = ANY (ARRAY[''created''::text, ''updated''::text, ''edited''::text, ''archived''::text, ''unarchived''::text, ''deleted''::text, ''restored''::text, ''corrected''::text, ''erased''::text])))'),
         ('exchange_rates', 'exchange_rates_pkey', 'PRIMARY KEY (id)'),
         ('exchange_rates', 'exchange_rates_valid_from_key', 'UNIQUE (tenant_id, base, quote, valid_from)'),
         ('exchange_rates', 'exchange_rates_base_check', 'CHECK (crm_is_currency(base))'),
@@ -286,7 +292,11 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('deals', 'zz_crm_deal_audit_delete', 'crm_deal_audit(@, ''changes'', ''totals'')'),
         ('deals', 'zz_crm_deal_truncate', 'crm_deal_truncate(@)'),
         ('stage_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
+        ('stage_changes', 'zz_crm_history_row_guard', 'crm_history_guard(@)'),
+        ('stage_changes', 'zz_crm_history_erased', 'crm_history_erased(@)'),
         ('deal_changes', 'zz_crm_history_guard', 'crm_history_guard(@)'),
+        ('deal_changes', 'zz_crm_history_row_guard', 'crm_history_guard(@)'),
+        ('deal_changes', 'zz_crm_history_erased', 'crm_history_erased(@)'),
         ('deal_contacts', 'zz_crm_deal_contact_rules', 'crm_deal_contact_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
         ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')

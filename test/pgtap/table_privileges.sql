@@ -77,7 +77,7 @@ SELECT results_eq($$SELECT * FROM allowed('crm_owner')$$, $$VALUES
 
 -- History is never updated: not by its owner, nor by a superuser.
 SELECT is(as_role('crm_owner', 'UPDATE crm.stage_changes SET changed_by = changed_by'),
-    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.',
+    E'42501\nrows of "stage_changes" are never updated\nA move that was wrong is taken back with undo_move, a wrong time corrected with correct_move, anything else by changing the deal again; each of them adds a row. To erase a person or a deal call crm_forget_actor() or crm_purge_deal().',
     'the owner does not update history');
 SELECT is(outcome('postgres', 'UPDATE crm.stage_changes SET changed_by = changed_by WHERE false'), '42501',
     'nor does a superuser, even without a row');
@@ -87,7 +87,7 @@ SELECT is(outcome('crm_owner', $$MERGE INTO crm.stage_changes AS c USING crm.dea
     WHEN MATCHED THEN UPDATE SET changed_by = 'x'$$), '42501', 'nor does MERGE');
 
 SELECT is(as_role('crm_owner', 'UPDATE crm.deal_changes SET changed_by = changed_by'),
-    E'42501\nrows of "deal_changes" are never updated\nA move that was wrong is taken back with undo_move, anything else by changing the deal again; either adds a row.',
+    E'42501\nrows of "deal_changes" are never updated\nA move that was wrong is taken back with undo_move, a wrong time corrected with correct_move, anything else by changing the deal again; each of them adds a row. To erase a person or a deal call crm_forget_actor() or crm_purge_deal().',
     'nor is the history of values');
 
 -- Who may write deals may move them, and nothing else is needed for that.

@@ -1,0 +1,268 @@
+/*
+ * install/erasure.c
+ *		Erasing a deal, a tenant, an actor, or what is older than a time.
+ *
+ * For the owner of a CRM.  What is deleted is gone for queries at once; from the
+ * files it goes with VACUUM, and from backups with them.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+#include "utils/uuid.h"
+
+#include "base/errors.h"
+#include "base/session.h"
+#include "base/uuid.h"
+#include "history/erasure.h"
+#include "table/columns.h"
+#include "table/installation.h"
+#include "table/owner_rights.h"
+
+typedef struct Erasure
+{
+	Relation	deals;
+	ReturnSetInfo *rows;
+	SavedUser	saved;
+	uint64		total;
+} Erasure;
+
+static void
+begin(Erasure *erasure, FunctionCallInfo fcinfo)
+{
+	char	   *name = crm_required_text(fcinfo, 0, "schema name");
+	CrmInstallation installation;
+
+	crm_get_own_installation(fcinfo, name, &installation);
+	erasure->deals = table_open(installation.deals, AccessShareLock);
+	erasure->total = 0;
+	InitMaterializedSRF(fcinfo, 0);
+	erasure->rows = (ReturnSetInfo *) fcinfo->resultinfo;
+	SPI_connect();
+	crm_become_owner(erasure->deals, &erasure->saved);
+}
+
+static Datum
+end(Erasure *erasure)
+{
+	crm_restore_user(&erasure->saved);
+	SPI_finish();
+	table_close(erasure->deals, NoLock);
+	return (Datum) 0;
+}
+
+static void
+put(Erasure *erasure, const char *table, uint64 count)
+{
+	Datum		values[] = {CStringGetTextDatum(table), Int64GetDatum((int64) count)};
+	bool		nulls[] = {false, false};
+
+	tuplestore_putvalues(erasure->rows->setResult, erasure->rows->setDesc, values, nulls);
+	erasure->total += count;
+}
+
+/* Runs a statement with one parameter or two, and returns how many rows it concerned. */
+static uint64
+run(const char *query, Oid type, Datum arg, Oid type2, Datum arg2)
+{
+	Oid			types[] = {type, type2};
+	Datum		args[] = {arg, arg2};
+	int			result = SPI_execute_with_args(query, OidIsValid(type2) ? 2 : 1, types, args, NULL,
+											   false, 0);
+
+	if (result < 0)
+		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+static char *
+sibling(const Erasure *erasure, const char *table)
+{
+	return crm_trusted_sibling(erasure->deals, table);
+}
+
+/* Deletes the rows of a table that the condition on $1 is true for. */
+static void
+erase(Erasure *erasure, const char *table, const char *condition, Oid type, Datum arg)
+{
+	put(erasure, table, run(psprintf("DELETE FROM %s t WHERE %s", sibling(erasure, table), condition),
+							type, arg, InvalidOid, (Datum) 0));
+}
+
+static uint64
+count_result(int column)
+{
+	bool		isnull;
+
+	return (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+												column, &isnull));
+}
+
+/*
+ * Deletes of both histories in one statement, so that what is erased whole leaves
+ * no gap to be told (history/erasure.c).  If what is left is to be known as
+ * incomplete, even of deals of which nothing is left, that is recorded.
+ */
+static void
+erase_history(Erasure *erasure, const char *condition, bool leaves_gap, Oid type, Datum arg)
+{
+	char	   *gap = psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, "
+							   "changed_at, move_no, version, change, status, changed_by) "
+							   "SELECT b.tenant_id, '%2$s', '%2$s', '%2$s', max(b.changed_at), max(b.changed_at), 0, 0, '%3$s', 'open', %4$s "
+							   "FROM (SELECT * FROM m UNION ALL SELECT * FROM e) b GROUP BY b.tenant_id",
+							   sibling(erasure, "deal_changes"), CRM_NO_ID, CRM_ERASED,
+							   quote_literal_cstr(crm_session_actor()));
+
+	(void) run(psprintf("WITH m AS (DELETE FROM %1$s t WHERE %3$s RETURNING t.tenant_id, t.changed_at), "
+						"e AS (DELETE FROM %2$s t WHERE %3$s RETURNING t.tenant_id, t.changed_at)%4$s%5$s%6$s "
+						"SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM e)",
+						sibling(erasure, "stage_changes"), sibling(erasure, "deal_changes"), condition,
+						leaves_gap ? ", g AS (" : "", leaves_gap ? gap : "", leaves_gap ? ")" : ""),
+			   type, arg, InvalidOid, (Datum) 0);
+	put(erasure, "stage_changes", count_result(1));
+	put(erasure, "deal_changes", count_result(2));
+}
+
+static const pg_uuid_t *
+required_uuid(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+	return PG_GETARG_UUID_P(n);
+}
+
+/*
+ * crm_purge_deal(schema_name text, deal_id uuid) -> setof (table_name text, deleted bigint)
+ *		Errors: PT404 if there is nothing of that deal.
+ */
+PG_FUNCTION_INFO_V1(crm_purge_deal);
+Datum
+crm_purge_deal(PG_FUNCTION_ARGS)
+{
+	Erasure		erasure;
+	const pg_uuid_t *deal_id = required_uuid(fcinfo, 1, "deal_id");
+	Datum		arg = UUIDPGetDatum(deal_id);
+	const char *history = "t.deal_id = $1";
+	bool		isnull;
+
+	begin(&erasure, fcinfo);
+	erase(&erasure, "deal_contacts", "t.deal_id = $1", UUIDOID, arg);
+	erase(&erasure, "deal_tags", "t.deal_id = $1", UUIDOID, arg);
+	/* Another tenant may have had a deal of that id, which is not meant. */
+	if (run(psprintf("DELETE FROM %s t WHERE t.id = $1 RETURNING t.tenant_id", sibling(&erasure, "deals")),
+			UUIDOID, arg, InvalidOid, (Datum) 0) > 0)
+	{
+		Datum		tenant = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										   &isnull);
+
+		history = psprintf("t.deal_id = $1 AND t.tenant_id = '%s'", crm_uuid_text(DatumGetUUIDP(tenant)));
+		put(&erasure, "deals", 1);
+	}
+	else
+		put(&erasure, "deals", 0);
+	erase_history(&erasure, history, false, UUIDOID, arg);
+	if (erasure.total == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("deal %s does not exist", crm_uuid_text(deal_id)),
+				 errdetail("Nor does the history speak of it.")));
+	return end(&erasure);
+}
+
+/*
+ * crm_purge_tenant(schema_name text, tenant_id uuid) -> setof (table_name text, deleted bigint)
+ *		Once the pipelines are gone there are no deals, and so no totals, which
+ *		others could be writing.
+ */
+PG_FUNCTION_INFO_V1(crm_purge_tenant);
+Datum
+crm_purge_tenant(PG_FUNCTION_ARGS)
+{
+	static const char *const before[] = {"deal_contacts", "deal_tags", "deals"};
+	static const char *const after[] = {"stages", "pipelines", "tags", "exchange_rates", "stage_totals"};
+	Erasure		erasure;
+	Datum		arg = UUIDPGetDatum(required_uuid(fcinfo, 1, "tenant_id"));
+
+	begin(&erasure, fcinfo);
+	for (int i = 0; i < lengthof(before); i++)
+		erase(&erasure, before[i], "t.tenant_id = $1", UUIDOID, arg);
+	erase_history(&erasure, "t.tenant_id = $1", false, UUIDOID, arg);
+	for (int i = 0; i < lengthof(after); i++)
+		erase(&erasure, after[i], "t.tenant_id = $1", UUIDOID, arg);
+	return end(&erasure);
+}
+
+/* Replaces the actor in the columns of a table. */
+static void
+forget(Erasure *erasure, const char *table, Datum actor, Datum pseudonym, const char *also)
+{
+	put(erasure, table,
+		run(psprintf("UPDATE %s t SET changed_by = CASE t.changed_by WHEN $1 THEN $2 ELSE t.changed_by END, "
+					 "recorded_by = CASE t.recorded_by WHEN $1 THEN $2 ELSE t.recorded_by END %s",
+					 sibling(erasure, table), also), TEXTOID, actor, TEXTOID, pseudonym));
+}
+
+/* The pseudonym in place of the actor, in the rows that corrections have kept. */
+#define REPLACE(text, column) \
+	"replace(" text ", '\"" column "\": ' || to_jsonb($1)::text, '\"" column "\": ' || to_jsonb($2)::text)"
+#define KEPT REPLACE(REPLACE("t.superseded::text", "changed_by"), "recorded_by")
+
+/*
+ * crm_forget_actor(schema_name text, actor text) -> setof (table_name text, changed bigint)
+ *		In place of the actor there is a pseudonym, a new one at each call.
+ */
+PG_FUNCTION_INFO_V1(crm_forget_actor);
+Datum
+crm_forget_actor(PG_FUNCTION_ARGS)
+{
+	Erasure		erasure;
+	Datum		actor = CStringGetTextDatum(crm_required_text(fcinfo, 1, "actor"));
+	Datum		pseudonym;
+
+	begin(&erasure, fcinfo);
+	(void) run("SELECT $1 || gen_random_uuid()::text", TEXTOID, CStringGetTextDatum(CRM_PSEUDONYM_PREFIX),
+			   InvalidOid, (Datum) 0);
+	pseudonym = CStringGetTextDatum(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	forget(&erasure, "stage_changes", actor, pseudonym, "WHERE t.changed_by = $1 OR t.recorded_by = $1");
+	forget(&erasure, "deal_changes", actor, pseudonym,
+		   ", superseded = CASE WHEN t.superseded IS NOT NULL THEN " KEPT "::jsonb END "
+		   "WHERE t.changed_by = $1 OR t.recorded_by = $1 OR t.superseded::text <> " KEPT);
+	return end(&erasure);
+}
+
+/*
+ * crm_trim_history(schema_name text, before timestamptz) -> setof (table_name text, deleted bigint)
+ *		Deletes what happened before that time, and what corrections before it
+ *		superseded.
+ */
+PG_FUNCTION_INFO_V1(crm_trim_history);
+Datum
+crm_trim_history(PG_FUNCTION_ARGS)
+{
+	Erasure		erasure;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", "before")));
+	if (PG_GETARG_TIMESTAMPTZ(1) > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("before must not be in the future")));
+	begin(&erasure, fcinfo);
+	erase_history(&erasure, "t.changed_at < $1", true, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	/* One row a tenant tells it: those of the single deals are not needed. */
+	(void) run(psprintf("DELETE FROM %1$s t WHERE t.change = '%2$s' AND t.deal_id <> '%3$s' AND t.changed_at < $1",
+						sibling(&erasure, "deal_changes"), CRM_ERASED, CRM_NO_ID),
+			   TIMESTAMPTZOID, PG_GETARG_DATUM(1), InvalidOid, (Datum) 0);
+	return end(&erasure);
+}
