@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "analytics/deal_index.h"
 #include "analytics/deal_stays.h"
 #include "analytics/stay_log.h"
 #include "base/uuid.h"
@@ -27,9 +28,8 @@
 #define CHUNK		16384		/* stays */
 
 /* A deal of the cohort. */
-typedef struct DealEntry
+typedef struct CohortDeal
 {
-	UuidKey		id;
 	TimestampTz entered_at;		/* the present stay */
 	union
 	{
@@ -39,19 +39,7 @@ typedef struct DealEntry
 	uint16		stage;			/* of the present stay, or ELSEWHERE */
 	uint8		deal_status:2;	/* DealStatus */
 	uint8		has_undone:1;
-	char		status;			/* of the hash table */
-} DealEntry;
-
-#define SH_PREFIX		deals
-#define SH_ELEMENT_TYPE DealEntry
-#define SH_KEY_TYPE		UuidKey
-#define SH_KEY			id
-#define SH_HASH_KEY(tb, key) crm_uuid_hash(key, *(const HashSeed *) (tb)->private_data)
-#define SH_EQUAL(tb, a, b) crm_uuid_keys_equal(a, b)
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+} CohortDeal;
 
 /* The stages that were asked for. */
 typedef struct StageEntry
@@ -75,11 +63,11 @@ typedef struct StageEntry
 /* A move that counts for nothing, as another one took it back. */
 typedef struct TakenBack
 {
-	uint32		deal;			/* its place in the table */
+	uint32		deal;			/* its number */
 	int32		move_no;
 } TakenBack;
 
-/* Stays as they came, and the places of their deals in the table. */
+/* Stays as they came, and the numbers of their deals. */
 typedef struct StayChunk
 {
 	struct StayChunk *next;
@@ -93,8 +81,9 @@ struct DealStays
 	MemoryContext context;		/* for what is kept */
 	const StaysAsked *asked;
 	TimestampTz now;
-	HashSeed	seed;
-	deals_hash *deals;			/* NULL: no cohort */
+	HashSeed	seed;			/* of stages */
+	DealIndex  *index;			/* NULL: no cohort */
+	CohortDeal *deals;			/* by number */
 	stages_hash *stages;
 	StayVisitor pass_on;		/* NULL: stays are kept */
 	void	   *pass_on_arg;
@@ -191,33 +180,23 @@ crm_log_stage_numbers(const DealStays *stays, const StayLogReader *reader)
 	return numbers;
 }
 
-/* An entry may begin in one cache line and end in the next. */
-static inline void
-prefetch_deal(const DealStays *stays, uint32 hash)
-{
-	DealEntry  *entry = &stays->deals->data[hash & stays->deals->sizemask];
-
-	__builtin_prefetch(entry, 1);
-	__builtin_prefetch(&entry->status, 1);
-}
-
 /* Adds a deal of the cohort, with its present stay if that may count. */
 static void
 add_deal(DealStays *stays, const StayRecord *record, const uint16 *stage_of, uint32 hash)
 {
 	bool		found;
-	DealEntry  *entry = deals_insert_hash(stays->deals, record->deal, hash, &found);
+	CohortDeal *deal = &stays->deals[crm_deal_number(stays->index, record->deal, hash, &found)];
 
 	if (found)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("deal %s is twice in the cohort", crm_uuid_text((const pg_uuid_t *) &record->deal)),
 				 errhint("A cohort has one row for each deal.")));
-	entry->deal_status = record->status;
-	entry->has_undone = false;
-	entry->stage = record->has_entered_at ? stage_of[record->stage] : ELSEWHERE;
-	entry->entered_at = record->entered_at;
-	entry->u.seen = 0;
+	deal->deal_status = record->status;
+	deal->has_undone = false;
+	deal->stage = record->has_entered_at ? stage_of[record->stage] : ELSEWHERE;
+	deal->entered_at = record->entered_at;
+	deal->u.seen = 0;
 }
 
 static void
@@ -231,13 +210,14 @@ read_cohort(DealStays *stays, Datum cohort)
 
 	crm_stay_log_read(&reader, cohort, STAY_LOG_DEALS);
 	stage_of = crm_log_stage_numbers(stays, &reader);
-	stays->deals = deals_create(CurrentMemoryContext, reader.nrecords, &stays->seed);
+	stays->index = crm_deal_index_create(reader.nrecords);
+	stays->deals = allocate(stays, reader.nrecords, sizeof(CohortDeal));
 	do
 	{
 		for (count = 0; count < BATCH && crm_stay_log_next(&reader, &records[count]); count++)
 		{
-			hashes[count] = crm_uuid_hash(records[count].deal, stays->seed);
-			prefetch_deal(stays, hashes[count]);
+			hashes[count] = crm_deal_hash(stays->index, records[count].deal);
+			crm_deal_prefetch(stays->index, hashes[count]);
 		}
 		for (int i = 0; i < count; i++)
 			add_deal(stays, &records[i], stage_of, hashes[i]);
@@ -269,11 +249,13 @@ crm_begin_stays(FunctionCallInfo fcinfo, int cohort_arg, const StaysAsked *asked
 void
 crm_add_taken_back(DealStays *stays, UuidKey deal, int32 move_no)
 {
-	DealEntry  *entry = stays->deals == NULL ? NULL : deals_lookup(stays->deals, deal);
+	uint32		number = NOT_A_DEAL;
 
-	if (entry == NULL)
+	if (stays->index != NULL)
+		number = crm_deal_find(stays->index, deal, crm_deal_hash(stays->index, deal));
+	if (number == NOT_A_DEAL)
 		return;
-	entry->has_undone = true;
+	stays->deals[number].has_undone = true;
 	if (stays->ntaken_back == stays->taken_back_room)
 	{
 		stays->taken_back_room = Max(stays->taken_back_room * 2, 64);
@@ -282,7 +264,7 @@ crm_add_taken_back(DealStays *stays, UuidKey deal, int32 move_no)
 	}
 	stays->taken_back[stays->ntaken_back++] = (TakenBack)
 	{
-		entry - stays->deals->data, move_no
+		number, move_no
 	};
 }
 
@@ -299,9 +281,9 @@ compare_taken_back(const void *a, const void *b)
 }
 
 static bool
-is_taken_back(const DealStays *stays, const DealEntry *entry, int32 move_no)
+is_taken_back(const DealStays *stays, uint32 deal, int32 move_no)
 {
-	TakenBack	move = {entry - stays->deals->data, move_no};
+	TakenBack	move = {deal, move_no};
 
 	return bsearch(&move, stays->taken_back, stays->ntaken_back, sizeof(TakenBack),
 				   compare_taken_back) != NULL;
@@ -340,18 +322,18 @@ get_stay(const DealStays *stays, const StayMove *move, Stay *stay)
 }
 
 static inline void
-pass_on(const DealStays *stays, DealEntry *entry, const Stay *stay)
+pass_on(const DealStays *stays, CohortDeal *deal, const Stay *stay)
 {
 	uint32		stage = 1U << STAY_STAGE(stay);
 
 	if ((stay->stage & STAY_COUNTS) == 0)
 		return;
-	stays->pass_on(stays->pass_on_arg, entry->deal_status, stay, (entry->u.seen & stage) == 0);
-	entry->u.seen |= stage;
+	stays->pass_on(stays->pass_on_arg, deal->deal_status, stay, (deal->u.seen & stage) == 0);
+	deal->u.seen |= stage;
 }
 
 static inline void
-keep(DealStays *stays, DealEntry *entry, const Stay *stay)
+keep(DealStays *stays, uint32 deal, const Stay *stay)
 {
 	StayChunk  *chunk = stays->last;
 
@@ -367,9 +349,9 @@ keep(DealStays *stays, DealEntry *entry, const Stay *stay)
 			stays->last->next = chunk;
 		stays->last = chunk;
 	}
-	chunk->deals[chunk->count] = entry - stays->deals->data;
+	chunk->deals[chunk->count] = deal;
 	chunk->stays[chunk->count++] = *stay;
-	entry->u.end++;
+	stays->deals[deal].u.end++;
 }
 
 static void
@@ -378,16 +360,16 @@ take_batch(DealStays *stays)
 	for (int i = 0; i < stays->nmoves; i++)
 	{
 		const StayMove *move = &stays->moves[i];
-		DealEntry  *entry = deals_lookup_hash(stays->deals, move->deal, stays->hashes[i]);
+		uint32		deal = crm_deal_find(stays->index, move->deal, stays->hashes[i]);
 		Stay		stay;
 
-		if (entry == NULL || !get_stay(stays, move, &stay) ||
-			(unlikely(entry->has_undone) && is_taken_back(stays, entry, move->move_no)))
+		if (deal == NOT_A_DEAL || !get_stay(stays, move, &stay) ||
+			(unlikely(stays->deals[deal].has_undone) && is_taken_back(stays, deal, move->move_no)))
 			continue;
 		if (stays->pass_on != NULL)
-			pass_on(stays, entry, &stay);
+			pass_on(stays, &stays->deals[deal], &stay);
 		else
-			keep(stays, entry, &stay);
+			keep(stays, deal, &stay);
 	}
 	stays->nmoves = 0;
 }
@@ -403,10 +385,10 @@ crm_add_move(DealStays *stays)
 {
 	int			n = stays->nmoves;
 
-	if (stays->deals == NULL)
+	if (stays->index == NULL)
 		return;
-	stays->hashes[n] = crm_uuid_hash(stays->moves[n].deal, stays->seed);
-	prefetch_deal(stays, stays->hashes[n]);
+	stays->hashes[n] = crm_deal_hash(stays->index, stays->moves[n].deal);
+	crm_deal_prefetch(stays->index, stays->hashes[n]);
 	if (++stays->nmoves == BATCH)
 		take_batch(stays);
 }
@@ -417,17 +399,15 @@ crm_add_move(DealStays *stays)
 static void
 make_room(DealStays *stays)
 {
-	deals_iterator iterator;
-	DealEntry  *entry;
 	uint64		place = 0;
 
-	deals_start_iterate(stays->deals, &iterator);
-	while ((entry = deals_iterate(stays->deals, &iterator)) != NULL)
+	for (uint32 i = 0; i < stays->index->count; i++)
 	{
-		uint32		count = entry->u.end;
+		CohortDeal *deal = &stays->deals[i];
+		uint32		count = deal->u.end;
 
-		entry->u.end = (uint32) place;
-		place += (uint64) count + (entry->stage != ELSEWHERE);
+		deal->u.end = (uint32) place;
+		place += (uint64) count + (deal->stage != ELSEWHERE);
 	}
 	if (place > PG_UINT32_MAX)
 		ereport(ERROR,
@@ -441,7 +421,7 @@ make_room(DealStays *stays)
 static void
 place_stays(DealStays *stays)
 {
-	DealEntry  *deals = stays->deals->data;
+	CohortDeal *deals = stays->deals;
 	StayChunk  *next;
 
 	for (StayChunk *chunk = stays->first; chunk != NULL; chunk = next)
@@ -479,70 +459,65 @@ compare_stays(const void *a, const void *b)
 
 /* The present stay of a deal; false if it is not asked for. */
 static inline bool
-get_present(const DealStays *stays, const DealEntry *entry, Stay *stay)
+get_present(const DealStays *stays, const CohortDeal *deal, Stay *stay)
 {
 	const StaysAsked *asked = stays->asked;
-	bool		counts = in_period(asked, entry->entered_at);
+	bool		counts = in_period(asked, deal->entered_at);
 
-	if (entry->stage == ELSEWHERE)
+	if (deal->stage == ELSEWHERE)
 		return false;
-	stay->figure = entry->entered_at;
+	stay->figure = deal->entered_at;
 	stay->move_no = PG_INT32_MAX;
-	stay->stage = entry->stage | (counts ? STAY_COUNTS : 0);
+	stay->stage = deal->stage | (counts ? STAY_COUNTS : 0);
 	stay->next = NEXT_NOWHERE;
 	return !asked->times ||
-		(counts && !pg_sub_s64_overflow(stays->now, entry->entered_at, &stay->figure));
+		(counts && !pg_sub_s64_overflow(stays->now, deal->entered_at, &stay->figure));
 }
 
 /* Passes present stays on. */
 static void
 pass_present(DealStays *stays)
 {
-	deals_iterator iterator;
-	DealEntry  *entry;
 	Stay		stay;
 
-	deals_start_iterate(stays->deals, &iterator);
-	while ((entry = deals_iterate(stays->deals, &iterator)) != NULL)
+	for (uint32 i = 0; i < stays->index->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (get_present(stays, entry, &stay))
-			pass_on(stays, entry, &stay);
+		if (get_present(stays, &stays->deals[i], &stay))
+			pass_on(stays, &stays->deals[i], &stay);
 	}
 }
 
 static void
 visit_deals(DealStays *stays, DealVisitor visit, void *arg)
 {
-	deals_iterator iterator;
-	DealEntry  *entry;
 	uint32		first = 0;
 
-	deals_start_iterate(stays->deals, &iterator);
-	while ((entry = deals_iterate(stays->deals, &iterator)) != NULL)
+	for (uint32 n = 0; n < stays->index->count; n++)
 	{
+		const CohortDeal *deal = &stays->deals[n];
 		Stay	   *of_deal = &stays->stays[first];
-		uint32		count = entry->u.end - first;
+		uint32		count = deal->u.end - first;
 		bool		in_order = true;
 
 		CHECK_FOR_INTERRUPTS();
-		first = entry->u.end + (entry->stage != ELSEWHERE);
+		first = deal->u.end + (deal->stage != ELSEWHERE);
 		for (uint32 i = 1; i < count && in_order; i++)
 			in_order = of_deal[i - 1].move_no < of_deal[i].move_no;
 		if (!in_order)
 			qsort(of_deal, count, sizeof(Stay), compare_stays);
 		/* There is room for it. */
-		if (entry->stage != ELSEWHERE && get_present(stays, entry, &of_deal[count]))
+		if (deal->stage != ELSEWHERE && get_present(stays, deal, &of_deal[count]))
 			count++;
 		if (count > 0)
-			visit(arg, entry->deal_status, of_deal, count);
+			visit(arg, deal->deal_status, of_deal, count);
 	}
 }
 
 void
 crm_end_stays(DealStays *stays, DealVisitor visit, void *arg)
 {
-	if (stays->deals == NULL)
+	if (stays->index == NULL)
 		return;
 	take_batch(stays);
 	if (stays->pass_on != NULL)

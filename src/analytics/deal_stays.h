@@ -6,7 +6,7 @@
  * table (pipeline_moves.c).  Either each stay is passed on as it comes, and
  * nothing is kept of it, or all are kept and put into their order.
  *
- * Memory follows the records that there are, whatever they claim: 36 to 71 bytes
+ * Memory follows the records that there are, whatever they claim: 48 to 64 bytes
  * a deal, and 36 a stay that is kept.
  */
 #ifndef CRM_ANALYTICS_DEAL_STAYS_H

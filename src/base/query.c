@@ -157,7 +157,10 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
 	int			level = NewGUCNestLevel();
 
-	/* Compiling takes longer than it saves where a row costs as little as here. */
+	/*
+	 * Compiling takes longer than it saves where a row costs as little as
+	 * here.
+	 */
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (statement->nargs > 0)
 		options.params = make_params(statement, values, nulls);
