@@ -1,4 +1,4 @@
--- All about a deal in one call.
+-- All about a deal in one call.  @planned-once
 
 SELECT jsonb_build_object(
     'deal', to_jsonb(d) - 'tenant_id' || jsonb_build_object(

@@ -1,4 +1,4 @@
--- All about a person: their deals, and what those add up to.
+-- All about a person: their deals, and what those add up to.  @planned-once
 
 SELECT CASE
         WHEN @extension@.crm_contact(context_for_person.crm, context_for_person.person_id) IS NULL

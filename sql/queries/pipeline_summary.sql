@@ -2,7 +2,7 @@
 --
 -- The deals are read once, by the aggregate, or not at all where stage_totals
 -- has the same; all else is made of that, a row for each stage, currency and
--- value period.
+-- value period.  @planned-once: it looks at the deals only where it must.
 
 -- The deals that are asked for.  Who asks for all of them does not pay for
 -- the conditions, whose columns stand far back in the row.

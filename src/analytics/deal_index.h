@@ -51,6 +51,17 @@ crm_deal_prefetch(const DealIndex *index, uint32 hash)
 	__builtin_prefetch(&index->slots[hash & index->mask]);
 }
 
+/* What the slot refers to, once that is there; returns the number, most probably. */
+static inline uint32
+crm_deal_prefetch_id(const DealIndex *index, uint32 hash)
+{
+	uint32		number = index->slots[hash & index->mask].number;
+
+	if (number != NOT_A_DEAL)
+		__builtin_prefetch(&index->ids[number]);
+	return number;
+}
+
 /* The slot of the deal, or the free one where it would be. */
 static inline DealSlot *
 crm_deal_slot(const DealIndex *index, UuidKey id, uint32 hash)

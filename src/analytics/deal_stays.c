@@ -359,6 +359,13 @@ take_batch(DealStays *stays)
 {
 	for (int i = 0; i < stays->nmoves; i++)
 	{
+		uint32		number = crm_deal_prefetch_id(stays->index, stays->hashes[i]);
+
+		if (number != NOT_A_DEAL)
+			__builtin_prefetch(&stays->deals[number], 1);
+	}
+	for (int i = 0; i < stays->nmoves; i++)
+	{
 		const StayMove *move = &stays->moves[i];
 		uint32		deal = crm_deal_find(stays->index, move->deal, stays->hashes[i]);
 		Stay		stay;

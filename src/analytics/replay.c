@@ -86,8 +86,8 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 
 /*
  * Rows wait in a ring, so that what is needed of a deal is fetched from memory
- * while others are worked on: first its entry in the hash table, then, AHEAD
- * rows later, the deal.
+ * while others are worked on: first its slot in the index, half of AHEAD rows later
+ * its id, and once it is found, AHEAD rows later, the deal.
  */
 #define AHEAD		8
 #define RING_SIZE	(2 * AHEAD)
@@ -156,10 +156,15 @@ work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
 static inline void
 add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 {
+	PendingRows *pending = replay->pending;
+
 	row->deal_id = crm_uuid_key(deal_id);
 	row->hash = crm_deal_hash(replay->deals, row->deal_id);
 	crm_deal_prefetch(replay->deals, row->hash);
-	replay->pending->nadded++;
+	pending->nadded++;
+	if (pending->nadded - pending->nfound > AHEAD / 2)
+		(void) crm_deal_prefetch_id(replay->deals,
+									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
 	work_on_rows(replay, AHEAD, RING_SIZE - 1);
 }
 

@@ -45,6 +45,14 @@
 
 #define QUERY_PREFIX	CRM_PREFIX "query_"
 
+/*
+ * A query with this in a comment is planned once for all calls that leave out
+ * every optional argument: for one that is short, whose plan does not depend on
+ * the others.  PostgreSQL would plan it anew each time, as it takes the parts that
+ * such a call never runs for costs that constants save.
+ */
+#define PLANNED_ONCE	"@planned-once"
+
 /* At most so many are kept: more than the functions of one CRM. */
 #define MAX_REPORTS		40
 
@@ -75,6 +83,7 @@ struct CrmReport
 	bool		stale;
 	bool		removed;		/* from reports, but in use */
 	int			users;
+	bool		planned_once;
 	CrmDeclaration declaration;
 	int			nstatements;
 	Statement  *statements;
@@ -417,6 +426,7 @@ make_report(Oid function, Oid schema, bool keep)
 	prepare_all(report, crm_fill_in_schemas(text, schema, extension), keep);
 	if (keep)
 		MemoryContextSetParent(context, CacheMemoryContext);
+	report->planned_once = strstr(text, PLANNED_ONCE) != NULL;
 	report->stale = changes != nchanges;
 	return report;
 }
@@ -497,6 +507,20 @@ run_plan(PlannedStmt *plan, const char *text, ParamListInfo params, DestReceiver
 	return rows;
 }
 
+/* Whether the plan for any arguments is to be used. */
+static bool
+wants_generic_plan(const CrmReport *report, const Statement *statement, ParamListInfo params)
+{
+	if (statement->id >= 0)
+		return true;
+	for (int i = 0; i < params->numParams; i++)
+	{
+		if (!report->declaration.args[i].required && !params->params[i].isnull)
+			return false;
+	}
+	return report->planned_once;
+}
+
 /*
  * Read-only functions have the snapshot of the query that calls them; others
  * a new one for each statement, as the isolation level has it.
@@ -515,6 +539,9 @@ run_statement(CrmReport *report, const Statement *statement, ParamListInfo param
 	if (!report->declaration.read_only)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	level = pin_settings();
+	source->cursor_options &= ~CURSOR_OPT_GENERIC_PLAN;
+	if (wants_generic_plan(report, statement, params))
+		source->cursor_options |= CURSOR_OPT_GENERIC_PLAN;
 	plan = GetCachedPlan(source, params, CurrentResourceOwner, NULL);
 	AtEOXact_GUC(true, level);
 	if (!report->declaration.read_only)
