@@ -343,19 +343,45 @@ class Bench:
             self.db.sql("DROP INDEX bench_covering")
         self.group_by = statistics.median(w for w, _ in serial["GROUP BY"])
 
+    def calls(self):
+        """What a call costs beside what it reads: a statement each, as clients send them; the first one of a session apart."""
+        self.only("zz_.*")
+        deal = self.db.sql("SELECT id FROM bench_hot WHERE n = 1")
+        other = f"(SELECT CASE stage_id WHEN '{stage(1)}' THEN '{stage(2)}' ELSE '{stage(1)}' END::uuid FROM deals WHERE id = '{deal}')"
+        calls = {"SELECT 1": "SELECT 1",
+                 "pipeline_summary": f"SELECT pipeline_summary('{PIPELINE}')",
+                 "context_for_deal": f"SELECT context_for_deal('{deal}')",
+                 "move_deal": f"SELECT move_deal('{deal}', {other})"}
+        if self.has_totals:
+            self.db.sql("SELECT crm_rebuild_totals('crm')")
+        first = {name: [] for name in calls}
+
+        def measure(name):
+            session = Connection()
+            first[name].append(session.timed(lambda: session.sql(calls[name])))
+            for _ in range(10):         # PostgreSQL plans the first ones anew
+                session.sql(calls[name])
+            wall, cpu = session.timed(lambda: [session.sql(calls[name]) for _ in range(50)])
+            session.close()
+            return wall / 50, cpu / 50
+
+        result = self.compare(list(calls), measure)
+        self.report("call, a statement each", result, "SELECT 1", 1, "µs")
+        self.report("first call of a session", {name: times[1:] for name, times in first.items()}, "SELECT 1", 1, "µs")
+
     # ---- all of it
 
     def run(self):
         size = 10000
         history = Analytics(self)
-        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "time_in_stage", "funnel", "as_of", "waterfall", "small_pipeline"]
+        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "calls", "time_in_stage", "funnel", "as_of", "waterfall",
+                   "small_pipeline"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
-                "copy": self.copy, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
+                "copy": self.copy, "calls": self.calls, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
                 "waterfall": history.waterfall,
-
                 "small_pipeline": history.small_pipeline}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
@@ -378,7 +404,10 @@ class Bench:
 
     def write(self):
         totals = "with" if self.has_totals else "without"
-        print(f"PostgreSQL {self.version}, {os.cpu_count()} cores, {self.rounds} rounds, {totals} stage_totals\n")
+        print(f"PostgreSQL {self.version}, {os.cpu_count()} cores, {self.rounds} rounds, {totals} stage_totals; load {os.getloadavg()[0]:.0f}\n")
+        print("Settings that are not the server's defaults: " + self.db.sql("""SELECT string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name)
+            FROM pg_settings WHERE source = 'configuration file' AND name IN ('autovacuum', 'checkpoint_timeout', 'jit', 'maintenance_work_mem',
+                'max_parallel_workers_per_gather', 'max_wal_size', 'random_page_cost', 'shared_buffers', 'work_mem')""") + "\n")
         print("| deals | what | variant | wall, µs | CPU, µs | × wall | × CPU |")
         print("|--:|---|---|--:|--:|--:|--:|")
         for row in self.rows:

@@ -13,7 +13,7 @@ _pq.PQexec.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 _pq.PQexecPrepared.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int] + [ctypes.c_void_p] * 3 + [ctypes.c_int]
 _pq.PQprepare.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
 for _name in ("PQresultStatus", "PQntuples", "PQclear", "PQresultErrorMessage",
-              "PQbackendPID", "PQerrorMessage", "PQstatus"):
+              "PQbackendPID", "PQerrorMessage", "PQstatus", "PQfinish"):
     getattr(_pq, _name).argtypes = [ctypes.c_void_p]
 _pq.PQgetvalue.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
 
@@ -51,6 +51,9 @@ class Connection:
     def execute(self, name, *args):
         values = (ctypes.c_char_p * len(args))(*(a.encode() for a in args))
         return self._take(_pq.PQexecPrepared(self.conn, name.encode(), len(args), values, None, None, 0), name)
+
+    def close(self):
+        _pq.PQfinish(self.conn)
 
     def cpu(self):
         """Seconds of CPU, in user and kernel mode, that the backend has used."""

@@ -106,3 +106,32 @@ AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_stage_steps(bytea, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
 'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Stays that began before period_from, or at or after period_before, are no start of a step. At most 1,000 stages.';
+
+-- The same for the moves of a CRM, which are read row by row, without a value
+-- that holds them all: for the reports.
+
+CREATE FUNCTION @extschema@.crm_pipeline_stage_times(
+	crm regnamespace, pipeline_id uuid, cohort bytea, stages uuid[], measure text DEFAULT 'visit',
+	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL, percentiles boolean DEFAULT true
+) RETURNS TABLE (
+	stage_id uuid, deals bigint, visits bigint, total_seconds numeric, longest_seconds numeric,
+	median_seconds numeric, p90_seconds numeric, open_deals bigint, won_deals bigint, lost_deals bigint
+)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_times(regnamespace, uuid, bytea, uuid[], text, timestamptz, timestamptz, boolean) IS
+'crm_stage_times() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller.';
+
+CREATE FUNCTION @extschema@.crm_pipeline_stage_steps(
+	crm regnamespace, pipeline_id uuid, cohort bytea, stages uuid[], stage_statuses text[], rule text DEFAULT 'reached',
+	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	from_stage_id uuid, to_stage_id uuid, deals bigint,
+	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint
+)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_steps(regnamespace, uuid, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
+'crm_stage_steps() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller.';

@@ -12,12 +12,7 @@ SELECT CASE
 
 WITH steps AS MATERIALIZED (
     SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
-                CASE funnel.rule WHEN 'direct' THEN c.to_stage_id END, CASE funnel.cohort WHEN 'entered' THEN c.entered_at END, NULL) AS moves
-            FROM @crm@.stage_changes AS c
-            WHERE c.from_pipeline_id = funnel.pipeline_id
-                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = funnel.pipeline_id) AS h,
-        (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
+    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
             FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
                         d.owner_id, d.currency, d.archived_at
                     FROM @crm@.deals AS d
@@ -41,7 +36,7 @@ WITH steps AS MATERIALIZED (
         (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
             FROM @crm@.stages AS s
             WHERE s.pipeline_id = funnel.pipeline_id) AS p,
-        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, funnel.rule,
+        @extension@.crm_pipeline_stage_steps(funnel.crm, funnel.pipeline_id, k.deals, p.ids, p.statuses, funnel.rule,
             CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END,
             CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS t
 ), stood AS (

@@ -8,12 +8,7 @@ SELECT CASE
 WITH stood AS MATERIALIZED (
     -- Closed deals stand in no open stage, so only their moves tell.
     SELECT t.from_stage_id AS stage_id, t.deals AS closed_deals, t.won_deals AS won
-    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
-                NULL, NULL, NULL) AS moves
-            FROM @crm@.stage_changes AS c
-            WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
-                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = stage_probabilities.pipeline_id) AS h,
-        (SELECT @extension@.crm_deal_cohort(d.id, d.status, NULL, d.stage_entered_at) AS deals
+    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, NULL, d.stage_entered_at) AS deals
             FROM (SELECT d.id, d.status, d.stage_entered_at, d.pipeline_id, d.won_at, d.lost_at,
                         d.owner_id, d.currency, d.archived_at
                     FROM @crm@.deals AS d
@@ -37,7 +32,7 @@ WITH stood AS MATERIALIZED (
         (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
             FROM @crm@.stages AS s
             WHERE s.pipeline_id = stage_probabilities.pipeline_id) AS p,
-        @extension@.crm_stage_steps(h.moves, k.deals, p.ids, p.statuses, 'direct') AS t
+        @extension@.crm_pipeline_stage_steps(stage_probabilities.crm, stage_probabilities.pipeline_id, k.deals, p.ids, p.statuses, 'direct') AS t
     WHERE t.to_stage_id IS NULL
 )
 SELECT s.id, s.name, s.position, s.probability, coalesce(t.closed_deals, 0), coalesce(t.won, 0),

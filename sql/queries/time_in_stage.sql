@@ -7,12 +7,7 @@ SELECT CASE
 
 WITH times AS MATERIALIZED (
     SELECT t.stage_id, t.deals, t.visits, t.total_seconds, t.longest_seconds, t.median_seconds, t.p90_seconds
-    FROM (SELECT @extension@.crm_stage_history(c.deal_id, c.move_no, c.reverts_no, c.from_stage_id,
-                NULL, c.entered_at, c.changed_at) AS moves
-            FROM @crm@.stage_changes AS c
-            WHERE c.from_pipeline_id = time_in_stage.pipeline_id
-                OR c.reverts_no IS NOT NULL AND c.to_pipeline_id = time_in_stage.pipeline_id) AS h,
-        (SELECT @extension@.crm_deal_cohort(d.id, d.status,
+    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status,
                 -- the clock of a closed deal stands still
                 CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.stage_entered_at) AS deals
             FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.owner_id, d.currency, d.archived_at
@@ -33,7 +28,7 @@ WITH times AS MATERIALIZED (
         (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
             FROM @crm@.stages AS s
             WHERE s.pipeline_id = time_in_stage.pipeline_id) AS p,
-        @extension@.crm_stage_times(h.moves, k.deals, p.ids,
+        @extension@.crm_pipeline_stage_times(time_in_stage.crm, time_in_stage.pipeline_id, k.deals, p.ids,
             time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before, time_in_stage.percentiles) AS t
 )
 SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0), coalesce(t.visits, 0),

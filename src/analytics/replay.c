@@ -14,28 +14,6 @@
 #include "analytics/replay.h"
 #include "base/uuid.h"
 
-/* The deals that something happened to, by id. */
-typedef struct DealEntry
-{
-	pg_uuid_t	id;
-	ReplayDeal *deal;
-	uint32		hash;
-	char		status;
-} DealEntry;
-
-#define SH_PREFIX replay_deals
-#define SH_ELEMENT_TYPE DealEntry
-#define SH_KEY_TYPE pg_uuid_t
-#define SH_KEY id
-#define SH_HASH_KEY(tb, key) crm_replay_hash((tb)->private_data, &(key), 0)
-#define SH_EQUAL(tb, a, b) crm_uuid_equal(&(a), &(b))
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, entry) (entry)->hash
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
 /* The moves that were taken back, by deal and number. */
 typedef struct UndoneKey
 {
@@ -62,14 +40,7 @@ typedef struct UndoneEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* The deals themselves, which stay where they are while the hash table grows. */
-typedef struct DealChunk
-{
-	struct DealChunk *next;
-	uint32		count;
-	char		deals[FLEXIBLE_ARRAY_MEMBER];
-} DealChunk;
-
+/* Deals stay where they are: by number, in chunks of so many. */
 #define CHUNK_DEALS 256
 
 typedef struct LifeNode
@@ -79,46 +50,51 @@ typedef struct LifeNode
 	ReplayLife	life;
 } LifeNode;
 
-static ReplayDeal *
-new_deal(Replay *replay, const pg_uuid_t *id)
+static inline ReplayDeal *
+deal_of_number(const Replay *replay, uint32 number)
 {
-	DealChunk  *chunk = replay->chunks;
+	return (ReplayDeal *) (replay->chunks[number / CHUNK_DEALS] +
+						   number % CHUNK_DEALS * replay->user->deal_size);
+}
+
+/* Room for the deal of that number, the next one. */
+static ReplayDeal *
+new_deal(Replay *replay, uint32 number, UuidKey id)
+{
+	uint32		chunk = number / CHUNK_DEALS;
 	ReplayDeal *deal;
 
-	if (chunk == NULL || chunk->count == CHUNK_DEALS)
+	if (chunk == replay->chunks_room)
 	{
-		chunk = MemoryContextAllocZero(replay->context, offsetof(DealChunk, deals) +
-									   CHUNK_DEALS * replay->user->deal_size);
-		chunk->next = replay->chunks;
-		replay->chunks = chunk;
+		replay->chunks_room *= 2;
+		replay->chunks = repalloc_huge(replay->chunks, replay->chunks_room * sizeof(char *));
 	}
-	deal = (ReplayDeal *) (chunk->deals + chunk->count++ * replay->user->deal_size);
-	deal->id = *id;
+	if (number % CHUNK_DEALS == 0)
+		replay->chunks[chunk] = MemoryContextAllocZero(replay->context, CHUNK_DEALS * replay->user->deal_size);
+	deal = deal_of_number(replay, number);
+	memcpy(&deal->id, &id, sizeof(id));
 	return deal;
 }
 
 static ReplayDeal *
-get_deal(Replay *replay, const pg_uuid_t *id)
+get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 {
-	bool		found;
-	DealEntry  *entry = replay_deals_insert(replay->deals, *id, &found);
+	uint32		number = crm_deal_number(replay->deals, id, hash, found);
 
-	if (!found)
-		entry->deal = new_deal(replay, id);
-	return entry->deal;
+	return *found ? deal_of_number(replay, number) : new_deal(replay, number, id);
 }
 
 /*
  * Rows wait in a ring, so that what is needed of a deal is fetched from memory
- * while others are worked on: first its entry in the hash table, then, AHEAD
- * rows later, the deal.
+ * while others are worked on: first its slot in the index, half of AHEAD rows later
+ * its id, and once it is found, AHEAD rows later, the deal.
  */
 #define AHEAD		8
 #define RING_SIZE	(2 * AHEAD)
 
 typedef struct PendingRow
 {
-	pg_uuid_t	deal_id;
+	UuidKey		deal_id;
 	uint32		hash;
 	ReplayDeal *deal;			/* once it is found; NULL: there is none */
 	union
@@ -149,17 +125,15 @@ static inline void
 find_deal(Replay *replay, PendingRow *row)
 {
 	bool		found = true;
-	DealEntry  *entry;
+	uint32		number;
 
 	if (replay->pending->adds_deals)
-	{
-		entry = replay_deals_insert_hash(replay->deals, row->deal_id, row->hash, &found);
-		if (!found)
-			entry->deal = new_deal(replay, &row->deal_id);
-	}
+		row->deal = get_deal(replay, row->deal_id, row->hash, &found);
 	else
-		entry = replay_deals_lookup_hash(replay->deals, row->deal_id, row->hash);
-	row->deal = entry != NULL ? entry->deal : NULL;
+	{
+		number = crm_deal_find(replay->deals, row->deal_id, row->hash);
+		row->deal = number == NOT_A_DEAL ? NULL : deal_of_number(replay, number);
+	}
 	if (row->deal != NULL && found)
 	{
 		for (Size at = 0; at < replay->user->deal_size; at += PG_CACHE_LINE_SIZE / 2)
@@ -182,10 +156,15 @@ work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
 static inline void
 add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 {
-	row->deal_id = *deal_id;
-	row->hash = crm_replay_hash(replay, deal_id, 0);
-	__builtin_prefetch(&replay->deals->data[row->hash & replay->deals->sizemask]);
-	replay->pending->nadded++;
+	PendingRows *pending = replay->pending;
+
+	row->deal_id = crm_uuid_key(deal_id);
+	row->hash = crm_deal_hash(replay->deals, row->deal_id);
+	crm_deal_prefetch(replay->deals, row->hash);
+	pending->nadded++;
+	if (pending->nadded - pending->nfound > AHEAD / 2)
+		(void) crm_deal_prefetch_id(replay->deals,
+									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
 	work_on_rows(replay, AHEAD, RING_SIZE - 1);
 }
 
@@ -207,13 +186,15 @@ receive_undone(TupleTableSlot *row, void *arg)
 	const pg_uuid_t *deal_id;
 	UndoneKey	key;
 	UndoneEntry *entry;
+	UuidKey		id;
 	int32		reverted_by;
 	bool		found;
 
 	if (!crm_replay_get_undone(row, &deal_id, &key.move_no, &reverted_by))
 		return;
 	key.deal_id = *deal_id;
-	get_deal(replay, deal_id)->has_undone = true;
+	id = crm_uuid_key(deal_id);
+	get_deal(replay, id, crm_deal_hash(replay->deals, id), &found)->has_undone = true;
 	entry = replay_undone_insert(replay->undone, key, &found);
 	if (!found || reverted_by < entry->reverted_by)
 		entry->reverted_by = reverted_by;
@@ -388,16 +369,13 @@ static void
 visit_other_deals(Replay *replay, void (*visit) (Replay *, ReplayDeal *, ArrayBuildState **),
 				  ArrayBuildState **arg)
 {
-	for (DealChunk *chunk = replay->chunks; chunk != NULL; chunk = chunk->next)
+	for (uint32 i = 0; i < replay->deals->count; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		for (uint32 i = 0; i < chunk->count; i++)
-		{
-			ReplayDeal *deal = (ReplayDeal *) (chunk->deals + i * replay->user->deal_size);
+		ReplayDeal *deal = deal_of_number(replay, i);
 
-			if (deal->is_relevant && !deal->is_done)
-				visit(replay, deal, arg);
-		}
+		CHECK_FOR_INTERRUPTS();
+		if (deal->is_relevant && !deal->is_done)
+			visit(replay, deal, arg);
 	}
 }
 
@@ -422,6 +400,7 @@ Replay *
 crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 {
 	Replay	   *replay = palloc0(sizeof(Replay));
+	MemoryContext caller;
 
 	replay->query = *query;
 	replay->user = user;
@@ -430,7 +409,11 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 											ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < lengthof(replay->seed); i++)
 		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
-	replay->deals = replay_deals_create(replay->context, 1024, replay);
+	caller = MemoryContextSwitchTo(replay->context);
+	replay->deals = crm_deal_index_create(0);
+	replay->chunks_room = 64;
+	replay->chunks = palloc(replay->chunks_room * sizeof(char *));
+	MemoryContextSwitchTo(caller);
 	replay->undone = replay_undone_create(replay->context, 16, replay);
 	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));
 	return replay;

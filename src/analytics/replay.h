@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "analytics/deal_index.h"
 #include "base/compat.h"
 #include "stage/deal_status.h"
 #include "summary/summary.h"
@@ -158,9 +159,10 @@ struct Replay
 	const ReplayUser *user;
 	void	   *arg;			/* the user's */
 	MemoryContext context;		/* what the user keeps goes there, too */
-	struct replay_deals_hash *deals;
+	DealIndex  *deals;
+	char	  **chunks;			/* of deals, by number */
+	uint32		chunks_room;
 	struct replay_undone_hash *undone;
-	struct DealChunk *chunks;
 	struct LifeNode *life_nodes;
 	struct PendingRows *pending;
 	char	   *room;			/* for crm_replay_alloc() */

@@ -20,14 +20,13 @@
 #include "analytics/deal_stays.h"
 #include "base/compat.h"
 
-/* The arguments of crm_stage_steps(). */
-#define ARG_HISTORY			0
-#define ARG_COHORT			1
-#define ARG_STAGES			2
-#define ARG_STATUSES		3
-#define ARG_RULE			4
-#define ARG_PERIOD_FROM		5
-#define ARG_PERIOD_BEFORE	6
+/* The arguments of both functions, behind those that tell where the moves are. */
+#define ARG_COHORT			0
+#define ARG_STAGES			1
+#define ARG_STATUSES		2
+#define ARG_RULE			3
+#define ARG_PERIOD_FROM		4
+#define ARG_PERIOD_BEFORE	5
 
 typedef uint64 StageWord;
 
@@ -58,14 +57,14 @@ typedef struct Steps
 } Steps;
 
 static void
-get_statuses(FunctionCallInfo fcinfo, Steps *steps)
+get_statuses(FunctionCallInfo fcinfo, int arg, Steps *steps)
 {
 	Datum	   *texts = NULL;
 	bool	   *nulls = NULL;
 	int			count = 0;
 
-	if (!PG_ARGISNULL(ARG_STATUSES))
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_STATUSES), TEXTOID, -1, false, TYPALIGN_INT,
+	if (!PG_ARGISNULL(arg))
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
 						  &texts, &nulls, &count);
 	if (count != steps->nstages)
 		ereport(ERROR,
@@ -82,9 +81,9 @@ get_statuses(FunctionCallInfo fcinfo, Steps *steps)
 }
 
 static bool
-is_direct(FunctionCallInfo fcinfo)
+is_direct(FunctionCallInfo fcinfo, int arg)
 {
-	char	   *rule = PG_ARGISNULL(ARG_RULE) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(ARG_RULE));
+	char	   *rule = PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 
 	if (rule == NULL || (strcmp(rule, "direct") != 0 && strcmp(rule, "reached") != 0))
 		ereport(ERROR,
@@ -123,12 +122,12 @@ find_targets(Steps *steps)
 }
 
 static void
-prepare(FunctionCallInfo fcinfo, Steps *steps, const StaysAsked *asked)
+prepare(FunctionCallInfo fcinfo, int first, Steps *steps, const StaysAsked *asked)
 {
 	int			nstages = Max(asked->nstages, 1);
 
 	steps->nstages = asked->nstages;
-	steps->direct = is_direct(fcinfo);
+	steps->direct = is_direct(fcinfo, first + ARG_RULE);
 	steps->ntargets = asked->nstages + 1;
 	steps->nwords = (steps->ntargets + WORD_BITS - 1) / WORD_BITS;
 	steps->targets = palloc0(nstages * steps->nwords * sizeof(StageWord));
@@ -137,7 +136,7 @@ prepare(FunctionCallInfo fcinfo, Steps *steps, const StaysAsked *asked)
 	steps->deals = palloc0(nstages * sizeof(StageDeals));
 	steps->steps = palloc0((Size) nstages * steps->ntargets * sizeof(int64));
 	steps->seen = palloc(nstages * sizeof(uint16));
-	get_statuses(fcinfo, steps);
+	get_statuses(fcinfo, first + ARG_STATUSES, steps);
 	find_targets(steps);
 }
 
@@ -181,7 +180,7 @@ count_steps(Steps *steps)
 
 /* DealVisitor: from the last stay to the first, with what came later. */
 static void
-add_deal(void *arg, DealStatus status, const Stay *stays, uint32 nstays)
+add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
 {
 	Steps	   *steps = arg;
 	int			nwords = steps->nwords;
@@ -238,6 +237,38 @@ put_stage(const Steps *steps, const StaysAsked *asked, int stage, ReturnSetInfo 
 }
 
 /*
+ * Both functions: the arguments from first on are what is asked of the moves.
+ */
+static Datum
+stage_steps(FunctionCallInfo fcinfo, int first, bool of_pipeline)
+{
+	Steps		steps = {0};
+	MemoryContext context;
+	MemoryContext caller;
+	StaysAsked	asked;
+	DealStays  *stays;
+
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage steps", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	crm_stays_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
+					false, &asked);
+	prepare(fcinfo, first, &steps, &asked);
+	asked.next = steps.direct;
+	stays = crm_begin_stays(fcinfo, first + ARG_COHORT, &asked, NULL, NULL);
+	if (of_pipeline)
+		crm_add_moves_of_pipeline(stays, fcinfo);
+	else
+		crm_add_moves_of_log(stays, fcinfo, 0);
+	crm_end_stays(stays, add_deal, &steps);
+	for (int i = 0; i < asked.nstages; i++)
+		put_stage(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
+
+/*
  * crm_stage_steps(history bytea, cohort bytea, stages uuid[], stage_statuses text[],
  *		rule text, period_from timestamptz, period_before timestamptz)
  *		For each stage where deals stood a row without to_stage_id, and one for
@@ -247,20 +278,16 @@ PG_FUNCTION_INFO_V1(crm_stage_steps);
 Datum
 crm_stage_steps(PG_FUNCTION_ARGS)
 {
-	Steps		steps = {0};
-	MemoryContext context;
-	MemoryContext caller;
-	StaysAsked	asked;
+	return stage_steps(fcinfo, 1, false);
+}
 
-	InitMaterializedSRF(fcinfo, 0);
-	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage steps", ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(context);
-	crm_stays_asked(fcinfo, ARG_STAGES, ARG_PERIOD_FROM, ARG_PERIOD_BEFORE, false, &asked);
-	prepare(fcinfo, &steps, &asked);
-	crm_visit_deals(crm_read_deal_stays(fcinfo, ARG_HISTORY, ARG_COHORT, &asked), add_deal, &steps);
-	for (int i = 0; i < asked.nstages; i++)
-		put_stage(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(context);
-	return (Datum) 0;
+/*
+ * crm_pipeline_stage_steps(crm regnamespace, pipeline_id uuid, cohort bytea, ...)
+ *		The same of the moves out of the stages of a pipeline.
+ */
+PG_FUNCTION_INFO_V1(crm_pipeline_stage_steps);
+Datum
+crm_pipeline_stage_steps(PG_FUNCTION_ARGS)
+{
+	return stage_steps(fcinfo, 2, true);
 }

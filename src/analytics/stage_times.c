@@ -2,8 +2,8 @@
  * analytics/stage_times.c
  *		crm_stage_times(): how long deals stood in stages.
  *
- * The durations that percentiles are chosen from take no memory of their own:
- * they are written over the stays that have been counted.
+ * Of every stay by itself nothing is kept but its duration, and that only for
+ * percentiles.  What is one duration of a deal needs its stays in their order.
  */
 #include "postgres.h"
 
@@ -20,14 +20,13 @@
 #include "analytics/select_ranks.h"
 #include "base/money.h"
 
-/* The arguments of crm_stage_times(). */
-#define ARG_HISTORY			0
-#define ARG_COHORT			1
-#define ARG_STAGES			2
-#define ARG_MEASURE			3
-#define ARG_PERIOD_FROM		4
-#define ARG_PERIOD_BEFORE	5
-#define ARG_PERCENTILES		6
+/* The arguments of both functions, behind those that tell where the moves are. */
+#define ARG_COHORT			0
+#define ARG_STAGES			1
+#define ARG_MEASURE			2
+#define ARG_PERIOD_FROM		3
+#define ARG_PERIOD_BEFORE	4
+#define ARG_PERCENTILES		5
 
 /* What one duration is of. */
 typedef enum TimesMeasure
@@ -60,8 +59,10 @@ typedef struct Times
 	StageTimes *stages;
 	uint16	   *seen;			/* the stages of the deal at hand */
 	uint64		ndeals;			/* visited so far */
-	Stay	   *durations;		/* for percentiles: all of them; else NULL */
+	bool		percentiles;
+	Stay	   *durations;		/* for percentiles: all of them */
 	uint64		ndurations;
+	uint64		durations_room;
 } Times;
 
 /* The median and the 90th percentile. */
@@ -70,9 +71,9 @@ static const int percentile_tenths[] = {5, 9};
 #define NPERCENTILES	lengthof(percentile_tenths)
 
 static TimesMeasure
-get_measure(FunctionCallInfo fcinfo)
+get_measure(FunctionCallInfo fcinfo, int arg)
 {
-	char	   *name = PG_ARGISNULL(ARG_MEASURE) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(ARG_MEASURE));
+	char	   *name = PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 
 	for (int i = 0; name != NULL && i < lengthof(measures); i++)
 	{
@@ -85,6 +86,21 @@ get_measure(FunctionCallInfo fcinfo)
 	return MEASURE_VISIT;		/* not reached */
 }
 
+static void
+keep_duration(Times *times, uint16 stage, int64 duration)
+{
+	Stay	   *stay;
+
+	if (times->ndurations == times->durations_room)
+	{
+		times->durations_room *= 2;
+		times->durations = repalloc_huge(times->durations, times->durations_room * sizeof(Stay));
+	}
+	stay = &times->durations[times->ndurations++];
+	stay->stage = stage;
+	stay->figure = duration;
+}
+
 static inline void
 add_duration(Times *times, uint16 stage, int64 duration)
 {
@@ -93,18 +109,25 @@ add_duration(Times *times, uint16 stage, int64 duration)
 	of_stage->longest = of_stage->durations == 0 ? duration : Max(of_stage->longest, duration);
 	of_stage->durations++;
 	of_stage->total += duration;
-	if (times->durations != NULL)
-	{
-		Stay	   *stay = &times->durations[times->ndurations++];
+	if (times->percentiles)
+		keep_duration(times, stage, duration);
+}
 
-		stay->stage = stage;
-		stay->figure = duration;
-	}
+/* StayVisitor, of MEASURE_VISIT. */
+static void
+add_stay(void *arg, DealStatus status, const Stay *stay, bool is_first)
+{
+	Times	   *times = arg;
+	uint16		stage = STAY_STAGE(stay);
+
+	times->stages[stage].visits++;
+	times->stages[stage].by_status[status] += is_first;
+	add_duration(times, stage, stay->figure);
 }
 
 /* DealVisitor: every stay counts, as only those were asked for. */
 static void
-add_deal(void *arg, DealStatus status, const Stay *stays, uint32 nstays)
+add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
 {
 	Times	   *times = arg;
 	uint64		number = ++times->ndeals;
@@ -203,17 +226,63 @@ put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
 		values[4] = seconds(of_stage->longest, 6);
 		for (int j = 0; j < NPERCENTILES; j++)
 		{
-			nulls[5 + j] = durations == NULL;
-			if (durations != NULL)
+			nulls[5 + j] = !times->percentiles;
+			if (times->percentiles)
 				values[5 + j] = percentile(durations, of_stage->durations, percentile_tenths[j]);
 		}
 		values[7] = Int64GetDatum(by_status[DEAL_OPEN]);
 		values[8] = Int64GetDatum(by_status[DEAL_WON]);
 		values[9] = Int64GetDatum(by_status[DEAL_LOST]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		if (durations != NULL)
+		if (times->percentiles)
 			durations += of_stage->durations;
 	}
+}
+
+static void
+prepare(FunctionCallInfo fcinfo, int first, Times *times, const StaysAsked *asked)
+{
+	times->nstages = asked->nstages;
+	times->stages = palloc0(Max(asked->nstages, 1) * sizeof(StageTimes));
+	times->seen = palloc(Max(asked->nstages, 1) * sizeof(uint16));
+	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) && PG_GETARG_BOOL(first + ARG_PERCENTILES);
+	times->durations_room = 1024;
+	if (times->percentiles)
+		times->durations = palloc(times->durations_room * sizeof(Stay));
+}
+
+/*
+ * Both functions: the arguments from first on are what is asked of the moves.
+ */
+static Datum
+stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
+{
+	Times		times = {.measure = get_measure(fcinfo, first + ARG_MEASURE)};
+	MemoryContext context;
+	MemoryContext caller;
+	StaysAsked	asked;
+	DealStays  *stays;
+	bool		pass_on;
+
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage times", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	crm_stays_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
+					true, &asked);
+	prepare(fcinfo, first, &times, &asked);
+	pass_on = times.measure == MEASURE_VISIT && asked.nstages <= MAX_STAGES_PASSED_ON;
+	stays = crm_begin_stays(fcinfo, first + ARG_COHORT, &asked, pass_on ? add_stay : NULL, &times);
+	if (of_pipeline)
+		crm_add_moves_of_pipeline(stays, fcinfo);
+	else
+		crm_add_moves_of_log(stays, fcinfo, 0);
+	crm_end_stays(stays, add_deal, &times);
+	if (times.percentiles)
+		select_percentiles(&times);
+	put_rows(&times, &asked, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return (Datum) 0;
 }
 
 /*
@@ -225,27 +294,16 @@ PG_FUNCTION_INFO_V1(crm_stage_times);
 Datum
 crm_stage_times(PG_FUNCTION_ARGS)
 {
-	Times		times = {.measure = get_measure(fcinfo)};
-	MemoryContext context;
-	MemoryContext caller;
-	StaysAsked	asked;
-	DealStays  *stays;
+	return stage_times(fcinfo, 1, false);
+}
 
-	InitMaterializedSRF(fcinfo, 0);
-	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage times", ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(context);
-	crm_stays_asked(fcinfo, ARG_STAGES, ARG_PERIOD_FROM, ARG_PERIOD_BEFORE, true, &asked);
-	stays = crm_read_deal_stays(fcinfo, ARG_HISTORY, ARG_COHORT, &asked);
-	times.nstages = asked.nstages;
-	times.stages = palloc0(Max(asked.nstages, 1) * sizeof(StageTimes));
-	times.seen = palloc(Max(asked.nstages, 1) * sizeof(uint16));
-	if (!PG_ARGISNULL(ARG_PERCENTILES) && PG_GETARG_BOOL(ARG_PERCENTILES))
-		times.durations = crm_all_stays(stays);
-	crm_visit_deals(stays, add_deal, &times);
-	if (times.durations != NULL)
-		select_percentiles(&times);
-	put_rows(&times, &asked, (ReturnSetInfo *) fcinfo->resultinfo);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(context);
-	return (Datum) 0;
+/*
+ * crm_pipeline_stage_times(crm regnamespace, pipeline_id uuid, cohort bytea, ...)
+ *		The same of the moves out of the stages of a pipeline.
+ */
+PG_FUNCTION_INFO_V1(crm_pipeline_stage_times);
+Datum
+crm_pipeline_stage_times(PG_FUNCTION_ARGS)
+{
+	return stage_times(fcinfo, 2, true);
 }

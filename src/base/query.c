@@ -7,6 +7,7 @@
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "base/query.h"
@@ -154,10 +155,17 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 				 bool read_only, CrmRowReceiver receive, void *arg)
 {
 	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
+	int			level = NewGUCNestLevel();
 
+	/*
+	 * Compiling takes longer than it saves where a row costs as little as
+	 * here.
+	 */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (statement->nargs > 0)
 		options.params = make_params(statement, values, nulls);
 	if (crm_use_plan(statement, execute_extended, &options) != SPI_OK_SELECT)
 		elog(ERROR, "query returned no rows: %s", statement->text);
+	AtEOXact_GUC(true, level);
 	options.dest->rDestroy(options.dest);
 }
