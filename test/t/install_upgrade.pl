@@ -333,7 +333,7 @@ sub write_code
 		sub { "$1\t\t{CHANGE_NEXT_STEP, true, DEAL_NEXT_STEP},\n" });
 	edit(
 		'src/deal/rules.c',
-		qr/(\tdeal_set\(deal, DEAL_UPDATED_AT, TimestampTzGetDatum\(deal->clock\)\);\n)/,
+		qr/(\tdeal_set\(deal, DEAL_VERSION, Int32GetDatum\(successor.*\n)/,
 		sub {
 			"$1\tif (!deal_is_null(deal, DEAL_WON_AT))\n"
 			  . "\t\tdeal_set_null(deal, DEAL_NEXT_STEP);\n";
