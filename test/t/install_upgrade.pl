@@ -263,7 +263,7 @@ sub make_second
 	set_version($second);
 	edit(
 		'sql/schema/{??-,}stage_changes.sql',
-		qr/^(    closing jsonb,)$/m,
+		qr/^(    correction_id uuid,)$/m,
 		sub { "$1\n    next_step text," });
 	edit('sql/schema/{??-,}stage_changes.sql', qr/\n\z/, sub { "\n$column" });
 	edit('sql/schema/{??-,}triggers.sql', qr/\n\z/, sub { "\n\n$trigger" });
@@ -356,8 +356,9 @@ sub write_code
 													 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 			AttrNumber	attno = crm_columns(trigdata->tg_relation, &crm_deal_kind)[DEAL_NEXT_STEP];
 			RowEdit		row;
+			Upsert	   *upsert = NULL;
 
-			crm_row_open(&row, trigdata);
+			crm_row_open(&row, trigdata, &upsert, CurrentMemoryContext);
 			if (!crm_row_is_null(&row, attno))
 				crm_row_set(&row, attno, DirectFunctionCall1(btrim1, crm_row_get(&row, attno)));
 			return PointerGetDatum(crm_row_close(&row));
