@@ -70,7 +70,7 @@ BEGIN
             given := array(SELECT g::t.assignment FROM unnest(given) AS g WHERE g.col NOT IN ('external_id', 'tenant_id'));
         END IF;
         CONTINUE WHEN given = '{}';
-        upsert := t.upsert_of('deals', CASE WHEN by_id THEN 'id' ELSE 'tenant_id, external_id' END,
+        upsert := t.upsert_of('deals', CASE WHEN by_id THEN '(id)' ELSE '(tenant_id, external_id)' END,
             CASE WHEN by_id THEN '{id}'::text[] ELSE '{external_id}'::text[] END, deal, given);
         plain := t.update_of('deals', format('id = %L', deal ->> 'id'), given);
         INSERT INTO cases VALUES (n, upsert, plain, t.outcome(upsert), t.outcome(plain));
