@@ -82,7 +82,7 @@ SELECT is((SELECT string_agg(upsert || E'\n' || left(upsert_outcome, 100) || E'\
     'an upsert is refused when the UPDATE is');
 -- Of two faults, INSERT finds the CHECK's before there is a conflict.
 SELECT is((SELECT string_agg(upsert || E'\n' || left(upsert_outcome, 100) || E'\n' || left(plain_outcome, 100), E'\n') FROM (SELECT * FROM cases
-    WHERE upsert_outcome <> plain_outcome AND upsert_outcome !~ '^(23514|23502|22003) (new row .* violates check constraint|.* must (be|not be) |.* is not (between|a value period|a forecast category|a positive number)|amount .* is out of range|probability is [01] where|base and quote are both)' ORDER BY n LIMIT 10) AS c), NULL,
+    WHERE upsert_outcome <> plain_outcome AND upsert_outcome !~ '^(23514|23502|22003) (.* must (be|not be) |.* is not (between|a value period|a forecast category|a positive number)|amount .* is out of range|probability is [01] where|base and quote are both)' ORDER BY n LIMIT 10) AS c), NULL,
     'else it ends as the UPDATE does, and if refused, with its error');
 
 SELECT * FROM finish();
