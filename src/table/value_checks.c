@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 
 #include "base/currency.h"
+#include "base/name_key.h"
 #include "base/time.h"
 #include "base/uuid.h"
 #include "table/columns.h"
@@ -115,13 +116,9 @@ static void
 check_not_blank(const Value *value)
 {
 	text	   *string = DatumGetTextPP(value->datum);
-	const char *data = VARDATA_ANY(string);
 
-	for (int i = 0; i < VARSIZE_ANY_EXHDR(string); i++)
-	{
-		if (data[i] != ' ')
-			return;
-	}
+	if (!crm_text_is_blank(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)))
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be blank", value->column),
@@ -348,6 +345,7 @@ static const ValueRule rules[] = {
 	{"probability", NUMERICOID, check_probability},
 	{"quote", TEXTOID, check_quote},
 	{"rate", NUMERICOID, check_rate},
+	{"role", TEXTOID, check_not_blank},
 	{"rotting_days", INT4OID, check_positive},
 	{"stage_entered_at", TIMESTAMPTZOID, check_time},
 	{"tenant_id", UUIDOID, check_only_tenant},
