@@ -259,8 +259,11 @@ crm_add_taken_back(DealStays *stays, UuidKey deal, int32 move_no)
 	if (stays->ntaken_back == stays->taken_back_room)
 	{
 		stays->taken_back_room = Max(stays->taken_back_room * 2, 64);
-		stays->taken_back = stays->taken_back == NULL ? allocate(stays, stays->taken_back_room, sizeof(TakenBack)) :
-			repalloc_huge(stays->taken_back, stays->taken_back_room * sizeof(TakenBack));
+		if (stays->taken_back == NULL)
+			stays->taken_back = allocate(stays, stays->taken_back_room, sizeof(TakenBack));
+		else
+			stays->taken_back = repalloc_huge(stays->taken_back,
+											  stays->taken_back_room * sizeof(TakenBack));
 	}
 	stays->taken_back[stays->ntaken_back++] = (TakenBack)
 	{

@@ -110,7 +110,10 @@ extern void crm_add_moves(DealStays *stays);
 extern StayMove *crm_new_move(DealStays *stays);
 extern void crm_add_move(DealStays *stays);
 
-/* After the last move.  Passes present stays on; if stays were kept, visit is called for each deal. */
+/*
+ * After the last move.  Passes present stays on; if stays were kept, visit is called
+ * for each deal.
+ */
 extern void crm_end_stays(DealStays *stays, DealVisitor visit, void *arg);
 
 /* log_moves.c: adds the moves of a value of crm_stage_history(), an argument that may be NULL. */

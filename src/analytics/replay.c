@@ -70,7 +70,8 @@ new_deal(Replay *replay, uint32 number, UuidKey id)
 		replay->chunks = repalloc_huge(replay->chunks, replay->chunks_room * sizeof(char *));
 	}
 	if (number % CHUNK_DEALS == 0)
-		replay->chunks[chunk] = MemoryContextAllocZero(replay->context, CHUNK_DEALS * replay->user->deal_size);
+		replay->chunks[chunk] = MemoryContextAllocZero(replay->context,
+													   CHUNK_DEALS * replay->user->deal_size);
 	deal = deal_of_number(replay, number);
 	memcpy(&deal->id, &id, sizeof(id));
 	return deal;

@@ -191,14 +191,15 @@ add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
 	for (uint32 i = nstays; i-- > 0;)
 	{
 		uint16		stage = STAY_STAGE(&stays[i]);
+		uint16		next = stays[i].next;
 
 		if (stays[i].stage & STAY_COUNTS)
 		{
 			see(steps, stage, status);
 			if (!steps->direct)
 				add_set(&steps->reached[stage * nwords], steps->later, nwords);
-			else if (stays[i].next != NEXT_NOWHERE)
-				add_set(&steps->reached[stage * nwords], &steps->targets[stays[i].next * nwords], nwords);
+			else if (next != NEXT_NOWHERE)
+				add_set(&steps->reached[stage * nwords], &steps->targets[next * nwords], nwords);
 		}
 		add_set(steps->later, &steps->targets[stage * nwords], nwords);
 	}

@@ -220,7 +220,8 @@ put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
 		if (of_stage->visits == 0)
 			continue;
 		values[0] = asked->stages[i];
-		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST]);
+		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
+								  by_status[DEAL_LOST]);
 		values[2] = Int64GetDatum(of_stage->visits);
 		values[3] = seconds(of_stage->total, 6);
 		values[4] = seconds(of_stage->longest, 6);
@@ -245,7 +246,8 @@ prepare(FunctionCallInfo fcinfo, int first, Times *times, const StaysAsked *aske
 	times->nstages = asked->nstages;
 	times->stages = palloc0(Max(asked->nstages, 1) * sizeof(StageTimes));
 	times->seen = palloc(Max(asked->nstages, 1) * sizeof(uint16));
-	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) && PG_GETARG_BOOL(first + ARG_PERCENTILES);
+	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) &&
+		PG_GETARG_BOOL(first + ARG_PERCENTILES);
 	times->durations_room = 1024;
 	if (times->percentiles)
 		times->durations = palloc(times->durations_room * sizeof(Stay));

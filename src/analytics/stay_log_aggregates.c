@@ -47,6 +47,15 @@ get_entered_at(FunctionCallInfo fcinfo, int arg, StayRecord *record)
 		record->entered_at = PG_GETARG_TIMESTAMPTZ(arg);
 }
 
+/* How long a stay took that ended then, if both times are known and finite. */
+static inline void
+get_duration(FunctionCallInfo fcinfo, int arg, StayRecord *record)
+{
+	record->has_duration = record->has_entered_at && !PG_ARGISNULL(arg) &&
+		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(arg)) &&
+		!pg_sub_s64_overflow(PG_GETARG_TIMESTAMPTZ(arg), record->entered_at, &record->duration);
+}
+
 /*
  * crm_stage_history_add(bytea, deal_id uuid, move_no integer, reverts_no integer,
  *		stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz)
@@ -78,9 +87,7 @@ crm_stage_history_add(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(MOVE_NEXT))
 		next = uuid_arg(fcinfo, MOVE_NEXT);
 	get_entered_at(fcinfo, MOVE_ENTERED_AT, &record);
-	record.has_duration = record.has_entered_at && !PG_ARGISNULL(MOVE_EXITED_AT) &&
-		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT)) &&
-		!pg_sub_s64_overflow(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT), record.entered_at, &record.duration);
+	get_duration(fcinfo, MOVE_EXITED_AT, &record);
 	crm_stay_log_add(&log, &record, &stage, PG_ARGISNULL(MOVE_NEXT) ? NULL : &next);
 	PG_RETURN_POINTER(log);
 }
