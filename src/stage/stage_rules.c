@@ -266,7 +266,8 @@ static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
-	pg_uuid_t	tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_TENANT_ID]));
+	pg_uuid_t	tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple,
+															  columns[STAGE_TENANT_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
 	crm_check_stage_empty(rel, &id, name);

@@ -97,7 +97,9 @@ has_status(const Value *value, const char *status)
 static char *
 number_text(Datum number)
 {
-	return DatumGetCString(DirectFunctionCall1(numeric_out, DirectFunctionCall1(numeric_trim_scale, number)));
+	Datum		trimmed = DirectFunctionCall1(numeric_trim_scale, number);
+
+	return DatumGetCString(DirectFunctionCall1(numeric_out, trimmed));
 }
 
 static bool
@@ -469,7 +471,8 @@ is_unchanged(const RowEdit *row, AttrNumber attno)
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
 
 	return row->old_values != NULL && !crm_row_old_is_null(row, attno) &&
-		datumIsEqual(crm_row_get(row, attno), crm_row_get_old(row, attno), att->attbyval, att->attlen);
+		datumIsEqual(crm_row_get(row, attno), crm_row_get_old(row, attno),
+					 att->attbyval, att->attlen);
 }
 
 void

@@ -11,6 +11,9 @@ import sys
 
 problems = []
 
+# What may stand between two pieces of one literal: in a macro the ends of lines,
+# and the name of a macro that is a piece itself.
+BETWEEN = re.compile(r"(?:\s|\\\n|\b[A-Z][A-Z_]+\b)*")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE %|DELETE FROM|FROM %|WHERE|ORDER BY|RETURNING|HAVING|GROUP BY|TRUNCATE|LOCK TABLE)\b")
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([a-z_]\w*)(?!\w*\.)")
@@ -23,10 +26,13 @@ def blank_comments(text):
 
 
 def literals(text):
-    """Yields line and value of each string, adjacent ones put together."""
+    """Yields line and value of each string, adjacent ones put together.
+
+    The end of a macro is the end of its literal.
+    """
     value, start, end, message = "", 0, 0, None
     for match in STRING.finditer(text):
-        if value and text[end:match.start()].strip():
+        if value and not BETWEEN.fullmatch(text[end:match.start()]):
             if not message:
                 yield text.count("\n", 0, start) + 1, value
             value = ""
@@ -50,7 +56,7 @@ def unqualified(sql):
             yield f"function {match.group(1)}()"
     for match in re.finditer(r"::\s*(?!pg_catalog\.|NAME)(\w+)", sql):
         yield f"type {match.group(1)}"
-    parts = re.findall(r"(\w+) AS \(", sql)
+    parts = re.findall(r"(\w+) AS (?:MATERIALIZED )?\(", sql)
     for table in re.findall(TABLE, sql):
         if table not in parts:
             yield f"table {table}"
