@@ -34,12 +34,16 @@ SELECT move(2000);
 -- no more there, and there again
 SELECT move(1999);
 BEGIN;
+SET LOCAL session_replication_role = replica;	-- history speaks of it
 DELETE FROM stages WHERE position = 2000;
+SET LOCAL session_replication_role = origin;
 SELECT move(2000);
 ROLLBACK;
 SELECT move(2000);
 SELECT move(1999);
+SET session_replication_role = replica;
 DELETE FROM stages WHERE position = 2000;
+RESET session_replication_role;
 VACUUM stages;
 INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('other')::uuid, md5('p1')::uuid, 'Other', 3000, 0.5);
 SELECT move(2000);
