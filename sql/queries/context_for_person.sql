@@ -65,11 +65,13 @@ SELECT jsonb_build_object(
                 'currency', t.currency,
                 'deals', t.deals,
                 'deals_without_amount', t.deals_without_amount,
+                'deals_without_probability', t.deals_without_probability,
                 'value', trim_scale(t.value),
                 'weighted_value', trim_scale(t.weighted_value))
             ORDER BY array_position(ARRAY['open', 'won', 'lost'], t.status), t.currency)
         FROM (SELECT d.status, d.currency, count(*) AS deals,
                 count(*) FILTER (WHERE d.amount IS NULL) AS deals_without_amount,
+                count(*) FILTER (WHERE d.probability IS NULL) AS deals_without_probability,
                 coalesce(sum(d.amount), 0) AS value,
                 coalesce(@extension@.crm_weighted_value(d.amount, d.probability), 0) AS weighted_value
             FROM their_deals AS d

@@ -44,7 +44,7 @@ INSERT INTO deal_tags (deal_id, tag_id)
 
 -- one currency; an archived stage as long as deals stand there
 SELECT printed('00000000-0000-0000-0000-000000000001');
-SELECT pipeline_name, stage_name, position, deal_status, currency, value_period, deals, deals_without_amount, value, weighted_value
+SELECT pipeline_name, stage_name, position, deal_status, currency, value_period, deals, deals_without_amount, deals_without_probability, value, weighted_value
 FROM pipeline_stage_summary ORDER BY pipeline_name, position, currency, value_period;
 SELECT (s ->> 'as_of')::timestamptz BETWEEN now() AND clock_timestamp() AS now
 FROM pipeline_summary('00000000-0000-0000-0000-000000000001') AS s;
@@ -76,7 +76,7 @@ FROM pipeline_summary('00000000-0000-0000-0000-000000000001', '00000000-0000-000
 
 -- a currency that only deals without an amount have does not mix
 UPDATE deals SET currency = 'JPY' WHERE title = 'Three';
-SELECT s -> 'currency', brief(s), s -> 'deals_without_amount',
+SELECT s -> 'currency', brief(s), s -> 'deals_without_amount', s -> 'deals_without_probability',
 	jsonb_path_query_array(s, '$.by_currency[*].currency')
 FROM pipeline_summary('00000000-0000-0000-0000-000000000001') AS s;
 
@@ -87,7 +87,7 @@ INSERT INTO deals (stage_id, title, amount, currency) VALUES
 	('00000000-0000-0000-0000-0000000000b1', 'Nothing', NULL, NULL),
 	('00000000-0000-0000-0000-0000000000b2', 'Won euro', 50, 'EUR');
 SELECT printed('00000000-0000-0000-0000-000000000002');
-SELECT pipeline_name, stage_name, currency, value_period, deals, deals_without_amount, value, weighted_value
+SELECT pipeline_name, stage_name, currency, value_period, deals, deals_without_amount, deals_without_probability, value, weighted_value
 FROM pipeline_stage_summary WHERE pipeline_name = 'World' ORDER BY position, currency;
 -- each of them as by hand
 SELECT d.currency, c.currency IS NOT NULL AS found, c.total_value = sum(amount) AS value, c.weighted_value = sum(amount * probability) AS weighted
