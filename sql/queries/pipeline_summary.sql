@@ -24,8 +24,9 @@ WITH totals AS MATERIALIZED (
                     AND d.pipeline_id = pipeline_summary.pipeline_id
                     AND d.archived_at IS NULL
                     AND (pipeline_summary.owner_id IS NULL OR d.owner_id = pipeline_summary.owner_id)
-                    AND (pipeline_summary.closing_from IS NULL OR d.expected_close_date >= pipeline_summary.closing_from)
-                    AND (pipeline_summary.closing_to IS NULL OR d.expected_close_date <= pipeline_summary.closing_to))
+                    AND
+                    @part closing_day@
+                )
             WHEN coalesce(pipeline_summary.owner_id::text, pipeline_summary.closing_from::text,
                 pipeline_summary.closing_to::text) IS NOT NULL THEN (
                 SELECT @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
@@ -33,8 +34,9 @@ WITH totals AS MATERIALIZED (
                 WHERE d.pipeline_id = pipeline_summary.pipeline_id
                     AND d.archived_at IS NULL
                     AND (pipeline_summary.owner_id IS NULL OR d.owner_id = pipeline_summary.owner_id)
-                    AND (pipeline_summary.closing_from IS NULL OR d.expected_close_date >= pipeline_summary.closing_from)
-                    AND (pipeline_summary.closing_to IS NULL OR d.expected_close_date <= pipeline_summary.closing_to))
+                    AND
+                    @part closing_day@
+                )
             ELSE (
                 SELECT @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
                 FROM @crm@.deals AS d
@@ -72,6 +74,12 @@ SELECT jsonb_build_object(
                 'deals_without_probability', s.deals_without_probability,
                 'value', s.value, 'weighted_value', s.weighted_value))
             FROM sums AS s))
+    || CASE
+        WHEN coalesce(pipeline_summary.closing_from, pipeline_summary.closing_to) IS NULL THEN '{}'
+        ELSE jsonb_build_object('closing_date', jsonb_build_object(
+            'from', pipeline_summary.closing_from, 'to', pipeline_summary.closing_to, 'time_zone', current_setting('TimeZone'),
+            'open', 'expected_close_date', 'won', 'won_at', 'lost', 'lost_at'))
+    END
     || CASE
         WHEN pipeline_summary.in_currency IS NULL THEN '{}'
         ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM converted AS c)))

@@ -30,8 +30,8 @@ WITH dated AS (
         AND (pipeline_summary_converted.tag_id IS NULL OR EXISTS (
             SELECT FROM @crm@.deal_tags AS t WHERE t.deal_id = d.id AND t.tag_id = pipeline_summary_converted.tag_id))
         AND (pipeline_summary_converted.owner_id IS NULL OR d.owner_id = pipeline_summary_converted.owner_id)
-        AND (pipeline_summary_converted.closing_from IS NULL OR d.expected_close_date >= pipeline_summary_converted.closing_from)
-        AND (pipeline_summary_converted.closing_to IS NULL OR d.expected_close_date <= pipeline_summary_converted.closing_to)
+        AND
+        @part closing_day@
     GROUP BY 1, 2
 ), sums AS MATERIALIZED (
     SELECT d.tenant_id, d.rate_day, r.stage_id, CASE WHEN r.deals > r.deals_without_amount THEN r.currency END AS currency, r.value_period,
