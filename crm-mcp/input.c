@@ -212,9 +212,11 @@ bool
 input_take(Input *input, Line *line)
 {
 	char	   *start = input->data + input->start;
-	char	   *end = input->start < input->tail ? memchr(start, '\n', input->tail - input->start) : NULL;
+	char	   *end = NULL;
 	JsonPart	part = {start, 0};
 
+	if (input->start < input->tail)
+		end = memchr(start, '\n', input->tail - input->start);
 	if (end == NULL && !(input->ended && input->start < input->length))
 		return false;
 	part.length = end != NULL ? (size_t) (end - start) : input->length - input->start;

@@ -115,11 +115,26 @@ json_equal(JsonPart a, JsonPart b)
 		memcmp(a.start, b.start, a.length) == 0;
 }
 
+/* How many bytes a character has that begins so; 0 if none does. */
+static int
+length_by_first_byte(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xC2)
+		return 0;
+	if (first < 0xE0)
+		return 2;
+	if (first < 0xF0)
+		return 3;
+	return first < 0xF5 ? 4 : 0;
+}
+
 int
 utf8_length(const char *c, const char *end)
 {
 	const unsigned char *u = (const unsigned char *) c;
-	int			length = u[0] < 0x80 ? 1 : u[0] < 0xC2 ? 0 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : u[0] < 0xF5 ? 4 : 0;
+	int			length = length_by_first_byte(u[0]);
 
 	if (length > end - c)
 		return 0;

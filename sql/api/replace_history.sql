@@ -1,4 +1,5 @@
-CREATE FUNCTION @extschema@.crm_replace_history(crm regnamespace, deal_id uuid, history jsonb, reason text)
+CREATE FUNCTION @extschema@.crm_replace_history(crm regnamespace, deal_id uuid, history jsonb,
+	reason text)
 	RETURNS uuid
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'crm_replace_history';

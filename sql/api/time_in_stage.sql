@@ -12,8 +12,8 @@ COMMENT ON FUNCTION @extschema@.crm_time_in_stage(regnamespace, uuid, text, bool
 	timestamptz, uuid, text, boolean) IS
 'How long deals stay in each stage of a pipeline, in days of 24 hours
 
-A row per stage, in their order, archived ones only if deals stood there: how many deals, how many visits, and average, median, 90th percentile (both interpolated, as percentile_cont does) and maximum of what measure says. visit: every stay by itself, average = sum of (exited - entered) / visits. The others are one figure a deal: first its first stay, latest its latest (HubSpot''s "latest time in stage"), cumulative all of its stays together (HubSpot''s "cumulative time in stage").
+A row per stage, in their order, archived ones only if deals stood there: how many deals, how many visits, and average, median, 90th percentile (both interpolated, as percentile_cont does) and maximum of what measure says. visit: every visit by itself, average = sum of (exited - entered) / visits. The others are one figure a deal: first its first visit, latest its latest (HubSpot''s "latest time in stage"), cumulative all of its visits together (HubSpot''s "cumulative time in stage").
 
-Counts stays that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose stays by when they began, owner_id and currency choose deals. percentiles false leaves median and 90th percentile null, which is faster. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
+Counts visits that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose visits by when they began, owner_id and currency choose deals. percentiles false leaves median and 90th percentile null, which is faster. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.';

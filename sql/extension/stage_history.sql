@@ -79,7 +79,7 @@ CREATE AGGREGATE @extschema@.crm_deal_cohort(deal_id uuid, status text, stage_id
 );
 
 COMMENT ON AGGREGATE @extschema@.crm_deal_cohort(uuid, text, uuid, timestamptz) IS
-'Gathers the deals that count for crm_stage_times() and crm_stage_steps(). A row is a deal: id, status, and the stage where it stands since entered_at; its present stay does not count if either is null. The value is at most 1 GB, some 40 million deals.';
+'Gathers the deals that count for crm_stage_times() and crm_stage_steps(). A row is a deal: id, status, and the stage where it stands since entered_at; its present visit does not count if either is null. The value is at most 1 GB, some 40 million deals.';
 
 CREATE FUNCTION @extschema@.crm_stage_times(
 	history bytea, cohort bytea, stages uuid[], measure text DEFAULT 'visit',
@@ -92,7 +92,7 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_stage_times(bytea, bytea, uuid[], text, timestamptz, timestamptz, boolean) IS
-'How long deals of a cohort stood in stages, exactly: a row for each stage where some did. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. measure says what one duration is of: visit (each stay), or of a deal first (its first stay), latest or cumulative (all stays together). Present stays last until now(). Stays that began before period_from, or at or after period_before, do not count. Percentiles are interpolated, as percentile_cont() does. open_deals, won_deals and lost_deals tell what the deals are now. At most 1,000 stages.';
+'How long deals of a cohort stood in stages, exactly: a row for each stage where some did. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. measure says what one duration is of: visit (each visit), or of a deal first (its first visit), latest or cumulative (all visits together). Present visits last until now(). Visits that began before period_from, or at or after period_before, do not count. Percentiles are interpolated, as percentile_cont() does. open_deals, won_deals and lost_deals tell what the deals are now. At most 1,000 stages.';
 
 CREATE FUNCTION @extschema@.crm_stage_steps(
 	history bytea, cohort bytea, stages uuid[], stage_statuses text[], rule text DEFAULT 'reached',
@@ -105,7 +105,7 @@ LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_stage_steps(bytea, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
-'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Stays that began before period_from, or at or after period_before, are no start of a step. At most 1,000 stages.';
+'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Visits that began before period_from, or at or after period_before, are no start of a step. At most 1,000 stages.';
 
 -- The same for the moves of a CRM, which are read row by row, without a value
 -- that holds them all: for the reports.

@@ -1,7 +1,7 @@
 -- What a pipeline added up to at a moment of the past.
 --
 -- Two histories that know nothing of each other: where a deal stood is in
--- stage_changes, a row of which is a stay that ended, and what it was worth in
+-- stage_changes, a row of which is a visit that ended, and what it was worth in
 -- deal_changes, a row of which has all that was before it.  So of a deal that
 -- changed since, the first row after the moment tells the state at the moment,
 -- and one that did not change is as it was.  crm_summary_as_of() reads both.

@@ -7,7 +7,8 @@
 -- refuse 70 for a probability, saying what is expected, and not the type.
 --
 -- PostgreSQL parses each CHECK anew for every statement, so that one function states
--- most of what holds of a deal; what clients read in the catalog are CHECKs of their own.  It names its rules as constraints: deals_title_check, ...
+-- most of what holds of a deal; what clients read in the catalog are CHECKs of
+-- their own.  It names its rules as constraints: deals_title_check, ...
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),

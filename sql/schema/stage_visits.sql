@@ -19,7 +19,7 @@ CREATE VIEW stage_visits WITH (security_invoker = true) AS
         NULL, NULL, NULL, NULL, NULL
     FROM deals AS d;
 
-COMMENT ON VIEW stage_visits IS 'A row for every stay of a deal in a stage, the present one included. Moves that were taken back count as if they had never been. Of deleted deals the stays that had ended are there, of archived deals all. As in HubSpot''s "date entered" and "date exited" of a stage, but for every stay rather than the latest one';
+COMMENT ON VIEW stage_visits IS 'A row for every visit of a deal in a stage, the present one included. Moves that were taken back count as if they had never been. Of deleted deals the visits that had ended are there, of archived deals all. As in HubSpot''s "date entered" and "date exited" of a stage, but for every visit rather than the latest one';
 COMMENT ON COLUMN stage_visits.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_visits.deal_id IS 'The deal; it may have been deleted since';
 COMMENT ON COLUMN stage_visits.visit_no IS 'Orders the visits of a deal, also those of the same time; not without gaps';

@@ -18,48 +18,48 @@
 #include "table/caller_query.h"
 #include "totals/access.h"
 
-/* The probability before the first edit of a stay. */
-typedef struct StayEdit
+/* The probability before the first edit of a visit. */
+typedef struct VisitEdit
 {
 	ReplayOrder order;
 	int32		probability;
-} StayEdit;
+} VisitEdit;
 
-typedef struct StayKey
+typedef struct VisitKey
 {
 	const ReplayDeal *deal;
 	pg_uuid_t	stage_id;
 	TimestampTz entered_at;
-} StayKey;
+} VisitKey;
 
-/* The edits of a second stay of a deal, and of further ones. */
-typedef struct StayEntry
+/* The edits of a second visit of a deal, and of further ones. */
+typedef struct VisitEntry
 {
-	StayKey		key;
-	StayEdit	edit;
+	VisitKey	key;
+	VisitEdit	edit;
 	char		status;
-} StayEntry;
+} VisitEntry;
 
 static inline uint32
-hash_stay(const Replay *replay, const StayKey *key)
+hash_visit(const Replay *replay, const VisitKey *key)
 {
 	return crm_replay_hash(replay, &key->stage_id,
 						   (uint64) key->entered_at * 31 + (uintptr_t) key->deal);
 }
 
 static inline bool
-stays_equal(const StayKey *a, const StayKey *b)
+visits_equal(const VisitKey *a, const VisitKey *b)
 {
 	return a->deal == b->deal && a->entered_at == b->entered_at &&
 		crm_uuid_equal(&a->stage_id, &b->stage_id);
 }
 
-#define SH_PREFIX as_of_stays
-#define SH_ELEMENT_TYPE StayEntry
-#define SH_KEY_TYPE StayKey
+#define SH_PREFIX as_of_visits
+#define SH_ELEMENT_TYPE VisitEntry
+#define SH_KEY_TYPE VisitKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) hash_stay((tb)->private_data, &(k))
-#define SH_EQUAL(tb, a, b) stays_equal(&(a), &(b))
+#define SH_HASH_KEY(tb, k) hash_visit((tb)->private_data, &(k))
+#define SH_EQUAL(tb, a, b) visits_equal(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -70,11 +70,11 @@ typedef struct AsOfDeal
 {
 	ReplayDeal	deal;			/* must be first */
 	bool		is_edited;
-	bool		is_stay_edited;
+	bool		is_visit_edited;
 	ReplayOrder edited;
 	ReplayValues values;
-	StayKey		stay;
-	StayEdit	stay_edit;
+	VisitKey	visit;
+	VisitEdit	visit_edit;
 } AsOfDeal;
 
 /* The deals whose amounts have the rate of a day, by their status. */
@@ -102,30 +102,30 @@ typedef struct AsOf
 								 * none */
 	AsOfSum		plain;			/* the deals whose amounts need no rate */
 	as_of_sums_hash *dated;
-	as_of_stays_hash *stays;
+	as_of_visits_hash *visits;
 } AsOf;
 
 #define CURRENCY_BITS	UINT64CONST(0xFFFFFF00)
 
-/* Takes the edit for the first one of its stay, if it is the first so far. */
+/* Takes the edit for the first one of its visit, if it is the first so far. */
 static void
-note_stay_edit(Replay *replay, AsOfDeal *deal, const ReplayEdit *edit)
+note_visit_edit(Replay *replay, AsOfDeal *deal, const ReplayEdit *edit)
 {
 	AsOf	   *as_of = replay->arg;
-	StayKey		key = {&deal->deal, edit->place.stage_id, edit->place.entered_at};
-	StayEdit   *first = &deal->stay_edit;
-	bool		found = deal->is_stay_edited;
+	VisitKey	key = {&deal->deal, edit->place.stage_id, edit->place.entered_at};
+	VisitEdit  *first = &deal->visit_edit;
+	bool		found = deal->is_visit_edited;
 
 	if (!found)
 	{
-		deal->is_stay_edited = true;
-		deal->stay = key;
+		deal->is_visit_edited = true;
+		deal->visit = key;
 	}
-	else if (!stays_equal(&deal->stay, &key))
+	else if (!visits_equal(&deal->visit, &key))
 	{
-		if (as_of->stays == NULL)
-			as_of->stays = as_of_stays_create(replay->context, 64, replay);
-		first = &as_of_stays_insert(as_of->stays, key, &found)->edit;
+		if (as_of->visits == NULL)
+			as_of->visits = as_of_visits_create(replay->context, 64, replay);
+		first = &as_of_visits_insert(as_of->visits, key, &found)->edit;
 	}
 	if (!found || crm_replay_compare(&edit->order, &first->order) < 0)
 	{
@@ -145,25 +145,25 @@ receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *edit)
 		deal->edited = edit->order;
 		deal->values = edit->values;
 	}
-	/* A later stay is not the one of the moment. */
+	/* A later visit is not the one of the moment. */
 	if (edit->place.entered_at <= replay->query.to_at)
-		note_stay_edit(replay, deal, edit);
+		note_visit_edit(replay, deal, edit);
 }
 
-/* The probability at the moment: before the first edit of the stay since. */
+/* The probability at the moment: before the first edit of the visit since. */
 static int32
 get_probability(Replay *replay, const AsOfDeal *deal, const ReplayPlace *place)
 {
 	AsOf	   *as_of = replay->arg;
-	StayKey		key = {&deal->deal, place->stage_id, place->entered_at};
+	VisitKey	key = {&deal->deal, place->stage_id, place->entered_at};
 	const ReplayLife *end = crm_replay_end_of_life(&deal->deal);
-	const StayEdit *edit = NULL;
+	const VisitEdit *edit = NULL;
 
-	if (deal->is_stay_edited && stays_equal(&deal->stay, &key))
-		edit = &deal->stay_edit;
-	else if (as_of->stays != NULL)
+	if (deal->is_visit_edited && visits_equal(&deal->visit, &key))
+		edit = &deal->visit_edit;
+	else if (as_of->visits != NULL)
 	{
-		StayEntry  *entry = as_of_stays_lookup(as_of->stays, key);
+		VisitEntry *entry = as_of_visits_lookup(as_of->visits, key);
 
 		edit = entry != NULL ? &entry->edit : NULL;
 	}
@@ -229,8 +229,8 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 		end = crm_replay_end_of_life(replay_deal);
 		if (end != NULL && !end->is_deleted)
 			return;				/* it came back after the moment */
-		if (deal->deal.has_stay)
-			place = &deal->deal.stay;
+		if (deal->deal.has_visit)
+			place = &deal->deal.visit;
 		else if (end != NULL)
 			place = &end->place;
 		if (deal->is_edited)

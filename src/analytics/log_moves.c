@@ -4,31 +4,31 @@
  */
 #include "postgres.h"
 
-#include "analytics/deal_stays.h"
+#include "analytics/deal_visits.h"
 
 /* One reading for the moves that were taken back, and one for the others. */
 void
-crm_add_moves_of_log(DealStays *stays, FunctionCallInfo fcinfo, int history_arg)
+crm_add_moves_of_log(DealVisits *visits, FunctionCallInfo fcinfo, int history_arg)
 {
-	StayLogReader reader;
-	StayLogReader again;
-	StayRecord	record;
+	VisitLogReader reader;
+	VisitLogReader again;
+	VisitRecord record;
 	uint16	   *stage_of;
 
 	if (PG_ARGISNULL(history_arg))
 		return;
-	crm_stay_log_read(&reader, PG_GETARG_DATUM(history_arg), STAY_LOG_MOVES);
+	crm_visit_log_read(&reader, PG_GETARG_DATUM(history_arg), VISIT_LOG_MOVES);
 	again = reader;
-	stage_of = crm_log_stage_numbers(stays, &reader);
-	while (crm_stay_log_next(&reader, &record))
+	stage_of = crm_log_stage_numbers(visits, &reader);
+	while (crm_visit_log_next(&reader, &record))
 	{
 		if (record.is_revert)
-			crm_add_taken_back(stays, record.deal, record.reverts_no);
+			crm_add_taken_back(visits, record.deal, record.reverts_no);
 	}
-	crm_add_moves(stays);
-	while (crm_stay_log_next(&again, &record))
+	crm_add_moves(visits);
+	while (crm_visit_log_next(&again, &record))
 	{
-		StayMove   *move = crm_new_move(stays);
+		VisitMove  *move = crm_new_move(visits);
 
 		if (record.is_revert)
 			continue;
@@ -40,7 +40,7 @@ crm_add_moves_of_log(DealStays *stays, FunctionCallInfo fcinfo, int history_arg)
 		move->entered_at = record.entered_at;
 		move->has_duration = record.has_duration;
 		move->duration = record.duration;
-		crm_add_move(stays);
+		crm_add_move(visits);
 	}
 	pfree(stage_of);
 }

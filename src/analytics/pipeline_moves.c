@@ -13,7 +13,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "analytics/deal_stays.h"
+#include "analytics/deal_visits.h"
 #include "base/query.h"
 #include "table/caller_query.h"
 #include "table/columns.h"
@@ -42,15 +42,15 @@ is_whole(TupleTableSlot *row)
 }
 
 static void
-receive_taken_back(TupleTableSlot *row, void *stays)
+receive_taken_back(TupleTableSlot *row, void *visits)
 {
 	if (is_whole(row))
-		crm_add_taken_back(stays, crm_uuid_key(DatumGetPointer(row->tts_values[0])),
+		crm_add_taken_back(visits, crm_uuid_key(DatumGetPointer(row->tts_values[0])),
 						   DatumGetInt32(row->tts_values[1]));
 }
 
 static inline void
-set_times(StayMove *move, TimestampTz entered_at, TimestampTz exited_at)
+set_times(VisitMove *move, TimestampTz entered_at, TimestampTz exited_at)
 {
 	move->entered_at = entered_at;
 	move->has_entered_at = !TIMESTAMP_NOT_FINITE(entered_at);
@@ -59,25 +59,25 @@ set_times(StayMove *move, TimestampTz entered_at, TimestampTz exited_at)
 }
 
 static void
-receive_move(TupleTableSlot *row, void *stays)
+receive_move(TupleTableSlot *row, void *visits)
 {
-	StayMove   *move = crm_new_move(stays);
+	VisitMove  *move = crm_new_move(visits);
 
 	if (!is_whole(row))
 		return;
 	move->deal = crm_uuid_key(DatumGetPointer(row->tts_values[0]));
 	move->move_no = DatumGetInt32(row->tts_values[1]);
-	move->stage = crm_stage_number(stays, crm_uuid_key(DatumGetPointer(row->tts_values[2])));
-	if (crm_asked(stays)->next)
-		move->next = crm_stage_number(stays, crm_uuid_key(DatumGetPointer(row->tts_values[3])));
+	move->stage = crm_stage_number(visits, crm_uuid_key(DatumGetPointer(row->tts_values[2])));
+	if (crm_asked(visits)->next)
+		move->next = crm_stage_number(visits, crm_uuid_key(DatumGetPointer(row->tts_values[3])));
 	set_times(move, DatumGetTimestampTz(row->tts_values[4]),
 			  DatumGetTimestampTz(row->tts_values[5]));
-	crm_add_move(stays);
+	crm_add_move(visits);
 }
 
 static void
 read_rows(const char *text, Relation deals, const pg_uuid_t *pipeline_id,
-		  CrmRowReceiver receive, DealStays *stays)
+		  CrmRowReceiver receive, DealVisits *visits)
 {
 	static const Oid types[] = {UUIDOID};
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
@@ -89,20 +89,20 @@ read_rows(const char *text, Relation deals, const pg_uuid_t *pipeline_id,
 		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
 	};
 
-	crm_receive_rows(&statement, args, NULL, true, receive, stays);
+	crm_receive_rows(&statement, args, NULL, true, receive, visits);
 }
 
 void
-crm_add_moves_of_pipeline(DealStays *stays, FunctionCallInfo fcinfo)
+crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
 	MemoryContext context = CurrentMemoryContext;
 	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
 
 	MemoryContextSwitchTo(context);
-	read_rows(TAKEN_BACK, deals, pipeline_id, receive_taken_back, stays);
-	crm_add_moves(stays);
-	read_rows(MOVES, deals, pipeline_id, receive_move, stays);
+	read_rows(TAKEN_BACK, deals, pipeline_id, receive_taken_back, visits);
+	crm_add_moves(visits);
+	read_rows(MOVES, deals, pipeline_id, receive_move, visits);
 	crm_api_end(deals);
 	MemoryContextSwitchTo(context);
 }

@@ -70,7 +70,8 @@ new_deal(Replay *replay, uint32 number, UuidKey id)
 		replay->chunks = repalloc_huge(replay->chunks, replay->chunks_room * sizeof(char *));
 	}
 	if (number % CHUNK_DEALS == 0)
-		replay->chunks[chunk] = MemoryContextAllocZero(replay->context, CHUNK_DEALS * replay->user->deal_size);
+		replay->chunks[chunk] = MemoryContextAllocZero(replay->context,
+													   CHUNK_DEALS * replay->user->deal_size);
 	deal = deal_of_number(replay, number);
 	memcpy(&deal->id, &id, sizeof(id));
 	return deal;
@@ -325,11 +326,11 @@ finish_move(Replay *replay, const PendingRow *row)
 		is_undone(replay, deal, life, move->order.move_no))
 		return;
 	deal->is_relevant = true;
-	if (life == 0 && (!deal->has_stay || crm_replay_compare(&move->order, &deal->stay_ended) < 0))
+	if (life == 0 && (!deal->has_visit || crm_replay_compare(&move->order, &deal->visit_ended) < 0))
 	{
-		deal->has_stay = true;
-		deal->stay_ended = move->order;
-		deal->stay = move->place;
+		deal->has_visit = true;
+		deal->visit_ended = move->order;
+		deal->visit = move->place;
 	}
 	if (replay->user->move != NULL)
 		replay->user->move(replay, deal, move);
@@ -366,8 +367,8 @@ receive_deal(TupleTableSlot *slot, void *arg)
 
 /* The deals that were here, but are not in the pipeline now. */
 static void
-visit_other_deals(Replay *replay, void (*visit) (Replay *, ReplayDeal *, ArrayBuildState **),
-				  ArrayBuildState **arg)
+for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBuildState **),
+				ArrayBuildState **arg)
 {
 	for (uint32 i = 0; i < replay->deals->count; i++)
 	{
@@ -375,7 +376,7 @@ visit_other_deals(Replay *replay, void (*visit) (Replay *, ReplayDeal *, ArrayBu
 
 		CHECK_FOR_INTERRUPTS();
 		if (deal->is_relevant && !deal->is_done)
-			visit(replay, deal, arg);
+			receive(replay, deal, arg);
 	}
 }
 
@@ -446,9 +447,9 @@ crm_replay_run(Replay *replay)
 	arrange_lives(replay);
 	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
 	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);
-	visit_other_deals(replay, collect_id, &ids);
+	for_other_deals(replay, collect_id, &ids);
 	if (ids != NULL)
 		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
 				  receive_deal, finish_present);
-	visit_other_deals(replay, finish_deal, NULL);
+	for_other_deals(replay, finish_deal, NULL);
 }

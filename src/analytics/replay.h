@@ -3,7 +3,7 @@
  *		The state of every deal of a pipeline, over a period of the past.
  *
  * A deal has two histories that know nothing of each other: where it stood is
- * in stage_changes, a row of which tells the stay that ended, and what it was
+ * in stage_changes, a row of which tells the visit that ended, and what it was
  * worth in deal_changes, a row of which tells all that was before it.  Both say
  * what was *before* something happened.  So the history is replayed backwards:
  * a deal is now what its row in deals says, and was, before each move and each
@@ -121,9 +121,9 @@ typedef struct ReplayDeal
 	bool		has_undone;		/* some of its moves were taken back */
 	bool		is_relevant;	/* was here, at some time */
 	bool		is_done;		/* the user was told of it */
-	bool		has_stay;		/* the stay at from_at has ended */
-	ReplayOrder stay_ended;
-	ReplayPlace stay;
+	bool		has_visit;		/* the visit at from_at has ended */
+	ReplayOrder visit_ended;
+	ReplayPlace visit;
 } ReplayDeal;
 
 typedef struct Replay Replay;

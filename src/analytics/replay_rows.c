@@ -24,7 +24,7 @@
  * %s is the table.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
  * whether the times of closing are asked for, $7 ids.
  *
- * Of the moves, those that ended a stay which began by to_at: a later stay says
+ * Of the moves, those that ended a visit which began by to_at: a later visit says
  * nothing about the period.
  */
 static const char *const queries[] = {

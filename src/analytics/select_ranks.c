@@ -15,58 +15,58 @@
 #define FEW		16				/* as many are sorted by insertion */
 
 static inline bool
-comes_before(const Stay *a, const Stay *b)
+comes_before(const Visit *a, const Visit *b)
 {
 	return a->stage != b->stage ? a->stage < b->stage : a->figure < b->figure;
 }
 
 static inline void
-swap(Stay *a, Stay *b)
+swap(Visit *a, Visit *b)
 {
-	Stay		stay = *a;
+	Visit		visit = *a;
 
 	*a = *b;
-	*b = stay;
+	*b = visit;
 }
 
 static void
-insertion_sort(Stay *stays, int64 nstays)
+insertion_sort(Visit *visits, int64 nvisits)
 {
-	for (int64 i = 1; i < nstays; i++)
+	for (int64 i = 1; i < nvisits; i++)
 	{
-		for (int64 j = i; j > 0 && comes_before(&stays[j], &stays[j - 1]); j--)
-			swap(&stays[j], &stays[j - 1]);
+		for (int64 j = i; j > 0 && comes_before(&visits[j], &visits[j - 1]); j--)
+			swap(&visits[j], &visits[j - 1]);
 	}
 }
 
 /* The median of three, taken at random. */
-static Stay
-choose_pivot(const Stay *stays, int64 nstays)
+static Visit
+choose_pivot(const Visit *visits, int64 nvisits)
 {
-	Stay		three[3];
+	Visit		three[3];
 
 	for (int i = 0; i < 3; i++)
-		three[i] = stays[pg_prng_uint64_range(&pg_global_prng_state, 0, nstays - 1)];
+		three[i] = visits[pg_prng_uint64_range(&pg_global_prng_state, 0, nvisits - 1)];
 	insertion_sort(three, 3);
 	return three[1];
 }
 
 /* Three parts: before the pivot, equal to it from *equal, behind from *behind. */
 static void
-partition(Stay *stays, int64 nstays, int64 *equal, int64 *behind)
+partition(Visit *visits, int64 nvisits, int64 *equal, int64 *behind)
 {
-	Stay		pivot = choose_pivot(stays, nstays);
+	Visit		pivot = choose_pivot(visits, nvisits);
 	int64		low = 0;
-	int64		high = nstays;
+	int64		high = nvisits;
 
 	for (int64 i = 0; i < high;)
 	{
 		if (unlikely(i % 65536 == 0))
 			CHECK_FOR_INTERRUPTS();
-		if (comes_before(&stays[i], &pivot))
-			swap(&stays[i++], &stays[low++]);
-		else if (comes_before(&pivot, &stays[i]))
-			swap(&stays[i], &stays[--high]);
+		if (comes_before(&visits[i], &pivot))
+			swap(&visits[i++], &visits[low++]);
+		else if (comes_before(&pivot, &visits[i]))
+			swap(&visits[i], &visits[--high]);
 		else
 			i++;
 	}
@@ -76,7 +76,7 @@ partition(Stay *stays, int64 nstays, int64 *equal, int64 *behind)
 
 /* The ranks are those of the whole array, of which this part begins at first. */
 static void
-select_part(Stay *stays, int64 nstays, int64 first, const int64 *ranks, int nranks)
+select_part(Visit *visits, int64 nvisits, int64 first, const int64 *ranks, int nranks)
 {
 	while (nranks > 0)
 	{
@@ -84,28 +84,28 @@ select_part(Stay *stays, int64 nstays, int64 first, const int64 *ranks, int nran
 		int64		behind;
 		int			nbefore = 0;
 
-		if (nstays <= FEW)
+		if (nvisits <= FEW)
 		{
-			insertion_sort(stays, nstays);
+			insertion_sort(visits, nvisits);
 			return;
 		}
 		check_stack_depth();
-		partition(stays, nstays, &equal, &behind);
+		partition(visits, nvisits, &equal, &behind);
 		while (nbefore < nranks && ranks[nbefore] < first + equal)
 			nbefore++;
-		select_part(stays, equal, first, ranks, nbefore);
+		select_part(visits, equal, first, ranks, nbefore);
 		while (nbefore < nranks && ranks[nbefore] < first + behind)
 			nbefore++;
 		ranks += nbefore;
 		nranks -= nbefore;
-		stays += behind;
-		nstays -= behind;
+		visits += behind;
+		nvisits -= behind;
 		first += behind;
 	}
 }
 
 void
-crm_select_ranks(Stay *stays, int64 nstays, const int64 *ranks, int nranks)
+crm_select_ranks(Visit *visits, int64 nvisits, const int64 *ranks, int nranks)
 {
-	select_part(stays, nstays, 0, ranks, nranks);
+	select_part(visits, nvisits, 0, ranks, nranks);
 }

@@ -3,7 +3,7 @@
  *		crm_stage_steps(): how many deals came from stage to stage.
  *
  * A deal counts once for each stage where it stood and for each step.  A step is
- * from a stay that counts to a stage that is reached by it: the next one, or any
+ * from a visit that counts to a stage that is reached by it: the next one, or any
  * one later.  Sets of stages are bitmaps.
  */
 #include "postgres.h"
@@ -17,7 +17,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "analytics/deal_stays.h"
+#include "analytics/deal_visits.h"
 #include "base/compat.h"
 
 /* The arguments of both functions, behind those that tell where the moves are. */
@@ -46,14 +46,14 @@ typedef struct Steps
 	DealStatus *statuses;		/* of the stages */
 	int			ntargets;		/* the stages, and any won one */
 	int			nwords;			/* in a set of targets */
-	StageWord  *targets;		/* by stage: what a stay there reaches */
+	StageWord  *targets;		/* by stage: what a visit there reaches */
 	StageWord  *reached;		/* by stage: by the deal at hand, from there */
 	StageWord  *later;			/* by the deal at hand, from here on */
 	StageDeals *deals;			/* by stage */
 	int64	   *steps;			/* by stage and target: deals */
 	uint16	   *seen;			/* the stages of the deal at hand */
 	int			nseen;
-	uint64		ndeals;			/* visited so far */
+	uint64		ndeals;			/* seen so far */
 } Steps;
 
 static void
@@ -99,7 +99,7 @@ add_target(StageWord *set, int target)
 }
 
 /*
- * What a stay in each stage reaches: the stage; if it is won, any won one; and,
+ * What a visit in each stage reaches: the stage; if it is won, any won one; and,
  * unless only the next stage is reached, the open stages before it.
  */
 static void
@@ -122,7 +122,7 @@ find_targets(Steps *steps)
 }
 
 static void
-prepare(FunctionCallInfo fcinfo, int first, Steps *steps, const StaysAsked *asked)
+prepare(FunctionCallInfo fcinfo, int first, Steps *steps, const VisitsAsked *asked)
 {
 	int			nstages = Max(asked->nstages, 1);
 
@@ -178,9 +178,9 @@ count_steps(Steps *steps)
 	}
 }
 
-/* DealVisitor: from the last stay to the first, with what came later. */
+/* DealReceiver: from the last visit to the first, with what came later. */
 static void
-add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
+add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
 {
 	Steps	   *steps = arg;
 	int			nwords = steps->nwords;
@@ -188,17 +188,18 @@ add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
 	steps->ndeals++;
 	steps->nseen = 0;
 	memset(steps->later, 0, nwords * sizeof(StageWord));
-	for (uint32 i = nstays; i-- > 0;)
+	for (uint32 i = nvisits; i-- > 0;)
 	{
-		uint16		stage = STAY_STAGE(&stays[i]);
+		uint16		stage = VISIT_STAGE(&visits[i]);
+		uint16		next = visits[i].next;
 
-		if (stays[i].stage & STAY_COUNTS)
+		if (visits[i].stage & VISIT_COUNTS)
 		{
 			see(steps, stage, status);
 			if (!steps->direct)
 				add_set(&steps->reached[stage * nwords], steps->later, nwords);
-			else if (stays[i].next != NEXT_NOWHERE)
-				add_set(&steps->reached[stage * nwords], &steps->targets[stays[i].next * nwords], nwords);
+			else if (next != NEXT_NOWHERE)
+				add_set(&steps->reached[stage * nwords], &steps->targets[next * nwords], nwords);
 		}
 		add_set(steps->later, &steps->targets[stage * nwords], nwords);
 	}
@@ -207,7 +208,7 @@ add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
 
 /* For a stage: the deals that stood there, then the steps that were made. */
 static void
-put_stage(const Steps *steps, const StaysAsked *asked, int stage, ReturnSetInfo *rsinfo)
+put_stage(const Steps *steps, const VisitsAsked *asked, int stage, ReturnSetInfo *rsinfo)
 {
 	const int64 *by_status = steps->deals[stage].by_status;
 	const int64 *counts = &steps->steps[(Size) stage * steps->ntargets];
@@ -245,22 +246,22 @@ stage_steps(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 	Steps		steps = {0};
 	MemoryContext context;
 	MemoryContext caller;
-	StaysAsked	asked;
-	DealStays  *stays;
+	VisitsAsked asked;
+	DealVisits *visits;
 
 	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage steps", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
-	crm_stays_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
-					false, &asked);
+	crm_visits_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
+					 false, &asked);
 	prepare(fcinfo, first, &steps, &asked);
 	asked.next = steps.direct;
-	stays = crm_begin_stays(fcinfo, first + ARG_COHORT, &asked, NULL, NULL);
+	visits = crm_begin_visits(fcinfo, first + ARG_COHORT, &asked, NULL, NULL);
 	if (of_pipeline)
-		crm_add_moves_of_pipeline(stays, fcinfo);
+		crm_add_moves_of_pipeline(visits, fcinfo);
 	else
-		crm_add_moves_of_log(stays, fcinfo, 0);
-	crm_end_stays(stays, add_deal, &steps);
+		crm_add_moves_of_log(visits, fcinfo, 0);
+	crm_end_visits(visits, add_deal, &steps);
 	for (int i = 0; i < asked.nstages; i++)
 		put_stage(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
 	MemoryContextSwitchTo(caller);

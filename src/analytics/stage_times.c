@@ -2,8 +2,8 @@
  * analytics/stage_times.c
  *		crm_stage_times(): how long deals stood in stages.
  *
- * Of every stay by itself nothing is kept but its duration, and that only for
- * percentiles.  What is one duration of a deal needs its stays in their order.
+ * Of every visit by itself nothing is kept but its duration, and that only for
+ * percentiles.  What is one duration of a deal needs its visits in their order.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "utils/numeric.h"
 #include "utils/tuplestore.h"
 
-#include "analytics/deal_stays.h"
+#include "analytics/deal_visits.h"
 #include "analytics/select_ranks.h"
 #include "base/money.h"
 
@@ -31,8 +31,8 @@
 /* What one duration is of. */
 typedef enum TimesMeasure
 {
-	MEASURE_VISIT,				/* each stay */
-	MEASURE_FIRST,				/* a deal's first stay in a stage */
+	MEASURE_VISIT,				/* each visit */
+	MEASURE_FIRST,				/* a deal's first visit in a stage */
 	MEASURE_LATEST,				/* its latest one */
 	MEASURE_CUMULATIVE			/* all of them together */
 } TimesMeasure;
@@ -58,9 +58,9 @@ typedef struct Times
 	int			nstages;
 	StageTimes *stages;
 	uint16	   *seen;			/* the stages of the deal at hand */
-	uint64		ndeals;			/* visited so far */
+	uint64		ndeals;			/* seen so far */
 	bool		percentiles;
-	Stay	   *durations;		/* for percentiles: all of them */
+	Visit	   *durations;		/* for percentiles: all of them */
 	uint64		ndurations;
 	uint64		durations_room;
 } Times;
@@ -89,16 +89,16 @@ get_measure(FunctionCallInfo fcinfo, int arg)
 static void
 keep_duration(Times *times, uint16 stage, int64 duration)
 {
-	Stay	   *stay;
+	Visit	   *visit;
 
 	if (times->ndurations == times->durations_room)
 	{
 		times->durations_room *= 2;
-		times->durations = repalloc_huge(times->durations, times->durations_room * sizeof(Stay));
+		times->durations = repalloc_huge(times->durations, times->durations_room * sizeof(Visit));
 	}
-	stay = &times->durations[times->ndurations++];
-	stay->stage = stage;
-	stay->figure = duration;
+	visit = &times->durations[times->ndurations++];
+	visit->stage = stage;
+	visit->figure = duration;
 }
 
 static inline void
@@ -113,30 +113,30 @@ add_duration(Times *times, uint16 stage, int64 duration)
 		keep_duration(times, stage, duration);
 }
 
-/* StayVisitor, of MEASURE_VISIT. */
+/* VisitReceiver, of MEASURE_VISIT. */
 static void
-add_stay(void *arg, DealStatus status, const Stay *stay, bool is_first)
+add_visit(void *arg, DealStatus status, const Visit *visit, bool is_first)
 {
 	Times	   *times = arg;
-	uint16		stage = STAY_STAGE(stay);
+	uint16		stage = VISIT_STAGE(visit);
 
 	times->stages[stage].visits++;
 	times->stages[stage].by_status[status] += is_first;
-	add_duration(times, stage, stay->figure);
+	add_duration(times, stage, visit->figure);
 }
 
-/* DealVisitor: every stay counts, as only those were asked for. */
+/* DealReceiver: every visit counts, as only those were asked for. */
 static void
-add_deal(void *arg, DealStatus status, Stay *stays, uint32 nstays)
+add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
 {
 	Times	   *times = arg;
 	uint64		number = ++times->ndeals;
 	int			nseen = 0;
 
-	for (uint32 i = 0; i < nstays; i++)
+	for (uint32 i = 0; i < nvisits; i++)
 	{
-		uint16		stage = STAY_STAGE(&stays[i]);
-		int64		duration = stays[i].figure;
+		uint16		stage = VISIT_STAGE(&visits[i]);
+		int64		duration = visits[i].figure;
 		StageTimes *of_stage = &times->stages[stage];
 		bool		is_first = of_stage->seen != number;
 
@@ -194,7 +194,7 @@ seconds(int128 time, int scale)
 
 /* A percentile, interpolated as percentile_cont() does, but exactly. */
 static Datum
-percentile(const Stay *durations, int64 count, int tenths)
+percentile(const Visit *durations, int64 count, int tenths)
 {
 	int64		rank = (count - 1) * tenths / 10;
 	int			rest = (count - 1) * tenths % 10;
@@ -206,9 +206,9 @@ percentile(const Stay *durations, int64 count, int tenths)
 
 /* A row for each stage where something was counted. */
 static void
-put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
+put_rows(const Times *times, const VisitsAsked *asked, ReturnSetInfo *rsinfo)
 {
-	const Stay *durations = times->durations;
+	const Visit *durations = times->durations;
 
 	for (int i = 0; i < times->nstages; i++)
 	{
@@ -220,7 +220,8 @@ put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
 		if (of_stage->visits == 0)
 			continue;
 		values[0] = asked->stages[i];
-		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST]);
+		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
+								  by_status[DEAL_LOST]);
 		values[2] = Int64GetDatum(of_stage->visits);
 		values[3] = seconds(of_stage->total, 6);
 		values[4] = seconds(of_stage->longest, 6);
@@ -240,15 +241,16 @@ put_rows(const Times *times, const StaysAsked *asked, ReturnSetInfo *rsinfo)
 }
 
 static void
-prepare(FunctionCallInfo fcinfo, int first, Times *times, const StaysAsked *asked)
+prepare(FunctionCallInfo fcinfo, int first, Times *times, const VisitsAsked *asked)
 {
 	times->nstages = asked->nstages;
 	times->stages = palloc0(Max(asked->nstages, 1) * sizeof(StageTimes));
 	times->seen = palloc(Max(asked->nstages, 1) * sizeof(uint16));
-	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) && PG_GETARG_BOOL(first + ARG_PERCENTILES);
+	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) &&
+		PG_GETARG_BOOL(first + ARG_PERCENTILES);
 	times->durations_room = 1024;
 	if (times->percentiles)
-		times->durations = palloc(times->durations_room * sizeof(Stay));
+		times->durations = palloc(times->durations_room * sizeof(Visit));
 }
 
 /*
@@ -260,23 +262,24 @@ stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 	Times		times = {.measure = get_measure(fcinfo, first + ARG_MEASURE)};
 	MemoryContext context;
 	MemoryContext caller;
-	StaysAsked	asked;
-	DealStays  *stays;
+	VisitsAsked asked;
+	DealVisits *visits;
 	bool		pass_on;
 
 	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext, "crm stage times", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
-	crm_stays_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
-					true, &asked);
+	crm_visits_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
+					 true, &asked);
 	prepare(fcinfo, first, &times, &asked);
 	pass_on = times.measure == MEASURE_VISIT && asked.nstages <= MAX_STAGES_PASSED_ON;
-	stays = crm_begin_stays(fcinfo, first + ARG_COHORT, &asked, pass_on ? add_stay : NULL, &times);
+	visits = crm_begin_visits(fcinfo, first + ARG_COHORT, &asked, pass_on ? add_visit : NULL,
+							  &times);
 	if (of_pipeline)
-		crm_add_moves_of_pipeline(stays, fcinfo);
+		crm_add_moves_of_pipeline(visits, fcinfo);
 	else
-		crm_add_moves_of_log(stays, fcinfo, 0);
-	crm_end_stays(stays, add_deal, &times);
+		crm_add_moves_of_log(visits, fcinfo, 0);
+	crm_end_visits(visits, add_deal, &times);
 	if (times.percentiles)
 		select_percentiles(&times);
 	put_rows(&times, &asked, (ReturnSetInfo *) fcinfo->resultinfo);
@@ -288,7 +291,7 @@ stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 /*
  * crm_stage_times(history bytea, cohort bytea, stages uuid[], measure text,
  *		period_from timestamptz, period_before timestamptz, percentiles boolean)
- *		A row for each stage that has a stay which counts.
+ *		A row for each stage that has a visit which counts.
  */
 PG_FUNCTION_INFO_V1(crm_stage_times);
 Datum

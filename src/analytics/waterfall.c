@@ -128,8 +128,8 @@ add_event(Replay *replay, WaterfallDeal *deal)
 }
 
 /*
- * A stay that began after the period is another than the one at its end, which
- * was elsewhere then: of a stay here the end would have been read.
+ * A visit that began after the period is another than the one at its end, which
+ * was elsewhere then: of a visit here the end would have been read.
  */
 static void
 set_place(const Replay *replay, WaterfallState *state, const ReplayPlace *place)
@@ -336,8 +336,8 @@ first_entered_at(const ReplayDeal *deal, const ReplayPresent *present)
 {
 	const ReplayLife *end = deal != NULL ? crm_replay_end_of_life(deal) : NULL;
 
-	if (deal != NULL && deal->has_stay)
-		return deal->stay.entered_at;
+	if (deal != NULL && deal->has_visit)
+		return deal->visit.entered_at;
 	return end != NULL ? end->place.entered_at : present->place.entered_at;
 }
 

@@ -72,7 +72,7 @@ check_shape(Jsonb *history)
 /* The elements beside their stages, as $3; the caller's rights decide which stages there are. */
 #define ELEMENTS \
 	"SELECT e.n::pg_catalog.int4 AS n, e.o, pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' AS is_object, " \
-	"(SELECT pg_catalog.min(k) FROM pg_catalog.jsonb_object_keys(CASE pg_catalog.jsonb_typeof(e.o) WHEN 'object' THEN e.o " \
+	"(SELECT pg_catalog.min(k) FROM pg_catalog.jsonb_object_keys(CASE WHEN pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' THEN e.o " \
 	"ELSE '{}'::pg_catalog.jsonb END) k WHERE k OPERATOR(pg_catalog.<>) ALL " \
 	"('{stage_id,at,actor,probability,lost_reason}')) AS unknown_key, " \
 	"pg_catalog.jsonb_object_field_text(e.o, 'stage_id')::pg_catalog.uuid AS stage_id, " \
@@ -198,13 +198,13 @@ ids(const char *query, const Datum *args)
 	"WITH elements AS MATERIALIZED (" ELEMENTS "), stays AS MATERIALIZED (" \
 	"SELECT e.n, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, ($4)[e.n] AS at, " \
 	"COALESCE(pg_catalog.jsonb_object_field_text(e.o, 'actor'), $6) AS actor, " \
-	"CASE s.deal_status WHEN 'won' THEN 1 WHEN 'lost' THEN 0 ELSE COALESCE(" \
+	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 ELSE COALESCE(" \
 	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric, s.probability) END AS probability, " \
-	"CASE s.deal_status WHEN 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
+	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
 	"FROM elements e JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), closed AS MATERIALIZED (" \
 	/* when the status that the stay has began: won, then won again, was won at first */ \
 	"SELECT t.*, (SELECT pg_catalog.max(b.at) FROM (SELECT x.at, x.n, x.status, pg_catalog.lag(x.status) OVER (ORDER BY x.n) AS before " \
-	"FROM stays x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND b.status IS DISTINCT FROM b.before) AS since FROM stays t), " \
+	"FROM stays x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM stays t), " \
 	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
 	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
 	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, closing, " \
@@ -220,11 +220,11 @@ ids(const char *query, const Datum *args)
 
 /* The row of the beginning, and what would be before it. */
 #define EDITS \
-	"UPDATE %1$s c SET changed_at = GREATEST(($4)[1], CASE c.change WHEN 'created' THEN ($4)[1] ELSE c.changed_at END), " \
-	"stage_entered_at = CASE c.change WHEN 'created' THEN ($4)[1] ELSE c.stage_entered_at END, " \
-	"stage_id = CASE c.change WHEN 'created' THEN s.id ELSE c.stage_id END, " \
-	"pipeline_id = CASE c.change WHEN 'created' THEN s.pipeline_id ELSE c.pipeline_id END, " \
-	"status = CASE c.change WHEN 'created' THEN s.deal_status ELSE c.status END, with_move = NULL, correction_id = $5 " \
+	"UPDATE %1$s c SET changed_at = GREATEST(($4)[1], CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.changed_at END), " \
+	"stage_entered_at = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.stage_entered_at END, " \
+	"stage_id = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.id ELSE c.stage_id END, " \
+	"pipeline_id = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.pipeline_id ELSE c.pipeline_id END, " \
+	"status = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.deal_status ELSE c.status END, with_move = NULL, correction_id = $5 " \
 	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
 	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
 

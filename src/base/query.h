@@ -33,8 +33,8 @@ extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
 
 /*
  * Runs a SELECT, keeps its plan, and calls receive for each row as it comes; no row
- * is stored and nothing is compiled (jit).  A read-only query uses the active snapshot; any other takes a new
- * one, according to the isolation level.
+ * is stored and nothing is compiled (jit).  A read-only query uses the active
+ * snapshot; any other takes a new one, according to the isolation level.
  */
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);

@@ -151,7 +151,8 @@ Datum
 crm_deal_contact_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_deal_contact_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	Trigger    *trigger = trigdata->tg_trigger;
 	const AttrNumber *columns = crm_columns(trigdata->tg_relation, &crm_link_kind);
 	RowColumns *row_columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,

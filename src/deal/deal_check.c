@@ -57,6 +57,14 @@ refuse(FunctionCallInfo fcinfo, const char *rule, const char *column, const char
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
+/* compare is one of numeric_lt and its like. */
+static bool
+compares(PGFunction compare, Datum value, int64 number)
+{
+	return DatumGetBool(DirectFunctionCall2(compare, value,
+											NumericGetDatum(int64_to_numeric(number))));
+}
+
 /* The limits of an amount, without them: those of numeric(19,4). */
 #define AMOUNT_LIMIT	INT64CONST(1000000000000000)
 
@@ -66,8 +74,7 @@ is_amount(Numeric amount)
 	Datum		value = NumericGetDatum(amount);
 
 	return !numeric_is_nan(amount) &&
-		DatumGetBool(DirectFunctionCall2(numeric_lt, value, NumericGetDatum(int64_to_numeric(AMOUNT_LIMIT)))) &&
-		DatumGetBool(DirectFunctionCall2(numeric_gt, value, NumericGetDatum(int64_to_numeric(-AMOUNT_LIMIT))));
+		compares(numeric_lt, value, AMOUNT_LIMIT) && compares(numeric_gt, value, -AMOUNT_LIMIT);
 }
 
 static void
@@ -88,13 +95,6 @@ check_amount(FunctionCallInfo fcinfo)
 						TextDatumGetCString(PG_GETARG_DATUM(ARG_CURRENCY))));
 }
 
-static bool
-is_number(Datum value, int number)
-{
-	return DatumGetBool(DirectFunctionCall2(numeric_eq, value,
-											NumericGetDatum(int64_to_numeric(number))));
-}
-
 /* 1 if won, 0 if lost, else between them, or not known. */
 static void
 check_probability(FunctionCallInfo fcinfo, DealStatus status)
@@ -103,12 +103,11 @@ check_probability(FunctionCallInfo fcinfo, DealStatus status)
 	bool		holds;
 
 	if (status != DEAL_OPEN)
-		holds = !PG_ARGISNULL(ARG_PROBABILITY) && is_number(value, status == DEAL_WON);
+		holds = !PG_ARGISNULL(ARG_PROBABILITY) && compares(numeric_eq, value, status == DEAL_WON);
 	else if (PG_ARGISNULL(ARG_PROBABILITY))
 		holds = true;
 	else
-		holds = DatumGetBool(DirectFunctionCall2(numeric_ge, value, NumericGetDatum(int64_to_numeric(0)))) &&
-			DatumGetBool(DirectFunctionCall2(numeric_le, value, NumericGetDatum(int64_to_numeric(1))));
+		holds = compares(numeric_ge, value, 0) && compares(numeric_le, value, 1);
 	if (!holds)
 		refuse(fcinfo, "probability", "probability",
 			   "The probability is between 0 and 1: 1 if the deal is won, 0 if it is lost.");

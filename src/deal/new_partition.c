@@ -50,8 +50,9 @@ crm_deal_note_update(const DealWrite *deal, MemoryContext statement)
 		return;
 	if (last_update.statement != statement)
 	{
-		MemoryContextCallback *callback = MemoryContextAlloc(statement, sizeof(MemoryContextCallback));
+		MemoryContextCallback *callback;
 
+		callback = MemoryContextAlloc(statement, sizeof(MemoryContextCallback));
 		callback->func = forget;
 		callback->arg = statement;
 		MemoryContextRegisterResetCallback(statement, callback);

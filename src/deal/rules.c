@@ -209,10 +209,12 @@ set_created_at(DealWrite *deal)
 static void
 read_created_at(DealWrite *deal)
 {
-	if (crm_deal_written(deal, DEAL_CREATED_AT))
-		deal_set(deal, DEAL_CREATED_AT,
-				 TimestampTzGetDatum(crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)),
-													 DT_NOBEGIN)));
+	TimestampTz given;
+
+	if (!crm_deal_written(deal, DEAL_CREATED_AT))
+		return;
+	given = DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(crm_deal_moment(deal, given, DT_NOBEGIN)));
 }
 
 static void

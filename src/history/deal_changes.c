@@ -147,7 +147,8 @@ is_same(DealColumn column, Datum a, Datum b)
 			return memcmp(DatumGetPointer(a), DatumGetPointer(b), UUID_LEN) == 0;
 		default:
 			return VARSIZE_ANY(DatumGetPointer(a)) == VARSIZE_ANY(DatumGetPointer(b)) &&
-				memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(DatumGetPointer(a))) == 0;
+				memcmp(DatumGetPointer(a), DatumGetPointer(b),
+					   VARSIZE_ANY(DatumGetPointer(a))) == 0;
 	}
 }
 
@@ -207,16 +208,15 @@ find_last_change(DealChangeAudit *audit, TupleTableSlot *deal, LastChange *last)
 {
 	DealChanges *changes = get_changes(audit);
 	bool		isnull;
+	Datum		id = slot_getattr(deal, audit->columns[DEAL_ID], &isnull);
+	Datum		tenant_id = slot_getattr(deal, audit->columns[DEAL_TENANT_ID], &isnull);
 
 	if (!changes->has_past)
 	{
 		crm_deal_past_open(&changes->past, audit->deals);
 		changes->has_past = true;
 	}
-	return crm_last_change(&changes->past,
-						   DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_ID], &isnull)),
-						   DatumGetUUIDP(slot_getattr(deal, audit->columns[DEAL_TENANT_ID], &isnull)),
-						   last);
+	return crm_last_change(&changes->past, DatumGetUUIDP(id), DatumGetUUIDP(tenant_id), last);
 }
 
 /* A time of the deal; -infinity for null, which only the user can have allowed. */
@@ -369,7 +369,7 @@ crm_deal_was_deleted(DealChangeAudit *audit, TupleTableSlot *old_deal)
 {
 	int32		version = get_version(audit, old_deal);
 
-	record(audit, DEAL_DELETED, old_deal, NULL, false, version == PG_INT32_MAX ? version : version + 1,
+	record(audit, DEAL_DELETED, old_deal, NULL, false, Min(version, PG_INT32_MAX - 1) + 1,
 		   Max(get_changes(audit)->clock, get_time(audit, old_deal, DEAL_UPDATED_AT)));
 }
 

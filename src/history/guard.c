@@ -141,9 +141,9 @@ is_forgotten(const TriggerData *trigdata)
 							"WHERE (r.o OPERATOR(pg_catalog.-) ARRAY[%1$s]) OPERATOR(pg_catalog.=) (r.n OPERATOR(pg_catalog.-) ARRAY[%1$s]) "
 							"AND (($1).changed_by OPERATOR(pg_catalog.=) ($2).changed_by OR ($2).changed_by OPERATOR(pg_catalog.~) '%2$s') "
 							"AND (($1).recorded_by OPERATOR(pg_catalog.=) ($2).recorded_by OR ($2).recorded_by OPERATOR(pg_catalog.~) '%2$s') "
-							"AND pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.o, 'superseded'), " ACTOR ", '', 'g') "
-							"IS NOT DISTINCT FROM "
-							"pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.n, 'superseded'), " ACTOR ", '', 'g')",
+							"AND COALESCE(pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.o, 'superseded'), " ACTOR ", '', 'g'), '') "
+							"OPERATOR(pg_catalog.=) "
+							"COALESCE(pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.n, 'superseded'), " ACTOR ", '', 'g'), '')",
 							ignored_columns(trigdata->tg_relation), CRM_PSEUDONYM_PATTERN));
 }
 

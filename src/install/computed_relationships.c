@@ -64,7 +64,7 @@ static const Embedded embedded[] = {
 	"The history of the deal's values"},
 	{"stage_visits", "deals", "stage_visits", NULL, 10,
 		"SELECT t.* FROM %1$s.stage_visits AS t WHERE t.deal_id OPERATOR(pg_catalog.=) $1.id",
-	"The stays of the deal in stages"},
+	"The visits of the deal in stages"},
 	{"deal_pushes", "deals", "deal_pushes", NULL, 10,
 		"SELECT t.* FROM %1$s.deal_pushes AS t WHERE t.deal_id OPERATOR(pg_catalog.=) $1.id",
 	"How the expected close of the deal was pushed"},

@@ -3,11 +3,11 @@
  *		The rules of stages.
  *
  * While deals stand in a stage, its deal_status cannot change and it cannot be
- * deleted; nor can a stage that history speaks of.  For the status, this is checked with the latest snapshot under an
- * exclusive lock of the stage's key, of which every move into the stage holds a
- * shared one.  Deletion is left to the foreign key, which checks after the row is
- * locked.  Taking the lock of the key, too, could deadlock with a move, which
- * takes both in the opposite order.
+ * deleted; nor can a stage that history speaks of.  For the status, this is
+ * checked with the latest snapshot under an exclusive lock of the stage's key, of
+ * which every move into the stage holds a shared one.  Deletion is left to the
+ * foreign key, which checks after the row is locked.  Taking the lock of the key,
+ * too, could deadlock with a move, which takes both in the opposite order.
  */
 #include "postgres.h"
 
@@ -204,10 +204,17 @@ fit_standing(RowEdit *row, const AttrNumber *columns)
 
 	if (!crm_row_is_given(row, columns[STAGE_POSITION]))
 		append_stage(row, columns);
+	if (crm_row_old_is_null(row, columns[STAGE_DEAL_STATUS]) ||
+		!crm_parse_deal_status(crm_row_get_old(row, columns[STAGE_DEAL_STATUS]), &old_status))
+		return;					/* the UPDATE reports it */
 	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
-		return;					/* the CHECK reports it */
-	if (!crm_parse_deal_status(crm_row_get_old(row, columns[STAGE_DEAL_STATUS]), &old_status) ||
-		status != old_status)
+	{
+		/* What is no status, the UPDATE will say better than the CHECK. */
+		status = old_status;
+		crm_row_set(row, columns[STAGE_DEAL_STATUS],
+					CStringGetTextDatum(crm_deal_status_name(status)));
+	}
+	if (status != old_status)
 		forget_unwritten(row, columns);
 	fill_probability(row, columns, status);
 }
@@ -259,7 +266,8 @@ static void
 check_delete(Relation rel, HeapTuple tuple, const AttrNumber *columns)
 {
 	pg_uuid_t	id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_ID]));
-	pg_uuid_t	tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple, columns[STAGE_TENANT_ID]));
+	pg_uuid_t	tenant_id = *DatumGetUUIDP(crm_required_value(rel, tuple,
+															  columns[STAGE_TENANT_ID]));
 	char	   *name = TextDatumGetCString(crm_required_value(rel, tuple, columns[STAGE_NAME]));
 
 	crm_check_stage_empty(rel, &id, name);

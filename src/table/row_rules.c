@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -35,9 +36,9 @@ static bool
 check_tenant(Relation parent, HeapTuple tuple, void *arg)
 {
 	TenantCheck *check = arg;
+	Datum		tenant_id = crm_required_value(parent, tuple, check->parent_tenant_id);
 
-	check->found = crm_uuid_equal(check->tenant_id,
-								  DatumGetUUIDP(crm_required_value(parent, tuple, check->parent_tenant_id)));
+	check->found = crm_uuid_equal(check->tenant_id, DatumGetUUIDP(tenant_id));
 	return false;
 }
 
@@ -63,7 +64,7 @@ check_parent(RowEdit *row, const RowColumns *columns, const ParentReference *ref
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("%s \"%s\" does not exist",
-						NameStr(TupleDescAttr(RelationGetDescr(row->rel), reference->attno - 1)->attname),
+						get_attname(RelationGetRelid(row->rel), reference->attno, false),
 						crm_uuid_text(id)),
 				 errdetail("Key is not present in table \"%s\".", RelationGetRelationName(parent)),
 				 errtablecol(row->rel, reference->attno)));
@@ -85,7 +86,8 @@ resolve_parent(Relation rel, const char *name, ParentReference *reference)
 	parent = table_open(reference->parent, AccessShareLock);
 	reference->parent_id = crm_optional_column(parent, "id", UUIDOID);
 	reference->parent_tenant_id = crm_optional_column(parent, "tenant_id", UUIDOID);
-	if (reference->parent_id == InvalidAttrNumber || reference->parent_tenant_id == InvalidAttrNumber)
+	if (reference->parent_id == InvalidAttrNumber ||
+		reference->parent_tenant_id == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" needs the columns id and tenant_id", RelationGetRelationName(parent))));
@@ -180,7 +182,8 @@ Datum
 crm_row_rules(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_row_rules",
-											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
+											 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE,
+											 CRM_ON_WRITE);
 	Trigger    *trigger = trigdata->tg_trigger;
 	RowColumns *columns = crm_row_columns(fcinfo->flinfo, trigdata->tg_relation,
 										  trigger->tgnargs - 1, trigger->tgargs + 1);

@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 
 #include "base/currency.h"
+#include "base/name_key.h"
 #include "base/time.h"
 #include "base/uuid.h"
 #include "table/columns.h"
@@ -96,7 +97,9 @@ has_status(const Value *value, const char *status)
 static char *
 number_text(Datum number)
 {
-	return DatumGetCString(DirectFunctionCall1(numeric_out, DirectFunctionCall1(numeric_trim_scale, number)));
+	Datum		trimmed = DirectFunctionCall1(numeric_trim_scale, number);
+
+	return DatumGetCString(DirectFunctionCall1(numeric_out, trimmed));
 }
 
 static bool
@@ -115,13 +118,9 @@ static void
 check_not_blank(const Value *value)
 {
 	text	   *string = DatumGetTextPP(value->datum);
-	const char *data = VARDATA_ANY(string);
 
-	for (int i = 0; i < VARSIZE_ANY_EXHDR(string); i++)
-	{
-		if (data[i] != ' ')
-			return;
-	}
+	if (!crm_text_is_blank(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)))
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be blank", value->column),
@@ -348,6 +347,7 @@ static const ValueRule rules[] = {
 	{"probability", NUMERICOID, check_probability},
 	{"quote", TEXTOID, check_quote},
 	{"rate", NUMERICOID, check_rate},
+	{"role", TEXTOID, check_not_blank},
 	{"rotting_days", INT4OID, check_positive},
 	{"stage_entered_at", TIMESTAMPTZOID, check_time},
 	{"tenant_id", UUIDOID, check_only_tenant},
@@ -471,7 +471,8 @@ is_unchanged(const RowEdit *row, AttrNumber attno)
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), attno - 1);
 
 	return row->old_values != NULL && !crm_row_old_is_null(row, attno) &&
-		datumIsEqual(crm_row_get(row, attno), crm_row_get_old(row, attno), att->attbyval, att->attlen);
+		datumIsEqual(crm_row_get(row, attno), crm_row_get_old(row, attno),
+					 att->attbyval, att->attlen);
 }
 
 void

@@ -65,7 +65,7 @@ add_row(TupleTableSlot *row, void *arg)
 	Datum		currency = slot_getattr(row, TOTALS_CURRENCY - TOTALS_STAGE_ID + 1, &no_currency);
 
 	memcpy(entry.key.stage, DatumGetPointer(get(row, TOTALS_STAGE_ID)), UUID_LEN);
-	text = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(get(row, TOTALS_VALUE_PERIOD)));
+	text = PG_DETOAST_DATUM_PACKED(get(row, TOTALS_VALUE_PERIOD));
 
 	if (VARSIZE_ANY_EXHDR(text) == strlen(CRM_TOTALS_COMPLETE) &&
 		memcmp(VARDATA_ANY(text), CRM_TOTALS_COMPLETE, strlen(CRM_TOTALS_COMPLETE)) == 0)

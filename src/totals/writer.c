@@ -100,7 +100,8 @@ write_entry(TotalsWrite *write, const TotalsGroup *group, const SummaryEntry *en
 	values[TOTALS_TENANT_ID] = UUIDPGetDatum(&group->tenant_id);
 	values[TOTALS_PIPELINE_ID] = UUIDPGetDatum(&group->pipeline_id);
 	values[TOTALS_STAGE_ID] = PointerGetDatum(entry->key.stage);
-	values[TOTALS_CURRENCY] = PointerGetDatum(cstring_to_text_with_len(currency, lengthof(currency)));
+	values[TOTALS_CURRENCY] = PointerGetDatum(cstring_to_text_with_len(currency,
+																	   lengthof(currency)));
 	nulls[TOTALS_CURRENCY] = (entry->key.rest & SUMMARY_NO_CURRENCY) != 0;
 	values[TOTALS_VALUE_PERIOD] = CStringGetTextDatum(crm_summary_period_name(&entry->key));
 	values[TOTALS_DEALS] = Int64GetDatum(entry->deals);
@@ -204,8 +205,10 @@ static void
 compact(void *arg)
 {
 	const Compaction *compaction = arg;
+	int			result;
 
-	if (crm_run_kept(&compaction->statement, &compaction->pipeline_id, NULL, false, 0) == SPI_OK_INSERT)
+	result = crm_run_kept(&compaction->statement, &compaction->pipeline_id, NULL, false, 0);
+	if (result == SPI_OK_INSERT)
 		return;
 	/* A plan that does nothing depends on nothing: it would stay so. */
 	crm_forget_plan(&compaction->statement);

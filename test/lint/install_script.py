@@ -18,6 +18,8 @@ problems = []
 
 # The placeholders, and what they are here.
 EXTENSION, CRM = "extension_schema", "crm_schema"
+# The schema of sql/extension/defaults.sql, which every role may use.
+DEFAULTS = "crm_defaults"
 PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@VERSION@": "0.0.0"}
 
 
@@ -154,7 +156,7 @@ def check_query(path):
 
 
 for name in sorted(glob.glob("sql/extension/*.sql") + glob.glob("sql/api/*.sql")):
-    check_file(name, own_schema=EXTENSION)
+    check_file(name, own_schema=DEFAULTS if name == "sql/extension/defaults.sql" else EXTENSION)
 for name in sorted(glob.glob("sql/schema/*.sql")):
     check_file(name, own_schema=None)
 for name in sorted(glob.glob("sql/queries/*.sql")):

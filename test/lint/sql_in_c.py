@@ -11,9 +11,14 @@ import sys
 
 problems = []
 
+# What may stand between two pieces of one literal: in a macro the ends of lines,
+# and the name of a macro that is a piece itself.
+BETWEEN = re.compile(r"(?:\s|\\\n|\b[A-Z][A-Z_]+\b)*")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE %|DELETE FROM|FROM %|WHERE|ORDER BY|RETURNING|HAVING|GROUP BY|TRUNCATE|LOCK TABLE)\b")
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([a-z_]\w*)(?!\w*\.)")
+# Grammar that means an operator, which it looks up in the search_path.
+HIDDEN = re.compile(r"\bCASE (?!WHEN\b)|\bIS (?:NOT )?DISTINCT FROM\b|\bIN \(|\bBETWEEN\b|\bNULLIF\b|\bI?LIKE\b|\bSIMILAR TO\b", re.I)
 # What looks like a function and is grammar.
 GRAMMAR = {"coalesce", "greatest", "least", "nullif"}
 
@@ -23,10 +28,13 @@ def blank_comments(text):
 
 
 def literals(text):
-    """Yields line and value of each string, adjacent ones put together."""
+    """Yields line and value of each string, adjacent ones put together.
+
+    The end of a macro is the end of its literal.
+    """
     value, start, end, message = "", 0, 0, None
     for match in STRING.finditer(text):
-        if value and text[end:match.start()].strip():
+        if value and not BETWEEN.fullmatch(text[end:match.start()]):
             if not message:
                 yield text.count("\n", 0, start) + 1, value
             value = ""
@@ -48,9 +56,11 @@ def unqualified(sql):
     for match in re.finditer(r"(?<![\w.])([a-z_]\w*)\s*\(", sql):
         if match.group(1) not in GRAMMAR and not re.search(r"\bAS $", sql[:match.start()]):
             yield f"function {match.group(1)}()"
+    for match in HIDDEN.finditer(sql):
+        yield f"an operator of {match.group().strip()}"
     for match in re.finditer(r"::\s*(?!pg_catalog\.|NAME)(\w+)", sql):
         yield f"type {match.group(1)}"
-    parts = re.findall(r"(\w+) AS \(", sql)
+    parts = re.findall(r"(\w+) AS (?:MATERIALIZED )?\(", sql)
     for table in re.findall(TABLE, sql):
         if table not in parts:
             yield f"table {table}"

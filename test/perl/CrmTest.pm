@@ -467,7 +467,7 @@ UPDATE deals SET stage_id = pg_temp.stage('Renewals', 'Lead') WHERE external_id 
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Proposal') WHERE external_id = 'many moves';
 RESET crm.effective_at;
 
--- History of what is gone: a stage whose deals changed their kind, a deal, a stage.
+-- History of what is gone: a stage whose deals changed their kind, a deal, an archived stage.
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Trial') WHERE external_id = 'from trial';
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Lead') WHERE external_id = 'from trial';
 UPDATE stages SET deal_status = 'lost' WHERE id = pg_temp.stage('Sales', 'Trial');
@@ -475,7 +475,7 @@ UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Qualified') WHERE external_i
 DELETE FROM deals WHERE external_id = 'gone';
 UPDATE deals SET stage_id = pg_temp.stage('Renewals', 'Trial') WHERE external_id = 'stage deleted';
 UPDATE deals SET stage_id = pg_temp.stage('Renewals', 'Lead') WHERE external_id = 'stage deleted';
-DELETE FROM stages WHERE id = pg_temp.stage('Renewals', 'Trial');
+SELECT delete_stage(pg_temp.stage('Renewals', 'Trial'));
 
 -- Changes of all kinds, and deals that came back.
 UPDATE deals SET expected_close_date = '2024-02-29', owner_id = crm_external_uuid('people', 'x') WHERE status = 'open';

@@ -14,6 +14,13 @@ INSERT INTO tags (id, name) VALUES (id('hot'), 'hot');
 INSERT INTO deal_contacts (deal_id, contact_id, is_primary) VALUES (id('A'), id('Ann'), true);
 INSERT INTO stages (id, pipeline_id, name, archived_at) VALUES (id('Old'), id('Sales'), 'Old', '2020-01-01');
 INSERT INTO pipelines (id, name, archived_at) VALUES (id('Gone'), 'Gone', '2020-01-01');
+-- Moved twice, one of the moves taken back; deleted and put back.
+INSERT INTO deals (id, title, stage_entered_at) VALUES (id('M'), 'M', '2024-01-01'), (id('Twice'), 'Twice', '2024-01-01');
+UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = '2024-02-01' WHERE id = id('M');
+UPDATE deals SET stage_id = id('Paused'), stage_entered_at = '2024-03-01' WHERE id = id('M');
+SELECT undo_move(id('M')) \g /dev/null
+DELETE FROM deals WHERE id = id('Twice');
+INSERT INTO deals (id, title) VALUES (id('Twice'), 'Twice');
 
 -- The code and the status of an answer; or 'ok'.
 CREATE FUNCTION t.said(answer jsonb) RETURNS text LANGUAGE sql AS $$
@@ -56,6 +63,19 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('move_deal', '{"deal_id": null, "stage_id": "@Won"}', '22004 400', 'an id is null'),
     ('undo_move', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
     ('undo_move', '{"deal_id": "@A"}', 'PT409 409', 'there is no move to take back'),
+    ('correct_move', '{"deal_id": "@nothing", "changed_at": "2024-02-02"}', 'PT404 404', 'there is no such deal'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "2024-02-02", "move_no": 4}', 'PT404 404', 'there is no such move'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "2024-02-02", "move_no": 2}', 'PT409 409', 'the move was taken back'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "2023-12-31", "move_no": 1}', '23514 400', 'the deal was not there yet'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "2024-02-02", "move_no": 0}', '23514 400', 'the next move was before'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "2999-01-01"}', '23514 400', 'that is in the future'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "infinity"}', '22023 400', 'the time is infinite'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": "soon"}', '22007 400', 'the time is none'),
+    ('correct_move', '{"deal_id": "@M", "changed_at": null}', '22004 400', 'there is no time'),
+    ('replace_history', '{"deal_id": "@M", "history": {}, "reason": ""}', '22023 400', 'history is no array'),
+    ('replace_history', '{"deal_id": "@M", "history": [{"at": "2024-01-01"}], "reason": ""}', '22023 400', 'an element lacks its stage'),
+    ('replace_history', '{"deal_id": "@M", "history": [{"stage_id": "x", "at": "2024-01-01"}], "reason": ""}', '22P02 400', 'an id is no uuid'),
+    ('replace_history', '{"deal_id": "@M", "history": null, "reason": ""}', '22004 400', 'there is no history'),
     ('set_primary_contact', '{"deal_id": "@nothing", "contact_id": "@Ann"}', 'PT404 404', 'there is no such deal'),
     ('set_primary_contact', '{"deal_id": "@A", "contact_id": "@Ben"}', 'PT404 404', 'the contact is not linked'),
     ('context_for_person', '{"person_id": null}', '22004 400', 'the argument is null'),
@@ -85,6 +105,16 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary', '{"pipeline_id": "@Sales", "closing_from": "2026-02-01", "closing_to": "2026-01-01"}', '22023 400', 'the range is empty'),
     ('pipeline_summary', '{"pipeline_id": null}', '22004 400', 'the argument is null');
+INSERT INTO t.calls (function, body, said, why)
+    SELECT 'replace_history', jsonb_build_object('deal_id', id(deal), 'reason', 'log',
+        'history', jsonb_build_array(jsonb_build_object('stage_id', id(stage), 'at', '2024-01-01'), jsonb_build_object('stage_id', id('Qualified'), 'at', at))), said, why
+    FROM (VALUES ('nothing', 'Lead', '2024-02-01', 'PT404 404', 'there is no such deal'),
+        ('Twice', 'Lead', '2024-02-01', 'PT409 409', 'it was deleted and put back'),
+        ('M', 'nothing', '2024-02-01', '23503 409', 'there is no such stage'),
+        ('M', 'Old', '2024-02-01', '23514 400', 'the stage was archived then'),
+        ('M', 'Lead', '2023-12-31', '23514 400', 'times run backwards'),
+        ('M', 'Lead', '2999-01-01', '23514 400', 'that is in the future'),
+        ('A', 'Lead', '2024-02-01', '23514 400', 'the deal stands elsewhere')) AS v (deal, stage, at, said, why);
 SELECT is(said(rpc('st_admin', '{}', function, ids(body))), said, function || ': ' || why) FROM t.calls ORDER BY n;
 SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND proargnames IS NOT NULL
     AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
@@ -151,6 +181,8 @@ SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM stages W
     '23503 409', 'DELETE stages: deals stand in it');
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM pipelines WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Sales')))),
     '23503 409', 'DELETE pipelines: deals are in it');
+SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM stages WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Paused')))),
+    '23503 409', 'DELETE stages: history speaks of it');
 
 -- Nothing that a request can cause ends as an error of the server, and messages
 -- speak of no internals.
@@ -162,6 +194,11 @@ SELECT is_empty($$SELECT answer FROM t.answers WHERE concat(answer ->> 'message'
     'each says what is expected');
 SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'code' ~ '^(PT|22023|42501)' AND concat(answer ->> 'message', answer ->> 'details', answer ->> 'hint')
     ~ 'crm_|SPI|trigger|pg_|\.c\M|regclass'$$, 'messages are fit to be shown');
+
+-- What the owner has erased.
+SELECT extensions.crm_trim_history('crm', '2024-02-15') \g /dev/null
+SELECT is(said(rpc('st_admin', '{}', 'pipeline_summary_as_of', ids('{"pipeline_id": "@Sales", "at": "2024-01-15"}'))), 'PT410 410', 'pipeline_summary_as_of: the history was erased');
+SELECT is(said(rpc('st_admin', '{}', 'pipeline_waterfall', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15"}'))), 'PT410 410', 'pipeline_waterfall: the history was erased');
 
 SELECT * FROM finish();
 ROLLBACK;

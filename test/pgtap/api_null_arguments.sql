@@ -12,7 +12,7 @@ INSERT INTO exchange_rates (base, quote, rate) VALUES ('EUR', 'USD', 1.1);
 CREATE TABLE t.needed (function text, arguments text);
 INSERT INTO t.needed VALUES
     ('context_for_deal', format('deal_id => %L', id('A'))), ('context_for_person', format('person_id => %L', id('Ann'))),
-    ('create_pipeline', 'name => ''New'''), ('delete_stage', format('stage_id => %L', id('Disqualified'))),
+    ('correct_move', format('deal_id => %L, changed_at => now()', id('A'))), ('create_pipeline', 'name => ''New'''), ('delete_stage', format('stage_id => %L', id('Disqualified'))),
     ('exchange_rate', 'base => ''EUR'', quote => ''USD'''), ('funnel', format('pipeline_id => %L', id('Sales'))),
     ('move_deal', format('deal_id => %L, stage_id => %L', id('A'), id('Qualified'))),
     ('pipeline_summary', format('pipeline_id => %L', id('Sales'))),
@@ -43,7 +43,7 @@ BEGIN
 END $$;
 SELECT is(t.call(o.function, concat_ws(', ', n.arguments, format('%I => NULL::%s', o.argument, o.type))), t.call(o.function, coalesce(n.arguments, '')),
     format('%s: %s null', o.function, o.argument))
-FROM t.optional AS o LEFT JOIN t.needed AS n USING (function) ORDER BY 1;
+FROM t.optional AS o LEFT JOIN t.needed AS n USING (function) ORDER BY o.function, o.argument;
 SELECT is_empty($$SELECT function, t.call(function, coalesce(arguments, '')) FROM (SELECT DISTINCT function FROM t.optional) AS o LEFT JOIN t.needed USING (function)
     WHERE t.call(function, coalesce(arguments, '')) ~ '^[0-9A-Z]{5} '$$, 'none of these calls fails');
 

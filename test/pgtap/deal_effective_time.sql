@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(69);
+SELECT plan(70);
 
 CREATE FUNCTION t.deal(name text, entered timestamptz DEFAULT '2024-01-01') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, title, stage_entered_at) VALUES (t.id(name), name, entered)
@@ -83,7 +83,8 @@ SELECT is(agreed('u7'), '2024-04-18 00:00:00.000000', 'UPDATE: created_at dates 
 SET LOCAL crm.effective_at = 'never';
 SELECT throws_ok($$UPDATE deals SET stage_id = id('Won') WHERE id = id('u7')$$, '22007', NULL, 'a setting that is no time');
 SELECT lives_ok($$UPDATE deals SET stage_id = id('Won'), stage_entered_at = '2024-04-19' WHERE id = id('u7')$$, 'is not looked at if the row says it');
-SELECT lives_ok($$UPDATE deals SET title = 'no move' WHERE id = id('u7')$$, 'nor if there is no move');
+SELECT lives_ok($$UPDATE deals SET description = 'no move' WHERE id = id('u7')$$, 'nor if there is nothing to date');
+SELECT throws_ok($$UPDATE deals SET title = 'no move' WHERE id = id('u7')$$, '22007', NULL, 'but for an edit that history records');
 SET LOCAL crm.effective_at = 'infinity';
 SELECT throws_ok($$UPDATE deals SET stage_id = id('Lead') WHERE id = id('u7')$$, '22007', NULL, 'an infinite setting');
 SET LOCAL crm.effective_at = '';
@@ -184,7 +185,7 @@ SELECT throws_ok($$UPDATE deals SET stage_id = id('Lead'), stage_entered_at = '1
 SELECT deal('s1') \g /dev/null
 SELECT is(error_of($$UPDATE deals SET stage_entered_at = '2024-02-02' WHERE id = id('s1')$$),
     format(E'23514\nstage_entered_at of deal %s changes only when the deal moves\n'
-        'Take the last move back with undo_move, then move the deal as of the right time.', id('s1')), 'stage_entered_at alone');
+        'Correct when it moved with correct_move.', id('s1')), 'stage_entered_at alone');
 SELECT throws_ok($$UPDATE deals SET stage_entered_at = '2024-02-02', stage_id = stage_id WHERE id = id('s1')$$, '23514',
     format('stage_entered_at of deal %s changes only when the deal moves', id('s1')), 'or with the stage it stands in');
 SELECT lives_ok($$UPDATE deals SET stage_entered_at = '2024-01-01' WHERE id = id('s1')$$, 'the same again is nothing');

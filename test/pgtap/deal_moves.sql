@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(63);
+SELECT plan(66);
 
 -- A deal that entered a stage on 2024-01-01, by default the first one.
 CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead') RETURNS void LANGUAGE sql AS $$
@@ -112,7 +112,15 @@ UPDATE deals SET status = 'open' WHERE id = id('i');
 SELECT is(place('i'), 'Sales / Lead / open / 0.1000', 'a stage whose entering was taken back does not count');
 SELECT deal('j', 'Paused') \g /dev/null
 UPDATE deals SET status = 'won' WHERE id = id('j');
+SELECT throws_ok($$DELETE FROM stages WHERE id = id('Paused')$$, '23503',
+    'stage "Paused" cannot be deleted, as the history of deals speaks of it', 'the stage that it would return to is not deleted');
+SELECT is(delete_stage(id('Paused')), '{"moved": 0, "deleted": false, "archived": true}', 'but archived');
+SELECT throws_ok($$UPDATE deals SET status = 'open' WHERE id = id('j')$$, '23514',
+    'stage "Paused" is archived and takes no new deals', 'and takes no deal back');
+-- As a stage was deleted while the triggers were off.
+SET LOCAL session_replication_role = replica;
 DELETE FROM stages WHERE id = id('Paused');
+SET LOCAL session_replication_role = origin;
 SELECT throws_ok($$UPDATE deals SET status = 'open' WHERE id = id('j')$$, '23514',
     format('deal %s cannot be reopened by its status alone', id('j')), 'the stage is gone');
 INSERT INTO stages (id, pipeline_id, name, position, deal_status) VALUES (id('Paused'), id('Sales'), 'Paused', 3, 'lost');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(42);
+SELECT plan(43);
 
 CREATE FUNCTION t.deal(name text, stage text DEFAULT 'Lead', entered timestamptz DEFAULT '2024-01-01') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, title, stage_id, stage_entered_at, amount) VALUES (t.id(name), name, t.id(stage), entered, 100)
@@ -93,7 +93,12 @@ SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('c'))$$, 'PT409', f
 DELETE FROM deals WHERE id = id('r3');
 SELECT deal('d', 'Paused') \g /dev/null
 SELECT move('d', 'Won', '2024-02-01') \g /dev/null
+SELECT throws_ok($$DELETE FROM stages WHERE id = id('Paused')$$, '23503',
+    'stage "Paused" cannot be deleted, as the history of deals speaks of it', 'the stage that it left is not deleted');
+-- As stages were deleted while the triggers were off.
+SET LOCAL session_replication_role = replica;
 DELETE FROM stages WHERE id = id('Paused');
+SET LOCAL session_replication_role = origin;
 SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('d'))$$),
     format(E'PT409\nthe last move of deal %s cannot be taken back\n'
         'The stage that it left has been deleted, or is for deals of another status now.\n'
@@ -101,11 +106,15 @@ SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('d'))$$),
 INSERT INTO stages (id, pipeline_id, name, position, deal_status) VALUES (id('Paused'), id('Sales'), 'Paused', 3, 'lost');
 SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('d'))$$, 'PT409',
     format('the last move of deal %s cannot be taken back', id('d')), 'the stage is for lost deals now');
+SET LOCAL session_replication_role = replica;
 DELETE FROM stages WHERE id = id('Paused');
+SET LOCAL session_replication_role = origin;
 INSERT INTO stages (id, pipeline_id, name, position) VALUES (id('Paused'), id('Renewals'), 'Paused', 3);
 SELECT throws_ok($$SELECT extensions.crm_undo_move('crm', id('d'))$$, 'PT409',
     format('the last move of deal %s cannot be taken back', id('d')), 'the stage is another pipeline''s now');
+SET LOCAL session_replication_role = replica;
 DELETE FROM stages WHERE id = id('Paused');
+SET LOCAL session_replication_role = origin;
 INSERT INTO stages (id, pipeline_id, name, position) VALUES (id('Paused'), id('Sales'), 'Paused', 3);
 UPDATE stages SET archived_at = '2024-03-01' WHERE id = id('Paused');
 SELECT extensions.crm_undo_move('crm', id('d')) \g /dev/null

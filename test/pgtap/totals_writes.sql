@@ -134,7 +134,7 @@ BEGIN
 EXCEPTION WHEN division_by_zero THEN NULL;
 END $$;
 SELECT exact('caught');
-SELECT throws_ok($$UPDATE deals SET amount = 'NaN'$$, '22003', NULL, 'a refused write');
+SELECT throws_ok($$UPDATE deals SET amount = 'NaN'$$, '22003', 'amount NaN is out of range', 'a refused write');
 SELECT exact('refused');
 
 -- Triggers of the user's that write to deals within a write to deals.

@@ -4,9 +4,9 @@
 SET client_min_messages = warning;
 SELECT crm_install('stage_lookup');
 SET search_path = stage_lookup, public;
-INSERT INTO pipelines (id, name) VALUES (md5('p')::uuid, 'Sales');
+INSERT INTO pipelines (id, name) VALUES (md5('p0')::uuid, 'Sales'), (md5('p1')::uuid, 'More sales');
 INSERT INTO stages (id, pipeline_id, name, position, probability)
-	SELECT md5(n::text)::uuid, md5('p')::uuid, 'Stage ' || n, n, 0.1 FROM generate_series(1, 2000) AS n;
+	SELECT md5(n::text)::uuid, md5('p' || n / 1001)::uuid, 'Stage ' || n, n, 0.1 FROM generate_series(1, 2000) AS n;
 INSERT INTO deals (id, title, stage_id) VALUES (md5('d')::uuid, 'Deal', md5('1999')::uuid);
 
 -- on the last page of the table, in the index and where it is known to be
@@ -41,14 +41,14 @@ SELECT move(2000);
 SELECT move(1999);
 DELETE FROM stages WHERE position = 2000;
 VACUUM stages;
-INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('other')::uuid, md5('p')::uuid, 'Other', 3000, 0.5);
+INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('other')::uuid, md5('p1')::uuid, 'Other', 3000, 0.5);
 SELECT move(2000);
-INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('2000')::uuid, md5('p')::uuid, 'Back', 2000, 0.6);
+INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('2000')::uuid, md5('p1')::uuid, 'Back', 2000, 0.6);
 SELECT move(2000);
 
 -- one that was there in a transaction that failed
 BEGIN;
-INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('1')::uuid, md5('p')::uuid, 'New', 1, 0.7);
+INSERT INTO stages (id, pipeline_id, name, position, probability) VALUES (md5('1')::uuid, md5('p0')::uuid, 'New', 1, 0.7);
 SELECT move(1);
 ROLLBACK;
 SELECT move(1);

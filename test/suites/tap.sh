@@ -16,7 +16,9 @@ do
 	prove --timer -v -I "$pgxs_test/perl" -I test/perl "$file" || {
 		status=1
 		# What a test dies of is said there only.
-		tail -n 30 "tmp_check/log/regress_log_$(basename "$file" .pl)"
+		log=tmp_check/log/regress_log_$(basename "$file" .pl)
+		grep 'error running SQL' "$log" || true
+		tail -n 30 "$log"
 	}
 done
 exit $status

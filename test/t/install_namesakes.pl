@@ -260,6 +260,10 @@ my %argument = (
 	stages => q{'["a", {"name": "w", "deal_status": "won"}]'},
 	to_at => "'2024-02-01'");
 my %own_call = (
+	correct_move =>
+	  "deal_id => '00000000-0000-4000-8000-0000000000d1', changed_at => pg_catalog.now()",
+	replace_history =>
+	  "deal_id => '00000000-0000-4000-8000-0000000000d2', history => '[{\"stage_id\": \"00000000-0000-4000-8000-0000000000b1\", \"at\": \"2024-01-01\"}]', reason => 'late'",
 	mcp => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
 	move_deal =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
@@ -377,14 +381,14 @@ $node->safe_psql('target', <<~'SQL');
 	GRANT CREATE ON SCHEMA extensions TO crm_mallory;
 	SET ROLE crm_mallory;
 	SET search_path = pg_catalog;
-	CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE plpgsql AS 'BEGIN PERFORM traps.strike(); END';
+	CREATE FUNCTION extensions.crm_name_key(uuid) RETURNS uuid LANGUAGE plpgsql AS 'BEGIN PERFORM traps.strike(); END';
 	RESET ROLE;
 	REVOKE CREATE ON SCHEMA extensions FROM crm_mallory;
 	SQL
 my $refused =
-  qr/function extensions.crm_not_given\(uuid\) stands beside the extension/;
+  qr/function extensions.crm_name_key\(uuid\) stands beside the extension/;
 for my $member ('',
-	'ALTER EXTENSION crm ADD FUNCTION extensions.crm_not_given(uuid);')
+	'ALTER EXTENSION crm ADD FUNCTION extensions.crm_name_key(uuid);')
 {
 	for my $statement ("SELECT extensions.crm_install('another')",
 		"SELECT crm.funnel('00000000-0000-4000-8000-0000000000a1')")
@@ -401,7 +405,7 @@ create_database($node, 'early', 'postgres');
 $node->safe_psql('early', <<~'SQL');
 	CREATE SCHEMA extensions AUTHORIZATION crm_mallory;
 	SET ROLE crm_mallory;
-	CREATE FUNCTION extensions.crm_not_given(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';
+	CREATE FUNCTION extensions.crm_name_key(uuid) RETURNS uuid LANGUAGE sql AS 'SELECT $1';
 	SQL
 my ($status, $out, $err) =
   $node->psql('early', 'CREATE EXTENSION crm SCHEMA extensions');

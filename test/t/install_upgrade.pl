@@ -263,7 +263,7 @@ sub make_second
 	set_version($second);
 	edit(
 		'sql/schema/{??-,}stage_changes.sql',
-		qr/^(    closing jsonb,)$/m,
+		qr/^(    correction_id uuid,)$/m,
 		sub { "$1\n    next_step text," });
 	edit('sql/schema/{??-,}stage_changes.sql', qr/\n\z/, sub { "\n$column" });
 	edit('sql/schema/{??-,}triggers.sql', qr/\n\z/, sub { "\n\n$trigger" });
@@ -333,7 +333,7 @@ sub write_code
 		sub { "$1\t\t{CHANGE_NEXT_STEP, true, DEAL_NEXT_STEP},\n" });
 	edit(
 		'src/deal/rules.c',
-		qr/(\tdeal_set\(deal, DEAL_UPDATED_AT, TimestampTzGetDatum\(deal->clock\)\);\n)/,
+		qr/(\tdeal_set\(deal, DEAL_VERSION, Int32GetDatum\(successor.*\n)/,
 		sub {
 			"$1\tif (!deal_is_null(deal, DEAL_WON_AT))\n"
 			  . "\t\tdeal_set_null(deal, DEAL_NEXT_STEP);\n";
@@ -356,8 +356,9 @@ sub write_code
 													 TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE, CRM_ON_WRITE);
 			AttrNumber	attno = crm_columns(trigdata->tg_relation, &crm_deal_kind)[DEAL_NEXT_STEP];
 			RowEdit		row;
+			Upsert	   *upsert = NULL;
 
-			crm_row_open(&row, trigdata);
+			crm_row_open(&row, trigdata, &upsert, CurrentMemoryContext);
 			if (!crm_row_is_null(&row, attno))
 				crm_row_set(&row, attno, DirectFunctionCall1(btrim1, crm_row_get(&row, attno)));
 			return PointerGetDatum(crm_row_close(&row));

@@ -66,7 +66,8 @@ my %writes = (
 	  'UPDATE deals SET amount = random() * 100 WHERE id = (SELECT any_deal())',
 	'archive' =>
 	  'UPDATE deals SET archived_at = CASE WHEN archived_at IS NULL THEN now() END WHERE id = (SELECT any_deal())',
-	'delete' => q{DELETE FROM deals WHERE title = 'New'},
+	'delete' =>
+	  q{DELETE FROM deals WHERE id IN (SELECT id FROM deals WHERE title = 'New' ORDER BY id FOR UPDATE)},
 	'reorder' =>
 	  q{SELECT reorder_stages(md5('p')::uuid, ARRAY(SELECT id FROM stages WHERE pipeline_id = md5('p')::uuid ORDER BY random()))},
 	'rename' =>

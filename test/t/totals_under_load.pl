@@ -329,8 +329,8 @@ exact($node, 'totals of many pipelines');
 # Computed anew: with progress, and to be cancelled.
 $node->safe_psql('postgres', <<~'SQL');
 	SET session_replication_role = replica;
-	INSERT INTO deals (tenant_id, pipeline_id, stage_id, stage_entered_at, created_at, title, amount, currency, probability)
-		SELECT s.tenant_id, s.pipeline_id, s.id, now(), now(), 'bulk', n, 'USD', s.probability
+	INSERT INTO deals (tenant_id, pipeline_id, stage_id, stage_entered_at, created_at, title, amount, currency, probability, status)
+		SELECT s.tenant_id, s.pipeline_id, s.id, now(), now(), 'bulk', n, 'USD', s.probability, s.deal_status
 		FROM (SELECT * FROM stages WHERE deal_status = 'open' LIMIT 1) AS s, generate_series(1, 250000) AS n;
 	SQL
 isnt($node->safe_psql('postgres', 'SELECT t.wrong()'),

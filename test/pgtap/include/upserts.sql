@@ -2,7 +2,8 @@
 -- Needs the helpers of setup.sql.
 
 -- All that the CRM stores, in one text.  Times of the test's own clock are 'now';
--- ids, which differ each time, are left out of the history.
+-- ids, which differ each time, are left out of the history: of a correction it
+-- says only that there was one.
 CREATE FUNCTION t.state() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     result text := '';
@@ -11,8 +12,9 @@ DECLARE
 BEGIN
     FOREACH tab IN ARRAY ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'tags', 'deal_tags', 'exchange_rates', 'stage_changes', 'deal_changes']
     LOOP
-        EXECUTE format('SELECT string_agg(row, E''\n'' ORDER BY row) FROM (SELECT (to_jsonb(r) - ''{updated_at,recorded_at%s}''::text[])::text AS row FROM crm.%I AS r) AS r',
-            CASE WHEN tab LIKE '%changes' THEN ',id' END, tab) INTO rows;
+        EXECUTE format('SELECT string_agg(row, E''\n'' ORDER BY row) FROM (SELECT (to_jsonb(r) - ''{updated_at,recorded_at%s}''::text[]%s)::text AS row FROM crm.%I AS r) AS r',
+            CASE WHEN tab LIKE '%changes' THEN ',id,correction_id' END,
+            CASE WHEN tab LIKE '%changes' THEN ' || jsonb_build_object(''corrected'', correction_id IS NOT NULL)' END, tab) INTO rows;
         result := result || E'\n' || tab || E'\n' || coalesce(rows, '');
     END LOOP;
     SELECT result || E'\ntotals\n' || coalesce(string_agg(format('%s %s %s %s', stage_id, currency, value_period, totals), E'\n' ORDER BY stage_id, currency, value_period), '')
@@ -42,7 +44,8 @@ EXCEPTION
         RETURN SQLSTATE || ' ' || regexp_replace(SQLERRM, t.now_pattern(), 'now', 'g');
 END $$;
 
--- A case: a row of a table, one of its keys, and what is given for some columns.
+-- A case: a row of a table, one of its keys as ON CONFLICT names it, the columns of
+-- the key, and what is given for some columns.
 CREATE TYPE t.assignment AS (col text, value text);
 CREATE FUNCTION t.upsert_of(tab text, key text, key_columns text[], old jsonb, given t.assignment[]) RETURNS text LANGUAGE sql AS $$
     WITH inserted AS (
@@ -50,7 +53,7 @@ CREATE FUNCTION t.upsert_of(tab text, key text, key_columns text[], old jsonb, g
         UNION ALL
         SELECT k, quote_nullable(old ->> k) FROM unnest(key_columns) AS k WHERE k NOT IN (SELECT col FROM unnest(given))
     )
-    SELECT format('INSERT INTO crm.%I (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s', tab, string_agg(quote_ident(col), ', '),
+    SELECT format('INSERT INTO crm.%I (%s) VALUES (%s) ON CONFLICT %s DO UPDATE SET %s', tab, string_agg(quote_ident(col), ', '),
         string_agg(value, ', '), key, (SELECT string_agg(format('%1$I = excluded.%1$I', col), ', ') FROM unnest(given)))
     FROM inserted
 $$;

@@ -1,6 +1,6 @@
 /*
- * analytics/stay_log.c
- *		The flat value that holds stays of deals in stages.
+ * analytics/visit_log.c
+ *		The flat value that holds visits of deals in stages.
  *
  * Numbers are written seven bits a byte, the lowest first, with the eighth bit
  * where more follow; signed ones with the sign in the lowest bit.
@@ -11,7 +11,7 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-#include "analytics/stay_log.h"
+#include "analytics/visit_log.h"
 
 #define MIN_SLOTS		16
 #define MAX_SLOTS		(1U << 20)
@@ -30,13 +30,13 @@
 #define STAGES_FOR(nslots)	((nslots) / 2)
 
 static inline UuidKey *
-log_stages(StayLog *log)
+log_stages(VisitLog *log)
 {
 	return (UuidKey *) (log + 1);
 }
 
 static inline uint32 *
-log_slots(StayLog *log)
+log_slots(VisitLog *log)
 {
 	return (uint32 *) (log_stages(log) + STAGES_FOR(log->nslots));
 }
@@ -45,11 +45,11 @@ log_slots(StayLog *log)
 static inline Size
 records_offset(uint32 nslots)
 {
-	return sizeof(StayLog) + STAGES_FOR((Size) nslots) * sizeof(UuidKey) + nslots * sizeof(uint32);
+	return sizeof(VisitLog) + STAGES_FOR((Size) nslots) * sizeof(UuidKey) + nslots * sizeof(uint32);
 }
 
 static inline uint8 *
-log_records(StayLog *log)
+log_records(VisitLog *log)
 {
 	return (uint8 *) log + records_offset(log->nslots);
 }
@@ -74,11 +74,11 @@ too_large(void)
 }
 
 /* An empty state in the current memory context. */
-static StayLog *
+static VisitLog *
 new_log(uint32 kind, uint32 nslots, Size room)
 {
 	Size		size = records_offset(nslots) + room;
-	StayLog    *log = palloc(size);
+	VisitLog   *log = palloc(size);
 
 	memset(log, 0, records_offset(nslots));
 	SET_VARSIZE(log, size);
@@ -90,7 +90,7 @@ new_log(uint32 kind, uint32 nslots, Size room)
 
 /* Whether a state is sound, as far as adding to it relies on that. */
 static inline bool
-state_is_sound(const StayLog *log, StayLogKind kind)
+state_is_sound(const VisitLog *log, VisitLogKind kind)
 {
 	return VARATT_IS_4B_U(log) && VARSIZE(log) >= records_offset(MIN_SLOTS) &&
 		log->kind == kind &&
@@ -100,10 +100,10 @@ state_is_sound(const StayLog *log, StayLogKind kind)
 		records_offset(log->nslots) + (Size) log->used <= VARSIZE(log);
 }
 
-StayLog *
-crm_stay_log_state(FunctionCallInfo fcinfo, StayLogKind kind)
+VisitLog *
+crm_visit_log_state(FunctionCallInfo fcinfo, VisitLogKind kind)
 {
-	StayLog    *log;
+	VisitLog   *log;
 
 	if (unlikely(!AggCheckCallContext(fcinfo, NULL)))
 		ereport(ERROR,
@@ -112,7 +112,7 @@ crm_stay_log_state(FunctionCallInfo fcinfo, StayLogKind kind)
 				 errhint("Use crm_stage_history() or crm_deal_cohort().")));
 	if (unlikely(PG_ARGISNULL(0)))
 		return new_log(kind, MIN_SLOTS, FIRST_BYTES);
-	log = (StayLog *) PG_GETARG_POINTER(0);
+	log = (VisitLog *) PG_GETARG_POINTER(0);
 	/* Another aggregate may have been given any bytes to begin with. */
 	if (unlikely(!state_is_sound(log, kind)))
 		bad_log();
@@ -120,10 +120,10 @@ crm_stay_log_state(FunctionCallInfo fcinfo, StayLogKind kind)
 }
 
 /* A copy with more slots or more room. */
-static StayLog *
-enlarge(StayLog *old, uint32 nslots, Size room)
+static VisitLog *
+enlarge(VisitLog *old, uint32 nslots, Size room)
 {
-	StayLog    *log;
+	VisitLog   *log;
 
 	if (nslots > MAX_SLOTS || records_offset(nslots) + old->used + MAX_RECORD > MaxAllocSize)
 		too_large();
@@ -146,7 +146,7 @@ enlarge(StayLog *old, uint32 nslots, Size room)
 
 /* The number of a stage, from 1; a new one is added. */
 static uint32
-stage_number(StayLog **log, const UuidKey *stage)
+stage_number(VisitLog **log, const UuidKey *stage)
 {
 	UuidKey    *stages = log_stages(*log);
 	uint32	   *slots = log_slots(*log);
@@ -196,7 +196,7 @@ put_time(uint8 *place, TimestampTz time)
 }
 
 static inline uint8 *
-put_move(uint8 *place, const StayRecord *record)
+put_move(uint8 *place, const VisitRecord *record)
 {
 	uint32		has = 0;
 
@@ -217,7 +217,7 @@ put_move(uint8 *place, const StayRecord *record)
 }
 
 static inline uint8 *
-put_deal(uint8 *place, const StayRecord *record)
+put_deal(uint8 *place, const VisitRecord *record)
 {
 	uint32		has = record->status | (record->has_entered_at ? DEAL_HAS_ENTERED_AT : 0);
 
@@ -226,7 +226,7 @@ put_deal(uint8 *place, const StayRecord *record)
 }
 
 void
-crm_stay_log_add(StayLog **log, StayRecord *record, const UuidKey *stage, const UuidKey *next)
+crm_visit_log_add(VisitLog **log, VisitRecord *record, const UuidKey *stage, const UuidKey *next)
 {
 	Size		offset;
 	uint8	   *start;
@@ -241,20 +241,20 @@ crm_stay_log_add(StayLog **log, StayRecord *record, const UuidKey *stage, const 
 	start = log_records(*log) + (*log)->used;
 	memcpy(start, &record->deal, sizeof(UuidKey));
 	place = start + sizeof(UuidKey);
-	place = (*log)->kind == STAY_LOG_MOVES ? put_move(place, record) : put_deal(place, record);
+	place = (*log)->kind == VISIT_LOG_MOVES ? put_move(place, record) : put_deal(place, record);
 	(*log)->used += place - start;
 	(*log)->nrecords++;
 }
 
 void
-crm_stay_log_read(StayLogReader *reader, Datum log, StayLogKind kind)
+crm_visit_log_read(VisitLogReader *reader, Datum log, VisitLogKind kind)
 {
 	struct varlena *value = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(log));
 	const char *data = VARDATA_ANY(value);
 	Size		size = VARSIZE_ANY_EXHDR(value);
-	Size		header = sizeof(StayLog) - VARHDRSZ;
+	Size		header = sizeof(VisitLog) - VARHDRSZ;
 	Size		offset;
-	StayLog		head;
+	VisitLog	head;
 
 	if (size < header)
 		bad_log();
@@ -277,7 +277,7 @@ crm_stay_log_read(StayLogReader *reader, Datum log, StayLogKind kind)
 }
 
 static inline uint64
-get_number(StayLogReader *reader)
+get_number(VisitLogReader *reader)
 {
 	uint64		number = 0;
 
@@ -297,7 +297,7 @@ get_number(StayLogReader *reader)
 }
 
 static inline int64
-get_signed(StayLogReader *reader)
+get_signed(VisitLogReader *reader)
 {
 	uint64		number = get_number(reader);
 
@@ -305,7 +305,7 @@ get_signed(StayLogReader *reader)
 }
 
 static inline TimestampTz
-get_time(StayLogReader *reader)
+get_time(VisitLogReader *reader)
 {
 	TimestampTz time;
 
@@ -317,7 +317,7 @@ get_time(StayLogReader *reader)
 }
 
 static inline uint32
-get_stage(const StayLogReader *reader, uint64 stage)
+get_stage(const VisitLogReader *reader, uint64 stage)
 {
 	if (unlikely(stage > reader->nstages))
 		bad_log();
@@ -325,7 +325,7 @@ get_stage(const StayLogReader *reader, uint64 stage)
 }
 
 static inline void
-get_move(StayLogReader *reader, StayRecord *record)
+get_move(VisitLogReader *reader, VisitRecord *record)
 {
 	uint64		head = get_number(reader);
 
@@ -345,7 +345,7 @@ get_move(StayLogReader *reader, StayRecord *record)
 }
 
 static inline void
-get_deal(StayLogReader *reader, StayRecord *record)
+get_deal(VisitLogReader *reader, VisitRecord *record)
 {
 	uint64		head = get_number(reader);
 
@@ -358,7 +358,7 @@ get_deal(StayLogReader *reader, StayRecord *record)
 }
 
 bool
-crm_stay_log_next(StayLogReader *reader, StayRecord *record)
+crm_visit_log_next(VisitLogReader *reader, VisitRecord *record)
 {
 	if (reader->nread == reader->nrecords)
 	{
@@ -373,7 +373,7 @@ crm_stay_log_next(StayLogReader *reader, StayRecord *record)
 		bad_log();
 	record->deal = crm_uuid_key(reader->place);
 	reader->place += sizeof(UuidKey);
-	if (reader->kind == STAY_LOG_MOVES)
+	if (reader->kind == VISIT_LOG_MOVES)
 		get_move(reader, record);
 	else
 		get_deal(reader, record);

@@ -1,6 +1,6 @@
 /*
- * analytics/stay_log.h
- *		Stays of deals in stages, one after another, in one flat value: what
+ * analytics/visit_log.h
+ *		Visits of deals in stages, one after another, in one flat value: what
  *		crm_stage_history() and crm_deal_cohort() gather.
  *
  * The value is a bytea.  As an aggregate's state it has room for more and a
@@ -13,8 +13,8 @@
  * for the duration, those last three only where they are given.  A value is
  * at most 1 GB.
  */
-#ifndef CRM_ANALYTICS_STAY_LOG_H
-#define CRM_ANALYTICS_STAY_LOG_H
+#ifndef CRM_ANALYTICS_VISIT_LOG_H
+#define CRM_ANALYTICS_VISIT_LOG_H
 
 #include "datatype/timestamp.h"
 #include "fmgr.h"
@@ -23,31 +23,31 @@
 #include "base/compat.h"
 
 /* Which log it is, its version, and the byte order of the machine. */
-typedef enum StayLogKind
+typedef enum VisitLogKind
 {
-	STAY_LOG_MOVES = 0x63726d11,	/* of crm_stage_history() */
-	STAY_LOG_DEALS = 0x63726d12 /* of crm_deal_cohort() */
-} StayLogKind;
+	VISIT_LOG_MOVES = 0x63726d11,	/* of crm_stage_history() */
+	VISIT_LOG_DEALS = 0x63726d12	/* of crm_deal_cohort() */
+} VisitLogKind;
 
-typedef struct StayLog
+typedef struct VisitLog
 {
 	int32		vl_len_;
-	uint32		kind;			/* StayLogKind */
+	uint32		kind;			/* VisitLogKind */
 	uint32		nrecords;
 	uint32		used;			/* bytes of the records */
 	uint32		nstages;
 	uint32		nslots;			/* a power of two; 0 where none is to be added */
 	HashSeed	seed;			/* of the slots */
 	/* UuidKey stages[], uint32 slots[nslots], then the records */
-} StayLog;
+} VisitLog;
 
-StaticAssertDecl(sizeof(StayLog) == 40, "a StayLog has no padding");
+StaticAssertDecl(sizeof(VisitLog) == 40, "a VisitLog has no padding");
 
 /*
- * A record.  Of moves: the stay that the move ended, or a move that takes
- * another one back.  Of deals: the present stay.
+ * A record.  Of moves: the visit that the move ended, or a move that takes
+ * another one back.  Of deals: the present visit.
  */
-typedef struct StayRecord
+typedef struct VisitRecord
 {
 	UuidKey		deal;
 	uint32		stage;			/* number in the log, from 1; 0: none */
@@ -60,10 +60,10 @@ typedef struct StayRecord
 	bool		has_duration;
 	TimestampTz entered_at;
 	int64		duration;		/* microseconds */
-} StayRecord;
+} VisitRecord;
 
 /* The records of a log, in the order in which they came. */
-typedef struct StayLogReader
+typedef struct VisitLogReader
 {
 	uint32		kind;
 	uint32		nstages;
@@ -72,32 +72,32 @@ typedef struct StayLogReader
 	uint32		nread;
 	const uint8 *place;
 	const uint8 *end;
-} StayLogReader;
+} VisitLogReader;
 
 /*
  * The state of the aggregate whose transition function was called, to be changed
  * in place: its own, or a new one if it is NULL.
  */
-extern StayLog *crm_stay_log_state(FunctionCallInfo fcinfo, StayLogKind kind);
+extern VisitLog *crm_visit_log_state(FunctionCallInfo fcinfo, VisitLogKind kind);
 
 /*
  * Adds a record whose stages are uuids.  May put a larger copy, in the current
  * memory context, in place of *log.
  */
-extern void crm_stay_log_add(StayLog **log, StayRecord *record,
-							 const UuidKey *stage, const UuidKey *next);
+extern void crm_visit_log_add(VisitLog **log, VisitRecord *record,
+							  const UuidKey *stage, const UuidKey *next);
 
 /* Begins to read a log; ERROR 22023 if the bytea is not one of that kind. */
-extern void crm_stay_log_read(StayLogReader *reader, Datum log, StayLogKind kind);
+extern void crm_visit_log_read(VisitLogReader *reader, Datum log, VisitLogKind kind);
 
 /* The next record; false at the end. */
-extern bool crm_stay_log_next(StayLogReader *reader, StayRecord *record);
+extern bool crm_visit_log_next(VisitLogReader *reader, VisitRecord *record);
 
 /* The uuid of a stage, by its number from 1. */
 static inline UuidKey
-crm_stay_log_stage(const StayLogReader *reader, uint32 stage)
+crm_visit_log_stage(const VisitLogReader *reader, uint32 stage)
 {
 	return crm_uuid_key(reader->stages + (Size) (stage - 1) * sizeof(UuidKey));
 }
 
-#endif							/* CRM_ANALYTICS_STAY_LOG_H */
+#endif							/* CRM_ANALYTICS_VISIT_LOG_H */

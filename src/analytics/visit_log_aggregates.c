@@ -1,5 +1,5 @@
 /*
- * analytics/stay_log_aggregates.c
+ * analytics/visit_log_aggregates.c
  *		crm_stage_history() and crm_deal_cohort(): transition, combine and
  *		final functions.
  *
@@ -13,7 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "analytics/stay_log.h"
+#include "analytics/visit_log.h"
 #include "stage/deal_status.h"
 
 /* The arguments of crm_stage_history_add(); 0 is the state. */
@@ -37,14 +37,23 @@ uuid_arg(FunctionCallInfo fcinfo, int arg)
 	return crm_uuid_key(PG_GETARG_POINTER(arg));
 }
 
-/* When a stay began, if that is a time at all. */
+/* When a visit began, if that is a time at all. */
 static inline void
-get_entered_at(FunctionCallInfo fcinfo, int arg, StayRecord *record)
+get_entered_at(FunctionCallInfo fcinfo, int arg, VisitRecord *record)
 {
 	record->has_entered_at = !PG_ARGISNULL(arg) &&
 		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(arg));
 	if (record->has_entered_at)
 		record->entered_at = PG_GETARG_TIMESTAMPTZ(arg);
+}
+
+/* How long a visit took that ended then, if both times are known and finite. */
+static inline void
+get_duration(FunctionCallInfo fcinfo, int arg, VisitRecord *record)
+{
+	record->has_duration = record->has_entered_at && !PG_ARGISNULL(arg) &&
+		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(arg)) &&
+		!pg_sub_s64_overflow(PG_GETARG_TIMESTAMPTZ(arg), record->entered_at, &record->duration);
 }
 
 /*
@@ -57,8 +66,8 @@ PG_FUNCTION_INFO_V1(crm_stage_history_add);
 Datum
 crm_stage_history_add(PG_FUNCTION_ARGS)
 {
-	StayLog    *log = crm_stay_log_state(fcinfo, STAY_LOG_MOVES);
-	StayRecord	record;
+	VisitLog   *log = crm_visit_log_state(fcinfo, VISIT_LOG_MOVES);
+	VisitRecord record;
 	UuidKey		stage;
 	UuidKey		next;
 
@@ -70,7 +79,7 @@ crm_stage_history_add(PG_FUNCTION_ARGS)
 	if (record.is_revert)
 	{
 		record.reverts_no = PG_GETARG_INT32(MOVE_REVERTS_NO);
-		crm_stay_log_add(&log, &record, NULL, NULL);
+		crm_visit_log_add(&log, &record, NULL, NULL);
 		PG_RETURN_POINTER(log);
 	}
 	record.move_no = PG_GETARG_INT32(MOVE_NO);
@@ -78,10 +87,8 @@ crm_stage_history_add(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(MOVE_NEXT))
 		next = uuid_arg(fcinfo, MOVE_NEXT);
 	get_entered_at(fcinfo, MOVE_ENTERED_AT, &record);
-	record.has_duration = record.has_entered_at && !PG_ARGISNULL(MOVE_EXITED_AT) &&
-		!TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT)) &&
-		!pg_sub_s64_overflow(PG_GETARG_TIMESTAMPTZ(MOVE_EXITED_AT), record.entered_at, &record.duration);
-	crm_stay_log_add(&log, &record, &stage, PG_ARGISNULL(MOVE_NEXT) ? NULL : &next);
+	get_duration(fcinfo, MOVE_EXITED_AT, &record);
+	crm_visit_log_add(&log, &record, &stage, PG_ARGISNULL(MOVE_NEXT) ? NULL : &next);
 	PG_RETURN_POINTER(log);
 }
 
@@ -93,8 +100,8 @@ PG_FUNCTION_INFO_V1(crm_deal_cohort_add);
 Datum
 crm_deal_cohort_add(PG_FUNCTION_ARGS)
 {
-	StayLog    *log = crm_stay_log_state(fcinfo, STAY_LOG_DEALS);
-	StayRecord	record;
+	VisitLog   *log = crm_visit_log_state(fcinfo, VISIT_LOG_DEALS);
+	VisitRecord record;
 	DealStatus	status;
 	UuidKey		stage;
 
@@ -109,34 +116,34 @@ crm_deal_cohort_add(PG_FUNCTION_ARGS)
 	get_entered_at(fcinfo, DEAL_ENTERED_AT, &record);
 	if (!PG_ARGISNULL(DEAL_STAGE))
 		stage = uuid_arg(fcinfo, DEAL_STAGE);
-	crm_stay_log_add(&log, &record, PG_ARGISNULL(DEAL_STAGE) ? NULL : &stage, NULL);
+	crm_visit_log_add(&log, &record, PG_ARGISNULL(DEAL_STAGE) ? NULL : &stage, NULL);
 	PG_RETURN_POINTER(log);
 }
 
 /* The state with the records of another one, whose stages have other numbers. */
 static Datum
-combine(FunctionCallInfo fcinfo, StayLogKind kind)
+combine(FunctionCallInfo fcinfo, VisitLogKind kind)
 {
-	StayLog    *log = crm_stay_log_state(fcinfo, kind);
-	StayLogReader reader;
-	StayRecord	record;
+	VisitLog   *log = crm_visit_log_state(fcinfo, kind);
+	VisitLogReader reader;
+	VisitRecord record;
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_POINTER(log);
-	crm_stay_log_read(&reader, PG_GETARG_DATUM(1), kind);
-	while (crm_stay_log_next(&reader, &record))
+	crm_visit_log_read(&reader, PG_GETARG_DATUM(1), kind);
+	while (crm_visit_log_next(&reader, &record))
 	{
 		UuidKey		stage;
 		UuidKey		next;
-		bool		is_revert = kind == STAY_LOG_MOVES && record.is_revert;
+		bool		is_revert = kind == VISIT_LOG_MOVES && record.is_revert;
 		bool		has_stage = !is_revert && record.stage != 0;
-		bool		has_next = kind == STAY_LOG_MOVES && !is_revert && record.next != 0;
+		bool		has_next = kind == VISIT_LOG_MOVES && !is_revert && record.next != 0;
 
 		if (has_stage)
-			stage = crm_stay_log_stage(&reader, record.stage);
+			stage = crm_visit_log_stage(&reader, record.stage);
 		if (has_next)
-			next = crm_stay_log_stage(&reader, record.next);
-		crm_stay_log_add(&log, &record, has_stage ? &stage : NULL, has_next ? &next : NULL);
+			next = crm_visit_log_stage(&reader, record.next);
+		crm_visit_log_add(&log, &record, has_stage ? &stage : NULL, has_next ? &next : NULL);
 	}
 	PG_RETURN_POINTER(log);
 }
@@ -146,7 +153,7 @@ PG_FUNCTION_INFO_V1(crm_stage_history_combine);
 Datum
 crm_stage_history_combine(PG_FUNCTION_ARGS)
 {
-	return combine(fcinfo, STAY_LOG_MOVES);
+	return combine(fcinfo, VISIT_LOG_MOVES);
 }
 
 /* crm_deal_cohort_combine(bytea, bytea) -> bytea */
@@ -154,25 +161,25 @@ PG_FUNCTION_INFO_V1(crm_deal_cohort_combine);
 Datum
 crm_deal_cohort_combine(PG_FUNCTION_ARGS)
 {
-	return combine(fcinfo, STAY_LOG_DEALS);
+	return combine(fcinfo, VISIT_LOG_DEALS);
 }
 
 /* The state without what is there for adding to it; an empty log for NULL. */
 static Datum
-final(FunctionCallInfo fcinfo, StayLogKind kind)
+final(FunctionCallInfo fcinfo, VisitLogKind kind)
 {
-	StayLogReader reader = {.kind = kind};
+	VisitLogReader reader = {.kind = kind};
 	Size		stages;
 	Size		records;
-	StayLog    *log;
+	VisitLog   *log;
 
 	if (!PG_ARGISNULL(0))
-		crm_stay_log_read(&reader, PG_GETARG_DATUM(0), kind);
+		crm_visit_log_read(&reader, PG_GETARG_DATUM(0), kind);
 	stages = reader.nstages * sizeof(UuidKey);
 	records = reader.end - reader.place;
-	log = palloc(sizeof(StayLog) + stages + records);
-	memset(log, 0, sizeof(StayLog));
-	SET_VARSIZE(log, sizeof(StayLog) + stages + records);
+	log = palloc(sizeof(VisitLog) + stages + records);
+	memset(log, 0, sizeof(VisitLog));
+	SET_VARSIZE(log, sizeof(VisitLog) + stages + records);
 	log->kind = kind;
 	log->nrecords = reader.nrecords;
 	log->used = records;
@@ -189,7 +196,7 @@ PG_FUNCTION_INFO_V1(crm_stage_history_final);
 Datum
 crm_stage_history_final(PG_FUNCTION_ARGS)
 {
-	return final(fcinfo, STAY_LOG_MOVES);
+	return final(fcinfo, VISIT_LOG_MOVES);
 }
 
 /* crm_deal_cohort_final(bytea) -> bytea */
@@ -197,5 +204,5 @@ PG_FUNCTION_INFO_V1(crm_deal_cohort_final);
 Datum
 crm_deal_cohort_final(PG_FUNCTION_ARGS)
 {
-	return final(fcinfo, STAY_LOG_DEALS);
+	return final(fcinfo, VISIT_LOG_DEALS);
 }

@@ -1,0 +1,542 @@
+/*
+ * analytics/deal_visits.c
+ *		The visits of the deals of a cohort.
+ *
+ * Visits that are kept are put in order without a sort: the visits of each deal are
+ * counted as they come, then each one has its place.  Within a deal moves nearly
+ * always come in order, so that a sort is rare.
+ *
+ * With millions of deals each lookup waits for memory, so moves are taken in
+ * batches, and what they need is fetched ahead.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "analytics/deal_index.h"
+#include "analytics/deal_visits.h"
+#include "analytics/visit_log.h"
+#include "base/uuid.h"
+
+#define BATCH		64			/* moves */
+#define CHUNK		16384		/* visits */
+
+/* A deal of the cohort. */
+typedef struct CohortDeal
+{
+	TimestampTz entered_at;		/* the present visit */
+	union
+	{
+		uint32		seen;		/* stages of visits that were passed on */
+		uint32		end;		/* of the visits kept; at first their number */
+	}			u;
+	uint16		stage;			/* of the present visit, or ELSEWHERE */
+	uint8		deal_status:2;	/* DealStatus */
+	uint8		has_undone:1;
+} CohortDeal;
+
+/* The stages that were asked for. */
+typedef struct StageEntry
+{
+	UuidKey		id;
+	uint16		number;
+	char		status;			/* of the hash table */
+} StageEntry;
+
+#define SH_PREFIX		stages
+#define SH_ELEMENT_TYPE StageEntry
+#define SH_KEY_TYPE		UuidKey
+#define SH_KEY			id
+#define SH_HASH_KEY(tb, key) crm_uuid_hash(key, *(const HashSeed *) (tb)->private_data)
+#define SH_EQUAL(tb, a, b) crm_uuid_keys_equal(a, b)
+#define SH_SCOPE		static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A move that counts for nothing, as another one took it back. */
+typedef struct TakenBack
+{
+	uint32		deal;			/* its number */
+	int32		move_no;
+} TakenBack;
+
+/* Visits as they came, and the numbers of their deals. */
+typedef struct VisitChunk
+{
+	struct VisitChunk *next;
+	uint32		count;
+	uint32		deals[CHUNK];
+	Visit		visits[CHUNK];
+} VisitChunk;
+
+struct DealVisits
+{
+	MemoryContext context;		/* for what is kept */
+	const VisitsAsked *asked;
+	TimestampTz now;
+	HashSeed	seed;			/* of stages */
+	DealIndex  *index;			/* NULL: no cohort */
+	CohortDeal *deals;			/* by number */
+	stages_hash *stages;
+	VisitReceiver pass_on;		/* NULL: visits are kept */
+	void	   *pass_on_arg;
+	TakenBack  *taken_back;		/* in order */
+	uint32		ntaken_back;
+	uint32		taken_back_room;
+	int			nmoves;			/* in moves, and their hashes */
+	VisitMove	moves[BATCH];
+	uint32		hashes[BATCH];
+	VisitChunk *first;			/* of those kept */
+	VisitChunk *last;
+	Visit	   *visits;			/* those kept, in their places */
+};
+
+static void *
+allocate(const DealVisits *visits, uint64 count, Size size)
+{
+	return MemoryContextAllocHuge(visits->context, Max(count, 1) * size);
+}
+
+static void
+refuse_stage_named_twice(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("stages must be distinct and not null")));
+}
+
+void
+crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
+				 bool times, VisitsAsked *asked)
+{
+	asked->nstages = 0;
+	asked->stages = NULL;
+	asked->times = times;
+	asked->next = false;
+	asked->period_from = PG_ARGISNULL(from_arg) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(from_arg);
+	asked->period_before = PG_ARGISNULL(before_arg) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(before_arg);
+	if (PG_ARGISNULL(stages_arg))
+		return;
+	if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(stages_arg)))
+		refuse_stage_named_twice();
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(stages_arg), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
+					  &asked->stages, NULL, &asked->nstages);
+	if (asked->nstages > MAX_STAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("pipeline has too many stages: %d", asked->nstages),
+				 errdetail("The history of at most %d stages can be analyzed.", MAX_STAGES),
+				 errhint("Move deals to fewer stages, and delete those that are not needed.")));
+}
+
+/* ---- the deals and the stages ---- */
+
+/* ERROR if a stage is asked for twice. */
+static void
+number_stages(DealVisits *visits)
+{
+	bool		found;
+
+	visits->stages = stages_create(CurrentMemoryContext, visits->asked->nstages, &visits->seed);
+	for (int i = 0; i < visits->asked->nstages; i++)
+	{
+		UuidKey		id = crm_uuid_key(DatumGetPointer(visits->asked->stages[i]));
+
+		stages_insert(visits->stages, id, &found)->number = i;
+		if (found)
+			refuse_stage_named_twice();
+	}
+}
+
+const VisitsAsked *
+crm_asked(const DealVisits *visits)
+{
+	return visits->asked;
+}
+
+uint16
+crm_stage_number(const DealVisits *visits, UuidKey stage)
+{
+	const StageEntry *entry = stages_lookup(visits->stages, stage);
+
+	return entry == NULL ? ELSEWHERE : entry->number;
+}
+
+uint16 *
+crm_log_stage_numbers(const DealVisits *visits, const VisitLogReader *reader)
+{
+	uint16	   *numbers = palloc(((Size) reader->nstages + 1) * sizeof(uint16));
+
+	numbers[0] = ELSEWHERE;
+	for (uint32 i = 1; i <= reader->nstages; i++)
+		numbers[i] = crm_stage_number(visits, crm_visit_log_stage(reader, i));
+	return numbers;
+}
+
+/* Adds a deal of the cohort, with its present visit if that may count. */
+static void
+add_deal(DealVisits *visits, const VisitRecord *record, const uint16 *stage_of, uint32 hash)
+{
+	bool		found;
+	CohortDeal *deal = &visits->deals[crm_deal_number(visits->index, record->deal, hash, &found)];
+
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("deal %s is twice in the cohort", crm_uuid_text((const pg_uuid_t *) &record->deal)),
+				 errhint("A cohort has one row for each deal.")));
+	deal->deal_status = record->status;
+	deal->has_undone = false;
+	deal->stage = record->has_entered_at ? stage_of[record->stage] : ELSEWHERE;
+	deal->entered_at = record->entered_at;
+	deal->u.seen = 0;
+}
+
+static void
+read_cohort(DealVisits *visits, Datum cohort)
+{
+	VisitLogReader reader;
+	VisitRecord records[BATCH];
+	uint32		hashes[BATCH];
+	uint16	   *stage_of;
+	int			count;
+
+	crm_visit_log_read(&reader, cohort, VISIT_LOG_DEALS);
+	stage_of = crm_log_stage_numbers(visits, &reader);
+	visits->index = crm_deal_index_create(reader.nrecords);
+	visits->deals = allocate(visits, reader.nrecords, sizeof(CohortDeal));
+	do
+	{
+		for (count = 0; count < BATCH && crm_visit_log_next(&reader, &records[count]); count++)
+		{
+			hashes[count] = crm_deal_hash(visits->index, records[count].deal);
+			crm_deal_prefetch(visits->index, hashes[count]);
+		}
+		for (int i = 0; i < count; i++)
+			add_deal(visits, &records[i], stage_of, hashes[i]);
+	} while (count > 0);
+	pfree(stage_of);
+}
+
+DealVisits *
+crm_begin_visits(FunctionCallInfo fcinfo, int cohort_arg, const VisitsAsked *asked,
+				 VisitReceiver pass_on, void *arg)
+{
+	DealVisits *visits = palloc0(sizeof(DealVisits));
+
+	Assert(pass_on == NULL || asked->nstages <= MAX_STAGES_PASSED_ON);
+	visits->context = CurrentMemoryContext;
+	visits->asked = asked;
+	visits->pass_on = pass_on;
+	visits->pass_on_arg = arg;
+	visits->now = GetCurrentTransactionStartTimestamp();
+	visits->seed = crm_new_hash_seed();
+	number_stages(visits);
+	if (!PG_ARGISNULL(cohort_arg))
+		read_cohort(visits, PG_GETARG_DATUM(cohort_arg));
+	return visits;
+}
+
+/* ---- moves that were taken back ---- */
+
+void
+crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no)
+{
+	uint32		number = NOT_A_DEAL;
+
+	if (visits->index != NULL)
+		number = crm_deal_find(visits->index, deal, crm_deal_hash(visits->index, deal));
+	if (number == NOT_A_DEAL)
+		return;
+	visits->deals[number].has_undone = true;
+	if (visits->ntaken_back == visits->taken_back_room)
+	{
+		visits->taken_back_room = Max(visits->taken_back_room * 2, 64);
+		if (visits->taken_back == NULL)
+			visits->taken_back = allocate(visits, visits->taken_back_room, sizeof(TakenBack));
+		else
+			visits->taken_back = repalloc_huge(visits->taken_back,
+											   visits->taken_back_room * sizeof(TakenBack));
+	}
+	visits->taken_back[visits->ntaken_back++] = (TakenBack)
+	{
+		number, move_no
+	};
+}
+
+static int
+compare_taken_back(const void *a, const void *b)
+{
+	const TakenBack *x = a;
+	const TakenBack *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->deal != y->deal)
+		return x->deal < y->deal ? -1 : 1;
+	return x->move_no < y->move_no ? -1 : x->move_no > y->move_no;
+}
+
+static bool
+is_taken_back(const DealVisits *visits, uint32 deal, int32 move_no)
+{
+	TakenBack	move = {deal, move_no};
+
+	return bsearch(&move, visits->taken_back, visits->ntaken_back, sizeof(TakenBack),
+				   compare_taken_back) != NULL;
+}
+
+void
+crm_add_moves(DealVisits *visits)
+{
+	if (visits->ntaken_back > 0)
+		qsort(visits->taken_back, visits->ntaken_back, sizeof(TakenBack), compare_taken_back);
+}
+
+/* ---- visits ---- */
+
+static inline bool
+in_period(const VisitsAsked *asked, TimestampTz entered_at)
+{
+	return entered_at >= asked->period_from && entered_at < asked->period_before;
+}
+
+/* The visit that a move ended; false if it is not asked for. */
+static inline bool
+get_visit(const DealVisits *visits, const VisitMove *move, Visit *visit)
+{
+	const VisitsAsked *asked = visits->asked;
+	TimestampTz entered_at = move->has_entered_at ? move->entered_at : DT_NOBEGIN;
+	bool		counts = in_period(asked, entered_at);
+
+	if (move->stage == ELSEWHERE || (asked->times && !(counts && move->has_duration)))
+		return false;
+	visit->figure = asked->times ? move->duration : entered_at;
+	visit->move_no = move->move_no;
+	visit->stage = move->stage | (counts ? VISIT_COUNTS : 0);
+	visit->next = asked->next ? Min(move->next, NEXT_NOWHERE) : NEXT_NOWHERE;
+	return true;
+}
+
+static inline void
+pass_on(const DealVisits *visits, CohortDeal *deal, const Visit *visit)
+{
+	uint32		stage = 1U << VISIT_STAGE(visit);
+
+	if ((visit->stage & VISIT_COUNTS) == 0)
+		return;
+	visits->pass_on(visits->pass_on_arg, deal->deal_status, visit, (deal->u.seen & stage) == 0);
+	deal->u.seen |= stage;
+}
+
+static inline void
+keep(DealVisits *visits, uint32 deal, const Visit *visit)
+{
+	VisitChunk *chunk = visits->last;
+
+	if (chunk == NULL || chunk->count == CHUNK)
+	{
+		CHECK_FOR_INTERRUPTS();
+		chunk = allocate(visits, 1, sizeof(VisitChunk));
+		chunk->next = NULL;
+		chunk->count = 0;
+		if (visits->first == NULL)
+			visits->first = chunk;
+		else
+			visits->last->next = chunk;
+		visits->last = chunk;
+	}
+	chunk->deals[chunk->count] = deal;
+	chunk->visits[chunk->count++] = *visit;
+	visits->deals[deal].u.end++;
+}
+
+static void
+take_batch(DealVisits *visits)
+{
+	for (int i = 0; i < visits->nmoves; i++)
+	{
+		uint32		number = crm_deal_prefetch_id(visits->index, visits->hashes[i]);
+
+		if (number != NOT_A_DEAL)
+			__builtin_prefetch(&visits->deals[number], 1);
+	}
+	for (int i = 0; i < visits->nmoves; i++)
+	{
+		const VisitMove *move = &visits->moves[i];
+		uint32		deal = crm_deal_find(visits->index, move->deal, visits->hashes[i]);
+		Visit		visit;
+
+		if (deal == NOT_A_DEAL || !get_visit(visits, move, &visit) ||
+			(unlikely(visits->deals[deal].has_undone) &&
+			 is_taken_back(visits, deal, move->move_no)))
+			continue;
+		if (visits->pass_on != NULL)
+			pass_on(visits, &visits->deals[deal], &visit);
+		else
+			keep(visits, deal, &visit);
+	}
+	visits->nmoves = 0;
+}
+
+VisitMove *
+crm_new_move(DealVisits *visits)
+{
+	return &visits->moves[visits->nmoves];
+}
+
+void
+crm_add_move(DealVisits *visits)
+{
+	int			n = visits->nmoves;
+
+	if (visits->index == NULL)
+		return;
+	visits->hashes[n] = crm_deal_hash(visits->index, visits->moves[n].deal);
+	crm_deal_prefetch(visits->index, visits->hashes[n]);
+	if (++visits->nmoves == BATCH)
+		take_batch(visits);
+}
+
+/* ---- the visits that were kept, in their order ---- */
+
+/* Turns the numbers of visits into the places of the first ones. */
+static void
+make_room(DealVisits *visits)
+{
+	uint64		place = 0;
+
+	for (uint32 i = 0; i < visits->index->count; i++)
+	{
+		CohortDeal *deal = &visits->deals[i];
+		uint32		count = deal->u.end;
+
+		deal->u.end = (uint32) place;
+		place += (uint64) count + (deal->stage != ELSEWHERE);
+	}
+	if (place > PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("history has too many moves"),
+				 errhint("Choose fewer deals, such as by a period.")));
+	visits->visits = allocate(visits, place, sizeof(Visit));
+}
+
+/* Puts the visits into their places, which end then where the present visit goes. */
+static void
+place_visits(DealVisits *visits)
+{
+	CohortDeal *deals = visits->deals;
+	VisitChunk *next;
+
+	for (VisitChunk *chunk = visits->first; chunk != NULL; chunk = next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < chunk->count; i++)
+		{
+			/* First the deal is fetched ahead, then its place. */
+			if (i + 2 * BATCH < chunk->count)
+				__builtin_prefetch(&deals[chunk->deals[i + 2 * BATCH]].u.end, 1);
+			if (i + BATCH < chunk->count)
+				__builtin_prefetch(&visits->visits[deals[chunk->deals[i + BATCH]].u.end], 1);
+			visits->visits[deals[chunk->deals[i]].u.end++] = chunk->visits[i];
+		}
+		next = chunk->next;
+		pfree(chunk);
+	}
+}
+
+static int
+compare_visits(const void *a, const void *b)
+{
+	const Visit *x = a;
+	const Visit *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->move_no != y->move_no)
+		return x->move_no < y->move_no ? -1 : 1;
+	if (x->figure != y->figure)
+		return x->figure < y->figure ? -1 : 1;
+	if (x->stage != y->stage)
+		return x->stage < y->stage ? -1 : 1;
+	return x->next < y->next ? -1 : x->next > y->next;
+}
+
+/* The present visit of a deal; false if it is not asked for. */
+static inline bool
+get_present(const DealVisits *visits, const CohortDeal *deal, Visit *visit)
+{
+	const VisitsAsked *asked = visits->asked;
+	bool		counts = in_period(asked, deal->entered_at);
+
+	if (deal->stage == ELSEWHERE)
+		return false;
+	visit->figure = deal->entered_at;
+	visit->move_no = PG_INT32_MAX;
+	visit->stage = deal->stage | (counts ? VISIT_COUNTS : 0);
+	visit->next = NEXT_NOWHERE;
+	return !asked->times ||
+		(counts && !pg_sub_s64_overflow(visits->now, deal->entered_at, &visit->figure));
+}
+
+/* Passes present visits on. */
+static void
+pass_present(DealVisits *visits)
+{
+	Visit		visit;
+
+	for (uint32 i = 0; i < visits->index->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (get_present(visits, &visits->deals[i], &visit))
+			pass_on(visits, &visits->deals[i], &visit);
+	}
+}
+
+static void
+pass_deals(DealVisits *visits, DealReceiver receive, void *arg)
+{
+	uint32		first = 0;
+
+	for (uint32 n = 0; n < visits->index->count; n++)
+	{
+		const CohortDeal *deal = &visits->deals[n];
+		Visit	   *of_deal = &visits->visits[first];
+		uint32		count = deal->u.end - first;
+		bool		in_order = true;
+
+		CHECK_FOR_INTERRUPTS();
+		first = deal->u.end + (deal->stage != ELSEWHERE);
+		for (uint32 i = 1; i < count && in_order; i++)
+			in_order = of_deal[i - 1].move_no < of_deal[i].move_no;
+		if (!in_order)
+			qsort(of_deal, count, sizeof(Visit), compare_visits);
+		/* There is room for it. */
+		if (deal->stage != ELSEWHERE && get_present(visits, deal, &of_deal[count]))
+			count++;
+		if (count > 0)
+			receive(arg, deal->deal_status, of_deal, count);
+	}
+}
+
+void
+crm_end_visits(DealVisits *visits, DealReceiver receive, void *arg)
+{
+	if (visits->index == NULL)
+		return;
+	take_batch(visits);
+	if (visits->pass_on != NULL)
+		pass_present(visits);
+	else
+	{
+		make_room(visits);
+		place_visits(visits);
+		pass_deals(visits, receive, arg);
+	}
+}

@@ -1,0 +1,129 @@
+/*
+ * analytics/deal_visits.h
+ *		The visits of the deals of a cohort, which crm_deal_cohort() gathered.
+ *
+ * Moves come in any order, from crm_stage_history() (log_moves.c) or from the
+ * table (pipeline_moves.c).  Either each visit is passed on as it comes, and
+ * nothing is kept of it, or all are kept and put into their order.
+ *
+ * Memory follows the records that there are, whatever they claim: 48 to 64 bytes
+ * a deal, and 36 a visit that is kept.
+ */
+#ifndef CRM_ANALYTICS_DEAL_VISITS_H
+#define CRM_ANALYTICS_DEAL_VISITS_H
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+#include "analytics/uuid_key.h"
+#include "analytics/visit_log.h"
+#include "stage/deal_status.h"
+
+/* A pipeline has as many stages as that, at most. */
+#define MAX_STAGES		1000
+
+/* A visit of a deal in one of the stages that were asked for. */
+typedef struct Visit
+{
+	int64		figure;			/* duration if times are asked for, else
+								 * entered_at */
+	int32		move_no;		/* of the move that ended it */
+	uint16		stage;			/* number of the stage, from 0 */
+	uint16		next;			/* the same of the next one, or NEXT_NOWHERE */
+	/* Both are below VISIT_COUNTS, which is added to stage. */
+} Visit;
+
+#define VISIT_COUNTS		0x8000	/* it began in the period */
+#define VISIT_STAGE(visit) ((visit)->stage & 0x7FFF)
+#define NEXT_NOWHERE	0x7FFF
+
+/* What is asked of the logs. */
+typedef struct VisitsAsked
+{
+	int			nstages;
+	Datum	   *stages;			/* uuids in their order, none twice */
+	bool		times;			/* only visits with a duration, which is
+								 * wanted */
+	bool		next;			/* which stage came next */
+	TimestampTz period_from;	/* included */
+	TimestampTz period_before;	/* not included */
+} VisitsAsked;
+
+typedef struct DealVisits DealVisits;
+
+/*
+ * Takes the visits of a deal, those of one deal in the order of move_no (visits of
+ * the same number by their other fields) and the present one last; may reorder
+ * them.
+ */
+typedef void (*DealReceiver) (void *arg, DealStatus status, Visit *visits, uint32 nvisits);
+
+/* Takes a visit that counts; is_first: the first of its deal in that stage to come. */
+typedef void (*VisitReceiver) (void *arg, DealStatus status, const Visit *visit, bool is_first);
+
+/* More stages cannot be told apart without keeping the visits. */
+#define MAX_STAGES_PASSED_ON	32
+
+/* A move, with the numbers of its stages by crm_stage_number(). */
+typedef struct VisitMove
+{
+	UuidKey		deal;
+	uint16		stage;			/* the one that it left, or ELSEWHERE */
+	uint16		next;			/* if it is asked for */
+	int32		move_no;
+	bool		has_entered_at;
+	bool		has_duration;
+	TimestampTz entered_at;
+	int64		duration;		/* microseconds */
+} VisitMove;
+
+#define ELSEWHERE	PG_UINT16_MAX	/* a stage that was not asked for */
+
+/*
+ * Reads stages, their number and the period from three arguments, of which the
+ * first is a uuid[]; ERROR 54000 for too many stages, 22023 for one named twice.
+ */
+extern void crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
+							 bool times, VisitsAsked *asked);
+
+/*
+ * Begins, in the current memory context, with the deals of a cohort, an argument
+ * that may be NULL.  Visits are passed on to pass_on, or kept if that is NULL.
+ */
+extern DealVisits *crm_begin_visits(FunctionCallInfo fcinfo, int cohort_arg,
+									const VisitsAsked *asked, VisitReceiver pass_on, void *arg);
+
+extern const VisitsAsked *crm_asked(const DealVisits *visits);
+
+/* The number of a stage, from 0; ELSEWHERE if it was not asked for. */
+extern uint16 crm_stage_number(const DealVisits *visits, UuidKey stage);
+
+/* The same by the number of the stage in a log, where 0 is none; palloc'd. */
+extern uint16 *crm_log_stage_numbers(const DealVisits *visits, const VisitLogReader *reader);
+
+/*
+ * A move that another one took back, for which it counts for nothing.  All of
+ * them first, then crm_add_moves(), then the moves: each is filled in where
+ * crm_new_move() says, then added.
+ */
+extern void crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no);
+extern void crm_add_moves(DealVisits *visits);
+extern VisitMove *crm_new_move(DealVisits *visits);
+extern void crm_add_move(DealVisits *visits);
+
+/*
+ * After the last move.  Passes present visits on; if visits were kept, receive is called
+ * for each deal.
+ */
+extern void crm_end_visits(DealVisits *visits, DealReceiver receive, void *arg);
+
+/* log_moves.c: adds the moves of a value of crm_stage_history(), an argument that may be NULL. */
+extern void crm_add_moves_of_log(DealVisits *visits, FunctionCallInfo fcinfo, int history_arg);
+
+/*
+ * pipeline_moves.c: adds the moves out of stages of a pipeline, read with the
+ * caller's rights.  Arguments 0 and 1 are the CRM's schema and the pipeline.
+ */
+extern void crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo);
+
+#endif							/* CRM_ANALYTICS_DEAL_VISITS_H */
