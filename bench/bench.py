@@ -301,8 +301,9 @@ class Bench:
         "sum(amount)": f"SELECT sum(amount) {WHERE}",
         "crm_pipeline_summary": f"SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) {WHERE}",
         "GROUP BY": f"""SELECT jsonb_agg(jsonb_build_object('stage_id', stage_id, 'currency', currency, 'value_period', value_period,
-                'deals', deals, 'deals_without_amount', without, 'value', value, 'weighted_value', weighted))
+                'deals', deals, 'deals_without_amount', without, 'deals_without_probability', unweighted, 'value', value, 'weighted_value', weighted))
             FROM (SELECT stage_id, currency, value_period, count(*) AS deals, count(*) - count(amount) AS without,
+                    count(*) - count(probability) AS unweighted,
                     sum(amount) AS value, sum(amount * probability) AS weighted {WHERE}
                 GROUP BY stage_id, currency, value_period) AS g""",
     }

@@ -15,7 +15,8 @@ CREATE TABLE plpgsql_changes (LIKE stage_changes INCLUDING ALL);
 CREATE TABLE plpgsql_deal_changes (LIKE deal_changes INCLUDING ALL);
 CREATE TABLE plpgsql_totals (
     pipeline_id uuid NOT NULL, stage_id uuid NOT NULL, currency text, value_period text NOT NULL,
-    deals bigint NOT NULL, deals_without_amount bigint NOT NULL, value numeric NOT NULL, weighted_value numeric NOT NULL);
+    deals bigint NOT NULL, deals_without_amount bigint NOT NULL, deals_without_probability bigint NOT NULL,
+    value numeric NOT NULL, weighted_value numeric NOT NULL);
 CREATE INDEX ON plpgsql_totals (pipeline_id);
 
 CREATE FUNCTION plpgsql_actor() RETURNS text LANGUAGE sql STABLE AS $$
@@ -266,15 +267,15 @@ CREATE FUNCTION plpgsql_totals() RETURNS trigger LANGUAGE plpgsql SECURITY DEFIN
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.archived_at IS NULL AND NEW.archived_at IS NULL THEN
         INSERT INTO plpgsql_totals VALUES (OLD.pipeline_id, OLD.stage_id, OLD.currency, OLD.value_period, -1,
-                -(OLD.amount IS NULL)::integer, -coalesce(OLD.amount, 0), -coalesce(OLD.amount * OLD.probability, 0)),
+                -(OLD.amount IS NULL)::integer, -(OLD.probability IS NULL)::integer, -coalesce(OLD.amount, 0), -coalesce(OLD.amount * OLD.probability, 0)),
             (NEW.pipeline_id, NEW.stage_id, NEW.currency, NEW.value_period, 1,
-                (NEW.amount IS NULL)::integer, coalesce(NEW.amount, 0), coalesce(NEW.amount * NEW.probability, 0));
+                (NEW.amount IS NULL)::integer, (NEW.probability IS NULL)::integer, coalesce(NEW.amount, 0), coalesce(NEW.amount * NEW.probability, 0));
     ELSIF TG_OP <> 'INSERT' AND OLD.archived_at IS NULL THEN
         INSERT INTO plpgsql_totals VALUES (OLD.pipeline_id, OLD.stage_id, OLD.currency, OLD.value_period, -1,
-            -(OLD.amount IS NULL)::integer, -coalesce(OLD.amount, 0), -coalesce(OLD.amount * OLD.probability, 0));
+            -(OLD.amount IS NULL)::integer, -(OLD.probability IS NULL)::integer, -coalesce(OLD.amount, 0), -coalesce(OLD.amount * OLD.probability, 0));
     ELSIF TG_OP <> 'DELETE' AND NEW.archived_at IS NULL THEN
         INSERT INTO plpgsql_totals VALUES (NEW.pipeline_id, NEW.stage_id, NEW.currency, NEW.value_period, 1,
-            (NEW.amount IS NULL)::integer, coalesce(NEW.amount, 0), coalesce(NEW.amount * NEW.probability, 0));
+            (NEW.amount IS NULL)::integer, (NEW.probability IS NULL)::integer, coalesce(NEW.amount, 0), coalesce(NEW.amount * NEW.probability, 0));
     END IF;
     RETURN NULL;
 END $$;

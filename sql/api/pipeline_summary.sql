@@ -8,9 +8,11 @@ COMMENT ON FUNCTION @extschema@.crm_pipeline_summary(regnamespace, uuid, uuid, u
 	text) IS
 'Summarise a pipeline: number, value and weighted value of its deals
 
-Counts the unarchived deals: all of them, or those of an owner (owner_id), with a tag (tag_id), or expected to close in a range of days (closing_from, closing_to, both included). total_deals, total_value and weighted_value (the sum of amount times probability, exact) stand at the top for all deals, and under open, won and lost, in each element of stages, by_currency and by_value_period. A deal without an amount counts and adds nothing; deals_without_amount tells how many there are.
+Counts the unarchived deals: all of them, or those of an owner (owner_id), with a tag (tag_id), or closing in a range of days (closing_from, closing_to, both included): open deals by expected_close_date, those won or lost by the day of won_at or lost_at in the session''s time zone, as in forecast; closing_date tells so, where a range is given. total_deals, total_value and weighted_value (the sum of amount times probability, exact) stand at the top for all deals, and under open, won and lost, in each element of stages, by_currency and by_value_period. A deal without an amount counts and adds nothing; deals_without_amount tells how many there are. Without a probability, as in stages that have none, a deal adds nothing to weighted_value, whether it has an amount or not; deals_without_probability tells how many there are.
 
 stages has the stages in their order, empty ones too, archived ones only while deals stand there. Sums over different currencies are never added: where a part has several, its currency and its values are null, and by_currency has them apart. currency is the one of the amounts, or the pipeline''s if there are none.
+
+Amounts of different value periods are added as they are: a monthly amount counts once. value_period is the one of the amounts of a part; null where it adds up several, and by_value_period has them apart; one_time if there are no amounts at all.
 
 source tells where the numbers come from: "totals", kept up to date by every write and read in no time, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
 

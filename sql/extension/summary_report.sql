@@ -11,17 +11,22 @@ BEGIN
 		FROM jsonb_to_recordset(coalesce(stages, '[]')) AS g (stage_id uuid, name text, position integer, deal_status text, archived boolean)
 	), facts AS MATERIALIZED (
 		SELECT s.stage_id, coalesce(s.deal_status, g.deal_status) AS deal_status, s.currency, s.value_period,
-			s.deals, s.deals_without_amount, s.value, s.weighted_value,
-			-- only amounts have a currency that matters
-			CASE WHEN s.deals > s.deals_without_amount THEN s.currency END AS amount_currency
+			s.deals, s.deals_without_amount, s.deals_without_probability, s.value, s.weighted_value,
+			-- only amounts have a currency and a period that matter
+			CASE WHEN s.deals > s.deals_without_amount THEN s.currency END AS amount_currency,
+			CASE WHEN s.deals > s.deals_without_amount THEN s.value_period END AS amount_period
 		FROM jsonb_to_recordset(coalesce(sums, '[]')) AS s (stage_id uuid, deal_status text, currency text, value_period text,
-				deals bigint, deals_without_amount bigint, value numeric, weighted_value numeric)
+				deals bigint, deals_without_amount bigint, deals_without_probability bigint, value numeric, weighted_value numeric)
 			LEFT JOIN stage AS g ON g.stage_id = s.stage_id
 	), whole AS MATERIALIZED (
 		SELECT CASE count(DISTINCT f.amount_currency)
 				WHEN 0 THEN crm_summary_report.currency
 				WHEN 1 THEN min(f.amount_currency)
-			END AS currency
+			END AS currency,
+			CASE
+				WHEN min(f.amount_period) IS NULL THEN 'one_time'
+				WHEN min(f.amount_period) = max(f.amount_period) THEN min(f.amount_period)
+			END AS value_period
 		FROM facts AS f
 	), added AS (
 		-- all deals, then by status, stage, currency and value period
@@ -29,25 +34,33 @@ BEGIN
 			f.deal_status, f.stage_id, f.currency, f.value_period,
 			count(DISTINCT f.amount_currency) AS currencies,
 			min(f.amount_currency) AS amount_currency,
+			min(f.amount_period) AS amount_period, max(f.amount_period) AS other_period,
 			sum(f.deals) AS deals, sum(f.deals_without_amount) AS deals_without_amount,
+			sum(f.deals_without_probability) AS deals_without_probability,
 			sum(f.value) AS value, sum(f.weighted_value) AS weighted_value
 		FROM facts AS f
 		GROUP BY GROUPING SETS ((), (f.deal_status), (f.stage_id), (f.currency), (f.currency, f.deal_status),
 			(f.value_period), (f.value_period, f.deal_status))
 	), parts AS MATERIALIZED (
-		SELECT s.kind, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals_without_amount,
+		SELECT s.kind, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals_without_amount, s.deals_without_probability,
 			jsonb_build_object(
 				'currency', CASE
 					WHEN s.kind IN (b'1101'::integer, b'0101'::integer) THEN s.currency
 					WHEN s.currencies = 0 THEN p.currency
 					WHEN s.currencies = 1 THEN s.amount_currency
 				END,
+				'value_period', CASE
+					WHEN s.kind IN (b'1110'::integer, b'0110'::integer) THEN s.value_period
+					WHEN s.amount_period IS NULL THEN p.value_period
+					WHEN s.amount_period = s.other_period THEN s.amount_period
+				END,
 				'total_deals', coalesce(s.deals, 0),
 				'total_value', CASE WHEN s.currencies <= 1 THEN trim_scale(coalesce(s.value, 0)) END,
 				'weighted_value', CASE WHEN s.currencies <= 1 THEN trim_scale(coalesce(s.weighted_value, 0)) END) AS part
 		FROM added AS s CROSS JOIN whole AS p
 	), nothing AS MATERIALIZED (
-		SELECT jsonb_build_object('currency', p.currency, 'total_deals', 0, 'total_value', 0, 'weighted_value', 0) AS part
+		SELECT jsonb_build_object('currency', p.currency, 'value_period', p.value_period,
+			'total_deals', 0, 'total_value', 0, 'weighted_value', 0) AS part
 		FROM whole AS p
 	)
 	SELECT jsonb_build_object(
@@ -74,8 +87,9 @@ BEGIN
 						WHERE s.kind IN (b'1101'::integer, b'0101'::integer)
 						GROUP BY s.currency) AS c), '[]'),
 			'by_value_period', coalesce((
-				SELECT jsonb_agg(jsonb_build_object('value_period', c.value_period) || c.part || jsonb_build_object(
-						'open', coalesce(c.open, n.part), 'won', coalesce(c.won, n.part), 'lost', coalesce(c.lost, n.part))
+				SELECT jsonb_agg(c.part || jsonb_build_object(
+						'open', coalesce(c.open, n.part) - 'value_period', 'won', coalesce(c.won, n.part) - 'value_period',
+						'lost', coalesce(c.lost, n.part) - 'value_period')
 					ORDER BY array_position(ARRAY['one_time', 'monthly', 'quarterly', 'annual'], c.value_period))
 				FROM (SELECT s.value_period,
 							max(s.part::text) FILTER (WHERE s.kind = b'1110'::integer)::jsonb AS part,
@@ -85,16 +99,17 @@ BEGIN
 						FROM parts AS s
 						WHERE s.kind IN (b'1110'::integer, b'0110'::integer)
 						GROUP BY s.value_period) AS c), '[]'),
-			'deals_without_amount', coalesce(t.deals_without_amount, 0)) || t.part
+			'deals_without_amount', coalesce(t.deals_without_amount, 0),
+			'deals_without_probability', coalesce(t.deals_without_probability, 0)) || t.part
 	FROM nothing AS n
 		JOIN parts AS t ON t.kind = b'1111'::integer);
 END $$;
 COMMENT ON FUNCTION @extschema@.crm_summary_report(text, jsonb, jsonb) IS
-	'What pipeline_summary() tells of a pipeline, from sums: an array of objects with stage_id, currency, value_period, deals, deals_without_amount, value and weighted_value, each a row of crm_summary_rows(); deal_status too where it is not the stage''s. stages are objects with stage_id, name, position, deal_status and archived. currency is that of an empty pipeline.';
+	'What pipeline_summary() tells of a pipeline, from sums: an array of objects with stage_id, currency, value_period, deals, deals_without_amount, deals_without_probability, value and weighted_value, each a row of crm_summary_rows(); deal_status too where it is not the stage''s. stages are objects with stage_id, name, position, deal_status and archived. currency is that of an empty pipeline. Of each part, currency and value_period are those of its amounts, null where there are several.';
 
 CREATE FUNCTION @extschema@.crm_pipeline_summary_converted(crm regnamespace, pipeline_id uuid, in_currency text, owner_id uuid DEFAULT NULL,
 	tag_id uuid DEFAULT NULL, closing_from date DEFAULT NULL, closing_to date DEFAULT NULL)
-	RETURNS TABLE (stage_id uuid, value_currency text, value_period text, deals bigint, deals_without_amount bigint,
+	RETURNS TABLE (stage_id uuid, value_currency text, value_period text, deals bigint, deals_without_amount bigint, deals_without_probability bigint,
 		value numeric, weighted_value numeric, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';

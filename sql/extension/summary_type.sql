@@ -1,6 +1,6 @@
 --
 -- crm_summary: a map (stage, currency, value_period) -> deals, deals without
--- an amount, value, weighted value, all exact.
+-- an amount, deals without a probability, value, weighted value, all exact.
 --
 
 CREATE TYPE @extschema@.crm_summary;
@@ -44,7 +44,7 @@ CREATE TYPE @extschema@.crm_summary (
 );
 
 COMMENT ON TYPE @extschema@.crm_summary IS
-'What deals add up to: per stage, currency and value period the number of deals, how many of them have no amount, their value and their weighted value (amount times probability). All sums are exact. Summaries can be stored, added, subtracted, compared and aggregated; the text form is JSON.';
+'What deals add up to: per stage, currency and value period the number of deals, how many of them have no amount and how many no probability, their value and their weighted value (amount times probability). All sums are exact. Summaries can be stored, added, subtracted, compared and aggregated; the text form is JSON.';
 
 --
 -- JSON
@@ -81,6 +81,7 @@ CREATE FUNCTION @extschema@.crm_summary_rows(
 	OUT value_period text,
 	OUT deals bigint,
 	OUT deals_without_amount bigint,
+	OUT deals_without_probability bigint,
 	OUT value numeric,
 	OUT weighted_value numeric
 ) RETURNS SETOF record

@@ -35,6 +35,7 @@ CREATE FUNCTION @extschema@.crm_check_totals(
 	OUT tenant_id uuid, OUT pipeline_id uuid, OUT stage_id uuid, OUT currency text, OUT value_period text,
 	OUT deals bigint, OUT total_deals bigint,
 	OUT deals_without_amount bigint, OUT total_deals_without_amount bigint,
+	OUT deals_without_probability bigint, OUT total_deals_without_probability bigint,
 	OUT value numeric, OUT total_value numeric,
 	OUT weighted_value numeric, OUT total_weighted_value numeric)
 	RETURNS SETOF record

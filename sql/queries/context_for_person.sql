@@ -63,13 +63,18 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                 'status', t.status,
                 'currency', t.currency,
+                'value_period', CASE WHEN t.first_period = t.last_period THEN t.first_period END,
                 'deals', t.deals,
                 'deals_without_amount', t.deals_without_amount,
+                'deals_without_probability', t.deals_without_probability,
                 'value', trim_scale(t.value),
                 'weighted_value', trim_scale(t.weighted_value))
             ORDER BY array_position(ARRAY['open', 'won', 'lost'], t.status), t.currency)
         FROM (SELECT d.status, d.currency, count(*) AS deals,
+                min(d.value_period) FILTER (WHERE d.amount IS NOT NULL) AS first_period,
+                max(d.value_period) FILTER (WHERE d.amount IS NOT NULL) AS last_period,
                 count(*) FILTER (WHERE d.amount IS NULL) AS deals_without_amount,
+                count(*) FILTER (WHERE d.probability IS NULL) AS deals_without_probability,
                 coalesce(sum(d.amount), 0) AS value,
                 coalesce(@extension@.crm_weighted_value(d.amount, d.probability), 0) AS weighted_value
             FROM their_deals AS d

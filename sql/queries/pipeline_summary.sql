@@ -24,8 +24,9 @@ WITH totals AS MATERIALIZED (
                     AND d.pipeline_id = pipeline_summary.pipeline_id
                     AND d.archived_at IS NULL
                     AND (pipeline_summary.owner_id IS NULL OR d.owner_id = pipeline_summary.owner_id)
-                    AND (pipeline_summary.closing_from IS NULL OR d.expected_close_date >= pipeline_summary.closing_from)
-                    AND (pipeline_summary.closing_to IS NULL OR d.expected_close_date <= pipeline_summary.closing_to))
+                    AND
+                    @part closing_day@
+                )
             WHEN coalesce(pipeline_summary.owner_id::text, pipeline_summary.closing_from::text,
                 pipeline_summary.closing_to::text) IS NOT NULL THEN (
                 SELECT @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
@@ -33,8 +34,9 @@ WITH totals AS MATERIALIZED (
                 WHERE d.pipeline_id = pipeline_summary.pipeline_id
                     AND d.archived_at IS NULL
                     AND (pipeline_summary.owner_id IS NULL OR d.owner_id = pipeline_summary.owner_id)
-                    AND (pipeline_summary.closing_from IS NULL OR d.expected_close_date >= pipeline_summary.closing_from)
-                    AND (pipeline_summary.closing_to IS NULL OR d.expected_close_date <= pipeline_summary.closing_to))
+                    AND
+                    @part closing_day@
+                )
             ELSE (
                 SELECT @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period)
                 FROM @crm@.deals AS d
@@ -43,16 +45,19 @@ WITH totals AS MATERIALIZED (
         END AS summary
     FROM totals AS t
 ), converted AS MATERIALIZED (
-    SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.value, c.weighted_value, c.rates
+    SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount,
+        c.deals_without_probability, c.value, c.weighted_value, c.rates
     FROM @extension@.crm_pipeline_summary_converted(pipeline_summary.crm, pipeline_summary.pipeline_id, pipeline_summary.in_currency, pipeline_summary.owner_id,
             pipeline_summary.tag_id, pipeline_summary.closing_from, pipeline_summary.closing_to) AS c
     WHERE pipeline_summary.in_currency IS NOT NULL
 ), sums AS (
-    SELECT r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount, r.value, r.weighted_value
+    SELECT r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount, r.deals_without_probability,
+        r.value, r.weighted_value
     FROM deals_asked AS a
         CROSS JOIN LATERAL @extension@.crm_summary_rows(a.summary) AS r
     UNION ALL
-    SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.value, c.weighted_value
+    SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.deals_without_probability,
+        c.value, c.weighted_value
     FROM converted AS c
 )
 SELECT jsonb_build_object(
@@ -66,8 +71,15 @@ SELECT jsonb_build_object(
             FROM @crm@.stages AS g WHERE g.pipeline_id = p.id),
         (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'currency', s.currency, 'value_period', s.value_period,
                 'deals', s.deals, 'deals_without_amount', s.deals_without_amount,
+                'deals_without_probability', s.deals_without_probability,
                 'value', s.value, 'weighted_value', s.weighted_value))
             FROM sums AS s))
+    || CASE
+        WHEN coalesce(pipeline_summary.closing_from, pipeline_summary.closing_to) IS NULL THEN '{}'
+        ELSE jsonb_build_object('closing_date', jsonb_build_object(
+            'from', pipeline_summary.closing_from, 'to', pipeline_summary.closing_to, 'time_zone', current_setting('TimeZone'),
+            'open', 'expected_close_date', 'won', 'won_at', 'lost', 'lost_at'))
+    END
     || CASE
         WHEN pipeline_summary.in_currency IS NULL THEN '{}'
         ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM converted AS c)))

@@ -17,7 +17,7 @@ WITH pipeline AS MATERIALIZED (
     WHERE p.id = pipeline_summary_as_of.pipeline_id
 ), dated AS MATERIALIZED (
     SELECT s.rate_day, s.deal_status, r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount,
-        r.value, r.weighted_value
+        r.deals_without_probability, r.value, r.weighted_value
     FROM pipeline AS p
         CROSS JOIN LATERAL @extension@.crm_summary_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id, pipeline_summary_as_of.at,
             pipeline_summary_as_of.in_currency) AS s
@@ -32,6 +32,7 @@ WITH pipeline AS MATERIALIZED (
 ), sums AS MATERIALIZED (
     SELECT d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency) AS currency, d.value_period,
         sum(d.deals) AS deals, sum(d.deals_without_amount) AS deals_without_amount,
+        sum(d.deals_without_probability) AS deals_without_probability,
         sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
         sum(coalesce(@extension@.crm_convert(d.weighted_value, c.multiply_by, c.divide_by), d.weighted_value)) AS weighted_value,
         -- of a stage that is no more: the status that its deals had
@@ -52,7 +53,8 @@ SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline
                     FROM sums AS s WHERE s.deal_status IS NOT NULL) AS g),
         (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'deal_status', s.deal_status,
                 'currency', s.currency, 'value_period', s.value_period, 'deals', s.deals,
-                'deals_without_amount', s.deals_without_amount, 'value', s.value, 'weighted_value', s.weighted_value))
+                'deals_without_amount', s.deals_without_amount,
+                'deals_without_probability', s.deals_without_probability, 'value', s.value, 'weighted_value', s.weighted_value))
             FROM sums AS s))
     || CASE
         WHEN pipeline_summary_as_of.in_currency IS NULL THEN '{}'

@@ -30,19 +30,19 @@ WITH dated AS (
         AND (pipeline_summary_converted.tag_id IS NULL OR EXISTS (
             SELECT FROM @crm@.deal_tags AS t WHERE t.deal_id = d.id AND t.tag_id = pipeline_summary_converted.tag_id))
         AND (pipeline_summary_converted.owner_id IS NULL OR d.owner_id = pipeline_summary_converted.owner_id)
-        AND (pipeline_summary_converted.closing_from IS NULL OR d.expected_close_date >= pipeline_summary_converted.closing_from)
-        AND (pipeline_summary_converted.closing_to IS NULL OR d.expected_close_date <= pipeline_summary_converted.closing_to)
+        AND
+        @part closing_day@
     GROUP BY 1, 2
 ), sums AS MATERIALIZED (
     SELECT d.tenant_id, d.rate_day, r.stage_id, CASE WHEN r.deals > r.deals_without_amount THEN r.currency END AS currency, r.value_period,
-        r.deals, r.deals_without_amount, r.value, r.weighted_value
+        r.deals, r.deals_without_amount, r.deals_without_probability, r.value, r.weighted_value
     FROM dated AS d
         CROSS JOIN LATERAL @extension@.crm_summary_rows(d.summary) AS r
 ), conversions AS MATERIALIZED (
     @part conversions of sums AS s WHERE s.rate_day IS NOT NULL AND s.currency IS NOT NULL@
 )
 SELECT s.stage_id, pipeline_summary_converted.in_currency, s.value_period, sum(s.deals)::bigint,
-    sum(s.deals_without_amount)::bigint,
+    sum(s.deals_without_amount)::bigint, sum(s.deals_without_probability)::bigint,
     coalesce(sum(coalesce(@extension@.crm_convert(s.value, c.multiply_by, c.divide_by), s.value)), 0),
     coalesce(sum(coalesce(@extension@.crm_convert(s.weighted_value, c.multiply_by, c.divide_by), s.weighted_value)), 0),
     @extension@.crm_rates_used(array_agg(c.rates))

@@ -7,7 +7,7 @@
 CREATE VIEW pipeline_stage_summary WITH (security_invoker = true) AS
     SELECT p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
         s.position, s.deal_status, r.currency, r.value_period, r.deals, r.deals_without_amount,
-        r.value, r.weighted_value
+        r.deals_without_probability, r.value, r.weighted_value
     FROM (SELECT d.pipeline_id,
                 @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) AS summary
             FROM deals AS d
@@ -28,6 +28,7 @@ COMMENT ON COLUMN pipeline_stage_summary.currency IS 'ISO 4217 code of the amoun
 COMMENT ON COLUMN pipeline_stage_summary.value_period IS 'What the amounts are per: one_time, monthly, quarterly or annual';
 COMMENT ON COLUMN pipeline_stage_summary.deals IS 'Number of deals, those without an amount included';
 COMMENT ON COLUMN pipeline_stage_summary.deals_without_amount IS 'Number of deals without an amount';
+COMMENT ON COLUMN pipeline_stage_summary.deals_without_probability IS 'Number of deals without a probability: they add nothing to weighted_value';
 COMMENT ON COLUMN pipeline_stage_summary.value IS 'Sum of the amounts';
 COMMENT ON COLUMN pipeline_stage_summary.weighted_value IS 'Sum of amount times probability, exact';
 

@@ -21,6 +21,7 @@ CREATE TABLE stage_totals (
     value_period text NOT NULL,
     deals bigint NOT NULL,
     deals_without_amount bigint NOT NULL,
+    deals_without_probability bigint NOT NULL,
     value numeric NOT NULL,
     weighted_value numeric NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -31,7 +32,7 @@ CREATE INDEX stage_totals_pipeline_id_idx ON stage_totals (pipeline_id);
 ALTER TABLE stage_totals REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY;
 
 INSERT INTO stage_totals VALUES ('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000',
-    '00000000-0000-0000-0000-000000000000', NULL, 'complete', 0, 0, 0, 0);
+    '00000000-0000-0000-0000-000000000000', NULL, 'complete', 0, 0, 0, 0, 0);
 
 COMMENT ON TABLE stage_totals IS 'Totals of the deals that are not archived, as differences to be added up; written by triggers on deals, read by pipeline_summary. Do not write it yourself: crm_rebuild_totals() computes it again';
 COMMENT ON COLUMN stage_totals.tenant_id IS 'The tenant of the deals';
@@ -41,5 +42,6 @@ COMMENT ON COLUMN stage_totals.currency IS 'The currency of the deals; null: non
 COMMENT ON COLUMN stage_totals.value_period IS 'The value_period of the deals';
 COMMENT ON COLUMN stage_totals.deals IS 'By how many the number of deals changes';
 COMMENT ON COLUMN stage_totals.deals_without_amount IS 'By how many the number of deals without an amount changes';
+COMMENT ON COLUMN stage_totals.deals_without_probability IS 'By how many the number of deals without a probability changes';
 COMMENT ON COLUMN stage_totals.value IS 'By how much the sum of amounts changes';
 COMMENT ON COLUMN stage_totals.weighted_value IS 'By how much the sum of amount times probability changes';

@@ -205,8 +205,9 @@ count_deal(Replay *replay, const ReplayPlace *place, const ReplayValues *values,
 	entry.key.rest = values->rest;
 	entry.deals = 1;
 	entry.deals_without_amount = !values->has_amount;
+	entry.deals_without_probability = probability == REPLAY_NO_PROBABILITY;
 	entry.value = values->amount;
-	entry.weighted_value = values->amount * probability;
+	entry.weighted_value = entry.deals_without_probability ? 0 : values->amount * probability;
 
 	caller = MemoryContextSwitchTo(replay->context);
 	if (*summary == NULL)

@@ -42,6 +42,8 @@ typedef struct ReplayOrder
 	bool		is_edit;
 } ReplayOrder;
 
+#define REPLAY_NO_PROBABILITY	(-1)
+
 /* Where a deal stands. */
 typedef struct ReplayPlace
 {
@@ -49,8 +51,8 @@ typedef struct ReplayPlace
 	TimestampTz entered_at;
 	TimestampTz closed_at;		/* if it is known; see
 								 * ReplayQuery.want_closed_at */
-	int32		probability;	/* of CRM_PROBABILITY_SCALE; 0 if there is
-								 * none */
+	int32		probability;	/* of CRM_PROBABILITY_SCALE, or
+								 * REPLAY_NO_PROBABILITY */
 	uint8		status;			/* DealStatus */
 	bool		is_here;		/* in the pipeline that is asked about */
 	bool		has_closed_at;

@@ -133,7 +133,9 @@ get_status(TupleTableSlot *row, int column)
 static inline int32
 get_probability(TupleTableSlot *row, int column)
 {
-	return row->tts_isnull[column] ? 0 : (int32) crm_probability_to_fixed(row->tts_values[column]);
+	if (row->tts_isnull[column])
+		return REPLAY_NO_PROBABILITY;
+	return (int32) crm_probability_to_fixed(row->tts_values[column]);
 }
 
 static inline struct varlena *

@@ -117,6 +117,7 @@ get_row(FunctionCallInfo fcinfo, SummaryEntry *row)
 	get_row_key(fcinfo, &row->key);
 	row->deals = 1;
 	row->deals_without_amount = PG_ARGISNULL(ARG_AMOUNT);
+	row->deals_without_probability = PG_ARGISNULL(ARG_PROBABILITY);
 	row->value = 0;
 	if (!PG_ARGISNULL(ARG_PROBABILITY))
 		probability = crm_probability_to_fixed(PG_GETARG_DATUM(ARG_PROBABILITY));

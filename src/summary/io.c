@@ -8,7 +8,7 @@
  *
  * The binary format, all integers in network byte order:
  *
- *		byte	1, the version of the format
+ *		byte	2, the version of the format
  *		int32	number of entries
  *		for each entry, in ascending order:
  *			byte		flags: 1 has a stage, 2 has a currency
@@ -17,6 +17,7 @@
  *			16 bytes	stage, zero if there is none
  *			int64		deals
  *			int64		deals without an amount
+ *			int64		deals without a probability
  *			int128		value, in units of 10^-4
  *			int128		weighted value, in units of 10^-8
  *
@@ -33,10 +34,10 @@
 #include "summary/summary.h"
 #include "table/trigger.h"
 
-#define WIRE_VERSION		1
+#define WIRE_VERSION		2
 #define WIRE_HAS_STAGE		1
 #define WIRE_HAS_CURRENCY	2
-#define WIRE_ENTRY_SIZE		(1 + 1 + 3 + UUID_LEN + 8 + 8 + 16 + 16)
+#define WIRE_ENTRY_SIZE		(1 + 1 + 3 + UUID_LEN + 8 + 8 + 8 + 16 + 16)
 
 /* ---- text out ---- */
 
@@ -96,6 +97,8 @@ append_entry(StringInfo buf, const SummaryEntry *entry)
 	append_count(buf, entry->deals);
 	appendStringInfoString(buf, ", \"deals_without_amount\": ");
 	append_count(buf, entry->deals_without_amount);
+	appendStringInfoString(buf, ", \"deals_without_probability\": ");
+	append_count(buf, entry->deals_without_probability);
 	appendStringInfoString(buf, ", \"value\": ");
 	crm_append_fixed(buf, entry->value, CRM_AMOUNT_SCALE);
 	appendStringInfoString(buf, ", \"weighted_value\": ");
@@ -166,7 +169,7 @@ refuse_text(const char *detail)
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input for type %s", "crm_summary"),
 			 errdetail_internal("%s", detail),
-			 errhint("It is an array of objects such as {\"stage_id\": null, \"currency\": \"USD\", \"value_period\": \"one_time\", \"deals\": 1, \"deals_without_amount\": 0, \"value\": 100, \"weighted_value\": 50}.")));
+			 errhint("It is an array of objects such as {\"stage_id\": null, \"currency\": \"USD\", \"value_period\": \"one_time\", \"deals\": 1, \"deals_without_amount\": 0, \"deals_without_probability\": 0, \"value\": 100, \"weighted_value\": 50}.")));
 }
 
 static bool
@@ -253,6 +256,8 @@ read_field(const JsonbValue *name, const JsonbValue *value, SummaryEntry *entry)
 		entry->deals = read_count(name, value);
 	else if (field_is(name, "deals_without_amount"))
 		entry->deals_without_amount = read_count(name, value);
+	else if (field_is(name, "deals_without_probability"))
+		entry->deals_without_probability = read_count(name, value);
 	else if (field_is(name, "value"))
 		entry->value = read_sum(name, value, CRM_AMOUNT_SCALE);
 	else if (field_is(name, "weighted_value"))
@@ -358,6 +363,7 @@ crm_summary_send(PG_FUNCTION_ARGS)
 		pq_sendbytes(&buf, (const char *) entry.key.stage, UUID_LEN);
 		pq_sendint64(&buf, entry.deals);
 		pq_sendint64(&buf, entry.deals_without_amount);
+		pq_sendint64(&buf, entry.deals_without_probability);
 		send_int128(&buf, entry.value);
 		send_int128(&buf, entry.weighted_value);
 	}
@@ -389,6 +395,7 @@ receive_entry(StringInfo buf, SummaryEntry *entry)
 	pq_copymsgbytes(buf, (char *) entry->key.stage, UUID_LEN);
 	entry->deals = pq_getmsgint64(buf);
 	entry->deals_without_amount = pq_getmsgint64(buf);
+	entry->deals_without_probability = pq_getmsgint64(buf);
 	entry->value = receive_int128(buf);
 	entry->weighted_value = receive_int128(buf);
 

@@ -19,6 +19,7 @@ enum
 	ROW_PERIOD,
 	ROW_DEALS,
 	ROW_DEALS_WITHOUT_AMOUNT,
+	ROW_DEALS_WITHOUT_PROBABILITY,
 	ROW_VALUE,
 	ROW_WEIGHTED_VALUE,
 	ROW_COLUMNS
@@ -117,6 +118,7 @@ make_row(const SummaryEntry *entry, TupleDesc desc)
 	values[ROW_PERIOD] = CStringGetTextDatum(crm_summary_period_name(key));
 	values[ROW_DEALS] = Int64GetDatum(entry->deals);
 	values[ROW_DEALS_WITHOUT_AMOUNT] = Int64GetDatum(entry->deals_without_amount);
+	values[ROW_DEALS_WITHOUT_PROBABILITY] = Int64GetDatum(entry->deals_without_probability);
 	values[ROW_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->value, CRM_AMOUNT_SCALE));
 	values[ROW_WEIGHTED_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->weighted_value,
 																	  CRM_WEIGHTED_SCALE));

@@ -1,7 +1,8 @@
 /*
  * summary/summary.h
  *		crm_summary: a map (stage, currency, value_period) -> deals, deals
- *		without an amount, value, weighted value; all of them exact.
+ *		without an amount, deals without a probability, value, weighted value; all
+ *		of them exact.
  *
  * A crm_summary is a varlena in one of two forms:
  *
@@ -67,11 +68,12 @@ typedef struct SummaryEntry
 	SummaryKey	key;
 	int64		deals;
 	int64		deals_without_amount;
+	int64		deals_without_probability;
 	int128		value;			/* of CRM_AMOUNT_SCALE */
 	int128		weighted_value; /* of CRM_WEIGHTED_SCALE */
 } SummaryEntry;
 
-StaticAssertDecl(sizeof(SummaryEntry) == 72, "SummaryEntry has padding");
+StaticAssertDecl(sizeof(SummaryEntry) == 80, "SummaryEntry has padding");
 
 #define SUMMARY_STORED		1
 #define SUMMARY_WORKING		2
@@ -184,6 +186,9 @@ crm_summary_add_entry(SummaryEntry *to, const SummaryEntry *from)
 	if (unlikely(pg_add_s64_overflow(to->deals, from->deals, &to->deals) ||
 				 pg_add_s64_overflow(to->deals_without_amount, from->deals_without_amount,
 									 &to->deals_without_amount) ||
+				 pg_add_s64_overflow(to->deals_without_probability,
+									 from->deals_without_probability,
+									 &to->deals_without_probability) ||
 				 !crm_fixed_add(to->value, from->value, &to->value) ||
 				 !crm_fixed_add(to->weighted_value, from->weighted_value,
 								&to->weighted_value)))
@@ -196,6 +201,9 @@ crm_summary_subtract_entry(SummaryEntry *to, const SummaryEntry *from)
 	if (unlikely(pg_sub_s64_overflow(to->deals, from->deals, &to->deals) ||
 				 pg_sub_s64_overflow(to->deals_without_amount, from->deals_without_amount,
 									 &to->deals_without_amount) ||
+				 pg_sub_s64_overflow(to->deals_without_probability,
+									 from->deals_without_probability,
+									 &to->deals_without_probability) ||
 				 !crm_fixed_subtract(to->value, from->value, &to->value) ||
 				 !crm_fixed_subtract(to->weighted_value, from->weighted_value,
 									 &to->weighted_value)))
@@ -206,7 +214,7 @@ static inline bool
 crm_summary_entry_is_zero(const SummaryEntry *entry)
 {
 	return entry->deals == 0 && entry->deals_without_amount == 0 &&
-		entry->value == 0 && entry->weighted_value == 0;
+		entry->deals_without_probability == 0 && entry->value == 0 && entry->weighted_value == 0;
 }
 
 /* Asserts every invariant of a summary; does nothing without assertions. */

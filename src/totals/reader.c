@@ -86,6 +86,7 @@ add_row(TupleTableSlot *row, void *arg)
 	}
 	entry.deals = DatumGetInt64(get(row, TOTALS_DEALS));
 	entry.deals_without_amount = DatumGetInt64(get(row, TOTALS_DEALS_WITHOUT_AMOUNT));
+	entry.deals_without_probability = DatumGetInt64(get(row, TOTALS_DEALS_WITHOUT_PROBABILITY));
 	entry.value = get_sum(row, TOTALS_VALUE, CRM_AMOUNT_SCALE);
 	entry.weighted_value = get_sum(row, TOTALS_WEIGHTED_VALUE, CRM_WEIGHTED_SCALE);
 

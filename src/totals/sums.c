@@ -142,6 +142,7 @@ get_entry(const DealTotals *totals, TupleTableSlot *deal, SummaryEntry *entry)
 
 	entry->deals = 1;
 	entry->deals_without_amount = is_null(totals, deal, DEAL_AMOUNT);
+	entry->deals_without_probability = is_null(totals, deal, DEAL_PROBABILITY);
 	entry->value = 0;
 	if (!is_null(totals, deal, DEAL_AMOUNT))
 		entry->value = crm_amount_to_fixed(get(totals, deal, DEAL_AMOUNT));

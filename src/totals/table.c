@@ -15,7 +15,7 @@
 
 const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, value_period";
 const char *const crm_totals_columns = "tenant_id, pipeline_id, stage_id, currency, value_period, "
-"deals, deals_without_amount, value, weighted_value";
+"deals, deals_without_amount, deals_without_probability, value, weighted_value";
 
 static const InsertField fields[TOTALS_NFIELDS] = {
 	[TOTALS_TENANT_ID] = {"tenant_id", UUIDOID},
@@ -25,6 +25,7 @@ static const InsertField fields[TOTALS_NFIELDS] = {
 	[TOTALS_VALUE_PERIOD] = {"value_period", TEXTOID},
 	[TOTALS_DEALS] = {"deals", INT8OID},
 	[TOTALS_DEALS_WITHOUT_AMOUNT] = {"deals_without_amount", INT8OID},
+	[TOTALS_DEALS_WITHOUT_PROBABILITY] = {"deals_without_probability", INT8OID},
 	[TOTALS_VALUE] = {"value", NUMERICOID},
 	[TOTALS_WEIGHTED_VALUE] = {"weighted_value", NUMERICOID},
 };
@@ -42,10 +43,12 @@ compact_query(const char *table)
 	return psprintf("WITH d AS (DELETE FROM %s WHERE pipeline_id OPERATOR(pg_catalog.=) $1 RETURNING *) "
 					"INSERT INTO %s (%s) SELECT %s, pg_catalog.sum(deals)::pg_catalog.int8, "
 					"pg_catalog.sum(deals_without_amount)::pg_catalog.int8, "
+					"pg_catalog.sum(deals_without_probability)::pg_catalog.int8, "
 					"pg_catalog.sum(value), pg_catalog.sum(weighted_value) "
 					"FROM d GROUP BY %s "
 					"HAVING pg_catalog.sum(deals) OPERATOR(pg_catalog.<>) 0 "
 					"OR pg_catalog.sum(deals_without_amount) OPERATOR(pg_catalog.<>) 0 "
+					"OR pg_catalog.sum(deals_without_probability) OPERATOR(pg_catalog.<>) 0 "
 					"OR pg_catalog.sum(value) OPERATOR(pg_catalog.<>) 0 "
 					"OR pg_catalog.sum(weighted_value) OPERATOR(pg_catalog.<>) 0",
 					table, table, crm_totals_columns, crm_totals_key, crm_totals_key);
@@ -56,7 +59,8 @@ read_query(const char *table)
 {
 	return psprintf("SELECT stage_id::pg_catalog.uuid, currency::pg_catalog.text, "
 					"value_period::pg_catalog.text, deals::pg_catalog.int8, "
-					"deals_without_amount::pg_catalog.int8, value::pg_catalog.numeric, "
+					"deals_without_amount::pg_catalog.int8, "
+					"deals_without_probability::pg_catalog.int8, value::pg_catalog.numeric, "
 					"weighted_value::pg_catalog.numeric FROM %s "
 					"WHERE pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$1, " NO_PIPELINE "]) "
 					"AND (value_period OPERATOR(pg_catalog.=) '" CRM_TOTALS_COMPLETE "' "
@@ -68,7 +72,7 @@ static char *
 mark_query(const char *table)
 {
 	return psprintf("INSERT INTO %s (%s) VALUES (" NO_PIPELINE ", " NO_PIPELINE ", " NO_PIPELINE ", NULL, "
-					"'" CRM_TOTALS_COMPLETE "', 0, 0, 0, 0)", table, crm_totals_columns);
+					"'" CRM_TOTALS_COMPLETE "', 0, 0, 0, 0, 0)", table, crm_totals_columns);
 }
 
 CrmStatement

@@ -106,6 +106,7 @@ write_entry(TotalsWrite *write, const TotalsGroup *group, const SummaryEntry *en
 	values[TOTALS_VALUE_PERIOD] = CStringGetTextDatum(crm_summary_period_name(&entry->key));
 	values[TOTALS_DEALS] = Int64GetDatum(entry->deals);
 	values[TOTALS_DEALS_WITHOUT_AMOUNT] = Int64GetDatum(entry->deals_without_amount);
+	values[TOTALS_DEALS_WITHOUT_PROBABILITY] = Int64GetDatum(entry->deals_without_probability);
 	values[TOTALS_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->value, CRM_AMOUNT_SCALE));
 	values[TOTALS_WEIGHTED_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->weighted_value,
 																		 CRM_WEIGHTED_SCALE));

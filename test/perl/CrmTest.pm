@@ -348,10 +348,12 @@ sub still_works
 	is($node->safe_psql($db, $sql . <<~'SQL'), '', "$name: and summed up");
 		SELECT p.name, j, d
 		FROM pipelines p, pipeline_summary(p.id) AS j,
-			LATERAL (SELECT count(*) AS deals, count(*) - count(amount) AS deals_without_amount
+			LATERAL (SELECT count(*) AS deals, count(*) - count(amount) AS deals_without_amount,
+				count(*) - count(probability) AS deals_without_probability
 				FROM deals WHERE pipeline_id = p.id AND archived_at IS NULL) AS d
-		WHERE (d.deals, d.deals_without_amount) IS DISTINCT FROM
-			((j ->> 'total_deals')::bigint, (j ->> 'deals_without_amount')::bigint)
+		WHERE (d.deals, d.deals_without_amount, d.deals_without_probability) IS DISTINCT FROM
+			((j ->> 'total_deals')::bigint, (j ->> 'deals_without_amount')::bigint,
+				(j ->> 'deals_without_probability')::bigint)
 		SQL
 	totals_are_right($node, $db, $schema, "$name: totals are right");
 	$node->psql(

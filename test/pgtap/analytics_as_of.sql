@@ -119,6 +119,7 @@ CREATE FUNCTION t.expected(pipeline uuid, at timestamptz) RETURNS jsonb LANGUAGE
     SELECT t.plain(jsonb_build_object('pipeline_id', p.id, 'name', p.name) || extensions.crm_summary_report(p.currency,
         (SELECT jsonb_agg(to_jsonb(s) || jsonb_build_object('stage_id', s.id, 'archived', s.archived_at IS NOT NULL)) FROM crm.stages AS s WHERE s.pipeline_id = p.id),
         (SELECT jsonb_agg(s) FROM (SELECT r.stage_id, r.currency, r.value_period, count(*) AS deals, count(*) - count(r.amount) AS deals_without_amount,
+                count(*) - count(r.probability) AS deals_without_probability,
                 coalesce(sum(r.amount), 0) AS value, coalesce(sum(r.amount * r.probability), 0) AS weighted_value
             FROM t.replay(at) AS r JOIN crm.stages AS g ON g.id = r.stage_id WHERE g.pipeline_id = p.id GROUP BY 1, 2, 3) AS s)))
     FROM crm.pipelines AS p WHERE p.id = pipeline

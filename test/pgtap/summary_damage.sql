@@ -55,11 +55,11 @@ SELECT is(use_all(stored), 'ok', 'the good one is read by all') FROM good;
 SELECT is(use_all(set_byte(stored, 4 + 16, 9)), 'XX001', 'a period that is none') FROM good;
 SELECT is(use_all(set_byte(stored, 4 + 17, 0)), 'XX001', 'a letter that is none') FROM good;
 SELECT is(use_all(set_byte(stored, 4 + 23, 255)), 'XX001', 'bits of a key that mean nothing') FROM good;
-SELECT is(use_all(substr(stored, 1, 4) || substr(stored, 5 + 72, 72) || substr(stored, 5, 72)), 'XX001', 'not in order') FROM good;
-SELECT is(use_all(substr(stored, 1, 4 + 72) || substr(stored, 5, 72)), 'XX001', 'the same key twice') FROM good;
-SELECT is(use_all(substr(stored, 1, 4 + 24) || decode(repeat('00', 48), 'hex')), 'XX001', 'an entry of zeros') FROM good;
+SELECT is(use_all(substr(stored, 1, 4) || substr(stored, 5 + 80, 80) || substr(stored, 5, 80)), 'XX001', 'not in order') FROM good;
+SELECT is(use_all(substr(stored, 1, 4 + 80) || substr(stored, 5, 80)), 'XX001', 'the same key twice') FROM good;
+SELECT is(use_all(substr(stored, 1, 4 + 24) || decode(repeat('00', 56), 'hex')), 'XX001', 'an entry of zeros') FROM good;
 SELECT is(use_all(substr(stored, 1, 4 + 100)), 'XX001', 'cut within an entry') FROM good;
-SELECT is(use_all(substr(stored, 1, 4 + 24) || decode(repeat('ff', 15) || '7f' || repeat('00', 15) || '80' || repeat('ff', 15) || '7f', 'hex')),
+SELECT is(use_all(substr(stored, 1, 4 + 24) || decode(repeat('ff', 23) || '7f' || repeat('00', 15) || '80' || repeat('ff', 15) || '7f', 'hex')),
     '22003 ok', 'counts and sums at the limits are read, and overflow when they are added') FROM good;
 SELECT is(use_all('\x020000'::bytea || '\x00ffffff7f00000080'::bytea || stored), 'XX001', 'a working one that names more entries than it has') FROM good;
 

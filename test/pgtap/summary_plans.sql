@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA crm, extensions, t TO plans_app;
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA crm TO plans_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA crm TO plans_app;
 CREATE TABLE t.by_hand AS SELECT NULL::uuid AS stage_id, NULL::text AS currency, NULL::text AS value_period,
-    0::bigint AS deals, 0::bigint AS deals_without_amount, 0::numeric AS value, 0::numeric AS weighted_value WITH NO DATA;
+    0::bigint AS deals, 0::bigint AS deals_without_amount, 0::bigint AS deals_without_probability, 0::numeric AS value, 0::numeric AS weighted_value WITH NO DATA;
 GRANT SELECT, INSERT ON t.by_hand TO plans_app;
 
 -- Two tenants, so that row security has something to hide.
@@ -49,7 +49,7 @@ SELECT format($$SELECT extensions.crm_pipeline_summary(stage_id, amount, currenc
 -- By SQL alone, and by one process that reads the table.
 SET LOCAL ROLE plans_app;
 SET LOCAL max_parallel_workers_per_gather = 0;
-INSERT INTO by_hand SELECT stage_id, currency, value_period, count(*), count(*) - count(amount), coalesce(sum(amount), 0),
+INSERT INTO by_hand SELECT stage_id, currency, value_period, count(*), count(*) - count(amount), count(*) - count(probability), coalesce(sum(amount), 0),
     coalesce(sum(amount * probability), 0) FROM deals WHERE pipeline_id = id('Sales') AND archived_at IS NULL GROUP BY 1, 2, 3;
 SELECT is((SELECT sum(deals) FROM by_hand), 4750::numeric, 'there are deals to summarise');
 SELECT set_eq($$SELECT * FROM extensions.crm_summary_rows(t.summary($$ || quote_literal(:'query') || '))', 'SELECT * FROM by_hand', 'serial: what SQL says');

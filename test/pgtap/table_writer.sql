@@ -37,7 +37,7 @@ CREATE FUNCTION t.stored() RETURNS text LANGUAGE sql AS $$
         SELECT 'move ' || (to_jsonb(c) - 'id' - 'recorded_at' - 'reverts_id' - 'changed_at')::text
                 || CASE WHEN reverts_id IS NULL THEN changed_at::text ELSE 'undone' END FROM stage_changes AS c
         UNION ALL SELECT format('total %s %s %s %s %s %s %s', tenant_id, pipeline_id, stage_id, currency, value_period, sum(deals), sum(value))
-                || ' ' || sum(weighted_value) || ' ' || sum(deals_without_amount)
+                || ' ' || sum(weighted_value) || ' ' || sum(deals_without_amount) || ' ' || sum(deals_without_probability)
             FROM stage_totals GROUP BY tenant_id, pipeline_id, stage_id, currency, value_period
             HAVING sum(deals) <> 0) AS l (line)
 $$;

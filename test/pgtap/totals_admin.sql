@@ -24,6 +24,22 @@ SELECT exact('summed up by writers');
 
 UPDATE deals SET value_period = 'one_time', currency = 'USD';
 
+-- One that is wrong in nothing but the deals without a probability.
+SAVEPOINT same_but_one;
+UPDATE deals SET probability = 0 WHERE id = id('n2');
+ALTER TABLE deals DISABLE TRIGGER USER;
+UPDATE deals SET probability = NULL WHERE id = id('n2');
+SELECT results_eq('SELECT deals - total_deals, deals_without_probability, total_deals_without_probability, value - total_value,
+        weighted_value - total_weighted_value FROM crm_check_totals()',
+    $$VALUES (0::bigint, 1::bigint, 0::bigint, 0.0000, 0.00000000)$$, 'crm_check_totals compares the deals without a probability');
+ALTER TABLE deals ENABLE TRIGGER USER;
+SELECT crm_rebuild_totals() \g /dev/null
+SELECT exact('rebuilt with a deal without a probability');
+UPDATE deals SET title = 'moves on', amount = 3 WHERE id = id('n2');
+SELECT is(pending() - crm_compact_totals(), 1::bigint, 'and summed up');
+SELECT exact('summed up with a deal without a probability');
+ROLLBACK TO same_but_one;
+
 -- Wrong totals are found and put right.
 ALTER TABLE deals DISABLE TRIGGER zz_crm_deal_audit_update;
 UPDATE deals SET amount = 1.5 WHERE id = id('n2');
@@ -32,8 +48,9 @@ SELECT is(crm_pipeline_totals('crm', id('Sales')), NULL, 'without the triggers t
 SELECT is(pipeline_summary(id('Sales')) ->> 'source', 'deals', 'but deals');
 ALTER TABLE deals ENABLE TRIGGER zz_crm_deal_audit_update;
 SELECT results_eq($$SELECT pipeline_id, stage_id, currency, value_period, deals, total_deals, deals_without_amount, total_deals_without_amount,
+        deals_without_probability, total_deals_without_probability,
         value - total_value, weighted_value - total_weighted_value FROM crm_check_totals()$$,
-    $$VALUES (id('Sales'), id('Lead'), 'USD', 'one_time', 19::bigint, 20::bigint, 0::bigint, 0::bigint, -5.5, -0.55)$$,
+    $$VALUES (id('Sales'), id('Lead'), 'USD', 'one_time', 19::bigint, 20::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, -5.5, -0.55)$$,
     'crm_check_totals shows what differs');
 SELECT is(crm_rebuild_totals(), 19::bigint, 'crm_rebuild_totals says how many deals count');
 SELECT exact('rebuilt');

@@ -13,9 +13,9 @@ SELECT is(crm_pipeline_totals('crm', id('Sales')), '[]', 'no deals: an empty sum
 SELECT is(crm_pipeline_totals('crm', id('nowhere')), '[]', 'no such pipeline: likewise');
 
 INSERT INTO deals (id, title, amount) VALUES (id('a'), 'a', 100.25);
-SELECT results_eq('SELECT tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, value, weighted_value
+SELECT results_eq('SELECT tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, deals_without_probability, value, weighted_value
         FROM stage_totals WHERE value_period <> ''complete''',
-    $$VALUES ('00000000-0000-0000-0000-000000000000'::uuid, id('Sales'), id('Lead'), 'USD', 'one_time', 1::bigint, 0::bigint,
+    $$VALUES ('00000000-0000-0000-0000-000000000000'::uuid, id('Sales'), id('Lead'), 'USD', 'one_time', 1::bigint, 0::bigint, 0::bigint,
         100.2500, 10.02500000)$$, 'a deal is a row');
 SELECT exact('one deal');
 INSERT INTO deals (title, amount, currency, value_period, stage_id, archived_at)
@@ -62,6 +62,19 @@ UPDATE deals SET amount = 999999999999999.9999 WHERE id = id('a');
 SELECT exact('the largest amount');
 SELECT is(written($$DELETE FROM deals WHERE id = id('a')$$), 1::bigint, 'deleting');
 SELECT exact('deleted');
+
+-- Deals without a probability, as in a stage that has none.
+INSERT INTO stages (id, pipeline_id, name, probability) VALUES (id('Unsure'), id('Sales'), 'Unsure', NULL);
+SELECT is(written($$INSERT INTO deals (id, title, stage_id, amount, currency)
+        VALUES (id('p'), 'p', id('Unsure'), NULL, 'USD'), (id('q'), 'q', id('Unsure'), 9, 'USD')$$),
+    1::bigint, 'two deals without a probability are a row');
+SELECT exact('without a probability');
+SELECT is(written($$UPDATE deals SET probability = 0 WHERE id = id('p')$$), 1::bigint,
+    'a probability of 0 is one, also of a deal without an amount');
+SELECT results_eq($$SELECT deals, deals_without_amount, deals_without_probability, value, weighted_value
+        FROM crm_summary_rows(crm_pipeline_totals('crm', id('Sales'))) WHERE stage_id = id('Unsure') AND currency = 'USD'$$,
+    $$VALUES (2::bigint, 1::bigint, 1::bigint, 9.0000, 0.00000000)$$, 'those without are counted');
+SELECT exact('a probability of 0');
 
 -- Many at once, of every kind.
 UPDATE deals SET amount = amount + 1, probability = CASE WHEN status = 'open' THEN random() ELSE probability END;

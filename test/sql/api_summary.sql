@@ -25,16 +25,16 @@ CREATE FUNCTION printed(uuid) RETURNS text LANGUAGE sql
 -- no deals
 SELECT printed('00000000-0000-0000-0000-000000000001');
 
-INSERT INTO deals (stage_id, title, amount, value_period, owner_id, expected_close_date) VALUES
-	('00000000-0000-0000-0000-0000000000a1', 'One', 100.0001, 'one_time', '00000000-0000-0000-0000-000000000011', '2026-03-01'),
-	('00000000-0000-0000-0000-0000000000a1', 'Two', 0.07, 'monthly', '00000000-0000-0000-0000-000000000011', '2026-03-31'),
-	('00000000-0000-0000-0000-0000000000a1', 'Three', NULL, 'one_time', NULL, '2026-03-01'),
-	('00000000-0000-0000-0000-0000000000a2', 'Four', 1000, 'one_time', '00000000-0000-0000-0000-000000000012', NULL),
-	('00000000-0000-0000-0000-0000000000a3', 'Five', 250, 'annual', '00000000-0000-0000-0000-000000000012', '2026-04-01'),
-	('00000000-0000-0000-0000-0000000000a4', 'Six', 70, 'one_time', NULL, NULL),
-	('00000000-0000-0000-0000-0000000000a5', 'Seven', -10.5, 'one_time', NULL, NULL),
-	('00000000-0000-0000-0000-0000000000a1', 'Archived', 5000, 'one_time', '00000000-0000-0000-0000-000000000011', '2026-03-01'),
-	('00000000-0000-0000-0000-0000000000b1', 'Elsewhere', 9000, 'one_time', NULL, NULL);
+INSERT INTO deals (stage_id, title, amount, value_period, owner_id, expected_close_date, created_at, won_at, lost_at) VALUES
+	('00000000-0000-0000-0000-0000000000a1', 'One', 100.0001, 'one_time', '00000000-0000-0000-0000-000000000011', '2026-03-01', NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000a1', 'Two', 0.07, 'monthly', '00000000-0000-0000-0000-000000000011', '2026-03-31', NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000a1', 'Three', NULL, 'one_time', NULL, '2026-03-01', NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000a2', 'Four', 1000, 'one_time', '00000000-0000-0000-0000-000000000012', NULL, NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000a3', 'Five', 250, 'annual', '00000000-0000-0000-0000-000000000012', '2026-04-01', '2024-01-01', '2024-03-31 22:30+00', NULL),
+	('00000000-0000-0000-0000-0000000000a4', 'Six', 70, 'one_time', NULL, '2026-03-01', '2024-01-01', NULL, '2024-04-01 00:30+00'),
+	('00000000-0000-0000-0000-0000000000a5', 'Seven', -10.5, 'one_time', NULL, NULL, NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000a1', 'Archived', 5000, 'one_time', '00000000-0000-0000-0000-000000000011', '2026-03-01', NULL, NULL, NULL),
+	('00000000-0000-0000-0000-0000000000b1', 'Elsewhere', 9000, 'one_time', NULL, NULL, NULL, NULL, NULL);
 UPDATE deals SET archived_at = '2026-01-01' WHERE title = 'Archived';
 UPDATE stages SET archived_at = '2026-01-01' WHERE name LIKE 'Old%';
 INSERT INTO tags (id, name) VALUES
@@ -44,7 +44,7 @@ INSERT INTO deal_tags (deal_id, tag_id)
 
 -- one currency; an archived stage as long as deals stand there
 SELECT printed('00000000-0000-0000-0000-000000000001');
-SELECT pipeline_name, stage_name, position, deal_status, currency, value_period, deals, deals_without_amount, value, weighted_value
+SELECT pipeline_name, stage_name, position, deal_status, currency, value_period, deals, deals_without_amount, deals_without_probability, value, weighted_value
 FROM pipeline_stage_summary ORDER BY pipeline_name, position, currency, value_period;
 SELECT (s ->> 'as_of')::timestamptz BETWEEN now() AND clock_timestamp() AS now
 FROM pipeline_summary('00000000-0000-0000-0000-000000000001') AS s;
@@ -71,12 +71,39 @@ SELECT brief(pipeline_summary('00000000-0000-0000-0000-000000000001', closing_fr
 SELECT brief(pipeline_summary('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000012', '00000000-0000-0000-0000-0000000000f1'));
 SELECT brief(pipeline_summary('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000011',
 	'00000000-0000-0000-0000-0000000000f1', '2026-03-31', '2026-12-31'));
+-- closed deals by the day on which they were closed, in the session's time zone, as in forecast
+SELECT brief(s), brief(s -> 'won'), brief(s -> 'lost'), s -> 'closing_date' AS closing_date
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001', closing_from => '2024-03-31', closing_to => '2024-03-31') AS s;
+SELECT brief(s), brief(s -> 'won'), brief(s -> 'lost'), s -> 'closing_date' AS closing_date
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001', closing_from => '2024-04-01', closing_to => '2024-04-30') AS s;
+SET timezone = 'Europe/Berlin';
+SELECT brief(s), brief(s -> 'won'), brief(s -> 'lost'), s -> 'closing_date' AS closing_date
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001', closing_from => '2024-04-01', closing_to => '2024-04-30') AS s;
+SELECT brief(s), brief(s -> 'won'), brief(s -> 'lost'), s -> 'rates' AS rates, s -> 'closing_date' AS closing_date
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001', closing_to => '2024-04-01', in_currency => 'USD') AS s;
+SELECT brief(s), s ? 'closing_date' AS told FROM pipeline_summary('00000000-0000-0000-0000-000000000001', owner_id => '00000000-0000-0000-0000-000000000012') AS s;
+SELECT closed_only FROM forecast('00000000-0000-0000-0000-000000000001', 'month', '2024-04-01', '2024-05-01') WHERE bucket = 'period';
+SET timezone = 'UTC';
+SELECT count(*) FROM forecast('00000000-0000-0000-0000-000000000001', 'month', '2024-04-01', '2024-05-01') WHERE bucket = 'period';
+INSERT INTO deal_tags (deal_id, tag_id) SELECT id, '00000000-0000-0000-0000-0000000000f2' FROM deals WHERE title IN ('Five', 'Six', 'One');
+SELECT brief(s) FROM pipeline_summary('00000000-0000-0000-0000-000000000001', tag_id => '00000000-0000-0000-0000-0000000000f2', closing_to => '2024-03-31') AS s;
+SELECT brief(s) FROM pipeline_summary('00000000-0000-0000-0000-000000000001', tag_id => '00000000-0000-0000-0000-0000000000f2', closing_from => '2024-04-01') AS s;
+
+-- sums over several value periods are told, as those over several currencies
+SELECT s -> 'value_period' AS whole, s #> '{open,value_period}' AS open, s #> '{won,value_period}' AS won, s #> '{lost,value_period}' AS lost,
+	jsonb_path_query_array(s, '$.stages[*].value_period') AS stages, jsonb_path_query_array(s, '$.by_currency[*].value_period') AS by_currency,
+	jsonb_path_query_array(s, '$.by_value_period[*].value_period') AS by_value_period
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001') AS s;
+SELECT s -> 'value_period' AS whole, s #> '{open,value_period}' AS open, s #> '{won,value_period}' AS won,
+	jsonb_path_query_array(s, '$.stages[*].value_period') AS stages
+FROM pipeline_summary('00000000-0000-0000-0000-000000000001', closing_to => '2024-03-31') AS s;
+
 SELECT jsonb_array_length(s -> 'stages'), s -> 'currency', s -> 'by_currency', s -> 'by_value_period'
 FROM pipeline_summary('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-00000000dead') AS s;
 
 -- a currency that only deals without an amount have does not mix
 UPDATE deals SET currency = 'JPY' WHERE title = 'Three';
-SELECT s -> 'currency', brief(s), s -> 'deals_without_amount',
+SELECT s -> 'currency', brief(s), s -> 'deals_without_amount', s -> 'deals_without_probability',
 	jsonb_path_query_array(s, '$.by_currency[*].currency')
 FROM pipeline_summary('00000000-0000-0000-0000-000000000001') AS s;
 
@@ -87,7 +114,7 @@ INSERT INTO deals (stage_id, title, amount, currency) VALUES
 	('00000000-0000-0000-0000-0000000000b1', 'Nothing', NULL, NULL),
 	('00000000-0000-0000-0000-0000000000b2', 'Won euro', 50, 'EUR');
 SELECT printed('00000000-0000-0000-0000-000000000002');
-SELECT pipeline_name, stage_name, currency, value_period, deals, deals_without_amount, value, weighted_value
+SELECT pipeline_name, stage_name, currency, value_period, deals, deals_without_amount, deals_without_probability, value, weighted_value
 FROM pipeline_stage_summary WHERE pipeline_name = 'World' ORDER BY position, currency;
 -- each of them as by hand
 SELECT d.currency, c.currency IS NOT NULL AS found, c.total_value = sum(amount) AS value, c.weighted_value = sum(amount * probability) AS weighted

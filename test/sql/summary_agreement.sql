@@ -32,11 +32,13 @@ ANALYZE deal;
 -- What SQL says
 CREATE VIEW by_sql AS
 SELECT stage_id, currency, coalesce(value_period, 'one_time') AS value_period, count(*) AS deals, count(*) FILTER (WHERE amount IS NULL) AS deals_without_amount,
+	count(*) FILTER (WHERE probability IS NULL) AS deals_without_probability,
 	coalesce(sum(amount), 0) AS value, coalesce(sum(amount * probability), 0) AS weighted_value
 FROM deal GROUP BY 1, 2, 3;
 CREATE TABLE truth AS SELECT json_agg(t)::text::crm_summary AS s FROM by_sql t;
 SELECT count(*) AS keys FROM by_sql;
 CREATE TABLE owner_truth AS SELECT owner, count(*) AS deals, count(*) FILTER (WHERE amount IS NULL) AS deals_without_amount,
+	count(*) FILTER (WHERE probability IS NULL) AS deals_without_probability,
 	coalesce(sum(amount), 0) AS value, coalesce(sum(amount * probability), 0) AS weighted_value, sum(amount * probability) AS weighted_sum
 FROM deal GROUP BY owner;
 
@@ -51,8 +53,8 @@ SELECT owner, crm_pipeline_summary(stage_id, amount, currency, probability, valu
 FROM deal GROUP BY owner;
 CREATE FUNCTION owners_agree() RETURNS TABLE (groups bigint, agree boolean, differences bigint) LANGUAGE sql AS $$
 	SELECT count(*), crm_pipeline_summary(g.s) = (SELECT s FROM truth), count(*) FILTER (WHERE g.w IS DISTINCT FROM t.weighted_sum
-		OR (t.deals, t.deals_without_amount, t.value, t.weighted_value) IS DISTINCT FROM (SELECT
-			(sum(r.deals)::bigint, sum(r.deals_without_amount)::bigint, sum(r.value), sum(r.weighted_value)) FROM crm_summary_rows(g.s) r))
+		OR (t.deals, t.deals_without_amount, t.deals_without_probability, t.value, t.weighted_value) IS DISTINCT FROM (SELECT
+			(sum(r.deals)::bigint, sum(r.deals_without_amount)::bigint, sum(r.deals_without_probability)::bigint, sum(r.value), sum(r.weighted_value)) FROM crm_summary_rows(g.s) r))
 	FROM owner_groups g JOIN owner_truth t USING (owner)
 $$;
 SET enable_sort = off; SET work_mem = '512MB';
@@ -77,6 +79,7 @@ CREATE TABLE parallel_result AS EXECUTE one_group;
 SELECT s = (SELECT s FROM truth) AS one_group, w = (SELECT sum(amount * probability) FROM deal) AS weighted,
 	four = (SELECT crm_pipeline_summary(r.stage_id, NULL, r.currency, NULL) - crm_pipeline_summary(r.stage_id, NULL, r.currency, NULL) FROM crm_summary_rows(s) r)
 		+ (SELECT json_agg(x)::text::crm_summary FROM (SELECT stage_id, currency, sum(deals) AS deals, sum(deals_without_amount) AS deals_without_amount,
+			sum(deals_without_probability) AS deals_without_probability,
 			sum(value) AS value, sum(weighted_value) AS weighted_value FROM by_sql GROUP BY 1, 2) x) AS four
 FROM parallel_result;
 -- of summaries

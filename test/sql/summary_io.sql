@@ -23,7 +23,7 @@ SELECT read('[{}]');
 SELECT read('[{"deals": 1}]');
 SELECT read('[{"stage_id": null, "currency": null, "value_period": null, "deals": 1}]');
 SELECT read('[{"currency": "USD"}, {"deals": 0, "value": 0.0}]');
-SELECT read('[{"deals": -1, "deals_without_amount": -2, "value": -0.0001, "weighted_value": -0.00000001}]');
+SELECT read('[{"deals": -1, "deals_without_amount": -2, "deals_without_probability": -3, "value": -0.0001, "weighted_value": -0.00000001}]');
 
 -- Canonical order: stage, currency, then period by its length; nulls last.
 SELECT replace(read($$[
@@ -39,6 +39,8 @@ SELECT replace(read($$[
 
 -- Digits: all of them, to the limits of 64 and 128 bits.
 SELECT read('[{"deals": 9223372036854775807, "deals_without_amount": -9223372036854775808}]');
+SELECT read('[{"deals_without_probability": 9223372036854775807}]');
+SELECT read('[{"deals_without_probability": -9223372036854775809}]');
 SELECT read('[{"deals": 9223372036854775808}]');
 SELECT read('[{"deals": 1.5}]');
 SELECT read('[{"value": 17014118346046923173168730371588410.5727, "weighted_value": 1701411834604692317316873037158.84105727}]');
@@ -83,7 +85,7 @@ CREATE TABLE kept (id int, s crm_summary);
 INSERT INTO kept VALUES
 	(1, '[]'),
 	(2, '[{"deals": 2, "currency": "USD", "value": 10.5, "weighted_value": 1.05}]'),
-	(3, '[{"deals": -1, "deals_without_amount": 3, "stage_id": "00000000-0000-0000-0000-00000000000a", "value_period": "annual"}, {"deals": 7}]'),
+	(3, '[{"deals": -1, "deals_without_amount": 3, "deals_without_probability": 5, "stage_id": "00000000-0000-0000-0000-00000000000a", "value_period": "annual"}, {"deals": 7}]'),
 	(4, NULL);
 SELECT id, s::json AS json FROM kept ORDER BY id;
 SELECT id, s::jsonb AS jsonb FROM kept ORDER BY id;
@@ -93,7 +95,7 @@ CREATE TABLE as_json (j json, b jsonb);
 INSERT INTO as_json SELECT s, s FROM kept WHERE id = 2;
 SELECT * FROM as_json;
 SELECT r.* FROM kept, json_to_recordset(s::json) AS r (stage_id uuid, currency text, value_period text,
-	deals bigint, deals_without_amount bigint, value numeric, weighted_value numeric) WHERE id = 3;
+	deals bigint, deals_without_amount bigint, deals_without_probability bigint, value numeric, weighted_value numeric) WHERE id = 3;
 SELECT r.* FROM kept, crm_summary_rows(s) r ORDER BY id;
 SELECT bool_and(s = s::text::crm_summary AND s = s::json::text::crm_summary) FROM kept;
 
@@ -104,6 +106,7 @@ SELECT g % 200 AS id, gen_random_uuid() AS stage_id,
 	(ARRAY['USD', 'EUR', NULL])[1 + g % 3] AS currency,
 	(ARRAY['one_time', 'monthly', 'quarterly', 'annual'])[1 + g % 4] AS value_period,
 	(random() * 1e18)::bigint - (5e17)::bigint AS deals, (random() * 10)::bigint AS deals_without_amount,
+	(random() * 10)::bigint AS deals_without_probability,
 	round((random() - 0.5)::numeric * 10::numeric ^ (random() * 30)::int, (random() * 4)::int) AS value,
 	round((random() - 0.5)::numeric * 10::numeric ^ (random() * 30)::int, (random() * 8)::int) AS weighted_value
 FROM generate_series(1, 2000) g;
@@ -155,24 +158,24 @@ SELECT bool_and(k.s = r.s AND crm_summary_send(k.s) = crm_summary_send(r.s)), co
 TRUNCATE received;
 
 SELECT receive('');
-SELECT receive('\x01');
-SELECT receive('\x0100000000');
-SELECT receive('\x010000000000');
+SELECT receive('\x02');
 SELECT receive('\x0200000000');
-SELECT receive('\x01ffffffff');
-SELECT receive('\x01000000010000');
+SELECT receive('\x020000000000');
+SELECT receive('\x0100000000');
+SELECT receive('\x02ffffffff');
+SELECT receive('\x02000000010000');
 SELECT receive(substr(one, 1, octet_length(one) - 1)) FROM images;
 SELECT receive(one || '\x00') FROM images;
--- a count so large that its bytes, in 32 bits, would be the 68 that follow
-SELECT receive('\x015cc0ed74' || substr(one, 6, 68)) FROM images;
+-- a count so large that its bytes, in 32 bits, would be the 76 that follow
+SELECT receive('\x02c0d4c77c' || substr(one, 6, 76)) FROM images;
 -- flags, period, letters, a stage where none is, order, a zero entry
 SELECT receive(set_byte(one, 5, 4)) FROM images;
 SELECT receive(set_byte(one, 6, 4)) FROM images;
 SELECT receive(set_byte(one, 5, 2)) FROM images;
 SELECT receive(set_byte(one, 7, 65)) FROM images;
 SELECT receive(set_byte(one, 10, 1)) FROM images;
-SELECT receive('\x0100000002' || substr(one, 6) || substr(one, 6)) FROM images;
-SELECT receive('\x0100000002' || substr(two, 75) || substr(two, 6, 69)) FROM images;
+SELECT receive('\x0200000002' || substr(one, 6) || substr(one, 6)) FROM images;
+SELECT receive('\x0200000002' || substr(two, 83) || substr(two, 6, 77)) FROM images;
 SELECT receive(set_byte(one, 33, 0)) FROM images;
 SELECT count(*) FROM received WHERE s <> '[]';
 TRUNCATE received;

@@ -313,8 +313,9 @@ exact($node, 'totals after a crash');
 # Summed up, of many pipelines: with progress.
 $node->safe_psql('postgres', <<~'SQL');
 	SET session_replication_role = replica;
-	INSERT INTO stage_totals (tenant_id, pipeline_id, stage_id, currency, value_period, deals, deals_without_amount, value, weighted_value)
-		SELECT md5('t')::uuid, md5(n::text)::uuid, md5('s')::uuid, 'USD', 'one_time', sign, 0, sign, sign
+	INSERT INTO stage_totals (tenant_id, pipeline_id, stage_id, currency, value_period, deals,
+			deals_without_amount, deals_without_probability, value, weighted_value)
+		SELECT md5('t')::uuid, md5(n::text)::uuid, md5('s')::uuid, 'USD', 'one_time', sign, 0, sign, sign, sign
 		FROM generate_series(1, 1000) AS n, (VALUES (1), (-1)) AS s (sign);
 	SQL
 my ($stdout, $stderr);

@@ -6,15 +6,15 @@ CREATE FUNCTION t.exact(what text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN is_empty('SELECT * FROM crm_check_totals()', what || ': exact')
         || E'\n' || is_empty($q$
-            SELECT stage_id, currency, value_period, sum(n), sum(none), sum(v), sum(w)
-            FROM (SELECT stage_id, currency, value_period, 1 AS n, (amount IS NULL)::int AS none,
+            SELECT stage_id, currency, value_period, sum(n), sum(none), sum(unweighted), sum(v), sum(w)
+            FROM (SELECT stage_id, currency, value_period, 1 AS n, (amount IS NULL)::int AS none, (probability IS NULL)::int AS unweighted,
                     coalesce(amount, 0) AS v, coalesce(amount * probability, 0) AS w
                 FROM crm.deals WHERE archived_at IS NULL
                 UNION ALL
-                SELECT stage_id, currency, value_period, -deals, -deals_without_amount, -value, -weighted_value
+                SELECT stage_id, currency, value_period, -deals, -deals_without_amount, -deals_without_probability, -value, -weighted_value
                 FROM crm.stage_totals) AS x
             GROUP BY 1, 2, 3
-            HAVING (sum(n), sum(none), sum(v), sum(w)) <> (0, 0, 0, 0)$q$, what || ': by hand')
+            HAVING (sum(n), sum(none), sum(unweighted), sum(v), sum(w)) <> (0, 0, 0, 0, 0)$q$, what || ': by hand')
         || E'\n' || is_empty($q$
             SELECT p.name FROM crm.pipelines AS p
             WHERE crm_pipeline_totals('crm', p.id) IS DISTINCT FROM (
