@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "base/case_folding.h"
+#include "base/compat.h"
 #include "base/name_key.h"
 
 /* Bytes of a text that may be a name; memory is a multiple of it. */
