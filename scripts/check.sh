@@ -66,6 +66,13 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 	cp -R "$src" "$src.$1"
 	chown -R "$server_user" "$src.$1"
+	# One of its tests replaces the files of the server, as a package does.
+	if [ "$1" = tap ]
+	then
+		cp -R "$work/server" "$work/server.$1"
+		chown -R "$server_user" "$work/server.$1"
+		PATH=$work/server.$1${bin#"$work/server"}:$PATH
+	fi
 	src=$src.$1
 	cd "$src"
 	case $1 in
@@ -82,7 +89,7 @@ start_suite()			# in the background; its end is a line in $work/ended
 		status=0
 		(run_suite "$1") >"$work/$1.log" 2>&1 </dev/null || status=$?
 		[ ! -d "$work/data.$1" ] || server_stop "$work/data.$1"
-		rm -rf "$src.$1" "$work/data.$1"
+		rm -rf "$src.$1" "$work/data.$1" "$work/server.$1"
 		echo "$1 $status $(($(date +%s) - started))" >&3
 	) &
 	echo $! >"$work/$1.pid"
