@@ -188,7 +188,7 @@ input_cancels(Input *input, JsonPart id, size_t position)
 	while (input->scanned < input->tail)
 	{
 		JsonPart	line = {input->data + input->scanned, 0};
-		char	   *end = memchr(line.start, '\n', input->tail - input->scanned);
+		const char *end = memchr(line.start, '\n', input->tail - input->scanned);
 
 		line.length = end - line.start;
 		note_cancellation(input, line);
