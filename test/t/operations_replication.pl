@@ -106,7 +106,9 @@ sub same_rows
 	$primary->wait_for_catchup($name);
 	foreach my $table (@{ $published{$name} })
 	{
-		my $query = "SELECT to_jsonb(t)::text FROM crm.$table t ORDER BY 1";
+		# The row that says that totals are complete came with the installation.
+		my $where = $table eq 'stage_totals' ? "WHERE value_period <> 'complete'" : '';
+		my $query = "SELECT to_jsonb(t)::text FROM crm.$table t $where ORDER BY 1";
 
 		is( $replica->safe_psql($name,    $query),
 			$primary->safe_psql('origin', $query),
