@@ -13,29 +13,11 @@ SELECT CASE
 WITH steps AS MATERIALIZED (
     SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
     FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
-            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id = funnel.pipeline_id
-                    UNION ALL
-                    -- that stood there, and went to another pipeline
-                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id <> funnel.pipeline_id
-                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
-                            WHERE c.from_pipeline_id = funnel.pipeline_id
-                                AND (c.to_pipeline_id < funnel.pipeline_id OR c.to_pipeline_id > funnel.pipeline_id))) AS d
-            WHERE d.archived_at IS NULL
+            @part cohort@
                 AND (funnel.cohort <> 'created'
                     OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
-                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))
-                AND (funnel.owner_id IS NULL OR d.owner_id = funnel.owner_id)
-                AND (funnel.currency IS NULL OR funnel.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
-            FROM @crm@.stages AS s
-            WHERE s.pipeline_id = funnel.pipeline_id) AS p,
+                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))) AS k,
+        @part pipeline_stages@,
         @extension@.crm_pipeline_stage_steps(funnel.crm, funnel.pipeline_id, k.deals, p.ids, p.statuses, funnel.rule,
             CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END,
             CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS t

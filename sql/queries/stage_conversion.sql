@@ -13,29 +13,11 @@ SELECT CASE
 WITH steps AS MATERIALIZED (
     SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
     FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
-            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id = stage_conversion.pipeline_id
-                    UNION ALL
-                    -- that stood there, and went to another pipeline
-                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id <> stage_conversion.pipeline_id
-                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
-                            WHERE c.from_pipeline_id = stage_conversion.pipeline_id
-                                AND (c.to_pipeline_id < stage_conversion.pipeline_id OR c.to_pipeline_id > stage_conversion.pipeline_id))) AS d
-            WHERE d.archived_at IS NULL
+            @part cohort@
                 AND (stage_conversion.cohort <> 'created'
                     OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
-                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))
-                AND (stage_conversion.owner_id IS NULL OR d.owner_id = stage_conversion.owner_id)
-                AND (stage_conversion.currency IS NULL OR stage_conversion.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
-            FROM @crm@.stages AS s
-            WHERE s.pipeline_id = stage_conversion.pipeline_id) AS p,
+                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))) AS k,
+        @part pipeline_stages@,
         @extension@.crm_pipeline_stage_steps(stage_conversion.crm, stage_conversion.pipeline_id, k.deals, p.ids, p.statuses, stage_conversion.rule,
             CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
             CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS t

@@ -9,29 +9,11 @@ WITH stood AS MATERIALIZED (
     -- Closed deals stand in no open stage, so only their moves tell.
     SELECT t.from_stage_id AS stage_id, t.deals AS closed_deals, t.won_deals AS won
     FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, NULL, d.stage_entered_at) AS deals
-            FROM (SELECT d.id, d.status, d.stage_entered_at, d.pipeline_id, d.won_at, d.lost_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id = stage_probabilities.pipeline_id
-                    UNION ALL
-                    -- that stood there, and went to another pipeline
-                    SELECT d.id, d.status, d.stage_entered_at, d.pipeline_id, d.won_at, d.lost_at,
-                        d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id <> stage_probabilities.pipeline_id
-                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
-                            WHERE c.from_pipeline_id = stage_probabilities.pipeline_id
-                                AND (c.to_pipeline_id < stage_probabilities.pipeline_id OR c.to_pipeline_id > stage_probabilities.pipeline_id))) AS d
-            WHERE d.archived_at IS NULL
+            @part cohort@
                 AND d.status <> 'open'
                 AND (stage_probabilities.closed_from IS NULL OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
-                AND (stage_probabilities.closed_before IS NULL OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)
-                AND (stage_probabilities.owner_id IS NULL OR d.owner_id = stage_probabilities.owner_id)
-                AND (stage_probabilities.currency IS NULL OR stage_probabilities.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
-            FROM @crm@.stages AS s
-            WHERE s.pipeline_id = stage_probabilities.pipeline_id) AS p,
+                AND (stage_probabilities.closed_before IS NULL OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)) AS k,
+        @part pipeline_stages@,
         @extension@.crm_pipeline_stage_steps(stage_probabilities.crm, stage_probabilities.pipeline_id, k.deals, p.ids, p.statuses, 'direct') AS t
     WHERE t.to_stage_id IS NULL
 )

@@ -10,24 +10,9 @@ WITH times AS MATERIALIZED (
     FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status,
                 -- the clock of a closed deal stands still
                 CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.stage_entered_at) AS deals
-            FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id = time_in_stage.pipeline_id
-                    UNION ALL
-                    -- that stood there, and went to another pipeline
-                    SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.owner_id, d.currency, d.archived_at
-                    FROM @crm@.deals AS d
-                    WHERE d.pipeline_id <> time_in_stage.pipeline_id
-                        AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
-                            WHERE c.from_pipeline_id = time_in_stage.pipeline_id
-                                AND (c.to_pipeline_id < time_in_stage.pipeline_id OR c.to_pipeline_id > time_in_stage.pipeline_id))) AS d
-            WHERE d.archived_at IS NULL
-                AND (time_in_stage.owner_id IS NULL OR d.owner_id = time_in_stage.owner_id)
-                AND (time_in_stage.currency IS NULL OR time_in_stage.currency =
-                    coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))) AS k,
-        (SELECT array_agg(s.id ORDER BY s.position, s.id) AS ids, array_agg(s.deal_status ORDER BY s.position, s.id) AS statuses
-            FROM @crm@.stages AS s
-            WHERE s.pipeline_id = time_in_stage.pipeline_id) AS p,
+            @part cohort@
+            ) AS k,
+        @part pipeline_stages@,
         @extension@.crm_pipeline_stage_times(time_in_stage.crm, time_in_stage.pipeline_id, k.deals, p.ids,
             time_in_stage.measure, time_in_stage.entered_from, time_in_stage.entered_before, time_in_stage.percentiles) AS t
 )
