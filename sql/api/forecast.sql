@@ -24,4 +24,6 @@ period_from (included) and period_before (not included) choose days in the bucke
 
 Errors: PT404 for an unknown pipeline, 22023 for another period, an empty range, what is not a currency, and where an exchange rate is missing.
 
-@mcp';
+@param period month (default) or quarter
+@param today The current date in another time zone
+@mcp report=value';

@@ -16,4 +16,8 @@ deals = distinct deals that ever stood in the stage. converted = those of them t
 
 cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. For all pairs of stages see stage_conversion.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.
+
+@param rule reached (default: the stage or beyond it) or direct (straight to the next one)
+@param cohort created (default), or what the report counts otherwise: entered, closed
+@mcp report=conversion';

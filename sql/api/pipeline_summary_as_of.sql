@@ -14,4 +14,5 @@ in_currency converts all amounts to one currency, as pipeline_summary does: thos
 
 Errors: PT404 for an unknown pipeline, 22023 for a moment in the future, for what is not a currency and where an exchange rate is missing.
 
-@mcp';
+@param at The moment
+@mcp report=value';

@@ -13,4 +13,6 @@ Of the deals that are won: won_at - created_at, its average, median, 90th percen
 
 won_from (included) and won_before (not included), pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals.
 
-Errors: PT404 for an unknown pipeline.';
+Errors: PT404 for an unknown pipeline.
+
+@mcp report=time';

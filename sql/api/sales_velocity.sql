@@ -15,4 +15,6 @@ velocity_per_day = open_deals * average_won_value * win_rate / average_days_to_w
 
 A deal without an amount counts in the currency of its pipeline. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it. Leaves out archived and deleted deals.
 
-Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.';
+Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.
+
+@mcp report=conversion';

@@ -16,4 +16,7 @@ A row each pipeline, owner or deal (each): id is the pipeline''s, owner''s (null
 
 pushed_from (included) and pushed_before (not included) choose pushes, pipeline_id (null: all), owner_id and currency choose deals, which count for the pipeline and owner that they have now. Leaves out archived and deleted deals. Moves that were taken back make no difference.
 
-Errors: PT404 for an unknown pipeline, 22023 for another each.';
+Errors: PT404 for an unknown pipeline, 22023 for another each.
+
+@param each A row for each pipeline (default), owner or deal
+@mcp report=changes';

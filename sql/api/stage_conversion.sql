@@ -14,4 +14,8 @@ deals = distinct deals that ever stood in the first stage. converted = those of 
 
 cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each first stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. HubSpot''s "next step conversion" is the conversion where is_next.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.
+
+@param rule reached (default: the stage or beyond it) or direct (straight to it)
+@param cohort created (default) or entered
+@mcp report=conversion';

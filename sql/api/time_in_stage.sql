@@ -16,4 +16,9 @@ A row per stage, in their order, archived ones only if deals stood there: how ma
 
 Counts visits that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose visits by when they began, owner_id and currency choose deals. percentiles false leaves median and 90th percentile null, which is faster. Leaves out archived and deleted deals and moves that were taken back. Null where nothing is to be measured.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.
+
+@param measure visit (default), first, latest or cumulative
+@param with_current Also the visits that have not ended
+@param percentiles false: no median, but faster
+@mcp report=time';

@@ -17,4 +17,7 @@ win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open co
 
 cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one, a deal without an amount in the currency of its pipeline. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort, for what is not a currency, and where an exchange rate is missing.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort, for what is not a currency, and where an exchange rate is missing.
+
+@param cohort closed (default) or created: which deals the range chooses
+@mcp report=conversion';

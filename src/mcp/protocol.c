@@ -19,6 +19,7 @@
 #include "mcp/cursor.h"
 #include "mcp/http.h"
 #include "mcp/protocol.h"
+#include "mcp/text.h"
 
 #define MODERN_VERSION		"2026-07-28"
 #define NEWEST_LEGACY		"2025-11-25"
@@ -282,7 +283,8 @@ answer_call(Oid schema, McpMessage *message, McpReply *reply)
 	reply->calling = true;
 	result = crm_mcp_call_tool(tool, arguments);
 	reply->calling = false;
-	crm_mcp_result(reply, tool_result(result, result, false, reply->modern));
+	result = crm_mcp_exact_numbers(result);
+	crm_mcp_result(reply, tool_result(result, crm_mcp_summary(result), false, reply->modern));
 }
 
 /* Whether the headers repeat the values of the body; else makes an error the reply. */
