@@ -9,5 +9,5 @@ contacts are the people linked to it, the primary one first, twenty at most (con
 
 Errors: PT404 for an unknown deal.
 
-@tool Its values, stage, pipeline, contacts, tags, last ten moves, and by how many days it is overdue. deal_history of report_changes has the rest of its history.
+@tool Its values, stage, pipeline, contacts, tags, last ten moves, and by how many days it is overdue. deal_history of report_flow has the rest of its history.
 @mcp';

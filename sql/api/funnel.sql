@@ -20,4 +20,4 @@ Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.
 
 @param rule reached (default: the stage or beyond it) or direct (straight to the next one)
 @param cohort created (default), or what the report counts otherwise: entered, closed
-@mcp report=conversion';
+@mcp report=flow';

@@ -17,4 +17,4 @@ Each change counts when it took effect, in the bar of what happened, so that the
 
 Errors: PT404 for an unknown pipeline, 22023 for a from_at after to_at, for what is not a currency, and where an exchange rate is missing.
 
-@mcp report=changes';
+@mcp report=value';

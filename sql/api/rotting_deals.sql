@@ -14,4 +14,4 @@ Open, unarchived deals that have stood in their stage for longer than its rottin
 
 Errors: PT404 for an unknown pipeline.
 
-@mcp report=time';
+@mcp report=flow';

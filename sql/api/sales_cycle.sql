@@ -15,4 +15,4 @@ won_from (included) and won_before (not included), pipeline_id (null: all), owne
 
 Errors: PT404 for an unknown pipeline.
 
-@mcp report=time';
+@mcp report=flow';

@@ -17,4 +17,4 @@ A deal without an amount counts in the currency of its pipeline. pipeline_id (nu
 
 Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing.
 
-@mcp report=conversion';
+@mcp report=flow';

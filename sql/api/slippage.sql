@@ -19,4 +19,4 @@ pushed_from (included) and pushed_before (not included) choose pushes, pipeline_
 Errors: PT404 for an unknown pipeline, 22023 for another each.
 
 @param each A row for each pipeline (default), owner or deal
-@mcp report=changes';
+@mcp report=flow';

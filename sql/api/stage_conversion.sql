@@ -18,4 +18,4 @@ Errors: PT404 for an unknown pipeline, 22023 for an unknown rule or cohort.
 
 @param rule reached (default: the stage or beyond it) or direct (straight to it)
 @param cohort created (default) or entered
-@mcp report=conversion';
+@mcp report=flow';

@@ -19,4 +19,4 @@ closed_from (included) and closed_before (not included), owner_id and currency c
 Errors: PT404 for an unknown pipeline, 22023 for minimum_deals below 1.
 
 @param minimum_deals Fewer closed deals are too few to tell (default 30)
-@mcp report=conversion';
+@mcp report=flow';

@@ -21,4 +21,4 @@ Errors: PT404 for an unknown pipeline, 22023 for an unknown measure.
 @param measure visit (default), first, latest or cumulative
 @param with_current Also the visits that have not ended
 @param percentiles false: no median, but faster
-@mcp report=time';
+@mcp report=flow';

@@ -20,4 +20,4 @@ cohort closed counts deals won or lost from period_from (included) to period_bef
 Errors: PT404 for an unknown pipeline, 22023 for an unknown cohort, for what is not a currency, and where an exchange rate is missing.
 
 @param cohort closed (default) or created: which deals the range chooses
-@mcp report=conversion';
+@mcp report=flow';

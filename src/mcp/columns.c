@@ -57,8 +57,8 @@ read_column(uint64 row)
 	property->nullable = !column->not_null;
 	property->refers = crm_mcp_reference_of(property->name, property->type);
 	if (crm_mcp_field(row, 11) != NULL)
-		property->description = psprintf(property->refers ? "%s (id or name)" : "%s",
-										 crm_mcp_first_clause(crm_mcp_field(row, 11)));
+		property->description = property->refers ? "Id or name" :
+			crm_mcp_first_clause(crm_mcp_field(row, 11));
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
 	return column;

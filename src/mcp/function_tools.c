@@ -147,13 +147,13 @@ static const char *
 describe_argument(McpTool *tool, const char *name)
 {
 	static const char *const usual[][2] = {
-		{"pipeline_id", "The pipeline, by id or name"},
-		{"stage_id", "The stage, by id or name"},
-		{"deal_id", "The deal, by id or title"},
-		{"tag_id", "The tag, by id or name"},
-		{"contact_id", "The contact, by id or name"},
-		{"person_id", "The person, by id or name"},
-		{"owner_id", "Only deals of this owner"},
+		{"pipeline_id", "Id or name"},
+		{"stage_id", "Id or name"},
+		{"deal_id", "Id or title"},
+		{"tag_id", "Id or name"},
+		{"contact_id", "Id or name"},
+		{"person_id", "Id or name"},
+		{"owner_id", "Only their deals"},
 		{"currency", "Only amounts in this currency"},
 		{"in_currency", "Convert all amounts to this currency"},
 		{"value_period", "Only amounts per one_time, monthly, quarterly or annual"},

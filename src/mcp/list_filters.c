@@ -88,7 +88,7 @@ value_filter(McpColumn *column)
 	if (property->refers == NULL && property->choices == NIL)
 		property->description = type == BOOLOID ? "Only with this value" : "Any of these";
 	else if (property->refers != NULL)
-		property->description = psprintf("Ids or names of %ss, any of them", property->refers->what);
+		property->description = "Ids or names";
 	else
 		property->description = "Any of these";
 	return property;
@@ -144,8 +144,7 @@ describe_ranges(List *properties)
 		McpProperty *property = lfirst(cell);
 
 		if (property->description == NULL)
-			property->description = property->filter->operator[0] == '>' ?
-				"At least, in any currency" : "At most, in any currency";
+			property->description = property->filter->operator[0] == '>' ? "At least" : "At most";
 	}
 }
 

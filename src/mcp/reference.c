@@ -39,7 +39,7 @@ static const struct
 	const char *argument;
 	const char *relation;
 }			arguments_of_kinds[] = {
-	{"pipeline_id", "pipelines"}, {"deal_id", "deals"}, {"keep", "deals"}, {"merge", "deals"},
+	{"pipeline_id", "pipelines"}, {"deal_id", "deals"}, {"keep", "deals"}, {"merge", "deals"}, {"merged", "deals"},
 	{"stage_id", "stages"}, {"expected_stage_id", "stages"}, {"move_deals_to", "stages"},
 	{"stage_ids", "stages"}, {"tag_id", "tags"}, {"contact_id", "contacts"},
 	{"person_id", "contacts"}, {"owner_id", "owners"}, {"organization_id", "organizations"},

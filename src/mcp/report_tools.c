@@ -24,10 +24,8 @@ static const struct
 	const char *name;
 	const char *title;
 }			groups[] = {
-	{"value", "Report what deals are worth: now, at a past moment, in the months to come"},
-	{"conversion", "Report how many deals get on, are won and lost"},
-	{"time", "Report how long deals take, and which stand still"},
-	{"changes", "Report what happened to deals: moves, changed values, pushed dates"},
+	{"value", "Report what deals are worth: now, then and in time to come"},
+	{"flow", "Report how deals move: conversion, time, slippage, history"},
 };
 
 /* The common name of an argument that bounds a range of time; else its own. */
@@ -61,7 +59,7 @@ share(McpProperty *property)
 	{
 		shared->type = TEXTOID;
 		shared->description = strcmp(shared->name, "from") == 0 ?
-			"First day or moment of the range" : "End of the range, not included";
+			"First day or moment" : "First day or moment no longer in it";
 	}
 	return shared;
 }
@@ -69,7 +67,7 @@ share(McpProperty *property)
 static List *
 report_properties(McpTool *tool)
 {
-	McpProperty *report = crm_mcp_make_property("report", TEXTOID, "Which one; see the description");
+	McpProperty *report = crm_mcp_make_property("report", TEXTOID, "Which one");
 	List	   *properties = list_make1(report);
 	ListCell   *cell;
 	ListCell   *inner;
@@ -89,7 +87,7 @@ report_properties(McpTool *tool)
 		}
 	}
 	return lappend(properties,
-				   crm_mcp_make_property("explain", BOOLOID, "Tell what the report counts and which arguments it takes, instead of running it"));
+				   crm_mcp_make_property("explain", BOOLOID, "Only tell what it counts and its arguments"));
 }
 
 static McpTool *
@@ -216,7 +214,8 @@ describe_reports(List *reports)
 	{
 		McpTool    *report = lfirst(cell);
 
-		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "", report->name, report->title);
+		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "", report->name,
+						 pnstrdup(report->title, strcspn(report->title, ":,")));
 	}
 	return text.data;
 }

@@ -21,7 +21,7 @@ is_kept(McpColumn *column)
 	const char *name = column->property.name;
 
 	return strcmp(name, "version") == 0 || strcmp(name, "move_no") == 0 ||
-		strcmp(name, "updated_at") == 0;
+		strcmp(name, "updated_at") == 0 || strcmp(name, "merged_into") == 0;
 }
 
 bool
@@ -81,6 +81,16 @@ call_get(McpTool *tool, Jsonb *arguments, List *properties)
 	return row;
 }
 
+/* Whether nobody gives the column when creating a row, apart from those that copy rows. */
+static bool
+is_of_no_use(McpTool *tool, McpColumn *column)
+{
+	const char *name = column->property.name;
+
+	return strcmp(name, "archived_at") == 0 || strcmp(name, "rank") == 0 ||
+		(strcmp(name, "created_at") == 0 && !tool->table->wide);
+}
+
 static List *
 create_properties(McpTool *tool)
 {
@@ -92,11 +102,13 @@ create_properties(McpTool *tool)
 		McpColumn  *column = lfirst(cell);
 		McpProperty *property;
 
-		if (!column->can_insert || column->generated || is_kept(column))
+		if (!column->can_insert || column->generated || is_kept(column) || is_of_no_use(tool, column))
 			continue;
 		property = crm_mcp_copy_property(column);
 		property->required = column->not_null && !column->has_default;
 		property->nullable = false;
+		if (strcmp(property->name, MCP_KEY) == 0)
+			property->description = "A uuid that you choose, if you like";
 		properties = lappend(properties, property);
 	}
 	return properties;

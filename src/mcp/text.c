@@ -19,9 +19,10 @@
 /* The digits that a double always holds. */
 #define DOUBLE_DIGITS	15
 
-/* Of a summary: lines, characters of a line and of a value. */
+/* Of a summary: lines, members of an item and of an object, characters of a value. */
 #define MAX_LINES	25
-#define MAX_LINE	400
+#define MAX_OF_ITEM	6
+#define MAX_OF_OBJECT	14
 #define MAX_VALUE	120
 
 char *
@@ -120,7 +121,7 @@ text_of(JsonbValue *value)
 static char *
 name_of(JsonbContainer *object)
 {
-	static const char *const names[] = {"name", "title", "label", "stage_name", "bucket", "bar", "email"};
+	static const char *const names[] = {"name", "title", "label"};
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
@@ -152,7 +153,7 @@ describe_array(JsonbContainer *array)
 	return psprintf("%u (%s)", count, crm_mcp_clip(text.data, MAX_VALUE));
 }
 
-static void append_members(StringInfo out, JsonbContainer *object, const char *separator, int depth);
+static void append_members(StringInfo out, JsonbContainer *object, const char *separator, int most, int depth);
 
 /* A member's value; NULL if it says nothing. */
 static char *
@@ -169,31 +170,65 @@ describe_value(JsonbValue *value, int depth)
 	initStringInfo(&text);
 	if (depth > 1)
 		return name_of(value->val.binary.data);
-	append_members(&text, value->val.binary.data, ", ", depth + 1);
-	return text.len > 0 ? psprintf("%s", crm_mcp_clip(text.data, MAX_LINE)) : NULL;
+	append_members(&text, value->val.binary.data, ", ", MAX_OF_ITEM, depth + 1);
+	return text.len > 0 ? text.data : NULL;
 }
 
-/* Appends "name: value" of each member that says something. */
+/* What says nothing of the matter itself, or is said before. */
+static bool
+is_skipped(const char *key)
+{
+	static const char *const keys[] = {
+		"id", "name", "title", "label", "created_at", "updated_at", "move_no", "version", "stage_position", "source"
+	};
+	int			length = strlen(key);
+
+	for (int i = 0; i < lengthof(keys); i++)
+	{
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	}
+	return length > 3 && strcmp(key + length - 3, "_id") == 0;
+}
+
+/* Appends "name (id)", as far as the object has them. */
 static void
-append_members(StringInfo out, JsonbContainer *object, const char *separator, int depth)
+append_name(StringInfo out, JsonbContainer *object, const char *separator)
+{
+	char	   *name = name_of(object);
+	char	   *id = crm_mcp_string(object, "id");
+
+	if (id == NULL)
+		id = crm_mcp_string(object, "deal_id");
+	if (name != NULL)
+		appendStringInfoString(out, name);
+	if (id != NULL)
+		appendStringInfo(out, name ? " (%s)" : "%s", id);
+	if (name != NULL || id != NULL)
+		appendStringInfoString(out, separator);
+}
+
+/* Appends "name: value" of the members that say something, as many as there may be. */
+static void
+append_members(StringInfo out, JsonbContainer *object, const char *separator, int most, int depth)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
 	JsonbValue	value;
 	char	   *key = NULL;
-	int			start = out->len;
+	int			count = 0;
 
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	while (count < most && (token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		char	   *text;
 
 		if (token == WJB_KEY)
 			key = pnstrdup(value.val.string.val, value.val.string.len);
-		if (token != WJB_VALUE)
+		if (token != WJB_VALUE || is_skipped(key))
 			continue;
 		text = describe_value(&value, depth);
 		if (text != NULL)
-			appendStringInfo(out, "%s%s: %s", out->len > start ? separator : "", key, text);
+			appendStringInfo(out, "%s%s: %s", count++ > 0 ? separator : "", key, text);
 	}
 }
 
@@ -206,14 +241,15 @@ append_items(StringInfo out, JsonbContainer *items)
 	for (uint32 i = 0; i < Min(count, MAX_LINES); i++)
 	{
 		JsonbValue *item = getIthJsonbValueFromContainer(items, i);
-		StringInfoData line;
 
-		initStringInfo(&line);
+		appendStringInfoString(out, "\n- ");
 		if (item->type == jbvBinary && JsonContainerIsObject(item->val.binary.data))
-			append_members(&line, item->val.binary.data, ", ", 1);
+		{
+			append_name(out, item->val.binary.data, ": ");
+			append_members(out, item->val.binary.data, ", ", MAX_OF_ITEM, 1);
+		}
 		else if (describe_value(item, 1) != NULL)
-			appendStringInfoString(&line, describe_value(item, 1));
-		appendStringInfo(out, "\n- %s", crm_mcp_clip(line.data, MAX_LINE));
+			appendStringInfoString(out, describe_value(item, 1));
 	}
 	if (count > MAX_LINES)
 		appendStringInfo(out, "\n%u more are in structuredContent", count - MAX_LINES);
@@ -230,14 +266,15 @@ crm_mcp_summary(const char *json)
 	initStringInfo(&out);
 	if (!crm_mcp_member(&result->root, "items", &items) || items.type != jbvBinary)
 	{
-		append_members(&out, &result->root, "\n", 0);
+		append_name(&out, &result->root, "\n");
+		append_members(&out, &result->root, "\n", MAX_OF_OBJECT, 0);
 		return out.len > 0 ? out.data : "Done.";
 	}
 	appendStringInfo(&out, "%u", JsonContainerSize(items.val.binary.data));
 	if (crm_mcp_member(&result->root, "total", &value) && value.type == jbvNumeric)
 		appendStringInfo(&out, " of %s", text_of(&value));
-	if (crm_mcp_member(&result->root, "next", &value))
-		appendStringInfo(&out, " (more: cursor %s)", text_of(&value));
+	if (crm_mcp_string(&result->root, "next") != NULL)
+		appendStringInfo(&out, " (more: cursor %s)", crm_mcp_string(&result->root, "next"));
 	append_items(&out, items.val.binary.data);
 	return out.data;
 }

@@ -38,7 +38,7 @@ append_input_schema(StringInfo out, List *properties)
 	appendStringInfoChar(out, '}');
 	if (required.len > 0)
 		appendStringInfo(out, ",\"required\":[%s]", required.data);
-	appendStringInfoString(out, ",\"additionalProperties\":false}");
+	appendStringInfoChar(out, '}');
 }
 
 void
@@ -55,10 +55,11 @@ crm_mcp_describe_tool(StringInfo out, McpTool *tool)
 	appendStringInfo(out, ",\"outputSchema\":%s", tool->kind->output(tool));
 	appendStringInfo(out, ",\"annotations\":{\"readOnlyHint\":%s",
 					 tool->read_only ? "true" : "false");
-	if (!tool->read_only)
-		appendStringInfo(out, ",\"destructiveHint\":%s,\"idempotentHint\":%s",
-						 tool->destructive ? "true" : "false",
-						 tool->idempotent ? "true" : "false");
+	/* what is not said is destructive and not idempotent */
+	if (!tool->read_only && !tool->destructive)
+		appendStringInfoString(out, ",\"destructiveHint\":false");
+	if (!tool->read_only && tool->idempotent)
+		appendStringInfoString(out, ",\"idempotentHint\":true");
 	appendStringInfoString(out, ",\"openWorldHint\":false}}");
 }
 

@@ -11,8 +11,7 @@
 /* The schemas of what tools return. */
 #define MCP_OBJECT_OUTPUT	"{\"type\":\"object\"}"
 #define MCP_LIST_OUTPUT		"{\"type\":\"object\",\"properties\":{" \
-	"\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}," \
-	"\"total\":{\"type\":\"integer\"},\"next\":{\"type\":\"string\"}}}"
+	"\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":\"string\"}}}"
 
 typedef struct McpTool McpTool;
 
