@@ -122,10 +122,14 @@ take_links(Relation rel, const char *deals, Datum *args)
 	static const char *const tables[][2] = {{"deal_contacts", "contact_id"}, {"deal_tags", "tag_id"}};
 
 	for (int i = 0; i < lengthof(tables); i++)
+	{
+		char	   *table = crm_sibling_name(rel, tables[i][0]);
+
 		(void) crm_api_run(psprintf("DELETE FROM %1$s l USING %2$s d, %1$s o WHERE d.id OPERATOR(pg_catalog.=) $2 "
 									"AND l.deal_id OPERATOR(pg_catalog.=) $1 AND l.created_at OPERATOR(pg_catalog.=) d.archived_at "
 									"AND o.deal_id OPERATOR(pg_catalog.=) $2 AND o.%3$s OPERATOR(pg_catalog.=) l.%3$s",
-									crm_sibling_name(rel, tables[i][0]), deals, tables[i][1]), 2, args);
+									table, deals, tables[i][1]), 2, args);
+	}
 }
 
 /*

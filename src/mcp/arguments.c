@@ -74,18 +74,21 @@ whole_number(McpProperty *property, JsonbValue *value)
 	JsonbValue	result = *value;
 	char	   *text;
 	Datum		number;
+	Datum		whole;
 
 	if (value->type != jbvString && value->type != jbvNumeric)
 		return result;
 	text = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) :
-		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+
 	if (text[0] == '\0' || strspn(text, "+-.0123456789") != strlen(text))
 		return result;
 	number = DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
 								 Int32GetDatum(-1));
+	whole = DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0));
 	result.type = jbvNumeric;
-	result.val.numeric = DatumGetNumeric(DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0)));
-	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, NumericGetDatum(result.val.numeric))))
+	result.val.numeric = DatumGetNumeric(whole);
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a whole number, not %s", property->name, text)));

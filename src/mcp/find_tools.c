@@ -37,7 +37,8 @@ find_properties(McpTool *tool)
 {
 	McpProperty *text = crm_mcp_make_property("text", TEXTOID, "Words; all of them must be there");
 
-	text->required = true;
+	text	  ->required = true;
+
 	return list_make1(text);
 }
 
@@ -147,7 +148,8 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 	appendStringInfo(&out, "],\"total\":%s", SPI_processed > 0 ? crm_mcp_field(0, 3) : "0");
 	if (SPI_processed > limit)
 	{
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1, &isnull);
+		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1,
+									   &isnull);
 
 		appendStringInfo(&out, ",\"next\":\"%s\"",
 						 crm_mcp_encode_cursor(DatumGetPointer(id), UUID_LEN));
@@ -166,7 +168,8 @@ static const McpToolKind find_kind = {find_properties, call_find, list_output};
 static const McpToolKind search_kind = {search_properties, call_search, list_output};
 
 static McpTool *
-make_tool(Oid schema, const McpToolKind *kind, const char *name, const char *title, const char *description)
+make_tool(Oid schema, const McpToolKind *kind, const char *name, const char *title,
+		  const char *description)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
 

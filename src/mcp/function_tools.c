@@ -314,11 +314,12 @@ call_paged(McpTool *tool, const char *from, Jsonb *arguments)
 {
 	int			limit = crm_mcp_limit(arguments);
 	int			offset = read_offset(arguments);
+	char	   *item = as_json(get_func_rettype(tool->object), "r");
 	StringInfoData out;
 	char	   *items = crm_mcp_run(psprintf("WITH r AS MATERIALIZED (SELECT %s AS item FROM %s AS r)"
 											 " SELECT (SELECT pg_catalog.json_agg(p.item) FROM (SELECT r.item FROM r OFFSET %d LIMIT %d) AS p),"
 											 " (SELECT pg_catalog.count(*) FROM r)",
-											 as_json(get_func_rettype(tool->object), "r"), from, offset, limit),
+											 item, from, offset, limit),
 									arguments);
 	char	   *total = crm_mcp_field(0, 2);
 
@@ -345,9 +346,9 @@ given_to_function(McpTool *tool, Jsonb *arguments, List *properties)
 		return given;
 	foreach(cell, given)
 	{
-		McpProperty *property = lfirst(cell);
-
-		if (property == llast(properties) || property == list_nth(properties, list_length(properties) - 2))
+		/* limit and cursor, which crm_mcp_page_properties() added */
+		if (lfirst(cell) == llast(properties) ||
+			lfirst(cell) == list_nth(properties, list_length(properties) - 2))
 			given = foreach_delete_current(given, cell);
 	}
 	return given;

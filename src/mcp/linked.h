@@ -11,7 +11,8 @@ typedef struct McpNamed
 	Oid			relid;
 	char	   *relation;		/* its name, quoted and qualified */
 	char	   *label;			/* an expression over t: the row's name */
-	char	   *text;			/* an expression over t: what a search looks in */
+	char	   *text;			/* an expression over t: what a search looks
+								 * in */
 	bool		has_archived;
 	bool		has_pipeline;
 } McpNamed;

@@ -44,7 +44,8 @@ static const Link links[] = {
 };
 
 static McpProperty *
-make_filter(const char *name, Oid type, const char *description, const char *column, const char *operator)
+make_filter(const char *name, Oid type, const char *description, const char *column,
+			const char *operator)
 {
 	McpProperty *property = crm_mcp_make_property(name, type, description);
 	McpFilter  *filter = palloc0(sizeof(McpFilter));
@@ -65,7 +66,8 @@ has_values(McpColumn *column)
 	McpProperty *property = &column->property;
 	Oid			type = getBaseType(property->type);
 
-	if (!column->can_select || strcmp(property->name, MCP_KEY) == 0 || strcmp(property->name, "rank") == 0)
+	if (!column->can_select || strcmp(property->name, MCP_KEY) == 0 ||
+		strcmp(property->name, "rank") == 0)
 		return false;
 	if (type == UUIDOID || type == BOOLOID || get_typtype(type) == TYPTYPE_ENUM)
 		return true;
@@ -242,7 +244,8 @@ words_are_in(const char *text)
 }
 
 void
-crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properties)
+crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments,
+					   List *properties)
 {
 	ListCell   *cell;
 	McpNamed	named;

@@ -11,6 +11,7 @@
 extern List *crm_mcp_filter_properties(McpTool *tool);
 
 /* Appends " AND condition" for each that is given; SQL over t, and $1, the arguments. */
-extern void crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments, List *properties);
+extern void crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments,
+								   List *properties);
 
 #endif							/* CRM_MCP_LIST_FILTERS_H */

@@ -67,7 +67,7 @@ named_field(McpTool *tool, const NamedField *field)
 {
 	McpNamed	named;
 	McpColumn  *column = field->column ? crm_mcp_find_column(tool->columns, field->column) : NULL;
-	List	   *linking;
+	Oid			linking;
 	McpColumn  *key;
 
 	if ((field->column != NULL && (column == NULL || !column->can_select)) ||
@@ -76,16 +76,14 @@ named_field(McpTool *tool, const NamedField *field)
 	if (field->column != NULL)
 		return psprintf("(SELECT %s FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) r.%s)",
 						named.label, named.relation, field->column);
-	if (!OidIsValid(get_relname_relid(field->linking, tool->schema)))
-		return NULL;
-	linking = crm_mcp_columns(get_relname_relid(field->linking, tool->schema));
-	key = crm_mcp_find_column(linking, field->key);
+	linking = get_relname_relid(field->linking, tool->schema);
+	key = OidIsValid(linking) ? crm_mcp_find_column(crm_mcp_columns(linking), field->key) : NULL;
 	if (key == NULL || !key->can_select)
 		return NULL;
 	return psprintf("(SELECT pg_catalog.json_agg(n.name) FROM (SELECT %s AS name FROM %s AS t JOIN %s AS l ON l.%s OPERATOR(pg_catalog.=) t.id"
 					" WHERE l.deal_id OPERATOR(pg_catalog.=) r.id LIMIT %d) AS n)",
-					named.label, named.relation,
-					crm_mcp_table_name(get_relname_relid(field->linking, tool->schema)), field->key, MCP_MAX_LIMIT);
+					named.label, named.relation, crm_mcp_table_name(linking), field->key,
+					MCP_MAX_LIMIT);
 }
 
 /* The expression over r of a field by its name; NULL if there is none for the caller. */
@@ -135,8 +133,10 @@ fields_of(McpTool *tool, Jsonb *arguments)
 		for (uint32 i = 0; i < JsonContainerSize(value.val.binary.data); i++)
 		{
 			JsonbValue *field = getIthJsonbValueFromContainer(value.val.binary.data, i);
-			char	   *name = field->type == jbvString ? pnstrdup(field->val.string.val, field->val.string.len) : "";
+			char	   *name = "";
 
+			if (field->type == jbvString)
+				name = pnstrdup(field->val.string.val, field->val.string.len);
 			if (strcmp(name, MCP_KEY) != 0)
 				append_field(&fields, tool, name, true);
 		}
@@ -288,7 +288,7 @@ read_cursor(const char *cursor, List *order)
 	const char *problem;
 	char	   *id;
 
-	if (text != NULL && pg_verifymbstr(text, length, true) && text[0] == '{')
+	if (text !=NULL && pg_verifymbstr(text, length, true) && text[0] == '{')
 		values = crm_mcp_parse(text, &problem, &id);
 	if (values == NULL || JB_ROOT_COUNT(values) != list_length(order))
 		crm_mcp_invalid_cursor();
@@ -327,7 +327,8 @@ append_totals(StringInfo out, McpTool *tool, const char *from, Jsonb *arguments)
 		return;
 	}
 	appendStringInfo(out, ",\"total\":%s", crm_mcp_field(0, 1));
-	if (!tool->table->wide || amount == NULL || !amount->can_select || currency == NULL || !currency->can_select)
+	if (!tool->table->wide || amount == NULL || !amount->can_select ||
+		currency == NULL || !currency->can_select)
 		return;
 	run(psprintf("SELECT pg_catalog.json_agg(pg_catalog.json_build_object('currency', s.currency, 'deals', s.deals, 'amount', s.amount))"
 				 " FROM (SELECT t.currency, pg_catalog.count(*) AS deals, pg_catalog.sum(t.amount) AS amount %s"
@@ -356,7 +357,8 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 				 " WHERE pg_catalog.json_typeof(e.value) OPERATOR(pg_catalog.<>) 'null'), %s"
 				 " FROM (SELECT %s %s%s ORDER BY %s LIMIT %d) AS r ORDER BY %s",
 				 fields_of(tool, arguments), cursor_expression(order),
-				 crm_mcp_readable(tool->columns), from.data, after ? begin_after(order, descending) : "",
+				 crm_mcp_readable(tool->columns), from.data,
+				 after ? begin_after(order, descending) : "",
 				 order_by(order, "t", descending), limit + 1, order_by(order, "r", descending)),
 		arguments, after);
 

@@ -16,7 +16,8 @@ typedef struct Prompt
 	const char *description;
 	const char *argument;
 	const char *argument_description;
-	const char *usual;			/* the argument if it is not given; NULL: it is required */
+	const char *usual;			/* the argument if it is not given; NULL: it
+								 * is required */
 	const char *text;			/* a format for the argument */
 } Prompt;
 
@@ -78,7 +79,8 @@ crm_mcp_append_prompts(StringInfo out)
 }
 
 bool
-crm_mcp_append_prompt(StringInfo out, const char *name, JsonbContainer *arguments, const char **problem)
+crm_mcp_append_prompt(StringInfo out, const char *name, JsonbContainer *arguments,
+					  const char **problem)
 {
 	for (int i = 0; i < lengthof(prompts); i++)
 	{

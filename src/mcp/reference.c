@@ -50,7 +50,8 @@ typedef struct Resolution
 {
 	Oid			schema;
 	bool		exact;
-	char	   *pipeline;		/* whose stages are meant, as text; NULL: any's */
+	char	   *pipeline;		/* whose stages are meant, as text; NULL:
+								 * any's */
 	bool		only_there;		/* no stage of another one is */
 } Resolution;
 
@@ -94,7 +95,7 @@ is_uuid(const char *text)
 {
 	int			digits = 0;
 
-	for (; *text; text++)
+	for (; *text; text ++)
 	{
 		if (isxdigit((unsigned char) *text))
 			digits++;
@@ -204,7 +205,8 @@ describe(List *candidates)
 }
 
 static void
-report_name(const McpReference *kind, const char *argument, const char *name, List *candidates, bool near)
+report_name(const McpReference *kind, const char *argument, const char *name, List *candidates,
+			bool near)
 {
 	bool		several = near && candidates != NIL && ((Candidate *) linitial(candidates))->exact;
 
@@ -271,6 +273,7 @@ resolve_value(Resolution *resolution, McpProperty *property, JsonbValue *value)
 	if (value->type != jbvString)
 		return result;
 	text = pnstrdup(value->val.string.val, value->val.string.len);
+
 	if (is_uuid(text))
 		check_id(resolution, property, text);
 	else
@@ -285,13 +288,13 @@ static JsonbValue
 resolve_array(Resolution *resolution, McpProperty *property, JsonbValue *array)
 {
 	JsonbParseState *state = NULL;
-	uint32		count = JsonContainerSize(array->val.binary.data);
+	JsonbContainer *container = array->val.binary.data;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < JsonContainerSize(container); i++)
 	{
 		JsonbValue	element = resolve_value(resolution, property,
-											getIthJsonbValueFromContainer(array->val.binary.data, i));
+											getIthJsonbValueFromContainer(container, i));
 
 		(void) pushJsonbValue(&state, WJB_ELEM, &element);
 	}

@@ -189,7 +189,8 @@ call_report(McpTool *tool, Jsonb *arguments, List *properties)
 	if (crm_mcp_is_true(arguments, "explain"))
 		return explain(report);
 	properties = report->kind->properties(report);
-	arguments = crm_mcp_check_arguments(report, own_arguments(report, properties, arguments), properties);
+	arguments = own_arguments(report, properties, arguments);
+	arguments = crm_mcp_check_arguments(report, arguments, properties);
 	return report->kind->call(report, arguments, properties);
 }
 

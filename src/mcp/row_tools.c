@@ -102,7 +102,8 @@ create_properties(McpTool *tool)
 		McpColumn  *column = lfirst(cell);
 		McpProperty *property;
 
-		if (!column->can_insert || column->generated || is_kept(column) || is_of_no_use(tool, column))
+		if (!column->can_insert || column->generated || is_kept(column) ||
+			is_of_no_use(tool, column))
 			continue;
 		property = crm_mcp_copy_property(column);
 		property->required = column->not_null && !column->has_default;

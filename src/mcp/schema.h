@@ -25,7 +25,8 @@ typedef struct McpProperty
 	bool		nullable;
 	bool		is_object;
 	bool		column;			/* a column of the tool's table */
-	const struct McpReference *refers;	/* whose id it is, or NULL (mcp/reference.h) */
+	const struct McpReference *refers;	/* whose id it is, or NULL
+										 * (mcp/reference.h) */
 	const struct McpFilter *filter; /* of a list, or NULL (mcp/list_filters.h) */
 } McpProperty;
 

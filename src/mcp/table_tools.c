@@ -67,9 +67,11 @@ make_tool(const McpTable *table, Oid relid, List *columns, const McpToolKind *ki
 		  const char *verb, const char *title, const char *description)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
-	char	   *comment = kind == &crm_mcp_create_kind ? GetComment(relid, RelationRelationId, 0) : NULL;
+	char	   *comment = NULL;
 	bool		many = kind == &crm_mcp_list_kind;
 
+	if (kind == &crm_mcp_create_kind)
+		comment = GetComment(relid, RelationRelationId, 0);
 	tool->name = psprintf("%s_%s", table->name, verb);
 	tool->title = psprintf("%s %s", title, many ? table->name : table->singular);
 	tool->description = psprintf(description, many ? table->name : table->singular);
@@ -101,7 +103,7 @@ tools_of(const McpTable *table, Oid relid)
 		const char *description;
 	}			kinds[] = {
 		{rights.read, &crm_mcp_list_kind, "list", "List",
-		table->order[0] ? "In the order of each pipeline, a page at a time: items, total and, if there are more, next to pass as cursor." :
+			table->order[0] ? "In the order of each pipeline, a page at a time: items, total and, if there are more, next to pass as cursor." :
 		"A page at a time: items, total and, if there are more, next to pass as cursor; arguments choose %s."},
 		{rights.read, &crm_mcp_get_kind, "get", "Get a",
 		"All columns of one %s."},

@@ -19,11 +19,16 @@
 /* The digits that a double always holds. */
 #define DOUBLE_DIGITS	15
 
-/* Of a summary: lines, members of an item and of an object, characters of a value. */
+/*
+ * Of a summary: lines, members of an item that has an id, of others (which are lines
+ * of a report), and of an object; characters of a value, and of one of the result's.
+ */
 #define MAX_LINES	25
-#define MAX_OF_ITEM	6
+#define MAX_OF_ROW	8
+#define MAX_OF_LINE	12
 #define MAX_OF_OBJECT	14
 #define MAX_VALUE	120
+#define MAX_OF_RESULT	2000
 
 char *
 crm_mcp_clip(const char *text, int characters)
@@ -102,14 +107,15 @@ crm_mcp_exact_numbers(const char *json)
 }
 
 static char *
-text_of(JsonbValue *value)
+text_of(JsonbValue *value, int most)
 {
 	switch (value->type)
 	{
 		case jbvString:
-			return crm_mcp_clip(pnstrdup(value->val.string.val, value->val.string.len), MAX_VALUE);
+			return crm_mcp_clip(pnstrdup(value->val.string.val, value->val.string.len), most);
 		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
 		case jbvBool:
 			return value->val.boolean ? "true" : "false";
 		default:
@@ -143,9 +149,12 @@ describe_array(JsonbContainer *array)
 	for (uint32 i = 0; i < count && text.len < MAX_VALUE; i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
-		char	   *name = element->type != jbvBinary ? text_of(element) :
-			JsonContainerIsObject(element->val.binary.data) ? name_of(element->val.binary.data) : NULL;
+		char	   *name = NULL;
 
+		if (element->type != jbvBinary)
+			name = text_of(element, MAX_VALUE);
+		else if (JsonContainerIsObject(element->val.binary.data))
+			name = name_of(element->val.binary.data);
 		if (name == NULL)
 			return psprintf("%u", count);
 		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", name);
@@ -153,7 +162,24 @@ describe_array(JsonbContainer *array)
 	return psprintf("%u (%s)", count, crm_mcp_clip(text.data, MAX_VALUE));
 }
 
-static void append_members(StringInfo out, JsonbContainer *object, const char *separator, int most, int depth);
+static bool append_name(StringInfo out, JsonbContainer *object, const char *separator);
+static void append_members(StringInfo out, JsonbContainer *object, const char *separator,
+						   int most, int depth);
+
+/* "old -> new" of a changed value; of another object its name, NULL if it has none. */
+static char *
+describe_change(JsonbContainer *object)
+{
+	JsonbValue	before;
+	JsonbValue	after;
+	char	   *texts[2];
+
+	if (!crm_mcp_member(object, "old", &before) || !crm_mcp_member(object, "new", &after))
+		return name_of(object);
+	texts[0] = text_of(&before, MAX_VALUE);
+	texts[1] = text_of(&after, MAX_VALUE);
+	return psprintf("%s -> %s", texts[0] ? texts[0] : "none", texts[1] ? texts[1] : "none");
+}
 
 /* A member's value; NULL if it says nothing. */
 static char *
@@ -162,15 +188,16 @@ describe_value(JsonbValue *value, int depth)
 	StringInfoData text;
 
 	if (value->type != jbvBinary)
-		return text_of(value);
+		return text_of(value, depth == 0 ? MAX_OF_RESULT : MAX_VALUE);
 	if (JsonContainerSize(value->val.binary.data) == 0)
 		return NULL;
 	if (JsonContainerIsArray(value->val.binary.data))
 		return describe_array(value->val.binary.data);
 	initStringInfo(&text);
 	if (depth > 1)
-		return name_of(value->val.binary.data);
-	append_members(&text, value->val.binary.data, ", ", MAX_OF_ITEM, depth + 1);
+		return describe_change(value->val.binary.data);
+	(void) append_name(&text, value->val.binary.data, ": ");
+	append_members(&text, value->val.binary.data, ", ", MAX_OF_ROW, depth + 1);
 	return text.len > 0 ? text.data : NULL;
 }
 
@@ -191,8 +218,8 @@ is_skipped(const char *key)
 	return length > 3 && strcmp(key + length - 3, "_id") == 0;
 }
 
-/* Appends "name (id)", as far as the object has them. */
-static void
+/* Appends "name (id)", as far as the object has them; returns whether it has an id. */
+static bool
 append_name(StringInfo out, JsonbContainer *object, const char *separator)
 {
 	char	   *name = name_of(object);
@@ -206,11 +233,13 @@ append_name(StringInfo out, JsonbContainer *object, const char *separator)
 		appendStringInfo(out, name ? " (%s)" : "%s", id);
 	if (name != NULL || id != NULL)
 		appendStringInfoString(out, separator);
+	return id != NULL;
 }
 
 /* Appends "name: value" of the members that say something, as many as there may be. */
 static void
-append_members(StringInfo out, JsonbContainer *object, const char *separator, int most, int depth)
+append_members(StringInfo out, JsonbContainer *object, const char *separator, int most,
+			   int depth)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
@@ -227,7 +256,8 @@ append_members(StringInfo out, JsonbContainer *object, const char *separator, in
 		if (token != WJB_VALUE || is_skipped(key))
 			continue;
 		text = describe_value(&value, depth);
-		if (text != NULL)
+
+		if (text !=NULL)
 			appendStringInfo(out, "%s%s: %s", count++ > 0 ? separator : "", key, text);
 	}
 }
@@ -245,8 +275,9 @@ append_items(StringInfo out, JsonbContainer *items)
 		appendStringInfoString(out, "\n- ");
 		if (item->type == jbvBinary && JsonContainerIsObject(item->val.binary.data))
 		{
-			append_name(out, item->val.binary.data, ": ");
-			append_members(out, item->val.binary.data, ", ", MAX_OF_ITEM, 1);
+			int			most = append_name(out, item->val.binary.data, ": ") ? MAX_OF_ROW : MAX_OF_LINE;
+
+			append_members(out, item->val.binary.data, ", ", most, 1);
 		}
 		else if (describe_value(item, 1) != NULL)
 			appendStringInfoString(out, describe_value(item, 1));
@@ -266,13 +297,13 @@ crm_mcp_summary(const char *json)
 	initStringInfo(&out);
 	if (!crm_mcp_member(&result->root, "items", &items) || items.type != jbvBinary)
 	{
-		append_name(&out, &result->root, "\n");
+		(void) append_name(&out, &result->root, "\n");
 		append_members(&out, &result->root, "\n", MAX_OF_OBJECT, 0);
 		return out.len > 0 ? out.data : "Done.";
 	}
 	appendStringInfo(&out, "%u", JsonContainerSize(items.val.binary.data));
 	if (crm_mcp_member(&result->root, "total", &value) && value.type == jbvNumeric)
-		appendStringInfo(&out, " of %s", text_of(&value));
+		appendStringInfo(&out, " of %s", text_of(&value, MAX_VALUE));
 	if (crm_mcp_string(&result->root, "next") != NULL)
 		appendStringInfo(&out, " (more: cursor %s)", crm_mcp_string(&result->root, "next"));
 	append_items(&out, items.val.binary.data);

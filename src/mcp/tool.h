@@ -22,7 +22,11 @@ typedef struct McpToolKind
 	List	   *(*properties) (McpTool *tool);
 	/* calls it with checked arguments; returns JSON */
 	char	   *(*call) (McpTool *tool, Jsonb *arguments, List *properties);
-	/* the schema of what it returns, without required members: an error has none of them */
+
+	/*
+	 * the schema of what it returns, without required members: an error has
+	 * none of them
+	 */
 	char	   *(*output) (McpTool *tool);
 } McpToolKind;
 
@@ -37,9 +41,12 @@ struct McpTool
 	List	   *columns;		/* of the table */
 	const struct McpTable *table;	/* of a tool for its rows, else NULL */
 	const struct McpLink *link; /* of a tool that links or unlinks, else NULL */
-	List	   *reports;		/* of a tool for reports: its functions, tools themselves */
-	const char *report;			/* what a function is marked as a report of, or NULL */
-	List	   *words;			/* of a function: the lines @param of its comment */
+	List	   *reports;		/* of a tool for reports: its functions, tools
+								 * themselves */
+	const char *report;			/* what a function is marked as a report of,
+								 * or NULL */
+	List	   *words;			/* of a function: the lines @param of its
+								 * comment */
 	const char *comment;		/* and the rest of it */
 	bool		read_only;
 	bool		destructive;
