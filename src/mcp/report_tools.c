@@ -107,15 +107,13 @@ find_report(McpTool *tool, const char *name)
 	return NULL;				/* keep compiler quiet */
 }
 
-/* The definition of a report, and its arguments, "*" after those that are required. */
+/* The arguments of a report, "*" after those that are required. */
 static char *
-explain(McpTool *report)
+argument_names(McpTool *report)
 {
-	StringInfoData out;
 	StringInfoData names;
 	ListCell   *cell;
 
-	initStringInfo(&out);
 	initStringInfo(&names);
 	foreach(cell, report->kind->properties(report))
 	{
@@ -124,17 +122,30 @@ explain(McpTool *report)
 		appendStringInfo(&names, "%s%s%s", names.len > 0 ? ", " : "", common_name(property),
 						 property->required ? "*" : "");
 	}
+	return names.data;
+}
+
+/* The definition of a report, and its arguments. */
+static char *
+explain(McpTool *report)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
 	appendStringInfoString(&out, "{\"report\":");
 	escape_json(&out, report->name);
 	appendStringInfoString(&out, ",\"arguments\":");
-	escape_json(&out, names.data);
+	escape_json(&out, argument_names(report));
 	appendStringInfoString(&out, ",\"definition\":");
 	escape_json(&out, report->comment);
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
 
-/* The name that the report has for an argument of the tool; NULL: it is to be left out. */
+/*
+ * The name that the report has for an argument of the tool; NULL: it is to be left
+ * out.  ERROR 22023 if the report does not know it.
+ */
 static const char *
 own_name(McpTool *report, List *properties, const char *name)
 {
@@ -148,7 +159,11 @@ own_name(McpTool *report, List *properties, const char *name)
 	/* What has no pages is small. */
 	if (strcmp(name, "report") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "explain") == 0)
 		return NULL;
-	return name;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("report %s has no argument \"%s\"", report->name, name),
+			 errdetail("Its arguments are %s; those with * are required.", argument_names(report))));
+	return NULL;				/* keep compiler quiet */
 }
 
 /* The arguments with the names that the report has for them; null is not given. */
@@ -216,7 +231,7 @@ describe_reports(List *reports)
 		McpTool    *report = lfirst(cell);
 
 		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "", report->name,
-						 pnstrdup(report->title, strcspn(report->title, ":,")));
+						 pnstrdup(report->title, strcspn(report->title, ":")));
 	}
 	return text.data;
 }

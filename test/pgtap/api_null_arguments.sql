@@ -13,7 +13,7 @@ CREATE TABLE t.needed (function text, arguments text);
 INSERT INTO t.needed VALUES
     ('context_for_deal', format('deal_id => %L', id('A'))), ('context_for_person', format('person_id => %L', id('Ann'))),
     ('correct_move', format('deal_id => %L, changed_at => now()', id('A'))), ('create_pipeline', 'name => ''New'''), ('delete_stage', format('stage_id => %L', id('Disqualified'))),
-    ('exchange_rate', 'base => ''EUR'', quote => ''USD'''), ('funnel', format('pipeline_id => %L', id('Sales'))),
+    ('deal_history', format('deal_id => %L', id('A'))), ('exchange_rate', 'base => ''EUR'', quote => ''USD'''), ('funnel', format('pipeline_id => %L', id('Sales'))),
     ('move_deal', format('deal_id => %L, stage_id => %L', id('A'), id('Qualified'))),
     ('pipeline_summary', format('pipeline_id => %L', id('Sales'))),
     ('pipeline_summary_as_of', format('pipeline_id => %L, at => now()', id('Sales'))),
