@@ -18,7 +18,7 @@ WITH theirs AS (
         LEFT JOIN @crm@.stages AS t ON t.id = c.to_stage_id
     UNION ALL
     SELECT c.changed_at, c.recorded_at,
-        CASE WHEN c.other #>> '{merged_into,new}' IS NOT NULL THEN 'merged' ELSE c.change END,
+        CASE WHEN c.other -> 'merged_into' ->> 'new' IS NOT NULL THEN 'merged' ELSE c.change END,
         c.changed_by, NULL, s.name, c.status,
         nullif(coalesce(c.other, '{}') || coalesce((
             SELECT jsonb_object_agg(v.name, jsonb_build_object('old', v.old_value, 'new', v.new_value))

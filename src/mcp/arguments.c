@@ -16,7 +16,7 @@
 
 #include "mcp/arguments.h"
 #include "mcp/message.h"
-#include "mcp/reference.h"
+#include "mcp/resolve.h"
 
 static char *
 names_of(List *properties)
@@ -33,21 +33,21 @@ names_of(List *properties)
 
 /* The property of that name; ERROR 22023 if the tool has no such argument. */
 static McpProperty *
-known_property(McpTool *tool, List *properties, const char *name)
+known_property(const char *tool, List *properties, const char *name)
 {
 	McpProperty *property = crm_mcp_find_property(properties, name);
 
 	if (property == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("tool %s has no argument \"%s\"", tool->name, name),
+				 errmsg("tool %s has no argument \"%s\"", tool, name),
 				 properties == NIL ? errdetail("It has no arguments.") :
 				 errdetail("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
 static void
-check_required(McpTool *tool, Jsonb *arguments, List *properties)
+check_required(const char *tool, Jsonb *arguments, List *properties)
 {
 	ListCell   *cell;
 
@@ -60,7 +60,7 @@ check_required(McpTool *tool, Jsonb *arguments, List *properties)
 			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("tool %s needs the argument \"%s\"", tool->name, property->name),
+					 errmsg("tool %s needs the argument \"%s\"", tool, property->name),
 					 property->refers == NULL ? 0 :
 					 errhint("It is the id or the name of a %s; the tool %s finds them.",
 							 property->refers->what, property->refers->tool)));
@@ -127,7 +127,8 @@ read_value(McpProperty *property, JsonbValue *value)
 }
 
 Jsonb *
-crm_mcp_check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
+crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *properties,
+						bool exact)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
@@ -147,7 +148,7 @@ crm_mcp_check_arguments(McpTool *tool, Jsonb *arguments, List *properties)
 		object = pushJsonbValue(&state, token,
 								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
 	}
-	return crm_mcp_resolve(tool->schema, JsonbValueToJsonb(object), properties, !tool->read_only);
+	return crm_mcp_resolve(schema, JsonbValueToJsonb(object), properties, exact);
 }
 
 List *

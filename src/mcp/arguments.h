@@ -6,7 +6,8 @@
 #define CRM_MCP_ARGUMENTS_H
 
 #include "base/compat.h"
-#include "mcp/tool.h"
+#include "mcp/schema.h"
+#include "utils/jsonb.h"
 
 #define MCP_DEFAULT_LIMIT	20
 #define MCP_MAX_LIMIT		100
@@ -15,9 +16,10 @@
  * The arguments with whole numbers for integers (2.0 and "2" are such), arrays where
  * one value was given for an array, and ids in place of names.  ERROR 22023 for an
  * argument that the tool does not have, one that is missing, and a value that cannot
- * be one of its type; for names, see crm_mcp_resolve().
+ * be one of its type; for names, and exact, see crm_mcp_resolve().
  */
-extern Jsonb *crm_mcp_check_arguments(McpTool *tool, Jsonb *arguments, List *properties);
+extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments,
+									  List *properties, bool exact);
 
 /* The properties limit and cursor. */
 extern List *crm_mcp_page_properties(List *properties);

@@ -205,7 +205,8 @@ call_report(McpTool *tool, Jsonb *arguments, List *properties)
 		return explain(report);
 	properties = report->kind->properties(report);
 	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(report, arguments, properties);
+	arguments = crm_mcp_check_arguments(report->schema, report->name, arguments, properties,
+										false);
 	return report->kind->call(report, arguments, properties);
 }
 

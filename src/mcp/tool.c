@@ -82,7 +82,8 @@ crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 	List	   *properties = tool->kind->properties(tool);
 	char	   *result;
 
-	arguments = crm_mcp_check_arguments(tool, arguments, properties);
+	arguments = crm_mcp_check_arguments(tool->schema, tool->name, arguments, properties,
+										!tool->read_only);
 	result = tool->kind->call(tool, arguments, properties);
 	if (!tool->read_only)
 		check_deferred();
