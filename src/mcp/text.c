@@ -99,7 +99,7 @@ crm_mcp_exact_numbers(const char *json)
 			length = strspn(json, "-+.0123456789eE");
 			append_number(&out, json, length);
 		}
-		else
+		else if (!isspace((unsigned char) *json))
 			appendStringInfoChar(&out, *json);
 		json += length;
 	}
