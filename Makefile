@@ -39,10 +39,12 @@ test:
 # One suite alone: make test-regress, test-isolation, test-pgtap, ...
 test-%:
 	@scripts/check.sh $*
-# The soak and the pairs of writes, hundreds of times as long: hours.
+# The soak and the pairs of writes, hundreds of times as long: hours.  And what the
+# server's programs do, with the PostgreSQL of later Debians.
 .PHONY: test-long
 test-long:
-	@CRM_SOAK_ROUNDS=500 CRM_PAIR_TRANSACTIONS=200 \
+	@CRM_VERSIONS_SUITES=tap CRM_PATIENCE=10 scripts/check.sh versions-17 versions-18
+	@CRM_PATIENCE=200 CRM_SOAK_ROUNDS=500 CRM_PAIR_TRANSACTIONS=200 \
 		CRM_TAP_TESTS='operations_soak table_deadlocks' scripts/check.sh tap
 # SCALE is the largest table: 100k takes some minutes, 10M hours.
 bench:

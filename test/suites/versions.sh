@@ -1,13 +1,19 @@
 # The suites that run inside the server, with the PostgreSQL of later Debians:
 # each is put up in a folder, with its packages, and entered by chroot.  Skipped
-# where that may not be done; by whom it may, it is tested.
+# where that may not be done; by whom it may, it is tested.  CRM_VERSIONS_SUITES
+# names the suites.
 : "${CRM_TOP:?}" "${work:?}"
 number=0
+suites=${CRM_VERSIONS_SUITES:-regress isolation pgtap}
 
-debian()			# runs a command in the Debian at $root, with a /proc of its own
+# Runs a command in the Debian at $root, with processes of its own.  Its first one
+# waits for whatever ends, as an init does: else killed servers stay as zombies.
+debian()
 {
-	unshare --mount --pid --fork --mount-proc="$root/proc" \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" "$@"
+	# shellcheck disable=SC2016 # for the shell inside
+	unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" \
+		sh -c '"$@" & wait $!' sh "$@"
 }
 
 put_up()			# $1: the release
@@ -40,7 +46,8 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 		tail -n 3 "$work/$1.log" | sed 's/^/# /'
 		return
 	fi
-	debian env JOBS=1 /crm/scripts/check.sh regress isolation pgtap tap >"$work/$1.log" 2>&1
+	# shellcheck disable=SC2086 # a list of words
+	debian env JOBS=1 /crm/scripts/check.sh $suites >"$work/$1.log" 2>&1
 	result=$?
 	grep -q "^PostgreSQL: PostgreSQL $2\." "$work/$1.log" || result=1
 	sed -n 's/^\([a-z]*\): \([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2 \3/p' "$work/$1.log" >"$work/$1.counts"
@@ -54,7 +61,7 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 			echo "not ok $number - PostgreSQL $2, $suite: $failed failed"
 		fi
 	done <"$work/$1.counts"
-	if [ "$result" -ne 0 ] || [ "$(wc -l <"$work/$1.counts")" -ne 4 ]
+	if [ "$result" -ne 0 ] || [ "$(wc -l <"$work/$1.counts")" -ne "$(echo "$suites" | wc -w)" ]
 	then
 		number=$((number + 1))
 		echo "not ok $number - PostgreSQL $2"
