@@ -167,6 +167,8 @@ stop_suites()			# at exit: those that still run, then the rest
 
 "$top/scripts/setup.sh" "$needs"
 echo "Building crm ..."
+COPT=-Werror
+export COPT
 server_prepare
 
 # What the suites need beside libpq's variables.
