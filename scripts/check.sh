@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap pgtap mcp lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap package pgtap mcp lint regress isolation demo nginx"
 
 # A suite that takes this many times its minutes, and five more, hangs: it is ended,
 # and fails.
@@ -24,7 +24,7 @@ minutes()
 {
 	case $1 in
 		versions*) echo 7 ;;
-		tap) echo 5 ;;
+		tap | package) echo 5 ;;
 		pgtap | mcp) echo 2 ;;
 		*) echo 1 ;;
 	esac
@@ -80,7 +80,7 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	src=$src.$1
 	cd "$src"
 	case $1 in
-		lint | demo | versions*) sh "$script" "$argument" ;;
+		lint | demo | package | versions*) sh "$script" "$argument" ;;
 		*) as_server sh "test/suites/$1.sh" ;;
 	esac
 }

@@ -173,14 +173,16 @@ crm_deferred_triggers_keep_owner(Relation rel)
 
 /*
  * Such a trigger would run at the end of the transaction as the owner, but with
- * the caller's search_path and temporary tables.
+ * the search_path and temporary tables of the session.  No harm if the session
+ * has the owner's rights.
  */
 static void
 check_deferred_triggers(Oid relid)
 {
 	ListCell   *lc;
 
-	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER)
+	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER ||
+		has_privs_of_role(GetOuterUserId(), GetUserId()))
 		return;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
