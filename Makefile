@@ -56,11 +56,15 @@ indent:
 release:
 	@scripts/release.sh
 
-# A source package for PGXN: what is committed, and META.json.
+# A source package for PGXN: what is committed, META.json, and what it is made of.
+# Made again from the same commit it is the same to the byte.
 .PHONY: dist
-dist: META.json
-	git archive --format=zip --prefix=crm-$(EXTVERSION)/ --add-file=META.json \
-		-o crm-$(EXTVERSION).zip HEAD
+dist: META.json build/crm.spdx.json
+	TZ=UTC git archive --format=zip --prefix=crm-$(EXTVERSION)/ \
+		--add-file=META.json --add-file=build/crm.spdx.json -o crm-$(EXTVERSION).zip HEAD
+build/crm.spdx.json: scripts/sbom.sh crm.control
+	mkdir -p build
+	sh scripts/sbom.sh $(EXTVERSION) > $@
 
 META.json: META.json.in crm.control
 	sed 's/@VERSION@/$(EXTVERSION)/g' $< > $@
