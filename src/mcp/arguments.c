@@ -154,10 +154,9 @@ crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *pr
 List *
 crm_mcp_page_properties(List *properties)
 {
-	McpProperty *limit = crm_mcp_make_property("limit", INT4OID, "How many at most");
+	McpProperty *limit = crm_mcp_make_property("limit", INT4OID, "1 to " CppAsString2(MCP_MAX_LIMIT));
 
 	limit->fallback = CppAsString2(MCP_DEFAULT_LIMIT);
-	limit->limits = "\"minimum\":1,\"maximum\":" CppAsString2(MCP_MAX_LIMIT);
 	properties = lappend(properties, limit);
 	return lappend(properties,
 				   crm_mcp_make_property("cursor", TEXTOID, "next of the page before"));

@@ -156,6 +156,9 @@ describe_argument(McpTool *tool, const char *name)
 		{"owner_id", "Only their deals"},
 		{"currency", "Only amounts in this currency"},
 		{"in_currency", "Convert all amounts to this currency"},
+		{"at", "The moment"},
+		{"max_rows", "How many rows at most"},
+		{"after_cursor", "next_cursor of the last row before"},
 		{"value_period", "Only amounts per one_time, monthly, quarterly or annual"},
 	};
 	int			length = strlen(name);

@@ -75,6 +75,7 @@ SELECT pg_temp.titles(jsonb_build_object('order', 'title', 'cursor', pg_temp.cal
 SELECT string_agg(i ->> 'name', ' ' ORDER BY n) FROM jsonb_array_elements(pg_temp.call('stages_list', '{"pipeline_id": "Sales"}') -> 'items') WITH ORDINALITY AS t (i, n);
 
 -- find
+SELECT pg_temp.call('find', '{"text": " "}') ->> 'message';
 SELECT i ->> 'kind', i ->> 'name' FROM jsonb_array_elements(pg_temp.call('find', '{"text": "a"}') -> 'items') AS i;
 SELECT pg_temp.call('find', '{"text": "globex again"}') #>> '{items,0,id}';
 SELECT i ->> 'email' FROM jsonb_array_elements(pg_temp.call('contacts_search', '{"text": "ana example"}') -> 'items') AS i;
