@@ -96,6 +96,34 @@ whole_number(McpProperty *property, JsonbValue *value)
 }
 
 /*
+ * ERROR 22023 unless the value is one of those that the property can have.  Only for
+ * filters: what is written meets the constraints, and a filter would find nothing.
+ */
+static void
+check_choice(McpProperty *property, JsonbValue *value)
+{
+	StringInfoData choices;
+	ListCell   *cell;
+
+	if (property->filter == NULL || property->choices == NIL || value->type != jbvString)
+		return;
+	initStringInfo(&choices);
+	foreach(cell, property->choices)
+	{
+		const char *choice = lfirst(cell);
+
+		if (strlen(choice) == value->val.string.len &&
+			memcmp(choice, value->val.string.val, value->val.string.len) == 0)
+			return;
+		appendStringInfo(&choices, "%s%s", choices.len > 0 ? ", " : "", choice);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be one of %s, not \"%s\"", property->name, choices.data,
+					pnstrdup(value->val.string.val, value->val.string.len))));
+}
+
+/*
  * The value as SQL is to read it.  ERROR 22023 for an object or array that SQL would
  * accept as the text of a scalar.
  */
@@ -107,6 +135,9 @@ read_value(McpProperty *property, JsonbValue *value)
 	bool		is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
 	JsonbParseState *state = NULL;
 
+	for (uint32 i = 0; is_list && i < JsonContainerSize(value->val.binary.data); i++)
+		check_choice(property, getIthJsonbValueFromContainer(value->val.binary.data, i));
+	check_choice(property, value);
 	if (base == JSONOID || base == JSONBOID || get_typtype(base) == TYPTYPE_COMPOSITE ||
 		value->type == jbvNull || (is_array && is_list))
 		return *value;

@@ -6,7 +6,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(65);
+SELECT plan(71);
 
 CREATE ROLE crm_mallory;
 GRANT USAGE ON SCHEMA crm TO crm_mallory;

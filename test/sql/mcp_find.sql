@@ -56,7 +56,7 @@ SELECT a, pg_temp.titles(a::jsonb) FROM unnest(ARRAY['{"amount_min": "500.5", "a
 	'{"stage_id": ["Zero", "Proposal"], "pipeline_id": "Sales", "limit": 2.0}', '{"status": ["won", "lost"]}', '{"tag_id": "hot"}', '{"tag_id": ["hot", "cold"], "amount_min": 20000}',
 	'{"contact_id": "Ana Lopes"}', '{"search": "ACME fair"}', '{"search": "licence"}', '{"search": "licence fair"}', '{"updated_since": "2999-01-01"}',
 	'{"order": "amount", "pipeline_id": "Sales"}', '{"order": "amount", "descending": "true", "pipeline_id": "Sales"}', '{"archived": true}',
-	'{"order": "rank"}', '{"amount_min": "much"}', '{"limit": "1.5"}', '{"limit": 101}', '{"fields": ["nothing"]}']) AS a;
+	'{"order": "rank"}', '{"status": "closed"}', '{"status": ["open", "closed"]}', '{"amount_min": "much"}', '{"limit": "1.5"}', '{"limit": 101}', '{"fields": ["nothing"]}']) AS a;
 SELECT jsonb_pretty(pg_temp.call('deals_list', '{"search": "pilot"}'));
 SELECT pg_temp.call('deals_list', '{"search": "pilot", "fields": ["title", "metadata", "tags", "contacts"]}') -> 'items' -> 0;
 SELECT pg_temp.call('deals_list', '{"pipeline_id": "Sales"}') -> 'totals';
