@@ -41,6 +41,7 @@ BEGIN ATOMIC
 		('move_deal', 'write agent', 'deals'),
 		('pipeline_summary', 'read', NULL),
 		('pipeline_summary_as_of', 'read', NULL),
+		('pipeline_trend', 'read', NULL),
 		('pipeline_waterfall', 'read', NULL),
 		('recurring_revenue', 'read', NULL),
 		('reorder_stages', 'admin', 'stages'),

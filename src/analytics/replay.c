@@ -17,7 +17,7 @@
 /* The moves that were taken back, by deal and number. */
 typedef struct UndoneKey
 {
-	pg_uuid_t	deal_id;
+	uint32		deal;			/* its number */
 	int32		move_no;
 } UndoneKey;
 
@@ -32,9 +32,10 @@ typedef struct UndoneEntry
 #define SH_ELEMENT_TYPE UndoneEntry
 #define SH_KEY_TYPE UndoneKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) crm_replay_hash((tb)->private_data, &(k).deal_id, (uint32) (k).move_no)
-#define SH_EQUAL(tb, a, b) \
-	((a).move_no == (b).move_no && crm_uuid_equal(&(a).deal_id, &(b).deal_id))
+#define SH_HASH_KEY(tb, k) \
+	hash_combine(murmurhash32((k).deal), \
+				 crm_replay_hash_number((tb)->private_data, (uint32) (k).move_no))
+#define SH_EQUAL(tb, a, b) ((a).move_no == (b).move_no && (a).deal == (b).deal)
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -59,7 +60,7 @@ deal_of_number(const Replay *replay, uint32 number)
 
 /* Room for the deal of that number, the next one. */
 static ReplayDeal *
-new_deal(Replay *replay, uint32 number, UuidKey id)
+new_deal(Replay *replay, uint32 number)
 {
 	uint32		chunk = number / CHUNK_DEALS;
 	ReplayDeal *deal;
@@ -73,7 +74,7 @@ new_deal(Replay *replay, uint32 number, UuidKey id)
 		replay->chunks[chunk] = MemoryContextAllocZero(replay->context,
 													   CHUNK_DEALS * replay->user->deal_size);
 	deal = deal_of_number(replay, number);
-	memcpy(&deal->id, &id, sizeof(id));
+	deal->number = number;
 	return deal;
 }
 
@@ -82,7 +83,7 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 {
 	uint32		number = crm_deal_number(replay->deals, id, hash, found);
 
-	return *found ? deal_of_number(replay, number) : new_deal(replay, number, id);
+	return *found ? deal_of_number(replay, number) : new_deal(replay, number);
 }
 
 /*
@@ -109,7 +110,7 @@ typedef struct PendingRow
 typedef struct PendingRows
 {
 	bool		adds_deals;		/* a deal that is not there is added */
-	void		(*finish) (Replay *replay, const PendingRow *row);
+	void		(*finish) (Replay *replay, PendingRow *row);
 	uint64		nadded;
 	uint64		nfound;			/* their deal is known */
 	uint64		nfinished;
@@ -172,7 +173,7 @@ add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 /* Reads the rows of a query through the ring. */
 static void
 read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
-		  void (*finish) (Replay *, const PendingRow *))
+		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
 	replay->pending->finish = finish;
@@ -185,6 +186,7 @@ receive_undone(TupleTableSlot *row, void *arg)
 {
 	Replay	   *replay = arg;
 	const pg_uuid_t *deal_id;
+	ReplayDeal *deal;
 	UndoneKey	key;
 	UndoneEntry *entry;
 	UuidKey		id;
@@ -193,16 +195,17 @@ receive_undone(TupleTableSlot *row, void *arg)
 
 	if (!crm_replay_get_undone(row, &deal_id, &key.move_no, &reverted_by))
 		return;
-	key.deal_id = *deal_id;
 	id = crm_uuid_key(deal_id);
-	get_deal(replay, id, crm_deal_hash(replay->deals, id), &found)->has_undone = true;
+	deal = get_deal(replay, id, crm_deal_hash(replay->deals, id), &found);
+	deal->has_undone = true;
+	key.deal = deal->number;
 	entry = replay_undone_insert(replay->undone, key, &found);
 	if (!found || reverted_by < entry->reverted_by)
 		entry->reverted_by = reverted_by;
 }
 
 static void
-finish_edit(Replay *replay, const PendingRow *row)
+finish_edit(Replay *replay, PendingRow *row)
 {
 	ReplayDeal *deal = row->deal;
 	const ReplayEdit *edit = &row->u.edit;
@@ -229,7 +232,7 @@ receive_edit(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_edit(slot, &deal_id, &row->u.edit))
+	if (crm_replay_get_edit(arg, slot, &deal_id, &row->u.edit))
 		add_row(arg, row, deal_id);
 }
 
@@ -306,7 +309,7 @@ is_in_life(const ReplayDeal *deal, uint32 life, TimestampTz at)
 static bool
 is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 {
-	UndoneKey	key = {deal->id, move_no};
+	UndoneKey	key = {deal->number, move_no};
 	const UndoneEntry *entry;
 
 	if (!deal->has_undone)
@@ -316,24 +319,17 @@ is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 }
 
 static void
-finish_move(Replay *replay, const PendingRow *row)
+finish_move(Replay *replay, PendingRow *row)
 {
 	ReplayDeal *deal = row->deal;
-	const ReplayMove *move = &row->u.move;
-	uint32		life = life_of_move(deal, move->order.move_no);
+	ReplayMove *move = &row->u.move;
 
-	if (!is_in_life(deal, life, move->order.at) ||
-		is_undone(replay, deal, life, move->order.move_no))
+	move->life = life_of_move(deal, move->order.move_no);
+	if (!is_in_life(deal, move->life, move->order.at) ||
+		is_undone(replay, deal, move->life, move->order.move_no))
 		return;
 	deal->is_relevant = true;
-	if (life == 0 && (!deal->has_visit || crm_replay_compare(&move->order, &deal->visit_ended) < 0))
-	{
-		deal->has_visit = true;
-		deal->visit_ended = move->order;
-		deal->visit = move->place;
-	}
-	if (replay->user->move != NULL)
-		replay->user->move(replay, deal, move);
+	replay->user->move(replay, deal, move);
 }
 
 static void
@@ -342,13 +338,13 @@ receive_move(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_move(slot, &deal_id, &row->u.move))
+	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move))
 		add_row(arg, row, deal_id);
 }
 
 /* A deal as it is now: that nothing happened to, or after all that did. */
 static void
-finish_present(Replay *replay, const PendingRow *row)
+finish_present(Replay *replay, PendingRow *row)
 {
 	if (row->deal != NULL)
 		row->deal->is_done = true;
@@ -361,7 +357,7 @@ receive_deal(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_deal(slot, &deal_id, &row->u.present))
+	if (crm_replay_get_deal(arg, slot, &deal_id, &row->u.present))
 		add_row(arg, row, deal_id);
 }
 
@@ -383,7 +379,8 @@ for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBu
 static void
 collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
 {
-	*ids = accumArrayResult(*ids, UUIDPGetDatum(&deal->id), false, UUIDOID, replay->context);
+	*ids = accumArrayResult(*ids, UUIDPGetDatum((pg_uuid_t *) &replay->deals->ids[deal->number]), false,
+							UUIDOID, replay->context);
 }
 
 /*
@@ -408,8 +405,7 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 	replay->arg = arg;
 	replay->context = AllocSetContextCreate(CurrentMemoryContext, "crm replay",
 											ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < lengthof(replay->seed); i++)
-		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
+	replay->seed = pg_prng_uint32(&pg_global_prng_state);
 	caller = MemoryContextSwitchTo(replay->context);
 	replay->deals = crm_deal_index_create(0);
 	replay->chunks_room = 64;

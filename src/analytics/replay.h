@@ -93,6 +93,8 @@ typedef struct ReplayMove
 {
 	ReplayOrder order;
 	ReplayPlace place;
+	uint32		life;			/* that it is of: how many of the deal's lives
+								 * ended before */
 	uint8		to_status;		/* DealStatus */
 	bool		to_here;
 } ReplayMove;
@@ -115,15 +117,12 @@ typedef struct ReplayLife
 /* A deal that something happened to; what is made of it begins with this. */
 typedef struct ReplayDeal
 {
-	pg_uuid_t	id;
 	ReplayLife *lives;			/* in their order, once the edits are read */
 	uint32		nlives;
+	uint32		number;
 	bool		has_undone;		/* some of its moves were taken back */
 	bool		is_relevant;	/* was here, at some time */
 	bool		is_done;		/* the user was told of it */
-	bool		has_visit;		/* the visit at from_at has ended */
-	ReplayOrder visit_ended;
-	ReplayPlace visit;
 } ReplayDeal;
 
 typedef struct Replay Replay;
@@ -169,7 +168,7 @@ struct Replay
 	struct PendingRows *pending;
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
-	uint64		seed[2];
+	uint32		seed;
 };
 
 /*
@@ -204,22 +203,11 @@ crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
 	return 0;
 }
 
-/* A hash of an id that whoever chose the id cannot foretell. */
-static inline uint32
-crm_replay_hash(const Replay *replay, const void *id, uint64 more)
-{
-	uint64		words[2];
-	uint128		product;
-
-	memcpy(words, id, sizeof(words));
-	product = (uint128) (words[0] ^ replay->seed[0]) * (words[1] ^ more ^ replay->seed[1]);
-	return (uint32) ((uint64) product ^ (uint64) (product >> 64));
-}
-
+/* A hash of a number that whoever chose the number cannot foretell. */
 static inline uint32
 crm_replay_hash_number(const Replay *replay, uint32 number)
 {
-	return murmurhash32(number ^ (uint32) replay->seed[0]);
+	return murmurhash32(number ^ replay->seed);
 }
 
 /* analytics/replay_rows.c: the queries, and their rows. */
@@ -238,9 +226,11 @@ extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayRe
 /* False for a row that lacks what the CRM always writes. */
 extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
 								  int32 *move_no, int32 *reverted_by);
-extern bool crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit);
-extern bool crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move);
-extern bool crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id,
-								ReplayPresent *present);
+extern bool crm_replay_get_edit(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayEdit *edit);
+extern bool crm_replay_get_move(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayMove *move);
+extern bool crm_replay_get_deal(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */

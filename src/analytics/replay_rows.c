@@ -17,6 +17,7 @@
 #include "analytics/replay.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/uuid.h"
 #include "history/erasure.h"
 #include "table/columns.h"
 
@@ -36,25 +37,25 @@ static const char *const queries[] = {
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.version::pg_catalog.int4, c.change::pg_catalog.text, c.stage_id::pg_catalog.uuid, "
 	"c.stage_entered_at::pg_catalog.timestamptz, c.status::pg_catalog.text, "
-	"c.pipeline_id OPERATOR(pg_catalog.=) $2, c.old_probability::pg_catalog.numeric, "
+	"c.pipeline_id::pg_catalog.uuid, c.old_probability::pg_catalog.numeric, "
 	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
 	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
 	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,edited}') AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_MOVES] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
-	"c.from_pipeline_id OPERATOR(pg_catalog.=) $2, c.from_probability::pg_catalog.numeric, "
+	"c.from_pipeline_id::pg_catalog.uuid, c.from_probability::pg_catalog.numeric, "
 	"CASE WHEN $6 AND c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
 	"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
 	"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
-	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id::pg_catalog.uuid "
 	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
 	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2) "
 	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 #define DEALS \
 	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
-	"d.status::pg_catalog.text, d.pipeline_id OPERATOR(pg_catalog.=) $2, d.probability::pg_catalog.numeric, " \
+	"d.status::pg_catalog.text, d.pipeline_id::pg_catalog.uuid, d.probability::pg_catalog.numeric, " \
 	"d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, d.value_period::pg_catalog.text, " \
 	"d.archived_at IS NOT NULL, $5 IS NULL OR COALESCE(d.owner_id OPERATOR(pg_catalog.=) $5, false), " \
 	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END " \
@@ -117,6 +118,14 @@ static inline bool
 get_bool(TupleTableSlot *row, int column)
 {
 	return !row->tts_isnull[column] && DatumGetBool(row->tts_values[column]);
+}
+
+/* Whether the pipeline is the one that is asked about; NULL: no. */
+static inline bool
+is_here(const Replay *replay, TupleTableSlot *row, int column)
+{
+	return !row->tts_isnull[column] &&
+		crm_uuid_equal(DatumGetUUIDP(row->tts_values[column]), &replay->query.pipeline_id);
 }
 
 static inline uint8
@@ -209,6 +218,17 @@ get_change(TupleTableSlot *row, int column)
 	return REPLAY_UPDATED;
 }
 
+/* Whether the row tells of what a deal is worth, or of its life. */
+static inline bool
+tells_values(TupleTableSlot *row, int column)
+{
+	struct varlena *text = get_packed(row, column);
+	Size		len = VARSIZE_ANY_EXHDR(text);
+
+	return !(len == strlen("edited") && memcmp(VARDATA_ANY(text), "edited", len) == 0) &&
+		!(len == strlen("corrected") && memcmp(VARDATA_ANY(text), "corrected", len) == 0);
+}
+
 /* What is not there would be missing from the report, which could not tell. */
 pg_noreturn static void
 refuse_erased(TupleTableSlot *row)
@@ -222,22 +242,23 @@ refuse_erased(TupleTableSlot *row)
 }
 
 bool
-crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit)
+crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayEdit *edit)
 {
-	if (!has_required(row, 9))
+	if (!has_required(row, 9) || !tells_values(row, 4))
 		return false;
-	if (get_change(row, 4) == REPLAY_ERASED)
+	edit->change = get_change(row, 4);
+	if (edit->change == REPLAY_ERASED)
 		refuse_erased(row);
 	*deal_id = DatumGetUUIDP(row->tts_values[0]);
 	edit->order.at = DatumGetTimestampTz(row->tts_values[1]);
 	edit->order.move_no = DatumGetInt32(row->tts_values[2]);
 	edit->order.version = DatumGetInt32(row->tts_values[3]);
 	edit->order.is_edit = true;
-	edit->change = get_change(row, 4);
 	edit->place.stage_id = *DatumGetUUIDP(row->tts_values[5]);
 	edit->place.entered_at = DatumGetTimestampTz(row->tts_values[6]);
 	edit->place.status = get_status(row, 7);
-	edit->place.is_here = DatumGetBool(row->tts_values[8]);
+	edit->place.is_here = is_here(replay, row, 8);
 	edit->place.probability = get_probability(row, 9);
 	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
 	edit->place.closed_at = edit->place.entered_at;
@@ -246,7 +267,8 @@ crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *
 }
 
 bool
-crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move)
+crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayMove *move)
 {
 	if (!has_required(row, 7) || row->tts_isnull[9])
 		return false;
@@ -258,17 +280,18 @@ crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *
 	move->place.stage_id = *DatumGetUUIDP(row->tts_values[3]);
 	move->place.entered_at = DatumGetTimestampTz(row->tts_values[4]);
 	move->place.status = get_status(row, 5);
-	move->place.is_here = DatumGetBool(row->tts_values[6]);
+	move->place.is_here = is_here(replay, row, 6);
 	move->place.probability = get_probability(row, 7);
 	move->place.has_closed_at = !row->tts_isnull[8];
 	move->place.closed_at = move->place.has_closed_at ? DatumGetTimestampTz(row->tts_values[8]) : 0;
 	move->to_status = get_status(row, 9);
-	move->to_here = get_bool(row, 10);
+	move->to_here = is_here(replay, row, 10);
 	return true;
 }
 
 bool
-crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayPresent *present)
+crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayPresent *present)
 {
 	ReplayPlace *place = &present->place;
 
@@ -278,7 +301,7 @@ crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayPresen
 	place->stage_id = *DatumGetUUIDP(row->tts_values[1]);
 	place->entered_at = DatumGetTimestampTz(row->tts_values[2]);
 	place->status = get_status(row, 3);
-	place->is_here = DatumGetBool(row->tts_values[4]);
+	place->is_here = is_here(replay, row, 4);
 	place->probability = get_probability(row, 5);
 	get_values(row, 6, &present->values);
 	place->has_closed_at = !row->tts_isnull[11];
