@@ -1,7 +1,9 @@
 -- The history replayed: the state of every deal of a pipeline, over a period.
 
 CREATE FUNCTION @extschema@.crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid, at timestamptz[], in_currency text,
-		OUT first_point integer, OUT last_point integer, OUT rate_day date, OUT deal_status text, OUT summary @extschema@.crm_summary)
+		OUT first_point integer, OUT last_point integer, OUT rate_day date, OUT deal_status text, OUT stage_id uuid, OUT currency text,
+		OUT value_period text, OUT deals bigint, OUT deals_without_amount bigint, OUT deals_without_probability bigint, OUT value numeric,
+		OUT weighted_value numeric)
 	RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 30
 	AS 'MODULE_PATHNAME', 'crm_summaries_as_of';

@@ -34,12 +34,11 @@ WITH pipeline AS MATERIALIZED (
                 / CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 ELSE 89 END) AS g (n)) AS a
     WHERE a.at <= coalesce(pipeline_trend.to_at, now())
 ), runs AS MATERIALIZED (
-    SELECT s.first_point, s.last_point, s.rate_day, s.deal_status, r.stage_id, r.currency, r.value_period, r.deals,
-        r.deals_without_amount, r.deals_without_probability, r.value, r.weighted_value
+    SELECT s.first_point, s.last_point, s.rate_day, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals,
+        s.deals_without_amount, s.deals_without_probability, s.value, s.weighted_value
     FROM pipeline AS p
         CROSS JOIN LATERAL @extension@.crm_summaries_as_of(pipeline_trend.crm, p.tenant_id, p.id,
             ARRAY(SELECT t.at FROM points AS t ORDER BY t.n), pipeline_trend.in_currency) AS s
-        CROSS JOIN LATERAL @extension@.crm_summary_rows(s.summary) AS r
 ), conversions AS MATERIALIZED (
     SELECT e.currency, e.day, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days
@@ -49,54 +48,58 @@ WITH pipeline AS MATERIALIZED (
         CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_trend.crm, pipeline_trend.in_currency, c.tenant_ids, c.currencies, c.days) AS e
     WHERE pipeline_trend.in_currency IS NOT NULL
 ), converted AS MATERIALIZED (
-    SELECT r.first_point, r.last_point, r.stage_id, coalesce(pipeline_trend.in_currency, r.currency) AS currency, r.value_period,
-        -- of a stage that is no more: the status that its deals had
-        CASE WHEN g.id IS NULL THEN r.deal_status END AS own_status,
+    -- a stage that is no more has the status that its deals had: of that, more is told apart
+    SELECT r.first_point, r.last_point, g.id IS NULL AS gone, coalesce(g.deal_status, r.deal_status) AS deal_status,
+        CASE WHEN pipeline_trend.by_stage OR g.id IS NULL THEN r.stage_id END AS stage_id,
+        CASE WHEN g.id IS NULL THEN r.value_period END AS value_period,
+        coalesce(pipeline_trend.in_currency, r.currency, CASE WHEN g.id IS NOT NULL THEN p.currency END) AS currency,
         r.deals, r.deals_without_amount, r.deals_without_probability,
         coalesce(@extension@.crm_convert(r.value, c.multiply_by, c.divide_by), r.value) AS value,
         coalesce(@extension@.crm_convert(r.weighted_value, c.multiply_by, c.divide_by), r.weighted_value) AS weighted_value,
         c.rates
     FROM runs AS r
+        CROSS JOIN pipeline AS p
         LEFT JOIN conversions AS c ON c.currency = r.currency AND c.day = r.rate_day
         LEFT JOIN @crm@.stages AS g ON g.id = r.stage_id
 ), changes AS (
-    SELECT c.first_point AS n, c.stage_id, c.currency, c.value_period, c.own_status, c.deals, c.deals_without_amount,
+    SELECT c.first_point AS n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, c.deals, c.deals_without_amount,
         c.deals_without_probability, c.value, c.weighted_value
     FROM converted AS c
     UNION ALL
-    SELECT c.last_point + 1, c.stage_id, c.currency, c.value_period, c.own_status, -c.deals, -c.deals_without_amount,
+    SELECT c.last_point + 1, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, -c.deals, -c.deals_without_amount,
         -c.deals_without_probability, -c.value, -c.weighted_value
     FROM converted AS c
 ), changed AS MATERIALIZED (
-    SELECT c.n, c.stage_id, c.currency, c.value_period, c.own_status, sum(c.deals) AS deals,
+    SELECT c.n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, sum(c.deals) AS deals,
         sum(c.deals_without_amount) AS deals_without_amount, sum(c.deals_without_probability) AS deals_without_probability,
         sum(c.value) AS value, sum(c.weighted_value) AS weighted_value
     FROM changes AS c
-    GROUP BY c.n, c.stage_id, c.currency, c.value_period, c.own_status
-), sums AS MATERIALIZED (
-    SELECT t.n, k.stage_id, k.currency, k.value_period, k.own_status,
-        sum(c.deals) OVER w AS deals, sum(c.deals_without_amount) OVER w AS deals_without_amount,
-        sum(c.deals_without_probability) OVER w AS deals_without_probability,
+    GROUP BY c.n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency
+), kinds AS MATERIALIZED (
+    SELECT row_number() OVER () AS kind, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency
+    FROM (SELECT DISTINCT d.gone, d.deal_status, d.stage_id, d.value_period, d.currency FROM changed AS d) AS c
+), sums AS (
+    SELECT t.n, k.gone, k.deal_status, k.stage_id, k.value_period, k.currency, sum(c.deals) OVER w AS deals,
+        sum(c.deals_without_amount) OVER w AS deals_without_amount, sum(c.deals_without_probability) OVER w AS deals_without_probability,
         sum(c.value) OVER w AS value, sum(c.weighted_value) OVER w AS weighted_value
-    FROM (SELECT DISTINCT c.stage_id, c.currency, c.value_period, c.own_status FROM changed AS c) AS k
+    FROM kinds AS k
         CROSS JOIN points AS t
-        LEFT JOIN changed AS c ON c.n = t.n AND c.stage_id = k.stage_id AND c.currency IS NOT DISTINCT FROM k.currency
-            AND c.value_period = k.value_period AND c.own_status IS NOT DISTINCT FROM k.own_status
-    WINDOW w AS (PARTITION BY k.stage_id, k.currency, k.value_period, k.own_status ORDER BY t.n)
+        LEFT JOIN changed AS c ON c.n = t.n AND c.deal_status = k.deal_status AND c.gone = k.gone
+            AND c.stage_id IS NOT DISTINCT FROM k.stage_id AND c.value_period IS NOT DISTINCT FROM k.value_period
+            AND c.currency IS NOT DISTINCT FROM k.currency
+    WINDOW w AS (PARTITION BY k.kind ORDER BY t.n)
 ), stages AS MATERIALIZED (
-    SELECT g.id, g.name, g.position, g.deal_status, g.archived_at IS NOT NULL AS archived
+    SELECT g.id, g.name, g.position, g.archived_at IS NOT NULL AS archived
     FROM @crm@.stages AS g
     WHERE g.pipeline_id = pipeline_trend.pipeline_id
 ), counted AS MATERIALIZED (
-    SELECT s.n, coalesce(s.currency, p.currency) AS currency, s.stage_id,
-        coalesce(g.deal_status, min(s.own_status) FILTER (WHERE s.deals > 0)) AS deal_status, sum(s.deals) AS deals,
+    SELECT s.n, coalesce(s.currency, p.currency) AS currency, s.stage_id, min(s.deal_status) AS deal_status, sum(s.deals) AS deals,
         sum(s.deals_without_amount) AS deals_without_amount, sum(s.deals_without_probability) AS deals_without_probability,
         sum(s.value) AS value, sum(s.weighted_value) AS weighted_value
     FROM sums AS s
         CROSS JOIN pipeline AS p
-        LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
     WHERE s.deals > 0
-    GROUP BY s.n, s.currency, p.currency, s.stage_id, s.value_period, g.deal_status
+    GROUP BY s.n, s.currency, p.currency, s.stage_id, s.value_period, CASE WHEN NOT s.gone THEN s.deal_status END
 ), currencies AS MATERIALIZED (
     SELECT DISTINCT c.currency FROM counted AS c
     UNION

@@ -362,8 +362,26 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 	}
 }
 
+static void
+prefetch(const ReplayDeal *replay_deal, int step)
+{
+	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
+	const Visit *visit = deal->visits;
+	const Edit *edit = deal->edits;
+
+	if (step > 0)
+	{
+		visit = visit != NULL ? visit->next : NULL;
+		edit = edit != NULL ? edit->next : NULL;
+	}
+	__builtin_prefetch(visit);
+	__builtin_prefetch((const char *) visit + 64);
+	__builtin_prefetch(edit);
+	__builtin_prefetch((const char *) edit + 64);
+}
+
 static const ReplayUser as_of_user = {
-	sizeof(AsOfDeal), receive_edit, receive_move, receive_deal
+	sizeof(AsOfDeal), receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* ---- the function ---- */
@@ -378,9 +396,8 @@ static void
 put_run(const PointRun *run, void *arg)
 {
 	const AsOfRows *result = arg;
-	SummaryView view = {1, (const char *) &run->sums};
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	Datum		values[4 + SUMMARY_ROW_COLUMNS];
+	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
 	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
 		crm_day_of(result->as_of->at[run->first]);
 
@@ -389,7 +406,7 @@ put_run(const PointRun *run, void *arg)
 	values[2] = DateADTGetDatum(day);
 	nulls[2] = run->key->rate == POINT_RATE_NONE;
 	values[3] = CStringGetTextDatum(crm_deal_status_name(run->key->status));
-	values[4] = PointerGetDatum(crm_summary_store(&view));
+	crm_summary_row(&run->sums, values + 4, nulls + 4);
 	tuplestore_putvalues(result->rows->setResult, result->rows->setDesc, values, nulls);
 }
 
@@ -419,7 +436,7 @@ read_currency(AsOf *as_of, ReplayQuery *query, const text *currency)
  * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
  *		at timestamptz[], in_currency text)
  *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
- *		summary crm_summary)
+ *		and the columns of crm_summary_rows())
  *		What the unarchived deals of the pipeline added up to at those moments,
  *		which are in ascending order: a row for each stage, currency and value
  *		period, and the moments, numbered from 1, at which it holds; also by the

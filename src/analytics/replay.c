@@ -89,10 +89,11 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 /*
  * Rows wait in a ring, so that what is needed of a deal is fetched from memory
  * while others are worked on: first its slot in the index, half of AHEAD rows later
- * its id, and once it is found, AHEAD rows later, the deal.
+ * its id, and once it is found, AHEAD rows later, the deal; of rows of deals then
+ * what happened to it, in two steps of half of AHEAD rows.
  */
 #define AHEAD		8
-#define RING_SIZE	(2 * AHEAD)
+#define RING_SIZE	(4 * AHEAD)
 
 typedef struct PendingRow
 {
@@ -109,7 +110,9 @@ typedef struct PendingRow
 
 typedef struct PendingRows
 {
-	bool		adds_deals;		/* a deal that is not there is added */
+	bool		adds_deals;		/* a deal that is not there is added; else all
+								 * that happened to it is there */
+	uint64		ahead;			/* so many rows are finished after the last one */
 	void		(*finish) (Replay *replay, PendingRow *row);
 	uint64		nadded;
 	uint64		nfound;			/* their deal is known */
@@ -138,7 +141,7 @@ find_deal(Replay *replay, PendingRow *row)
 	}
 	if (row->deal != NULL && found)
 	{
-		for (Size at = 0; at < replay->user->deal_size; at += PG_CACHE_LINE_SIZE / 2)
+		for (Size at = 0; at < replay->user->deal_size; at += 64)
 			__builtin_prefetch((char *) row->deal + at, 1);
 	}
 }
@@ -155,6 +158,20 @@ work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
 		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
 }
 
+/* For the row that was added so many rows ago. */
+static inline void
+prefetch_events(const Replay *replay, uint64 ago, int step)
+{
+	const PendingRows *pending = replay->pending;
+	const ReplayDeal *deal;
+
+	if (pending->nadded <= ago)
+		return;
+	deal = pending->rows[(pending->nadded - ago - 1) % RING_SIZE].deal;
+	if (deal != NULL)
+		replay->user->prefetch(deal, step);
+}
+
 static inline void
 add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 {
@@ -167,7 +184,12 @@ add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 	if (pending->nadded - pending->nfound > AHEAD / 2)
 		(void) crm_deal_prefetch_id(replay->deals,
 									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
-	work_on_rows(replay, AHEAD, RING_SIZE - 1);
+	work_on_rows(replay, AHEAD, pending->ahead);
+	if (pending->ahead == RING_SIZE - 1)
+	{
+		prefetch_events(replay, 2 * AHEAD, 0);
+		prefetch_events(replay, 2 * AHEAD + AHEAD / 2, 1);
+	}
 }
 
 /* Reads the rows of a query through the ring. */
@@ -176,6 +198,8 @@ read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayRec
 		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
+	replay->pending->nadded = replay->pending->nfound = replay->pending->nfinished = 0;
+	replay->pending->ahead = adds_deals ? 2 * AHEAD - 1 : RING_SIZE - 1;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
 	work_on_rows(replay, 0, 0);

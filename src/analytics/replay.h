@@ -144,13 +144,16 @@ typedef struct ReplayQuery
  * Who makes something of it.  edit and move are called for each row, in no
  * order; moves that never were are left out.  deal is called once for each deal
  * that was here, after all its rows: with NULL as the deal if nothing happened
- * to it since from_at, with NULL as the present if it is no more.
+ * to it since from_at, with NULL as the present if it is no more.  Some rows
+ * before it is called, prefetch asks memory for what it is going to read, step 0,
+ * and for what that refers to, step 1.
  */
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
 	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
+	void		(*prefetch) (const ReplayDeal *deal, int step);
 	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
 } ReplayUser;
 

@@ -17,6 +17,7 @@
 #include "analytics/replay.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/short_text.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
 #include "table/columns.h"
@@ -147,17 +148,17 @@ get_probability(TupleTableSlot *row, int column)
 	return (int32) crm_probability_to_fixed(row->tts_values[column]);
 }
 
-static inline struct varlena *
+static inline const struct varlena *
 get_packed(TupleTableSlot *row, int column)
 {
-	return pg_detoast_datum_packed((struct varlena *) DatumGetPointer(row->tts_values[column]));
+	return crm_short_text(row->tts_values[column]);
 }
 
 /* From five columns: amount, currency, value_period, archived, of the owner. */
 static inline void
 get_values(TupleTableSlot *row, int column, ReplayValues *values)
 {
-	struct varlena *text;
+	const struct varlena *text;
 
 	values->has_amount = !row->tts_isnull[column];
 	values->amount = values->has_amount ? crm_amount_to_fixed(row->tts_values[column]) : 0;
@@ -207,7 +208,7 @@ get_change(TupleTableSlot *row, int column)
 		{"restored", REPLAY_RESTORED},
 		{CRM_ERASED, REPLAY_ERASED},
 	};
-	struct varlena *text = get_packed(row, column);
+	const struct varlena *text = get_packed(row, column);
 	Size		len = VARSIZE_ANY_EXHDR(text);
 
 	for (int i = 0; i < lengthof(changes); i++)
@@ -222,7 +223,7 @@ get_change(TupleTableSlot *row, int column)
 static inline bool
 tells_values(TupleTableSlot *row, int column)
 {
-	struct varlena *text = get_packed(row, column);
+	const struct varlena *text = get_packed(row, column);
 	Size		len = VARSIZE_ANY_EXHDR(text);
 
 	return !(len == strlen("edited") && memcmp(VARDATA_ANY(text), "edited", len) == 0) &&

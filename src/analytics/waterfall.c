@@ -394,8 +394,19 @@ receive_deal(Replay *replay, ReplayDeal *deal, const ReplayPresent *present)
 				   state.currency, 1, state.amount);
 }
 
+static void
+prefetch(const ReplayDeal *deal, int step)
+{
+	const WaterfallEvent *event = ((const WaterfallDeal *) deal)->events;
+
+	if (step > 0 && event != NULL)
+		event = event->next;
+	__builtin_prefetch(event);
+	__builtin_prefetch((const char *) event + 64);
+}
+
 static const ReplayUser waterfall_user = {
-	sizeof(WaterfallDeal), receive_edit, receive_move, receive_deal
+	sizeof(WaterfallDeal), receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* A row for each bar that has something in it. */
