@@ -25,12 +25,13 @@ WITH pipeline AS MATERIALIZED (
     FROM @crm@.pipelines AS p
     WHERE p.id = pipeline_trend.pipeline_id
 ), points AS MATERIALIZED (
-    -- not each from the one before: January 31, February 29, March 31
-    SELECT a.n, a.at
-    FROM (SELECT g.n, pipeline_trend.from_at + (g.n - 1) * CASE pipeline_trend.step
+    -- not each from the one before: January 31, February 29, March 31; where a day was
+    -- left out, that day and the next one are the same moment
+    SELECT row_number() OVER (ORDER BY a.at) AS n, a.at
+    FROM (SELECT DISTINCT pipeline_trend.from_at + g.n * CASE pipeline_trend.step
                 WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
                 WHEN 'month' THEN interval '1 month' ELSE interval '3 months' END AS at
-            FROM generate_series(1, 3 + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer
+            FROM generate_series(0, 2 + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer
                 / CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 ELSE 89 END) AS g (n)) AS a
     WHERE a.at <= coalesce(pipeline_trend.to_at, now())
 ), runs AS MATERIALIZED (

@@ -41,7 +41,7 @@ function ok(passed, name, detail) {
 const expected = [
 	"context_for_deal", "context_for_person", "deals_create", "deals_get", "deals_link_contact", "deals_list",
 	"deals_move", "deals_tag", "deals_undo_move", "deals_update", "forecast", "pipeline_summary",
-	"pipeline_summary_as_of", "pipelines_get",
+	"pipeline_summary_as_of", "pipeline_trend", "pipelines_get",
 	"pipelines_list", "stages_get", "stages_list", "tags_create", "tags_get", "tags_list",
 ];
 

@@ -96,6 +96,9 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
+    ('pipeline_trend', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "year"}', '22023 400', 'there is no such step'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "1924-01-01"}', '22023 400', 'these are too many steps'),
     ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
     ('slippage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('slippage', '{"each": "stage"}', '22023 400', 'there is no such choice'),
@@ -123,7 +126,7 @@ FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
-        'pipeline_summary_as_of') ORDER BY function, n) AS f;
+        'pipeline_summary_as_of', 'pipeline_trend') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Read the deal again before you move it.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))
@@ -198,6 +201,7 @@ SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'code' ~ '^(PT|2
 -- What the owner has erased.
 SELECT extensions.crm_trim_history('crm', '2024-02-15') \g /dev/null
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_summary_as_of', ids('{"pipeline_id": "@Sales", "at": "2024-01-15"}'))), 'PT410 410', 'pipeline_summary_as_of: the history was erased');
+SELECT is(said(rpc('st_admin', '{}', 'pipeline_trend', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15", "step": "quarter"}'))), 'PT410 410', 'pipeline_trend: the history was erased');
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_waterfall', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15"}'))), 'PT410 410', 'pipeline_waterfall: the history was erased');
 
 SELECT * FROM finish();

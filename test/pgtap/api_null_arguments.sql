@@ -17,6 +17,7 @@ INSERT INTO t.needed VALUES
     ('move_deal', format('deal_id => %L, stage_id => %L', id('A'), id('Qualified'))),
     ('pipeline_summary', format('pipeline_id => %L', id('Sales'))),
     ('pipeline_summary_as_of', format('pipeline_id => %L, at => now()', id('Sales'))),
+    ('pipeline_trend', format('pipeline_id => %L, from_at => now() - interval ''1 hour''', id('Sales'))),
     ('pipeline_waterfall', format('pipeline_id => %L, from_at => now() - interval ''1 hour''', id('Sales'))),
     ('stage_conversion', format('pipeline_id => %L', id('Sales'))), ('stage_probabilities', format('pipeline_id => %L', id('Sales'))),
     ('time_in_stage', format('pipeline_id => %L', id('Sales')));

@@ -123,7 +123,7 @@ INSERT INTO t.functions VALUES
     ('stage_probabilities', 'read write admin agent'), ('forecast', 'read write admin agent'),
     ('slippage', 'read write admin agent'), ('pipeline_waterfall', 'read write admin agent'),
     ('exchange_rate', 'read write admin agent'),
-    ('pipeline_summary_as_of', 'read write admin agent'),
+    ('pipeline_summary_as_of', 'read write admin agent'), ('pipeline_trend', 'read write admin agent'),
     ('context_for_deal', 'read write admin agent'), ('mcp', 'read write admin agent'), ('mcp', 'read write admin agent'),
     ('move_deal', 'write admin agent'), ('undo_move', 'write admin agent'), ('set_primary_contact', 'write admin agent'),
     ('create_pipeline', 'admin'), ('set_default_pipeline', 'admin'), ('reorder_stages', 'admin'),
