@@ -385,6 +385,43 @@ receive_deal(TupleTableSlot *slot, void *arg)
 		add_row(arg, row, deal_id);
 }
 
+/* The ids of the deals of a small pipeline. */
+typedef struct SmallPipeline
+{
+	ArrayBuildState *ids;
+	int			count;
+	bool		is_erased;		/* what is missing is to be found */
+} SmallPipeline;
+
+static void
+receive_id(TupleTableSlot *slot, void *arg)
+{
+	SmallPipeline *small = ((Replay *) arg)->small;
+	Datum		deal_id;
+	bool		is_erased;
+
+	if (!crm_replay_get_id(slot, &deal_id, &is_erased))
+		return;
+	small->count++;
+	small->is_erased |= is_erased;
+	small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID, ((Replay *) arg)->context);
+}
+
+/* The ids of the deals that were here; 0 if the pipeline is not small. */
+static Datum
+read_ids(Replay *replay)
+{
+	SmallPipeline small = {0};
+
+	small.ids = initArrayResult(UUIDOID, replay->context, false);
+	replay->small = &small;
+	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
+	replay->small = NULL;
+	if (small.count > REPLAY_SMALL || small.is_erased)
+		return (Datum) 0;
+	return makeArrayResult(small.ids, replay->context);
+}
+
 /* The deals that were here, but are not in the pipeline now. */
 static void
 for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBuildState **),
@@ -463,7 +500,7 @@ crm_replay_run(Replay *replay)
 	ArrayBuildState *ids = NULL;
 
 	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
-	read_rows(replay, REPLAY_READ_EDITS, (Datum) 0, true, receive_edit, finish_edit);
+	read_rows(replay, REPLAY_READ_EDITS, read_ids(replay), true, receive_edit, finish_edit);
 	arrange_lives(replay);
 	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
 	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);

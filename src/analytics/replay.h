@@ -11,7 +11,8 @@
  *
  * Each table is read once, by a plain query with the caller's rights, row by
  * row: the moves that were taken back, the edits, the moves, the deals, in this
- * order.  Deals that something happened to since the period began are hashed;
+ * order.  The edits are those of all pipelines, as a deal may have been elsewhere
+ * then; of a small pipeline the ids of its deals are read first.  Deals that something happened to since the period began are hashed;
  * the others pass by.  Memory grows with what happened since, not with the
  * table of deals, and all of it is in one memory context.
  *
@@ -169,6 +170,7 @@ struct Replay
 	struct replay_undone_hash *undone;
 	struct LifeNode *life_nodes;
 	struct PendingRows *pending;
+	struct SmallPipeline *small;	/* while its ids are read */
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
 	uint32		seed;
@@ -216,17 +218,25 @@ crm_replay_hash_number(const Replay *replay, uint32 number)
 /* analytics/replay_rows.c: the queries, and their rows. */
 typedef enum ReplayRows
 {
+	REPLAY_READ_IDS,			/* of the deals that were here since from_at */
 	REPLAY_READ_UNDONE,			/* deal, the move, the move that took it back */
-	REPLAY_READ_EDITS,
+	REPLAY_READ_EDITS,			/* of those ids, if some are given */
 	REPLAY_READ_MOVES,
 	REPLAY_READ_DEALS,			/* of the pipeline */
 	REPLAY_READ_OTHER_DEALS		/* of those ids */
 } ReplayRows;
 
+/* A pipeline is small that so few deals were in, counted once for each time that they left it. */
+#define REPLAY_SMALL	1000
+
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
 extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);
 
-/* False for a row that lacks what the CRM always writes. */
+/*
+ * A deal that was here since from_at, and whether rows of the history were deleted
+ * instead; false for a row that lacks what the CRM always writes, as below.
+ */
+extern bool crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased);
 extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
 								  int32 *move_no, int32 *reverted_by);
 extern bool crm_replay_get_edit(const Replay *replay, TupleTableSlot *row,

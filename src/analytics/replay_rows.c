@@ -23,13 +23,24 @@
 #include "table/columns.h"
 
 /*
- * %s is the table.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
+ * %1$s is the table, of ids deals, stage_changes and deal_changes.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
  * whether the times of closing are asked for, $7 ids.
  *
  * Of the moves, those that ended a visit which began by to_at: a later visit says
  * nothing about the period.
  */
 static const char *const queries[] = {
+	/* Of a deal that was here: it is, or it left, or was deleted; or that of a gap. */
+	[REPLAY_READ_IDS] =
+	"SELECT d.id::pg_catalog.uuid, false FROM %1$s d "
+	"WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 AND d.pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"UNION ALL SELECT m.deal_id::pg_catalog.uuid, false FROM %2$s m WHERE m.from_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"AND m.changed_at OPERATOR(pg_catalog.>) $3 AND m.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"UNION ALL SELECT c.deal_id::pg_catalog.uuid, c.change OPERATOR(pg_catalog.=) '" CRM_ERASED "' FROM %3$s c "
+	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored," CRM_ERASED "}') "
+	"AND c.pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$2, '" CRM_NO_ID "'::pg_catalog.uuid]) "
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"LIMIT " CppAsString2(REPLAY_SMALL) " + 1",
 	[REPLAY_READ_UNDONE] =
 	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
 	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
@@ -42,7 +53,8 @@ static const char *const queries[] = {
 	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
 	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
 	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"AND ($7 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($7))",
 	[REPLAY_READ_MOVES] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
@@ -52,7 +64,8 @@ static const char *const queries[] = {
 	"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
 	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id::pg_catalog.uuid "
 	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
-	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2) "
+	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) "
 	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 #define DEALS \
 	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
@@ -66,6 +79,7 @@ static const char *const queries[] = {
 };
 
 static const char *const tables[] = {
+	[REPLAY_READ_IDS] = NULL,
 	[REPLAY_READ_UNDONE] = "stage_changes",
 	[REPLAY_READ_EDITS] = "deal_changes",
 	[REPLAY_READ_MOVES] = "stage_changes",
@@ -88,7 +102,9 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	};
 	char		nulls[] = "       ";
 	CrmStatement statement = {
-		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table)),
+		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table),
+						 crm_sibling_name(query->deals, "stage_changes"),
+						 crm_sibling_name(query->deals, "deal_changes")),
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* How much is later decides on the plan. */
@@ -179,6 +195,16 @@ get_values(TupleTableSlot *row, int column, ReplayValues *values)
 	}
 	values->is_archived = get_bool(row, column + 3);
 	values->is_owners = get_bool(row, column + 4);
+}
+
+bool
+crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased)
+{
+	if (!has_required(row, 2))
+		return false;
+	*deal_id = row->tts_values[0];
+	*is_erased = DatumGetBool(row->tts_values[1]);
+	return true;
 }
 
 bool

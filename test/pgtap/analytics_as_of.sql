@@ -3,7 +3,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(25);
+SELECT plan(27);
 
 -- Where each deal stood, by going through its moves from the first one on.  A
 -- move that was taken back drops its visit, and the one before goes on.
@@ -236,10 +236,25 @@ CREATE FUNCTION t.at_points(points timestamptz[], in_currency text) RETURNS TABL
         s.deals_without_probability, s.value, s.weighted_value)::text)
     FROM crm.pipelines AS p, extensions.crm_summaries_as_of('crm', p.tenant_id, p.id, points, in_currency) AS s, generate_series(s.first_point, s.last_point) AS n
 $$;
+CREATE TABLE t.waterfalls AS SELECT p.id, w.* FROM pipelines AS p, pipeline_waterfall(p.id, '2024-02-01') AS w;
+CREATE FUNCTION t.bars() RETURNS SETOF t.waterfalls LANGUAGE sql AS $$
+    TABLE t.waterfalls EXCEPT ALL SELECT p.id, w.* FROM crm.pipelines AS p, crm.pipeline_waterfall(p.id, '2024-02-01') AS w
+$$;
 CREATE TABLE t.together AS SELECT c AS in_currency, s.* FROM (VALUES (NULL), ('EUR')) AS v (c), t.at_points((SELECT array_agg(p.at ORDER BY p.n) FROM points AS p), c) AS s;
 CREATE TABLE t.singly AS SELECT c AS in_currency, s.* FROM (VALUES (NULL), ('EUR')) AS v (c), t.points AS p, t.at_points(ARRAY[p.at], c) AS s;
 SELECT is_empty('(TABLE t.together EXCEPT ALL TABLE t.singly) UNION ALL (TABLE t.singly EXCEPT ALL TABLE t.together)', 'many moments from one reading');
 SELECT cmp_ok((SELECT count(*) FROM t.together), '>', 2000::bigint, '(which are many rows)');
+
+-- Of a large pipeline the changes of all deals are read, of a small one those of its own.
+ALTER TABLE deals DISABLE TRIGGER USER;
+INSERT INTO deals (tenant_id, pipeline_id, stage_id, title, status, archived_at, stage_entered_at, created_at)
+    SELECT p.tenant_id, p.id, s.id, 'filler', 'open', '2023-01-02', '2023-01-01', '2023-01-01'
+    FROM pipelines AS p JOIN stages AS s ON s.id IN (id('Lead'), id('Contacted')) AND s.pipeline_id = p.id, generate_series(1, 1001);
+SELECT is_empty($$TABLE t.together EXCEPT ALL SELECT c AS in_currency, s.*
+        FROM (VALUES (NULL), ('EUR')) AS v (c), t.at_points((SELECT array_agg(p.at ORDER BY p.n) FROM points AS p), c) AS s$$, 'the same of large pipelines');
+SELECT is_empty('SELECT * FROM t.bars()', 'and their waterfalls');
+DELETE FROM deals WHERE title = 'filler';
+ALTER TABLE deals ENABLE TRIGGER USER;
 
 -- The trend beside the summary of each moment, by currency and by stage.
 CREATE TABLE t.trend AS
