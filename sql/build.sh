@@ -21,7 +21,7 @@ create=${from:+CREATE OR REPLACE}
 create=${create:-CREATE}
 
 # What others need comes first.
-extension='version errors session uuid defaults currency time names summary_type summary_aggregates
+extension='version errors session uuid defaults currency time calendar groups names summary_type summary_aggregates
 	summary_report conversion stage_history replay triggers totals api mcp access
 	computed_relationships events install link_contacts track_column erasure'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
