@@ -56,6 +56,7 @@ WITH deals_asked AS (
         y.bucket, y.start, c.rates
     FROM placed AS y
         LEFT JOIN conversions AS c ON c.tenant_id = y.tenant_id AND c.currency = y.currency AND c.day = y.rate_day
+            AND y.deals > y.deals_without_amount
 ), sums AS (
     SELECT g.group_key, g.is_total, l.bucket, CASE l.bucket WHEN 'period' THEN l.start END AS start, l.currency,
         coalesce(sum(l.deals) FILTER (WHERE l.status = 'open'), 0)::bigint AS open_deals,

@@ -29,7 +29,7 @@ WITH dated AS MATERIALIZED (
         sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
         CASE WHEN lost_reasons.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d
-        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.amounts > 0
         @part groups of d.keys@
     GROUP BY 1, 2, 3, 4, 5
 ), shares AS (

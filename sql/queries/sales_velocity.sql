@@ -33,7 +33,7 @@ WITH dated AS MATERIALIZED (
         sum(d.seconds) / nullif(sum(d.timed), 0) / 86400 AS days,
         CASE WHEN sales_velocity.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d
-        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.won_amounts > 0
         @part groups of d.keys@
     GROUP BY 1, 2, 3
 )

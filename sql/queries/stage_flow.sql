@@ -79,7 +79,7 @@ WITH deals_asked AS MATERIALIZED (
     SELECT d.keys, d.stage_id, d.flow, d.start, coalesce(stage_flow.in_currency, d.currency) AS currency, d.deals,
         coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value) AS value, c.rates
     FROM dated AS d
-        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.amounts > 0
 ), sums AS (
     SELECT g.group_key, g.is_total, c.start, c.stage_id, c.currency,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'entered'), 0)::bigint AS entered,

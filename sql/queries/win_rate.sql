@@ -38,7 +38,7 @@ WITH dated AS MATERIALIZED (
         sum(coalesce(@extension@.crm_convert(d.lost_value, c.multiply_by, c.divide_by), d.lost_value)) AS lost_value,
         @extension@.crm_rates_used(array_agg(c.rates)) AS rates
     FROM dated AS d
-        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
+        LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.closed_amounts > 0
         @part groups of d.keys@
     GROUP BY g.group_key, g.is_total, coalesce(win_rate.in_currency, d.currency)
     UNION ALL

@@ -98,7 +98,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
     ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
     ('slippage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
-    ('slippage', '{"each": "stage"}', '22023 400', 'there is no such choice'),
+    ('slippage', '{"group_by": "nothing"}', '22023 400', 'there is no such dimension'),
     ('pipeline_waterfall', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_waterfall', '{"pipeline_id": "@Sales", "from_at": null}', '22004 400', 'the argument is null'),
     ('pipeline_waterfall', '{"pipeline_id": "@Sales", "from_at": "2024-02-01", "to_at": "2024-01-01"}', '22023 400', 'the end is before the beginning'),
