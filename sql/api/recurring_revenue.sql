@@ -8,7 +8,8 @@ CREATE FUNCTION @extschema@.crm_recurring_revenue(crm regnamespace, pipeline_id 
 	RETURNS TABLE (group_key text, group_name text, is_total boolean,
 		deal_status text, value_currency text, recurring_deals bigint, mrr numeric,
 		arr numeric,
-		weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric, rates jsonb, oldest_rate date)
+		weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric,
+		rates jsonb, oldest_rate date)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_recurring_revenue(regnamespace, uuid, text, timestamptz,

@@ -8,7 +8,8 @@ CREATE FUNCTION @extschema@.crm_sales_velocity(crm regnamespace, pipeline_id uui
 	RETURNS TABLE (group_key text, group_name text, is_total boolean,
 		value_currency text, open_deals bigint, won bigint, lost bigint,
 		average_won_value numeric,
-		win_rate numeric, average_days_to_win numeric, velocity_per_day numeric, rates jsonb, oldest_rate date)
+		win_rate numeric, average_days_to_win numeric, velocity_per_day numeric,
+		rates jsonb, oldest_rate date)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_sales_velocity(regnamespace, uuid, timestamptz, timestamptz,

@@ -12,10 +12,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -107,39 +105,6 @@ allocate(const DealVisits *visits, uint64 count, Size size)
 	return MemoryContextAllocHuge(visits->context, Max(count, 1) * size);
 }
 
-static void
-refuse_stage_named_twice(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("stages must be distinct and not null")));
-}
-
-void
-crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
-				 bool times, VisitsAsked *asked)
-{
-	asked->nstages = 0;
-	asked->stages = NULL;
-	asked->times = times;
-	asked->next = false;
-	asked->amounts = false;
-	asked->period_from = PG_ARGISNULL(from_arg) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(from_arg);
-	asked->period_before = PG_ARGISNULL(before_arg) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(before_arg);
-	if (PG_ARGISNULL(stages_arg))
-		return;
-	if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(stages_arg)))
-		refuse_stage_named_twice();
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(stages_arg), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
-					  &asked->stages, NULL, &asked->nstages);
-	if (asked->nstages > MAX_STAGES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("pipeline has too many stages: %d", asked->nstages),
-				 errdetail("The history of at most %d stages can be analyzed.", MAX_STAGES),
-				 errhint("Move deals to fewer stages, and delete those that are not needed.")));
-}
-
 /* ---- the deals and the stages ---- */
 
 /* ERROR if a stage is asked for twice. */
@@ -155,7 +120,7 @@ number_stages(DealVisits *visits)
 
 		stages_insert(visits->stages, id, &found)->number = i;
 		if (found)
-			refuse_stage_named_twice();
+			crm_refuse_stages();
 	}
 }
 
@@ -252,26 +217,6 @@ read_cohorts(DealVisits *visits, const Datum *cohorts, int ncohorts)
 	pfree(readers);
 }
 
-/* The cohorts in an argument, which is one or an array of several. */
-static Datum *
-get_cohorts(FunctionCallInfo fcinfo, int arg, int *ncohorts)
-{
-	Datum	   *cohorts = palloc(sizeof(Datum));
-
-	*ncohorts = 1;
-	cohorts[0] = PG_GETARG_DATUM(arg);
-	if (get_fn_expr_argtype(fcinfo->flinfo, arg) == BYTEAARRAYOID)
-	{
-		if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(arg)))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("cohorts must not be null")));
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), BYTEAOID, -1, false, TYPALIGN_INT,
-						  &cohorts, NULL, ncohorts);
-	}
-	return cohorts;
-}
-
 DealVisits *
 crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *asked,
 				 VisitReceiver pass_on, void *arg)
@@ -289,7 +234,7 @@ crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *as
 	if (!PG_ARGISNULL(cohorts_arg))
 	{
 		int			ncohorts;
-		Datum	   *cohorts = get_cohorts(fcinfo, cohorts_arg, &ncohorts);
+		Datum	   *cohorts = crm_get_cohorts(fcinfo, cohorts_arg, &ncohorts);
 
 		read_cohorts(visits, cohorts, ncohorts);
 	}

@@ -95,6 +95,12 @@ typedef struct VisitMove
 extern void crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
 							 bool times, VisitsAsked *asked);
 
+/* ERROR 22023: a stage is null, or named twice. */
+extern void crm_refuse_stages(void) pg_attribute_noreturn();
+
+/* The cohorts in an argument that is not NULL: a bytea, or an array of several. */
+extern Datum *crm_get_cohorts(FunctionCallInfo fcinfo, int arg, int *ncohorts);
+
 /*
  * Begins, in the current memory context, with the deals of cohorts: an argument that
  * is a bytea, or an array of several, and may be NULL.  No deal is in two of them.

@@ -255,12 +255,14 @@ put_deals(const Steps *steps, int cohort, Datum id, int stage, ReturnSetInfo *rs
 	Datum		values[ROW_COLUMNS] = {Int32GetDatum(cohort), id};
 	bool		nulls[ROW_COLUMNS] = {false, false, true};
 
-	values[ROW_DEALS] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST]);
+	values[ROW_DEALS] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
+									  by_status[DEAL_LOST]);
 	values[ROW_OPEN] = Int64GetDatum(by_status[DEAL_OPEN]);
 	values[ROW_WON] = Int64GetDatum(by_status[DEAL_WON]);
 	values[ROW_LOST] = Int64GetDatum(by_status[DEAL_LOST]);
 	values[ROW_TO_WON] = Int64GetDatum(to_won->deals);
-	values[ROW_VALUE] = value(deals->values[DEAL_OPEN] + deals->values[DEAL_WON] + deals->values[DEAL_LOST]);
+	values[ROW_VALUE] = value(deals->values[DEAL_OPEN] + deals->values[DEAL_WON] +
+							  deals->values[DEAL_LOST]);
 	values[ROW_OPEN_VALUE] = value(deals->values[DEAL_OPEN]);
 	values[ROW_WON_VALUE] = value(deals->values[DEAL_WON]);
 	values[ROW_LOST_VALUE] = value(deals->values[DEAL_LOST]);
@@ -270,7 +272,8 @@ put_deals(const Steps *steps, int cohort, Datum id, int stage, ReturnSetInfo *rs
 
 /* The steps that they made from there. */
 static void
-put_steps(const Steps *steps, const VisitsAsked *asked, int cohort, int stage, ReturnSetInfo *rsinfo)
+put_steps(const Steps *steps, const VisitsAsked *asked, int cohort, int stage,
+		  ReturnSetInfo *rsinfo)
 {
 	const StepDeals *to = &steps->steps[(Size) stage * steps->ntargets];
 	Datum		values[ROW_COLUMNS] = {Int32GetDatum(cohort), asked->stages[stage]};

@@ -28,7 +28,7 @@
 #define ARG_PERIOD_FROM		3
 #define ARG_PERIOD_BEFORE	4
 #define ARG_PERCENTILES		5
-#define ARG_GROUPS			6		/* of a pipeline only, as the next one */
+#define ARG_GROUPS			6	/* of a pipeline only, as the next one */
 #define ARG_COHORTS			7
 
 /* What one duration is of. */

@@ -41,10 +41,11 @@ static const char *const words[][2] = {
 /* Dimensions that are no column; %s is the schema, then the alias. */
 static const char *const queries[][2] = {
 	{"tag", "SELECT ARRAY(SELECT t.tag_id FROM %1$s.deal_tags AS t"
-		" WHERE t.deal_id = %2$s.id AND t.tenant_id = %2$s.tenant_id ORDER BY t.tag_id)"},
+		" WHERE t.deal_id OPERATOR(pg_catalog.=) %2$s.id"
+	" AND t.tenant_id OPERATOR(pg_catalog.=) %2$s.tenant_id ORDER BY t.tag_id)"},
 	/* a deal without an amount is of its pipeline's currency, as everywhere */
 	{"currency", "SELECT coalesce(%2$s.currency, (SELECT p.currency FROM %1$s.pipelines AS p"
-		" WHERE p.id = %2$s.pipeline_id))"},
+	" WHERE p.id OPERATOR(pg_catalog.=) %2$s.pipeline_id))"},
 };
 
 static const char *const periods[] = {"day", "week", "month", "quarter", "year"};
@@ -164,7 +165,7 @@ make_part(const CrmGroupSource *source, const char *alias)
 {
 	const char *point = strchr(source->dimension, '.');
 	char	   *column = point == NULL ? NULL :
-		pnstrdup(source->dimension, point - source->dimension);
+	pnstrdup(source->dimension, point - source->dimension);
 	Oid			type = column == NULL ? InvalidOid : column_type(source->schema, column);
 
 	if (type == JSONBOID || type == JSONOID)

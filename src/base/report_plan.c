@@ -5,9 +5,9 @@
  * A query's text is in the extension, as what crm_query_NAME() returns; how it is
  * read stands in base/report_query.c.
  *
- * The plans of a function, a schema and what deals are grouped by are kept until any function or the name of
- * a schema changes, or until there are too many (base/plan_cache.c).  PostgreSQL
- * itself plans anew when tables change.
+ * The plans of a function, a schema and a dimension of groups are kept until any
+ * function or the name of a schema changes, or until there are too many
+ * (base/plan_cache.c).  PostgreSQL itself plans anew when tables change.
  */
 #include "postgres.h"
 

@@ -43,8 +43,10 @@ typedef struct CrmReport
 } CrmReport;
 
 /*
- * dimension is what deals are grouped by, NULL: nothing.  It stays valid until crm_report_close(), which is to be called after an error
- * too; errors in a query's text are raised by crm_report_open().
+ * dimension is what deals are grouped by, NULL: nothing.  It stays valid until
+ * crm_report_close(), which is to be called after an error too; errors in a query's
+ * text are raised by crm_report_open(), and 22023 for a dimension that deals do not
+ * have.
  */
 extern CrmReport *crm_report_open(Oid function, Oid schema, const char *dimension);
 extern void crm_report_close(CrmReport *report);

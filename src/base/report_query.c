@@ -143,8 +143,8 @@ SPIPlanPtr
 crm_report_prepare(const char *query, CrmQueryNames *names)
 {
 	Oid			user = GetUserId();
-	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, names,
-										  names->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0);
+	int			options = names->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0;
+	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, names, options);
 
 	crm_report_check_user(user);
 	if (plan == NULL)
