@@ -13,6 +13,7 @@ BEGIN ATOMIC
 	), tables (includes, names, privileges, columns) AS (VALUES
 		('read', ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'tags', 'deal_tags', 'exchange_rates', 'stage_changes',
 			'deal_changes', 'pipeline_stage_summary', 'stage_visits', 'rotting_deals', 'stage_forecast_categories', 'deal_pushes',
+			'deal_facts', 'move_facts',
 			'contacts'], ARRAY['SELECT'], NULL::text[]),
 		('write', ARRAY['deals', 'deal_contacts', 'tags', 'deal_tags'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
 		('admin', ARRAY['pipelines', 'stages', 'exchange_rates'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),

@@ -29,6 +29,7 @@ BEGIN ATOMIC
 	SELECT f.name, string_to_array(f.levels, ' '), f.returns
 	FROM (VALUES
 		('apply_stage_probability', 'admin', NULL),
+		('changes_since', 'read', NULL),
 		('context_for_deal', 'read', NULL),
 		('context_for_person', 'read', NULL),
 		('correct_move', 'admin', 'deals'),
@@ -37,6 +38,7 @@ BEGIN ATOMIC
 		('exchange_rate', 'read', NULL),
 		('forecast', 'read', NULL),
 		('funnel', 'read', NULL),
+		('lost_reasons', 'read', NULL),
 		('mcp', 'read', NULL),
 		('move_deal', 'write agent', 'deals'),
 		('pipeline_summary', 'read', NULL),
@@ -53,6 +55,7 @@ BEGIN ATOMIC
 		('set_primary_contact', 'write agent', 'deal_contacts'),
 		('slippage', 'read', NULL),
 		('stage_conversion', 'read', NULL),
+		('stage_flow', 'read', NULL),
 		('stage_probabilities', 'read', NULL),
 		('time_in_stage', 'read', NULL),
 		('undo_move', 'write agent', 'deals'),

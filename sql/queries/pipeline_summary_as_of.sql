@@ -26,7 +26,7 @@ WITH pipeline AS MATERIALIZED (
     FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days
             FROM dated AS d CROSS JOIN pipeline AS p
             WHERE d.rate_day IS NOT NULL AND d.deals > d.deals_without_amount) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_as_of.crm, pipeline_summary_as_of.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_as_of.crm, pipeline_summary_as_of.in_currency, c.tenant_ids, c.currencies, c.days, pipeline_summary_as_of.max_rate_age) AS e
     WHERE pipeline_summary_as_of.in_currency IS NOT NULL
 ), sums AS MATERIALIZED (
     SELECT d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency) AS currency, d.value_period,
@@ -57,6 +57,6 @@ SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline
             FROM sums AS s))
     || CASE
         WHEN pipeline_summary_as_of.in_currency IS NULL THEN '{}'
-        ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c)))
+        ELSE @extension@.crm_rates_told(ARRAY(SELECT c.rates FROM conversions AS c))
     END
 FROM pipeline AS p;

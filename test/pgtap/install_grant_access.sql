@@ -80,6 +80,8 @@ CREATE TABLE t.relations (name name, read text, write text, admin text, agent te
 INSERT INTO t.relations VALUES
     ('contacts', 'r', 'r', 'r', 'r'),
     ('deal_changes', 'r', 'r', 'r', 'r'),
+    ('deal_facts', 'r', 'r', 'r', 'r'),
+    ('move_facts', 'r', 'r', 'r', 'r'),
     ('deal_contacts', 'r', 'rawd', 'rawd', 'ra(is_primary role)'),
     ('deal_tags', 'r', 'rawd', 'rawd', 'ra'),
     ('deal_pushes', 'r', 'r', 'r', 'r'),
@@ -123,6 +125,8 @@ INSERT INTO t.functions VALUES
     ('stage_probabilities', 'read write admin agent'), ('forecast', 'read write admin agent'),
     ('slippage', 'read write admin agent'), ('pipeline_waterfall', 'read write admin agent'),
     ('exchange_rate', 'read write admin agent'),
+    ('lost_reasons', 'read write admin agent'), ('stage_flow', 'read write admin agent'),
+    ('changes_since', 'read write admin agent'),
     ('pipeline_summary_as_of', 'read write admin agent'), ('pipeline_trend', 'read write admin agent'),
     ('context_for_deal', 'read write admin agent'), ('mcp', 'read write admin agent'), ('mcp', 'read write admin agent'),
     ('move_deal', 'write admin agent'), ('undo_move', 'write admin agent'), ('set_primary_contact', 'write admin agent'),

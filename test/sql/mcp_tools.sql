@@ -94,7 +94,7 @@ SELECT regexp_replace(pg_temp.call('context_for_deal', jsonb_build_object('deal_
 SELECT pg_temp.call('deals_undo_move', jsonb_build_object('deal_id', :'d1'))::jsonb ->> 'status';
 SELECT pg_temp.call('pipeline_summary', jsonb_build_object('pipeline_id', :'p1'))::jsonb -> 'total_deals';
 SELECT pg_temp.call('forecast', jsonb_build_object('pipeline_id', :'p1', 'period', 'quarter'))::jsonb #> '{items,0,bucket}';
-SELECT pg_temp.call('forecast', '{"period": "week"}');
+SELECT pg_temp.call('forecast', '{"period": "decade"}');
 SELECT pg_temp.call('context_for_person', jsonb_build_object('person_id', :'c1'))::jsonb -> 'deals' -> 0 ->> 'title';
 SELECT pg_temp.call('deals_unlink_contact', jsonb_build_object('deal_id', :'d1', 'contact_id', :'c1'));
 SELECT pg_temp.call('context_for_deal', jsonb_build_object('deal_id', :'c1'));

@@ -345,7 +345,7 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'win_rate, converted');
 	$do->("TABLE $schema.$_;", $_)
 	  for
-	  qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
+	  qw(stage_visits deal_pushes deal_facts move_facts rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
 	$do->(
 		"SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;",
 		'computed fields');
