@@ -32,4 +32,7 @@ period_from (included) and period_before (not included) choose days in the bucke
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or period, an empty range, what is not a currency, and where an exchange rate is missing or too old.
 
-@mcp';
+@param period day, week, month (default), quarter or year
+@param target Revenue to compare with
+@param today The current date in another time zone
+@mcp report=value';

@@ -19,4 +19,5 @@ Leaves out archived deals while they are archived, and moves that were taken bac
 
 Errors: PT404 for an unknown pipeline, 22023 for another step, a from_at after to_at, a moment in the future, more than 10,000 steps, for what is not a currency and where an exchange rate is missing.
 
-@mcp';
+@param step day (default), week, month or quarter
+@mcp report=value';

@@ -34,12 +34,14 @@ BEGIN ATOMIC
 		('context_for_person', 'read', NULL),
 		('correct_move', 'admin', 'deals'),
 		('create_pipeline', 'admin', 'pipelines'),
+		('deal_history', 'read', NULL),
 		('delete_stage', 'admin', NULL),
 		('exchange_rate', 'read', NULL),
 		('forecast', 'read', NULL),
 		('funnel', 'read', NULL),
 		('lost_reasons', 'read', NULL),
 		('mcp', 'read', NULL),
+		('merge_deals', 'admin', 'deals'),
 		('move_deal', 'write agent', 'deals'),
 		('pipeline_summary', 'read', NULL),
 		('pipeline_summary_as_of', 'read', NULL),
@@ -59,6 +61,7 @@ BEGIN ATOMIC
 		('stage_probabilities', 'read', NULL),
 		('time_in_stage', 'read', NULL),
 		('undo_move', 'write agent', 'deals'),
+		('unmerge_deals', 'admin', 'deals'),
 		('win_rate', 'read', NULL)) AS f (name, levels, returns);
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_functions() IS

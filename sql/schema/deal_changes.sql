@@ -82,7 +82,7 @@ COMMENT ON COLUMN deal_changes.new_archived_at IS 'When the deal was archived af
 COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN deal_changes.recorded_by IS 'The database user of the session that changed the deal';
 COMMENT ON COLUMN deal_changes.with_move IS 'The number of the move that the same statement made; null: none. If the time of that move is corrected, changed_at follows';
-COMMENT ON COLUMN deal_changes.other IS 'What else changed: for title, organization_id, forecast_category, lost_reason, external_id, created_at and each column of crm_track_column() that did, an object with old and new';
+COMMENT ON COLUMN deal_changes.other IS 'What else changed: for title, organization_id, forecast_category, lost_reason, external_id, created_at, merged_into and each column of crm_track_column() that did, an object with old and new';
 COMMENT ON COLUMN deal_changes.reason IS 'Why the history was corrected: an argument of correct_move and replace_history, or the setting crm.reason';
 COMMENT ON COLUMN deal_changes.superseded IS 'If corrected: what was before, as arrays of whole rows of stage_changes and deal_changes, and the times of the deal';
 COMMENT ON COLUMN deal_changes.correction_id IS 'The row that has what this one was before its times were corrected last; null: they never were';

@@ -38,6 +38,7 @@ CREATE TABLE deals (
     metadata jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    merged_into uuid,
     CONSTRAINT deals_pkey PRIMARY KEY (id),
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
@@ -54,6 +55,7 @@ CREATE TABLE deals (
 CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
 CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
 CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
+CREATE INDEX deals_merged_into_idx ON deals (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX deals_owner_id_idx ON deals (owner_id) WHERE status = 'open';
 
 COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipeline; every move is recorded in stage_changes';
@@ -84,3 +86,4 @@ COMMENT ON COLUMN deals.rank IS 'Order on the board within a stage, compared byt
 COMMENT ON COLUMN deals.metadata IS 'Further data of your own, a JSON object';
 COMMENT ON COLUMN deals.created_at IS 'When the deal was created; default: when it entered its first stage';
 COMMENT ON COLUMN deals.updated_at IS 'When the row was last updated; set by a trigger';
+COMMENT ON COLUMN deals.merged_into IS 'The deal that this one was merged into by merge_deals, which archived it';

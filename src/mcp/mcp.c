@@ -4,8 +4,10 @@
  *		in, a reply out.
  *
  * mcp/message.c parses a message, mcp/protocol.c answers its method, finding
- * tools in mcp/catalog.c, which collects them from the three kinds: table_tools,
- * link_tools, function_tools.  mcp/http.c is all that knows of HTTP.
+ * tools in mcp/catalog.c, which collects them from their kinds: table_tools,
+ * link_tools, function_tools, report_tools, find_tools.  mcp/arguments.c and
+ * mcp/resolve.c read what a tool is given, mcp/text.c makes the text of what it
+ * returns.  mcp/http.c is all that knows of HTTP.
  *
  * A message is input from outside: whatever it is, the answer is a JSON-RPC
  * reply.  Each request runs in a subtransaction, so that a failed one leaves

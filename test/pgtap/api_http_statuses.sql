@@ -81,6 +81,11 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('context_for_person', '{"person_id": null}', '22004 400', 'the argument is null'),
     ('context_for_deal', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
     ('context_for_deal', '{"deal_id": null}', '22004 400', 'the argument is null'),
+    ('context_for_person', '{"person_id": "@Ann", "max_deals": 101}', '22023 400', 'that is too many'),
+    ('deal_history', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@A"}', '22023 400', 'it is the same deal'),
+    ('unmerge_deals', '{"merged": "@A"}', 'PT409 409', 'it is not merged'),
     ('time_in_stage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('stage_conversion', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('funnel', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
@@ -134,7 +139,7 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
     AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
-    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
+    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal', 'deal_history',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
         'pipeline_summary_as_of', 'pipeline_trend', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;

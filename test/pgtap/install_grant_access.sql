@@ -85,7 +85,7 @@ INSERT INTO t.relations VALUES
     ('deal_contacts', 'r', 'rawd', 'rawd', 'ra(is_primary role)'),
     ('deal_tags', 'r', 'rawd', 'rawd', 'ra'),
     ('deal_pushes', 'r', 'r', 'r', 'r'),
-    ('deals', 'r', 'rawd', 'rawd', 'ra(lost_at lost_reason pipeline_id probability stage_entered_at stage_id status won_at)'),
+    ('deals', 'r', 'rawd', 'rawd', 'ra(amount expected_close_date forecast_category lost_at lost_reason pipeline_id probability stage_entered_at stage_id status title won_at)'),
     ('exchange_rates', 'r', 'r', 'rawd', 'r'),
     ('pipeline_stage_summary', 'r', 'r', 'r', 'r'),
     ('pipelines', 'r', 'r', 'rawd', 'r'),
@@ -157,7 +157,8 @@ INSERT INTO ga_people.people VALUES (id('Ann'), 'Ann'), (id('Ben'), 'Ben');
 CREATE TABLE t.attempts (n serial, what text, statement text, outcome text);
 INSERT INTO t.attempts (what, statement, outcome) VALUES
     ('create a deal', $$INSERT INTO crm.deals (id, title, amount) VALUES (md5('%1$s deal')::uuid, '%1$s', 5)$$, '42501 ok ok ok'),
-    ('edit its title', $$UPDATE crm.deals SET title = title WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok 42501'),
+    ('edit its title', $$UPDATE crm.deals SET title = title WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
+    ('edit its description', $$UPDATE crm.deals SET description = description WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok 42501'),
     ('move a deal', $$UPDATE crm.deals SET stage_id = t.stage('Offer') WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
     ('win it', $$UPDATE crm.deals SET status = 'won' WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
     ('link a contact', $$INSERT INTO crm.deal_contacts (deal_id, contact_id) VALUES (md5('%1$s deal')::uuid, md5('Ann')::uuid)$$, '42501 ok ok ok'),

@@ -73,7 +73,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
     ('rank', 'text', false, NULL),
     ('metadata', 'jsonb', true, '''{}''::jsonb'),
     ('created_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
-    ('updated_at', 'timestamp with time zone', true, 'now()')$$, 'columns of deals');
+    ('updated_at', 'timestamp with time zone', true, 'now()'), ('merged_into', 'uuid', false, NULL)$$, 'columns of deals');
 SELECT results_eq($$SELECT * FROM t.columns('deal_contacts')$$, $$VALUES
     ('id', 'uuid', true, 'crm_defaults.new_id()'),
     ('tenant_id', 'uuid', true, '''00000000-0000-0000-0000-000000000000''::uuid'),
@@ -259,6 +259,7 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE INDEX deals_stage_id_rank_idx ON crm.deals USING btree (stage_id, rank)'),
         ('CREATE INDEX deals_pipeline_id_idx ON crm.deals USING btree (pipeline_id)'),
         ('CREATE INDEX deals_expected_close_date_idx ON crm.deals USING btree (tenant_id, expected_close_date) WHERE (status = ''open''::text)'),
+        ('CREATE INDEX deals_merged_into_idx ON crm.deals USING btree (merged_into) WHERE (merged_into IS NOT NULL)'),
         ('CREATE INDEX deals_owner_id_idx ON crm.deals USING btree (owner_id) WHERE (status = ''open''::text)'),
         ('CREATE UNIQUE INDEX deal_contacts_pkey ON crm.deal_contacts USING btree (id)'),
         ('CREATE UNIQUE INDEX deal_contacts_deal_id_contact_id_key ON crm.deal_contacts USING btree (deal_id, contact_id)'),

@@ -83,6 +83,10 @@ my %writes = (
 	'probability' => 'SELECT apply_stage_probability(any_stage())',
 	'primary' =>
 	  q{SELECT set_primary_contact(any_deal(), md5('c' || 1 + floor(random() * 3)::int)::uuid)},
+	'merge' => 'SELECT merge_deals(any_deal(), any_deal())',
+	'unmerge' => 'SELECT unmerge_deals(any_deal())',
+	'contact' =>
+	  q{INSERT INTO deal_contacts (deal_id, contact_id, is_primary) VALUES (any_deal(), md5('c' || 1 + floor(random() * 3)::int)::uuid, random() < 0.5)},
 	'default' =>
 	  q{SELECT set_default_pipeline(CASE WHEN random() < 0.5 THEN md5('p')::uuid ELSE md5('q')::uuid END)},
 	'pipeline' =>
