@@ -84,7 +84,7 @@ BEGIN
 	EXECUTE format('TRUNCATE %1$I.rejects, %1$I.report RESTART IDENTITY', import_schema);
 	EXECUTE format('INSERT INTO %1$I.rejects SELECT r.file, r.line, NULL, NULL, r.record, r.problem FROM %1$I.rows AS r WHERE r.problem IS NOT NULL',
 		import_schema);
-	EXECUTE format('ANALYZE %1$I.deals, %1$I.moves, %1$I.value_changes', import_schema);
+	EXECUTE format('ANALYZE %1$I.run, %1$I.mapping, %1$I.imported, %1$I.deals, %1$I.moves, %1$I.value_changes', import_schema);
 	RAISE NOTICE 'import: reading deals';
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_read_deals(), crm, import_schema);
 	EXECUTE format('ANALYZE %1$I.work_deals', import_schema);
@@ -97,8 +97,9 @@ BEGIN
 		PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_make_places(), crm, import_schema);
 	END IF;
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_find_places(), crm, import_schema);
+	EXECUTE format('ANALYZE %1$I.work_pipelines, %1$I.work_stages, %1$I.work_places, %1$I.work_endings', import_schema);
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_resolve_deals(), crm, import_schema);
-	EXECUTE format('ANALYZE %1$I.work_final, %1$I.rejects', import_schema);
+	EXECUTE format('ANALYZE %1$I.work_people, %1$I.work_final, %1$I.rejects', import_schema);
 	RAISE NOTICE 'import: putting moves in order';
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_order_moves(), crm, import_schema);
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_plan_deals(), crm, import_schema);
@@ -190,6 +191,10 @@ BEGIN
 			ELSE '00000000-0000-0000-0000-000000000000' END,
 			amount_format, time_format, time_zone, currency, chosen, @extschema@.crm_current_actor(), clock_timestamp(),
 			clock_timestamp() + current_setting('crm.clock_tolerance')::interval;
+	EXECUTE format('SELECT count(*) FROM (SELECT FROM %1$I.deals UNION ALL SELECT FROM %1$I.rows AS r WHERE r.problem IS NOT NULL) AS d', import_schema) INTO rejected;
+	IF rejected = 0 THEN
+		PERFORM @extschema@.crm_raise('22023', 'there are no deals to import');
+	END IF;
 	PERFORM @extschema@.crm_import_drop_work(import_schema);
 	PERFORM @extschema@.crm_import_check(schema_name, import_schema);
 	EXECUTE format('SELECT count(*) FROM %I.rejects', import_schema) INTO rejected;

@@ -23,16 +23,18 @@ FROM @import@.work_targets AS t
 WHERE t.stage_name IS NOT NULL;
 
 INSERT INTO @import@.work_wanted
-SELECT DISTINCT p.id, initcap(lower(d.status_text)), lower(d.status_text), NULL::integer, NULL::numeric, NULL::bigint
-FROM @import@.work_deals AS d
+SELECT DISTINCT p.id, initcap(d.status_text), d.status_text, NULL::integer, NULL::numeric, NULL::bigint
+FROM (SELECT DISTINCT s.pipeline, lower(coalesce(c.target, s.status_text)) AS status_text
+        FROM @import@.work_deals AS s LEFT JOIN @import@.mapping AS c ON c.kind = 'status' AND c.value = s.status_text
+        UNION SELECT m.pipeline, m.to_stage FROM @import@.work_moves AS m WHERE m.to_stage IN ('won', 'lost')) AS d
     LEFT JOIN @import@.mapping AS m ON m.kind = 'pipeline' AND m.value = d.pipeline
     JOIN @crm@.pipelines AS p ON p.tenant_id = (SELECT r.tenant_id FROM @import@.run AS r) AND p.archived_at IS NULL
         AND CASE WHEN d.pipeline = '' THEN p.is_default
             ELSE @extension@.crm_name_key(p.name) = @extension@.crm_name_key(coalesce(m.target, d.pipeline)) END
-WHERE lower(d.status_text) IN ('won', 'lost')
-    AND NOT EXISTS (SELECT FROM @import@.work_wanted AS w WHERE w.pipeline_id = p.id AND w.deal_status = lower(d.status_text))
+WHERE d.status_text IN ('won', 'lost')
+    AND NOT EXISTS (SELECT FROM @import@.work_wanted AS w WHERE w.pipeline_id = p.id AND w.deal_status = d.status_text)
     AND NOT EXISTS (SELECT FROM @crm@.stages AS s
-        WHERE s.pipeline_id = p.id AND s.archived_at IS NULL AND s.deal_status = lower(d.status_text));
+        WHERE s.pipeline_id = p.id AND s.archived_at IS NULL AND s.deal_status = d.status_text);
 
 INSERT INTO @crm@.stages (pipeline_id, name, deal_status, probability)
 SELECT w.pipeline_id, w.stage_name, w.deal_status, w.probability

@@ -57,9 +57,11 @@ FROM @import@.work_walk AS w JOIN @import@.work_moves AS m ON m.id = w.id
 WHERE NOT w.decided AND (SELECT r.policies ->> 'ties' FROM @import@.run AS r) = 'reject'
 ORDER BY m.external_id, m.line;
 
+ANALYZE @import@.work_walk;
+
 CREATE UNLOGGED TABLE @import@.work_ordered AS
 SELECT s.*, row_number() OVER deal AS k, lag(s.to_no) OVER deal AS before_no, lag(s.at) OVER deal AS before_at, lag(s.line) OVER deal AS before_line,
-    coalesce(lag(s.id) OVER deal > s.id, false) AS is_late,
+    coalesce(lag(s.line) OVER deal > s.line, false) AS is_late,
     lead(s.id) OVER deal IS NULL AS is_last
 FROM (SELECT s.id, s.deal_no, s.line, s.at, s.from_no, s.to_no, s.actor, w.tie_no
     FROM @import@.work_steps AS s

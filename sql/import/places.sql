@@ -9,14 +9,13 @@ FROM (SELECT d.pipeline, d.stage, d.line FROM @import@.work_deals AS d
     SELECT m.pipeline, m.to_stage, m.line FROM @import@.work_moves AS m WHERE m.deal_no IS NOT NULL
     UNION ALL
     -- a status may be mapped to a stage
-    SELECT DISTINCT d.pipeline, p.value, NULL::bigint
-    FROM @import@.work_deals AS d JOIN @import@.mapping AS p ON p.kind = 'stage' AND p.value IN ('won', 'lost')
-        AND (p.pipeline = '' OR p.pipeline = d.pipeline)) AS n
+    SELECT DISTINCT d.pipeline, o.stage, NULL::bigint FROM @import@.work_deals AS d CROSS JOIN (VALUES ('won'), ('lost')) AS o (stage)) AS n
 GROUP BY n.pipeline, n.stage;
 
 CREATE UNLOGGED TABLE @import@.work_targets AS
 SELECT n.pipeline, n.stage, n.line, coalesce(p.target, nullif(n.pipeline, '')) AS pipeline_name,
-    coalesce(s.target, a.target, nullif(n.stage, '')) AS stage_name,
+    -- the names won and lost alone mean the pipeline's stage for such deals
+    coalesce(s.target, a.target, CASE WHEN n.stage <> ALL (ARRAY['', 'won', 'lost']) THEN n.stage END) AS stage_name,
     coalesce(s.deal_status, a.deal_status, CASE WHEN coalesce(s.target, a.target) IS NOT NULL AND n.stage IN ('won', 'lost') THEN n.stage END,
         'open') AS deal_status,
     coalesce(s.position, a.position) AS position, coalesce(s.probability, a.probability) AS probability

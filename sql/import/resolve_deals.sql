@@ -18,7 +18,7 @@ CREATE UNLOGGED TABLE @import@.work_final AS
 SELECT d.deal_no, d.file, d.line, d.external_id, d.pipeline, d.stage,
     l.pipeline_id, l.stage_no AS given_no, l.deal_status AS given_status, d.status_text,
     coalesce(ms.target, CASE WHEN lower(d.status_text) IN ('open', 'won', 'lost') THEN lower(d.status_text) END) AS status,
-    e.first_open, coalesce(pw.stage_no, e.won) AS won_no, coalesce(pl.stage_no, e.lost) AS lost_no,
+    e.first_open, pw.stage_no AS won_no, pl.stage_no AS lost_no,
     d.currency_text, coalesce(mc.target, CASE WHEN @extension@.crm_is_currency(d.currency_text) THEN d.currency_text END) AS currency,
     d.value_period_text,
     coalesce(mv.target, CASE WHEN d.value_period_text IN ('one_time', 'monthly', 'quarterly', 'annual') THEN d.value_period_text END)
@@ -53,8 +53,10 @@ FROM @import@.work_final AS f
             'the pipeline has no stage, or several, for deals that are lost (mapping of the stage ''lost'')'),
         ('currency', f.currency_text, f.currency_text IS NOT NULL AND NOT coalesce(@extension@.crm_is_currency(f.currency), false),
             'is no currency of ISO 4217 (mapping)'),
-        ('amount', f.other_currency_text, f.other_currency_text IS NOT NULL AND f.currency_text <> f.other_currency_text
-            AND NOT EXISTS (SELECT FROM @import@.mapping AS m WHERE m.kind = 'currency' AND upper(m.value) = f.other_currency_text AND m.target = f.currency),
+        -- a sign alone says little: $ is that of many
+        ('amount', f.other_currency_text, f.currency <> coalesce((SELECT m.target FROM @import@.mapping AS m
+            WHERE m.kind = 'currency' AND upper(m.value) = f.other_currency_text),
+                CASE WHEN @extension@.crm_is_currency(f.other_currency_text) THEN f.other_currency_text END),
             format('the amount is in %s, the currency %s (mapping)', f.other_currency_text, f.currency_text)),
         ('value_period', f.value_period_text, f.value_period_text IS NOT NULL AND f.value_period IS NULL,
             'is not one_time, monthly, quarterly or annual (mapping)'),
