@@ -30,10 +30,10 @@ FROM (SELECT line, CASE
 		WHEN fields ->> 'deal_stage' IN ('Won', 'Lost') AND fields ->> 'close_date' IS NULL THEN format('%s, but no close_date', fields ->> 'deal_stage')
 		WHEN fields ->> 'deal_stage' NOT IN ('Won', 'Lost') AND fields ->> 'close_date' IS NOT NULL
 			THEN format('%s, but with a close_date', fields ->> 'deal_stage')
-		-- dates of this form sort as text
-		WHEN :'time_format' = 'iso' AND fields ->> 'close_date' < fields ->> 'engage_date' THEN 'close_date before engage_date'
+		WHEN crm_import_time(fields ->> 'close_date', :'time_format', :'time_zone') < crm_import_time(fields ->> 'engage_date', :'time_format', :'time_zone')
+			THEN 'close_date before engage_date'
 	END AS problem
-	FROM :"import".rows WHERE file = 'deals') AS p
+	FROM :"import".rows WHERE file = 'deals' AND fields IS NOT NULL) AS p
 WHERE r.file = 'deals' AND r.line = p.line AND p.problem IS NOT NULL;
 
 -- The pipeline and its stages, if they are not there yet.

@@ -26,7 +26,6 @@ GROUP BY v.deal_no, v.at, v.seq;
 CREATE UNLOGGED TABLE @import@.work_initial AS
 SELECT i.deal_no,
     bool_or(i.field = 'amount') AS has_amount, max(i.old_number) FILTER (WHERE i.field = 'amount') AS amount,
-    bool_or(i.field = 'probability') AS has_probability, max(i.old_number) FILTER (WHERE i.field = 'probability') AS probability,
     bool_or(i.field = 'currency') AS has_currency, max(i.old_value) FILTER (WHERE i.field = 'currency') AS currency,
     bool_or(i.field = 'value_period') AS has_period, max(i.old_value) FILTER (WHERE i.field = 'value_period') AS value_period,
     bool_or(i.field = 'expected_close_date') AS has_expected,
@@ -92,6 +91,8 @@ FROM @import@.work_deals AS s
     CROSS JOIN @import@.run AS r
 WHERE s.archived_at IS NOT NULL;
 
+CREATE INDEX ON @import@.work_values (deal_no) WHERE field = 'probability';
+
 -- Created, changed, moved, in their order; a change of the time of a move comes with it.
 CREATE UNLOGGED TABLE @import@.work_timeline AS
 SELECT e.deal_no, e.at, 1 AS kind, e.seq, e.actor, e.has_amount, e.amount, e.has_probability, e.probability,
@@ -106,7 +107,7 @@ UNION ALL
 SELECT t.deal_no, t.at, CASE WHEN t.n = 1 THEN 0 ELSE 2 END, t.n, t.actor,
     t.n = 1, CASE WHEN i.has_amount THEN i.amount WHEN l.has_amount THEN l.amount ELSE round(s.amount, 4) END,
     true, CASE WHEN g.deal_status = 'won' THEN 1 WHEN g.deal_status = 'lost' THEN 0
-        WHEN t.n = 1 AND i.has_probability THEN i.probability
+        WHEN q.old_number IS NOT NULL THEN q.old_number
         WHEN t.is_last AND NOT coalesce(l.has_probability, false) THEN coalesce(s.probability_text::numeric, g.probability)
         ELSE g.probability END,
     t.n = 1, CASE WHEN i.has_currency THEN upper(i.currency) ELSE coalesce(f.currency, p.currency) END,
@@ -122,6 +123,11 @@ FROM @import@.work_stays AS t
     LEFT JOIN @import@.work_initial AS i ON i.deal_no = t.deal_no
     LEFT JOIN @import@.work_last AS l ON l.deal_no = t.deal_no
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = i.owner
+    LEFT JOIN @import@.work_stays AS x ON x.deal_no = t.deal_no AND x.n = t.n + 1
+    -- the first change in the stage tells what it was when the deal entered
+    LEFT JOIN LATERAL (SELECT w.old_number FROM @import@.work_values AS w
+        WHERE w.deal_no = t.deal_no AND w.field = 'probability' AND (w.at > t.at OR t.n = 1) AND (x.at IS NULL OR w.at < x.at)
+        ORDER BY w.at, w.line LIMIT 1) AS q ON true
 WHERE t.deal_no IN (SELECT e.deal_no FROM @import@.work_events AS e);
 
 -- What held from each row on, and the stay that it is in.

@@ -281,8 +281,11 @@ crm_import_currency(PG_FUNCTION_ARGS)
 	char	   *value = plain_text(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	const AmountFormat *format = find_format(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	AmountParts parts;
+	StringInfoData buf;
 
-	if (!take_apart(value, format, &parts) || parts.currency_length == 0)
+	initStringInfo(&buf);
+	if (!take_apart(value, format, &parts) || parts.currency_length == 0 ||
+		!append_digits(&buf, &parts, format))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(parts.currency, parts.currency_length));
 }
