@@ -34,6 +34,7 @@ SKIP:
 
 test_refusals();
 test_forms();
+test_documentation();
 $node->stop;
 done_testing();
 
@@ -131,7 +132,10 @@ sub test_refusals
 {
 	my $good = slurp_file('examples/sample_pipeline.csv');
 	my @cases = (
-		[ qr/Harbor Starter,/, '', 7, 'deals', '7 fields, and the header has 8' ],
+		[
+			qr/Harbor Starter,/, '', 19, 'deals',
+			'7 fields, and the header has 8'
+		],
 		[ qr/,Lost,/, ',Gone,', 7, 'OPP-0006', 'unknown deal_stage "Gone"' ],
 		[ qr/,Lost,/, ',,',     7, 'OPP-0006', 'no deal_stage' ],
 		[
@@ -225,6 +229,30 @@ sub test_forms
 		  import_csv($form, file_of($forms{$form}));
 		is($status, 0, "$form: the file is read") or diag $said, $complaint;
 		is(ask($form, moves()), ask('sample', moves()), "$form: as the plain one");
+	}
+	return;
+}
+
+# docs/imports.md: its SQL runs, and its policies are those there are.
+sub test_documentation
+{
+	my $docs = slurp_file('docs/imports.md');
+	my ($block) = $docs =~ /^```sql\n(.*?)^```/ms;
+
+	new_crm('documentation');
+	is( $node->safe_psql(
+			'documentation',
+			"$block SELECT s.name, d.amount FROM deals d JOIN stages s ON s.id = d.stage_id"
+		) =~ s/.*\n//sr,
+		'Qualified|48000.0000',
+		'the SQL of docs/imports.md runs');
+	foreach my $policy (
+		split /\n/,
+		ask('documentation',
+			q{SELECT format('| `%s` | `%s` | %s', name, array_to_string(choices, '`, `'), decides) FROM crm_import_policies()}
+		))
+	{
+		ok(index($docs, $policy) >= 0, "it has $policy");
 	}
 	return;
 }
