@@ -35,7 +35,8 @@ csv=$(cd "$(dirname "$csv")" && pwd)/$(basename "$csv")
 
 # A file of another kind is refused before anything is built.
 header=$(head -n 1 "$csv" | tr -d '\357\273\277\r"')
-for column in opportunity_id sales_agent product account deal_stage engage_date close_date close_value
+for column in opportunity_id sales_agent product account deal_stage \
+	engage_date close_date close_value
 do
 	case ,$header, in
 		*,"$column",*) ;;

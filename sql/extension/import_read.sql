@@ -26,7 +26,7 @@ BEGIN ATOMIC
 			WHERE e.extname = 'crm') AS x;
 END;
 COMMENT ON FUNCTION @extschema@.crm_import_text(text, text, text) IS
-	'The text of a step of an import, with the names of the schemas in place of @crm@, @import@ and @extension@; it has no other @';
+	'The text of a step of an import, with the names of the schemas in place of crm, import and extension between two signs @; it has no others';
 
 CREATE FUNCTION @extschema@.crm_require_import(import_schema text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE

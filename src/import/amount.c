@@ -39,6 +39,7 @@ static const struct
 	const char *written;
 	char		means;
 }			variants[] =
+
 {
 	{"\xC2\xA0", ' '},			/* no-break space */
 	{"\xE2\x80\xAF", ' '},		/* narrow no-break space */
@@ -53,7 +54,8 @@ typedef struct AmountParts
 	bool		negative;
 	const char *number;
 	int			number_length;
-	const char *currency;		/* what stands beside the number: a code or a symbol */
+	const char *currency;		/* what stands beside the number: a code or a
+								 * symbol */
 	int			currency_length;
 } AmountParts;
 
@@ -73,25 +75,25 @@ find_format(const char *name)
 
 /* The text with every variant replaced by what it means; palloc'd. */
 static char *
-plain_text(const char *text)
+plain_text(const char *input)
 {
-	char	   *plain = palloc(strlen(text) + 1);
+	char	   *plain = palloc(strlen(input) + 1);
 	char	   *to = plain;
 
-	while (*text != '\0')
+	while (*input != '\0')
 	{
 		int			i = 0;
 
 		while (i < lengthof(variants) &&
-			   strncmp(text, variants[i].written, strlen(variants[i].written)) != 0)
+			   strncmp(input, variants[i].written, strlen(variants[i].written)) != 0)
 			i++;
 		if (i < lengthof(variants))
 		{
 			*to++ = variants[i].means;
-			text += strlen(variants[i].written);
+			input += strlen(variants[i].written);
 		}
 		else
-			*to++ = *text++;
+			*to++ = *text ++;
 	}
 	*to = '\0';
 	return plain;
@@ -183,10 +185,10 @@ take_currency(const char **from, const char **to, AmountParts *parts)
 
 /* False if the text cannot be an amount of that format. */
 static bool
-take_apart(const char *text, const AmountFormat *format, AmountParts *parts)
+take_apart(const char *input, const AmountFormat *format, AmountParts *parts)
 {
-	const char *from = text;
-	const char *to = text + strlen(text);
+	const char *from = input;
+	const char *to = input + strlen(input);
 
 	parts->negative = false;
 	if (!take_sign(&from, &to, &parts->negative))

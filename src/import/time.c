@@ -59,49 +59,49 @@ is_digit(char c)
 
 /* Reads digits, at least min and at most max of them. */
 static bool
-take_number(const char **text, int min, int max, int *number)
+take_number(const char **input, int min, int max, int *number)
 {
 	int			digits = 0;
 
 	*number = 0;
-	while (digits < max && is_digit(**text))
+	while (digits < max && is_digit(**input))
 	{
-		*number = *number * 10 + (**text - '0');
-		(*text)++;
+		*number = *number * 10 + (**text -'0');
+		(*input)++;
 		digits++;
 	}
-	return digits >= min && !is_digit(**text);
+	return digits >= min && !is_digit(**input);
 }
 
 static bool
-take(const char **text, char c)
+take(const char **input, char c)
 {
-	if (**text != c)
+	if (**input != c)
 		return false;
-	(*text)++;
+	(*input)++;
 	return true;
 }
 
 /* Takes a word, in any case. */
 static bool
-take_word(const char **text, const char *word)
+take_word(const char **input, const char *word)
 {
-	if (pg_strncasecmp(*text, word, strlen(word)) != 0)
+	if (pg_strncasecmp(*input, word, strlen(word)) != 0)
 		return false;
-	*text += strlen(word);
+	*text +=strlen(word);
 	return true;
 }
 
 static void
-skip_spaces(const char **text)
+skip_spaces(const char **input)
 {
-	while (**text == ' ')
-		(*text)++;
+	while (**input == ' ')
+		(*input)++;
 }
 
 /* Three numbers, with the same separator between them. */
 static bool
-take_date(const char **text, TimeFormat format, struct pg_tm *tm)
+take_date(const char **input, TimeFormat format, struct pg_tm *tm)
 {
 	int			number[3];
 	char		separator = 0;
@@ -112,12 +112,12 @@ take_date(const char **text, TimeFormat format, struct pg_tm *tm)
 
 		if (i > 0)
 		{
-			if (strchr("-/.", **text) == NULL || **text == '\0' ||
-				(i == 2 && **text != separator))
+			if (strchr("-/.", **input) == NULL || **input == '\0' ||
+				(i == 2 && **input != separator))
 				return false;
-			separator = *(*text)++;
+			separator = *(*input)++;
 		}
-		if (!take_number(text, is_year ? 4 : 1, is_year ? 4 : 2, &number[i]))
+		if (!take_number(input, is_year ? 4 : 1, is_year ? 4 : 2, &number[i]))
 			return false;
 	}
 	tm->tm_year = number[format == TIME_ISO ? 0 : 2];
@@ -129,29 +129,29 @@ take_date(const char **text, TimeFormat format, struct pg_tm *tm)
 
 /* Up to six digits count, as microseconds. */
 static bool
-take_fraction(const char **text, fsec_t *fsec)
+take_fraction(const char **input, fsec_t *fsec)
 {
 	int			unit = USECS_PER_SEC;
 
-	if (!is_digit(**text))
+	if (!is_digit(**input))
 		return false;
-	for (; is_digit(**text); (*text)++)
+	for (; is_digit(**input); (*input)++)
 	{
 		unit /= 10;
-		*fsec += (**text - '0') * unit;
+		*fsec += (**text -'0') *unit;
 	}
 	return true;
 }
 
 /* AM or PM: the hours are then 1 to 12. */
 static bool
-take_half_of_day(const char **text, struct pg_tm *tm)
+take_half_of_day(const char **input, struct pg_tm *tm)
 {
 	bool		afternoon;
 
-	skip_spaces(text);
-	afternoon = take_word(text, "PM");
-	if (!afternoon && !take_word(text, "AM"))
+	skip_spaces(input);
+	afternoon = take_word(input, "PM");
+	if (!afternoon && !take_word(input, "AM"))
 		return true;
 	if (tm->tm_hour < 1 || tm->tm_hour > HOURS_PER_DAY / 2)
 		return false;
@@ -161,39 +161,39 @@ take_half_of_day(const char **text, struct pg_tm *tm)
 
 /* Hours, minutes and, if given, seconds. */
 static bool
-take_clock(const char **text, struct pg_tm *tm, fsec_t *fsec)
+take_clock(const char **input, struct pg_tm *tm, fsec_t *fsec)
 {
-	if (!take_number(text, 1, 2, &tm->tm_hour) || !take(text, ':') ||
-		!take_number(text, 2, 2, &tm->tm_min))
+	if (!take_number(input, 1, 2, &tm->tm_hour) || !take(input, ':') ||
+		!take_number(input, 2, 2, &tm->tm_min))
 		return false;
-	if (take(text, ':') && !take_number(text, 2, 2, &tm->tm_sec))
+	if (take(input, ':') && !take_number(input, 2, 2, &tm->tm_sec))
 		return false;
-	if (take(text, '.') && !take_fraction(text, fsec))
+	if (take(input, '.') && !take_fraction(input, fsec))
 		return false;
-	return take_half_of_day(text, tm) && tm->tm_hour < HOURS_PER_DAY &&
+	return take_half_of_day(input, tm) && tm->tm_hour < HOURS_PER_DAY &&
 		tm->tm_min < MINS_PER_HOUR && tm->tm_sec < SECS_PER_MINUTE;
 }
 
 /* Z, UTC or an offset such as +02:00, as seconds west of Greenwich. */
 static bool
-take_offset(const char **text, int *west, bool *is_given)
+take_offset(const char **input, int *west, bool *is_given)
 {
 	int			hours,
 				minutes = 0,
 				sign;
 
-	skip_spaces(text);
+	skip_spaces(input);
 	*west = 0;
 	*is_given = take_word(text, "Z") || take_word(text, "UTC");
-	if (*is_given || (**text != '+' && **text != '-'))
+	if (*is_given || (**input != '+' && **input != '-'))
 		return true;
-	sign = *(*text)++ == '+' ? -1 : 1;
-	if (!is_digit((*text)[0]) || !is_digit((*text)[1]))
+	sign = *(*input)++ == '+' ? -1 : 1;
+	if (!is_digit((*input)[0]) || !is_digit((*input)[1]))
 		return false;
-	hours = ((*text)[0] - '0') * 10 + ((*text)[1] - '0');
-	*text += 2;
-	(void) take(text, ':');
-	if (**text != '\0' && !take_number(text, 2, 2, &minutes))
+	hours = ((*input)[0] - '0') * 10 + ((*input)[1] - '0');
+	*text +=2;
+	(void) take(input, ':');
+	if (**input != '\0' && !take_number(input, 2, 2, &minutes))
 		return false;
 	*is_given = true;
 	*west = sign * (hours * SECS_PER_HOUR + minutes * SECS_PER_MINUTE);
@@ -201,24 +201,24 @@ take_offset(const char **text, int *west, bool *is_given)
 }
 
 static bool
-read_written(const char *text, TimeFormat format, pg_tz *zone, TimestampTz *result)
+read_written(const char *input, TimeFormat format, pg_tz *zone, TimestampTz *result)
 {
 	struct pg_tm tm = {0};
 	fsec_t		fsec = 0;
 	int			west = 0;
 	bool		has_offset = false;
 
-	if (!take_date(&text, format, &tm))
+	if (!take_date(&input, format, &tm))
 		return false;
-	if (*text != '\0')
+	if (*input != '\0')
 	{
-		if (!take(&text, 'T') && !take(&text, ' ') && !take(&text, ','))
+		if (!take(&input, 'T') && !take(&input, ' ') && !take(&input, ','))
 			return false;
-		skip_spaces(&text);
-		if (!take_clock(&text, &tm, &fsec) || !take_offset(&text, &west, &has_offset))
+		skip_spaces(&input);
+		if (!take_clock(&input, &tm, &fsec) || !take_offset(&input, &west, &has_offset))
 			return false;
 	}
-	if (*text != '\0')
+	if (*input != '\0')
 		return false;
 	if (!has_offset)
 		west = DetermineTimeZoneOffset(&tm, zone);
@@ -226,15 +226,15 @@ read_written(const char *text, TimeFormat format, pg_tz *zone, TimestampTz *resu
 }
 
 static bool
-read_epoch(const char *text, TimeFormat format, TimestampTz *result)
+read_epoch(const char *input, TimeFormat format, TimestampTz *result)
 {
 	int64		number = 0;
-	bool		negative = take(&text, '-');
+	bool		negative = take(&input, '-');
 	int			digits = 0;
 
-	for (; is_digit(*text) && digits <= MAX_EPOCH_DIGITS; digits++)
-		number = number * 10 + (*text++ - '0');
-	if (digits == 0 || digits > MAX_EPOCH_DIGITS || *text != '\0')
+	for (; is_digit(*input) && digits <= MAX_EPOCH_DIGITS; digits++)
+		number = number * 10 + (*input++ - '0');
+	if (digits == 0 || digits > MAX_EPOCH_DIGITS || *input != '\0')
 		return false;
 	if (negative)
 		number = -number;

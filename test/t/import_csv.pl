@@ -133,7 +133,8 @@ sub test_refusals
 	my $good = slurp_file('examples/sample_pipeline.csv');
 	my @cases = (
 		[
-			qr/Harbor Starter,/, '', 19, 'deals',
+			qr/Harbor Starter,/, '',
+			19,                  'deals',
 			'7 fields, and the header has 8'
 		],
 		[ qr/,Lost,/, ',Gone,', 7, 'OPP-0006', 'unknown deal_stage "Gone"' ],
@@ -143,26 +144,37 @@ sub test_refusals
 			'the deal is in line 2 as well, and the lines differ'
 		],
 		[ qr/OPP-0001/, '', 2, 'deals', 'no external_id' ],
-		[ qr/2023-01-09/, '9.1.2023', 3, '9.1.2023', 'is no time of the form iso' ],
 		[
-			qr/2023-01-09/, '2022-02-30', 3, '2022-02-30',
+			qr/2023-01-09/, '9.1.2023',
+			3,              '9.1.2023',
+			'is no time of the form iso'
+		],
+		[
+			qr/2023-01-09/, '2022-02-30',
+			3,              '2022-02-30',
 			'is no time of the form iso'
 		],
 		[ qr/2023-01-09/, '', 3, 'OPP-0002', 'Won, but no engage_date' ],
 		[
-			qr/2023-01-09/, '2024-01-09', 3, 'OPP-0002',
+			qr/2023-01-09/, '2024-01-09',
+			3,              'OPP-0002',
 			'close_date before engage_date'
 		],
 		[
 			qr/,Lost,/, ',Engaging,', 7, 'OPP-0006',
 			'Engaging, but with a close_date'
 		],
-		[ qr/,1040\n/, ",NaN\n", 2, 'NaN', 'is no amount of the form 1234.56' ],
 		[
-			qr/,1040\n/, ",1040.12345\n", 2, '1040.12345',
+			qr/,1040\n/, ",NaN\n", 2, 'NaN',
+			'is no amount of the form 1234.56'
+		],
+		[
+			qr/,1040\n/, ",1040.12345\n",
+			2,           '1040.12345',
 			'has more than 4 decimals'
 		],
-		[ qr/"?OPP-0003/, '"OPP-0003', 4, 'deals', 'quotes that do not end' ]);
+		[ qr/"?OPP-0003/, '"OPP-0003', 4, 'deals', 'quotes that do not end' ]
+	);
 
 	new_crm('refusals');
 	foreach my $case (@cases)
@@ -175,7 +187,10 @@ sub test_refusals
 		my ($status, $said, $complaint) =
 		  import_csv('refusals', file_of($bad));
 		isnt($status, 0, 'is refused');
-		like($said, qr/\| +$line \|.*\Q$message\E/s, "with its line: $message");
+		like(
+			$said,
+			qr/\| +$line \|.*\Q$message\E/s,
+			"with its line: $message");
 		like($said, qr/\Q$what\E/, 'and its value');
 		is(ask('refusals', 'SELECT count(*) FROM crm_import.rejects'),
 			1, 'once');
@@ -197,11 +212,18 @@ sub test_unreadable
 	  import_csv('refusals', file_of($good =~ s/close_value/value/r));
 
 	isnt($status, 0, 'a file without a column is refused');
-	like($complaint, qr/file "deals" has no column "close_value"/, 'by its name');
-	like($complaint, qr/Its columns are "opportunity_id", .*"value"/, 'with those it has');
+	like($complaint, qr/file "deals" has no column "close_value"/,
+		'by its name');
+	like(
+		$complaint,
+		qr/Its columns are "opportunity_id", .*"value"/,
+		'with those it has');
 	($status, $said, $complaint) =
 	  import_csv('refusals', file_of($good =~ s/\n.*/\n/sr));
-	like($complaint, qr/there are no deals to import/, 'so is one without rows');
+	like(
+		$complaint,
+		qr/there are no deals to import/,
+		'so is one without rows');
 	($status) = import_csv('refusals', file_of($good) . '.missing');
 	isnt($status, 0, 'and one that is not there');
 	return;
@@ -212,10 +234,9 @@ sub test_forms
 {
 	my $good = slurp_file('examples/sample_pipeline.csv');
 	my @lines = map { [ fields($_) ] } split /\n/, $good;
-	my $turned = join '',
-	  map {
+	my $turned = join '', map {
 		join(',', map { /,/ ? qq{"$_"} : $_ } reverse @$_) . "\n"
-	  } @lines;
+	} @lines;
 	my %forms = (
 		mark => "\xEF\xBB\xBF$good",
 		crlf => "\xEF\xBB\xBF" . $good =~ s/\n/\r\n/gr,
@@ -228,7 +249,9 @@ sub test_forms
 		my ($status, $said, $complaint) =
 		  import_csv($form, file_of($forms{$form}));
 		is($status, 0, "$form: the file is read") or diag $said, $complaint;
-		is(ask($form, moves()), ask('sample', moves()), "$form: as the plain one");
+		is( ask($form,    moves()),
+			ask('sample', moves()),
+			"$form: as the plain one");
 	}
 	return;
 }
@@ -240,8 +263,7 @@ sub test_documentation
 	my ($block) = $docs =~ /^```sql\n(.*?)^```/ms;
 
 	new_crm('documentation');
-	is( $node->safe_psql(
-			'documentation',
+	is( $node->safe_psql('documentation',
 			"$block SELECT s.name, d.amount FROM deals d JOIN stages s ON s.id = d.stage_id"
 		) =~ s/.*\n//sr,
 		'Qualified|48000.0000',
@@ -259,7 +281,8 @@ sub test_documentation
 
 sub moves
 {
-	return q{SELECT d.external_id, d.title, d.amount, c.move_no, c.changed_at FROM deals d
+	return
+	  q{SELECT d.external_id, d.title, d.amount, c.move_no, c.changed_at FROM deals d
 		LEFT JOIN stage_changes c ON c.deal_id = d.id ORDER BY 1, 4};
 }
 
