@@ -101,6 +101,8 @@ BEGIN
 	IF unknown IS NOT NULL THEN
 		PERFORM @extschema@.crm_raise('22023', format('a line is of table %s, which crm_export() does not write', unknown));
 	END IF;
+	-- @plpgsql_check_options: security_warnings = off
+	-- The list of columns is quoted, name by name.
 	-- What it is before the first call of the library is not known.
 	PERFORM @extschema@.crm_version();
 	restoring := current_setting('crm.restoring');

@@ -211,7 +211,9 @@ BEGIN
 		EXECUTE format('INSERT INTO %I.report (what, number) VALUES (''written'', 0)', import_schema);
 	END IF;
 	PERFORM @extschema@.crm_import_drop_work(import_schema);
-	RETURN QUERY EXECUTE format('SELECT r.what, r.number FROM %I.report AS r ORDER BY r.no', import_schema);
+	FOR what, number IN EXECUTE format('SELECT r.what, r.number FROM %I.report AS r ORDER BY r.no', import_schema) LOOP
+		RETURN NEXT;
+	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.crm_import(text, text, text, text, text, text, text, jsonb, boolean) IS

@@ -7,6 +7,8 @@ CREATE FUNCTION @extschema@.crm_import_step(step text, crm text, import_schema t
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	-- @plpgsql_check_options: security_warnings = off
+	-- step is a text of the extension's, the names in it are quoted.
 	EXECUTE @extschema@.crm_import_text(step, crm, import_schema);
 END;
 $$;
@@ -74,6 +76,8 @@ AS $$
 DECLARE
 	has_open_quotes boolean;
 BEGIN
+	-- @plpgsql_check_options: extra_warnings = off
+	-- What dynamic queries return is not seen.
 	EXECUTE format('SELECT EXISTS (SELECT FROM %I.lines AS l WHERE (length(l.text) - length(replace(l.text, ''"'', ''''))) %% 2 = 1)', import_schema)
 		INTO has_open_quotes;
 	IF NOT has_open_quotes THEN
@@ -122,6 +126,7 @@ DECLARE
 	first_line bigint;
 	missing text;
 	number bigint;
+	extension name := (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'crm');
 BEGIN
 	PERFORM @extschema@.crm_require_import(import_schema);
 	SELECT r.line, @extschema@.crm_import_header(r.record, delimiter) INTO first_line, header
@@ -146,12 +151,11 @@ BEGIN
 					WHEN cardinality(r.fields) < cardinality($2)
 						OR EXISTS (SELECT FROM unnest(r.fields[cardinality($2) + 1:]) AS x (value) WHERE x.value IS NOT NULL)
 					THEN format('%%s fields, and the header has %%s', cardinality(r.fields), cardinality($2)) END AS problem
-			FROM (SELECT q.line, q.record, %2$s.crm_import_fields(q.record, $3) AS fields
-				FROM %2$s.crm_import_records($4) AS q
+			FROM (SELECT q.line, q.record, %2$I.crm_import_fields(q.record, $3) AS fields
+				FROM %2$I.crm_import_records($4) AS q
 				WHERE q.line > $5 AND btrim(q.record) <> '') AS r
 			WHERE r.fields IS NULL OR EXISTS (SELECT FROM unnest(r.fields) AS x (value) WHERE btrim(x.value) <> '')) AS f
-	$query$, import_schema, quote_ident((SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-		WHERE e.extname = 'crm'))) USING file, header, delimiter, import_schema, first_line;
+	$query$, import_schema, extension) USING file, header, delimiter, import_schema, first_line;
 	GET DIAGNOSTICS number = ROW_COUNT;
 	EXECUTE format('TRUNCATE %I.lines RESTART IDENTITY', import_schema);
 	RETURN number;

@@ -93,7 +93,7 @@ plain_text(const char *input)
 			input += strlen(variants[i].written);
 		}
 		else
-			*to++ = *text ++;
+			*to++ = *input++;
 	}
 	*to = '\0';
 	return plain;

@@ -66,7 +66,7 @@ take_number(const char **input, int min, int max, int *number)
 	*number = 0;
 	while (digits < max && is_digit(**input))
 	{
-		*number = *number * 10 + (**text -'0');
+		*number = *number * 10 + (**input - '0');
 		(*input)++;
 		digits++;
 	}
@@ -88,7 +88,7 @@ take_word(const char **input, const char *word)
 {
 	if (pg_strncasecmp(*input, word, strlen(word)) != 0)
 		return false;
-	*text +=strlen(word);
+	*input += strlen(word);
 	return true;
 }
 
@@ -138,7 +138,7 @@ take_fraction(const char **input, fsec_t *fsec)
 	for (; is_digit(**input); (*input)++)
 	{
 		unit /= 10;
-		*fsec += (**text -'0') *unit;
+		*fsec += (**input - '0') * unit;
 	}
 	return true;
 }
@@ -184,14 +184,14 @@ take_offset(const char **input, int *west, bool *is_given)
 
 	skip_spaces(input);
 	*west = 0;
-	*is_given = take_word(text, "Z") || take_word(text, "UTC");
+	*is_given = take_word(input, "Z") || take_word(input, "UTC");
 	if (*is_given || (**input != '+' && **input != '-'))
 		return true;
 	sign = *(*input)++ == '+' ? -1 : 1;
 	if (!is_digit((*input)[0]) || !is_digit((*input)[1]))
 		return false;
 	hours = ((*input)[0] - '0') * 10 + ((*input)[1] - '0');
-	*text +=2;
+	*input += 2;
 	(void) take(input, ':');
 	if (**input != '\0' && !take_number(input, 2, 2, &minutes))
 		return false;
