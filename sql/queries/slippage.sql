@@ -32,7 +32,9 @@ WITH pushed AS MATERIALIZED (
     FROM deals_asked AS a
     GROUP BY a.id, a.name
 )
-SELECT s.id, coalesce(s.name, p.name), s.deals, s.pushed_deals, round(s.pushed_deals::numeric / s.deals, 6),
+SELECT s.id, coalesce(s.name, p.name,
+        CASE slippage.each WHEN 'owner' THEN @extension@.crm_linked_name(slippage.crm, 'owners', s.id) END),
+    s.deals, s.pushed_deals, round(s.pushed_deals::numeric / s.deals, 6),
     s.pushes, round(s.pushes::numeric / s.deals, 6),
     s.months, round(s.months::numeric / nullif(s.pushes, 0), 6),
     s.days, round(s.days::numeric / nullif(s.pushes, 0), 6)
