@@ -20,7 +20,7 @@ CREATE TABLE deals (
     currency text,
     probability numeric(38,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
+    status text NOT NULL DEFAULT 'auto',
     stage_entered_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
@@ -66,7 +66,7 @@ COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per it
 COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
 COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set to the stage''s when the deal enters it, unless written; always 1 if won and 0 if lost';
 COMMENT ON COLUMN deals.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
-COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage (default: open); writing it alone moves the deal to the pipeline''s only stage of that status';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage, which auto, the default, stands for; writing it alone moves the deal to the pipeline''s only stage of that status';
 COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written together with stage_id, it dates the move';
 COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; set by a trigger';
 COMMENT ON COLUMN deals.version IS 'Version number of the row, increased by each update; for optimistic locking';

@@ -98,7 +98,7 @@ crm_deal_contact_rules(PG_FUNCTION_ARGS)
 											  trigger->tgnargs - 1, trigger->tgargs + 1);
 	RowEdit		row;
 
-	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_row_open(&row, trigdata, InvalidAttrNumber, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
 	crm_apply_row_rules(&row, row_columns, apply_contact_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

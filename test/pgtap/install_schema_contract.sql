@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL search_path = crm, extensions, t, pg_catalog;
-SELECT plan(29);
+SELECT plan(30);
 
 CREATE TABLE t.tables (name text, relid regclass);
 INSERT INTO t.tables SELECT n, ('crm.' || n)::regclass
@@ -37,7 +37,7 @@ SELECT results_eq($$SELECT * FROM t.columns('stages')$$, $$VALUES
     ('pipeline_id', 'uuid', true, NULL),
     ('name', 'text', true, NULL),
     ('position', 'integer', true, 'crm_defaults.filled_in_integer()'),
-    ('deal_status', 'text', true, 'crm_defaults.filled_in_text()'),
+    ('deal_status', 'text', true, '''auto''::text'),
     ('probability', 'numeric(38,4)', false, NULL),
     ('rotting_days', 'integer', false, NULL),
     ('forecast_category', 'text', false, NULL),
@@ -56,7 +56,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deals')$$, $$VALUES
     ('currency', 'text', false, NULL),
     ('probability', 'numeric(38,4)', false, NULL),
     ('value_period', 'text', true, '''one_time''::text'),
-    ('status', 'text', true, 'crm_defaults.filled_in_text()'),
+    ('status', 'text', true, '''auto''::text'),
     ('stage_entered_at', 'timestamp with time zone', true, 'crm_defaults.filled_in_time()'),
     ('move_no', 'integer', true, '0'),
     ('version', 'integer', true, '1'),
@@ -105,7 +105,7 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('probability', 'numeric(5,4)', false, NULL),
     ('from_probability', 'numeric(5,4)', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
+    ('recorded_by', 'text', true, NULL),
     ('reverts_id', 'uuid', false, NULL),
     ('closing', 'jsonb', false, NULL),
     ('correction_id', 'uuid', false, NULL)$$, 'columns of stage_changes');
@@ -137,7 +137,7 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('old_archived_at', 'timestamp with time zone', false, NULL),
     ('new_archived_at', 'timestamp with time zone', false, NULL),
     ('changed_by', 'text', true, NULL),
-    ('recorded_by', 'text', true, 'crm_defaults.recorder()'),
+    ('recorded_by', 'text', true, NULL),
     ('with_move', 'integer', false, NULL),
     ('other', 'jsonb', false, NULL),
     ('reason', 'text', false, NULL),

@@ -1,0 +1,27 @@
+import _sequelize from 'sequelize';
+const { Model, Sequelize } = _sequelize;
+
+export default class contacts extends Model {
+  static init(sequelize, DataTypes) {
+  return super.init({
+    id: {
+      type: DataTypes.UUID,
+      allowNull: true,
+      primaryKey: true
+    },
+    name: {
+      type: DataTypes.TEXT,
+      allowNull: true
+    },
+    email: {
+      type: DataTypes.TEXT,
+      allowNull: true
+    }
+  }, {
+    sequelize,
+    tableName: 'contacts',
+    schema: 'crm',
+    timestamps: false
+  });
+  }
+}
