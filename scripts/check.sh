@@ -14,14 +14,14 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap pgtap mcp lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap pgtap mcp clients lint regress isolation demo nginx"
 
 minutes()
 {
 	case $1 in
 		versions*) echo 10 ;;
 		tap) echo 5 ;;
-		pgtap | mcp) echo 2 ;;
+		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
 }
@@ -63,6 +63,7 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 	case $1 in
 		regress | isolation | pgtap | mcp) server_start local "$1" ;;
+		clients) server_start tcp "$1" ;;
 	esac
 	cp -R "$src" "$src.$1"
 	chown -R "$server_user" "$src.$1"
