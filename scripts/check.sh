@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap package pgtap mcp lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap package pgtap mcp clients lint regress isolation demo nginx"
 
 # A suite that takes this many times its minutes, and five more, hangs: it is ended,
 # and fails.
@@ -25,7 +25,7 @@ minutes()
 	case $1 in
 		versions*) echo 7 ;;
 		tap | package) echo 5 ;;
-		pgtap | mcp) echo 2 ;;
+		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
 }
@@ -67,6 +67,7 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 	case $1 in
 		regress | isolation | pgtap | mcp) server_start local "$1" ;;
+		clients) server_start tcp "$1" ;;
 	esac
 	cp -R "$src" "$src.$1"
 	chown -R "$server_user" "$src.$1"

@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.crm_slippage(crm regnamespace, pipeline_id uuid DEFA
 		pushes bigint,
 		pushes_per_deal numeric, months_pushed bigint, average_months numeric, days_pushed bigint,
 		average_days numeric)
-	LANGUAGE c STABLE PARALLEL SAFE
+	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_slippage(regnamespace, uuid, timestamptz, timestamptz, uuid,
 	text, text, text) IS

@@ -33,7 +33,7 @@ CREATE TABLE deal_changes (
     old_archived_at timestamptz,
     new_archived_at timestamptz,
     changed_by text NOT NULL,
-    recorded_by text NOT NULL DEFAULT crm_defaults.recorder(),
+    recorded_by text NOT NULL,
     with_move integer,
     other jsonb,
     reason text,

@@ -25,7 +25,7 @@ CREATE TABLE stage_changes (
     probability numeric(5,4),
     from_probability numeric(5,4),
     changed_by text NOT NULL,
-    recorded_by text NOT NULL DEFAULT crm_defaults.recorder(),
+    recorded_by text NOT NULL,
     reverts_id uuid,
     closing jsonb,
     correction_id uuid,

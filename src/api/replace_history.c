@@ -207,10 +207,10 @@ ids(const char *query, const Datum *args)
 	"FROM stays x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM stays t), " \
 	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
 	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
-	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, closing, " \
+	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
 	"correction_id) " \
 	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, f.probability, t.pipeline_id, t.stage_id, t.status, " \
-	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, " \
+	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, SESSION_USER, " \
 	"CASE WHEN f.status OPERATOR(pg_catalog.<>) 'open' AND f.status OPERATOR(pg_catalog.<>) t.status THEN pg_catalog.jsonb_strip_nulls(" \
 	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.since, 'lost_reason', f.lost_reason)) END, $5 " \
 	"FROM closed f JOIN closed t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) " \

@@ -127,16 +127,43 @@ static const Embedded embedded[] = {
 	"What the deals of the pipeline add up to, as pipeline_summary returns it"},
 };
 
-/* With linked contacts only. */
-static const Embedded embedded_contacts[] = {
-	{"contacts", "deals", "contacts", NULL, 10,
-		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.contacts AS t ON t.id OPERATOR(pg_catalog.=) l.contact_id "
-		"WHERE l.deal_id OPERATOR(pg_catalog.=) $1.id",
-	"The contacts of the deal"},
-	{"deals", "contacts", "deals", NULL, 10,
-		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.deals AS t ON t.id OPERATOR(pg_catalog.=) l.deal_id "
-		"WHERE l.contact_id OPERATOR(pg_catalog.=) $1.id",
-	"The deals of the contact"},
+/* With linked tables only: those of the view of that name. */
+typedef struct EmbeddedLink
+{
+	const char *view;
+	Embedded	embedded;
+} EmbeddedLink;
+
+#define OF_ID(table, column) \
+	"SELECT t.* FROM %1$s." table " AS t WHERE t.id OPERATOR(pg_catalog.=) $1." column
+#define DEALS_BY(column) \
+	"SELECT t.* FROM %1$s.deals AS t WHERE t." column " OPERATOR(pg_catalog.=) $1.id"
+
+static const EmbeddedLink embedded_links[] = {
+	{"contacts", {"contacts", "deals", "contacts", NULL, 10,
+			"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.contacts AS t ON t.id OPERATOR(pg_catalog.=) l.contact_id "
+			"WHERE l.deal_id OPERATOR(pg_catalog.=) $1.id",
+	"The contacts of the deal"}},
+	{"contacts", {"deals", "contacts", "deals", NULL, 10,
+			"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.deals AS t ON t.id OPERATOR(pg_catalog.=) l.deal_id "
+			"WHERE l.contact_id OPERATOR(pg_catalog.=) $1.id",
+	"The deals of the contact"}},
+	{"owners", {"owner", "deals", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"The owner of the deal"}},
+	{"owners", {"owner", "rotting_deals", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"The owner of the deal"}},
+	{"owners", {"owner", "deal_pushes", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"Who owned the deal when it was pushed"}},
+	{"owners", {"old_owner", "deal_changes", "owners", NULL, 1, OF_ID("owners", "old_owner_id"),
+	"The owner before the change"}},
+	{"owners", {"new_owner", "deal_changes", "owners", NULL, 1, OF_ID("owners", "new_owner_id"),
+	"The owner after the change"}},
+	{"owners", {"deals", "owners", "deals", NULL, 10, DEALS_BY("owner_id"),
+	"The deals of the owner"}},
+	{"organizations", {"organization", "deals", "organizations", NULL, 1, OF_ID("organizations", "organization_id"),
+	"The customer organization of the deal"}},
+	{"organizations", {"deals", "organizations", "deals", NULL, 10, DEALS_BY("organization_id"),
+	"The deals of the organization"}},
 };
 
 /* "schema"."name", quoted as needed. */
@@ -178,27 +205,34 @@ embed(Oid schema, const Embedded *what)
 }
 
 void
-crm_embed_contacts(Oid schema)
+crm_embed_linked(Oid schema, const char *view)
 {
-	for (int i = 0; i < lengthof(embedded_contacts); i++)
-		embed(schema, &embedded_contacts[i]);
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (strcmp(embedded_links[i].view, view) == 0)
+			embed(schema, &embedded_links[i].embedded);
+	}
 }
 
 void
-crm_unembed_contacts(Oid schema)
+crm_unembed_linked(Oid schema, const char *view)
 {
-	for (int i = 0; i < lengthof(embedded_contacts); i++)
-		crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
-						 in_schema(schema, embedded_contacts[i].name),
-						 in_schema(schema, embedded_contacts[i].argument)));
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		const Embedded *what = &embedded_links[i].embedded;
+
+		if (strcmp(embedded_links[i].view, view) == 0)
+			crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)", in_schema(schema, what->name),
+							 in_schema(schema, what->argument)));
+	}
 }
 
 static bool
-has_contacts(Oid schema)
+is_linked(Oid schema, const EmbeddedLink *link)
 {
-	Oid			contacts = get_relname_relid("contacts", schema);
+	Oid			view = get_relname_relid(link->view, schema);
 
-	return OidIsValid(contacts) && get_rel_relkind(contacts) == RELKIND_VIEW;
+	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW;
 }
 
 void
@@ -206,8 +240,11 @@ crm_embed_all(Oid schema)
 {
 	for (int i = 0; i < lengthof(embedded); i++)
 		embed(schema, &embedded[i]);
-	if (has_contacts(schema))
-		crm_embed_contacts(schema);
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (is_linked(schema, &embedded_links[i]))
+			embed(schema, &embedded_links[i].embedded);
+	}
 }
 
 /* What is wrong with the function; NULL if it is right. */
@@ -244,8 +281,11 @@ crm_check_embedded(Oid schema, CrmProblemReport report, void *arg)
 {
 	for (int i = 0; i < lengthof(embedded); i++)
 		check_embedded(schema, &embedded[i], report, arg);
-	for (int i = 0; i < lengthof(embedded_contacts) && has_contacts(schema); i++)
-		check_embedded(schema, &embedded_contacts[i], report, arg);
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (is_linked(schema, &embedded_links[i]))
+			check_embedded(schema, &embedded_links[i].embedded, report, arg);
+	}
 }
 
 /*

@@ -77,8 +77,8 @@ SELECT pg_temp.call(tool, arguments) FROM (VALUES
 	('stages_reorder', '{"pipeline_id": "00000000-0000-7000-8000-0000000000a1", "stage_ids": ["x"]}')) AS t (tool, arguments);
 
 -- links
-SELECT pg_temp.call('deals_tag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'));
-SELECT pg_temp.call('deals_tag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'));
+SELECT pg_temp.call('deals_tag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'))::jsonb - 'id';
+SELECT pg_temp.call('deals_tag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'))::jsonb - 'id';
 SELECT pg_temp.call('deals_tag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'d1'));
 SELECT pg_temp.call('deals_untag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'));
 SELECT pg_temp.call('deals_untag', jsonb_build_object('deal_id', :'d1', 'tag_id', :'t1'));

@@ -93,7 +93,7 @@ my %writes = (
 	  q{SELECT create_pipeline('Pipeline ' || random(), stages => '[{"name": "One"}]')},
 	'compact' => q{SELECT crm_compact_totals('crm')},
 	'link' =>
-	  q{SELECT crm_link_contacts('crm', 'public.people'); SELECT crm_unlink_contacts('crm')},
+	  q{SELECT crm_link('crm', 'deal_contacts.contact_id', 'public.people'); SELECT crm_unlink('crm', 'deal_contacts.contact_id')},
 );
 
 foreach my $name (keys %writes)
