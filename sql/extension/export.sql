@@ -34,6 +34,20 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.crm_require_crm(text) IS 'Refuses a schema in which there is no CRM.';
 
+CREATE FUNCTION @extschema@.crm_require_own_crm(schema_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM @extschema@.crm_require_crm(schema_name);
+	IF NOT EXISTS (SELECT FROM @extschema@.crm_installations() AS i
+			WHERE i.schema_name = crm_require_own_crm.schema_name AND pg_has_role(i.owner, 'USAGE')) THEN
+		PERFORM @extschema@.crm_raise('42501', format('only the owner of the CRM in schema "%s" can import', schema_name));
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.crm_require_own_crm(text) IS 'Refuses a schema in which there is no CRM of the caller''s.';
+
 CREATE FUNCTION @extschema@.crm_export(schema_name text DEFAULT 'crm', format text DEFAULT 'jsonl', table_name text DEFAULT NULL)
 	RETURNS SETOF text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -91,7 +105,7 @@ DECLARE
 	restoring text;
 BEGIN
 	PERFORM @extschema@.crm_require_import(import_schema);
-	PERFORM @extschema@.crm_require_crm(schema_name);
+	PERFORM @extschema@.crm_require_own_crm(schema_name);
 	PERFORM @extschema@.crm_import_drop_work(import_schema);
 	EXECUTE format('CREATE UNLOGGED TABLE %1$I.work_rows AS SELECT j.line ->> ''table'' AS name, j.line -> ''row'' AS fields '
 		'FROM (SELECT l.text::jsonb AS line FROM %1$I.lines AS l WHERE btrim(l.text) <> '''') AS j', import_schema);

@@ -173,7 +173,7 @@ DECLARE
 	creates boolean := chosen ->> 'unknown_stages' = 'create';
 BEGIN
 	PERFORM @extschema@.crm_require_import(import_schema);
-	PERFORM @extschema@.crm_require_crm(schema_name);
+	PERFORM @extschema@.crm_require_own_crm(schema_name);
 	SELECT i.tenancy INTO tenancy FROM @extschema@.crm_installations() AS i WHERE i.schema_name = crm_import.schema_name;
 	IF coalesce(btrim(source), '') = '' THEN
 		PERFORM @extschema@.crm_raise('22023', 'source must be the name of the system that the deals come from');

@@ -35,6 +35,7 @@ SKIP:
 test_refusals();
 test_forms();
 test_documentation();
+test_export();
 $node->stop;
 done_testing();
 
@@ -253,6 +254,41 @@ sub test_forms
 			ask('sample', moves()),
 			"$form: as the plain one");
 	}
+	return;
+}
+
+# What is exported goes into an empty CRM, as JSON lines by the script for them and as
+# CSV by COPY, and is the same there.
+sub test_export
+{
+	my $tmp = $PostgreSQL::Test::Utils::tmp_check;
+
+	new_crm('lines');
+	append_to_file("$tmp/crm.jsonl", ask('sample', q{SELECT crm_export()}) . "\n");
+	my $status = IPC::Run::run [
+		'psql', '-X', '-q', '-d', $node->connstr('lines'), '-v',
+		"lines=$tmp/crm.jsonl", '-f', 'examples/import/export.sql'
+	  ],
+	  '>', \my $said, '2>', \my $complaint;
+	ok($status, 'JSON lines are imported') or diag $complaint;
+	is(contents('lines'), contents('sample'), 'and are the same');
+
+	new_crm('tables');
+	foreach my $table (split /\n/,
+		ask('sample', 'SELECT name FROM crm_export_tables() ORDER BY no'))
+	{
+		my $csv = ask('sample', "SELECT crm_export('crm', 'csv', '$table')");
+		my ($header) = split /\n/, $csv;
+
+		append_to_file("$tmp/$table.csv", "$csv\n");
+		$node->safe_psql('tables', <<~SQL);
+			SET crm.restoring = on;
+			\\copy crm.$table ($header) FROM '$tmp/$table.csv' WITH (FORMAT csv, HEADER match)
+			SQL
+	}
+	is(contents('tables'), contents('sample'), 'so are the CSV files');
+	is(ask('tables', 'SELECT count(*) FROM crm_check_totals()'),
+		0, 'with their totals');
 	return;
 }
 
