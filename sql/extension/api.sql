@@ -80,10 +80,10 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_api_definitions(regnamespace, regnamespace) IS
 'What the functions of the CRM in that schema are to be: a row for each function of crm_api_functions(), for which crm_NAME in the second schema is the declaration';
 
--- The commands that make them so, in their order.  A function that is there is
--- replaced if it can be, so that rights on it stay.
+-- The commands that make them so.  A function that is there is replaced if it
+-- can be, so that rights on it stay.
 CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regnamespace)
-	RETURNS TABLE (command text)
+	RETURNS TABLE (name text, declared oid, drops text, creates text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH definitions AS MATERIALIZED (
@@ -94,29 +94,19 @@ BEGIN ATOMIC
 			pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_result(p.oid) AS result
 		FROM pg_proc AS p
 		WHERE p.pronamespace = crm AND p.prokind = 'f' AND p.proname IN (SELECT d.name FROM definitions AS d)
-	), commands AS (
-		SELECT d.name, 1 AS step, format('DROP FUNCTION %s.%I(%s)', crm, p.proname, p.identity) AS command
-		FROM present AS p JOIN definitions AS d ON d.name = p.proname
-		WHERE p.identity = d.identity AND (p.arguments, p.result) <> (d.arguments, d.result)
-		UNION ALL
-		SELECT d.name, 2, format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE crm %s AS %L',
-			CASE WHEN p.oid IS NOT NULL THEN 'OR REPLACE ' END, crm, d.name, d.arguments, d.result, d.attributes, '')
-		FROM definitions AS d
-			LEFT JOIN present AS p ON p.proname = d.name AND (p.identity, p.arguments, p.result) = (d.identity, d.arguments, d.result)
-		UNION ALL
-		SELECT d.name, 3, format('REVOKE EXECUTE ON FUNCTION %s.%I(%s) FROM PUBLIC', crm, d.name, d.identity)
-		FROM definitions AS d
-		UNION ALL
-		SELECT d.name, 4, format('COMMENT ON FUNCTION %s.%I(%s) IS %L', crm, d.name, d.identity,
-			obj_description(d.declared, 'pg_proc'))
-		FROM definitions AS d
 	)
-	SELECT c.command
-	FROM commands AS c
-	ORDER BY c.name, c.step;
+	SELECT d.name, d.declared,
+		CASE WHEN (p.arguments, p.result) <> (d.arguments, d.result)
+			THEN format('DROP FUNCTION %s.%I(%s)', crm, d.name, d.identity) END,
+		format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE crm %s AS %L',
+			CASE WHEN (p.arguments, p.result) = (d.arguments, d.result) THEN 'OR REPLACE ' END, crm, d.name, d.arguments,
+			d.result, d.attributes, '')
+	FROM definitions AS d
+		LEFT JOIN present AS p ON p.proname = d.name AND p.identity = d.identity
+	ORDER BY d.name;
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
-'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells; what crm_install() and crm_upgrade() run';
+'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells, a row for each: what crm_install() and crm_upgrade() run';
 
 -- For crm_check().
 CREATE FUNCTION @extschema@.crm_api_problems(crm regnamespace, extension regnamespace)

@@ -25,6 +25,7 @@
 
 #include "base/query.h"
 #include "install/computed_relationships.h"
+#include "install/schema_function.h"
 #include "table/installation.h"
 
 typedef struct Embedded
@@ -139,42 +140,33 @@ static const Embedded embedded_contacts[] = {
 	"The deals of the contact"},
 };
 
-/* "schema"."name", quoted as needed. */
-static char *
-in_schema(Oid schema, const char *name)
-{
-	return quote_qualified_identifier(get_namespace_name(schema), name);
-}
-
 static char *
 body_of(Oid schema, const Embedded *what)
 {
 	return psprintf(what->body, quote_identifier(get_namespace_name(schema)));
 }
 
+/* The type of its argument. */
+static Oid
+argument_type(Oid schema, const Embedded *what)
+{
+	return get_rel_type_id(get_relname_relid(what->argument, schema));
+}
+
 /* Creates the function, or gives it its body anew; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
 {
-	char	   *function = psprintf("%s(%s)", in_schema(schema, what->name),
-									in_schema(schema, what->argument));
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = {.schema = schema,.name = what->name,.nargs = 1,.types = &argument};
 	char	   *returns = what->result == NULL ? pstrdup(what->type) :
-	psprintf("SETOF %s", in_schema(schema, what->result));
-	char	   *body = body_of(schema, what);
-	bool		is_new;
+	psprintf("SETOF %s", crm_qualified_name(schema, what->result));
+	char	   *command = psprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+								   crm_qualified_name(schema, what->name), crm_qualified_name(schema, what->argument), returns,
+								   what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+								   quote_literal_cstr(body_of(schema, what)));
 
-	if (SPI_execute(psprintf("SELECT FROM pg_catalog.to_regprocedure(%s) AS f WHERE f IS NULL",
-							 quote_literal_cstr(function)), true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look up function %s", function);
-	is_new = SPI_processed > 0;
-
-	crm_run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
-					 function, returns,
-					 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
-					 quote_literal_cstr(body)));
-	if (is_new)
-		crm_run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
-	crm_run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
+	crm_make_schema_function(&function, command, what->comment);
 }
 
 void
@@ -189,8 +181,8 @@ crm_unembed_contacts(Oid schema)
 {
 	for (int i = 0; i < lengthof(embedded_contacts); i++)
 		crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
-						 in_schema(schema, embedded_contacts[i].name),
-						 in_schema(schema, embedded_contacts[i].argument)));
+						 crm_qualified_name(schema, embedded_contacts[i].name),
+						 crm_qualified_name(schema, embedded_contacts[i].argument)));
 }
 
 static bool
@@ -214,17 +206,16 @@ crm_embed_all(Oid schema)
 static const char *
 problem_of(Oid schema, const Embedded *what)
 {
-	Oid			argument = get_rel_type_id(get_relname_relid(what->argument, schema));
-	HeapTuple	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(what->name),
-										PointerGetDatum(buildoidvector(&argument, 1)),
-										ObjectIdGetDatum(schema));
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = {.schema = schema,.name = what->name,.nargs = 1,.types = &argument};
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(crm_find_schema_function(&function)));
 	Datum		body;
 	bool		isnull;
 	bool		right;
 
 	if (!HeapTupleIsValid(tuple))
 		return "is missing; crm_embed() makes it";
-	body = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &isnull);
+	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
 	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
 	ReleaseSysCache(tuple);
 	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
