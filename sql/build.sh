@@ -23,7 +23,7 @@ create=${create:-CREATE}
 # What others need comes first.
 extension='version errors session uuid defaults currency time names summary_type summary_aggregates
 	summary_report conversion stage_history replay triggers totals api mcp access
-	computed_relationships events install link_contacts track_column erasure'
+	computed_relationships events install fleet link_contacts track_column erasure'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
 	rotting_deals stage_forecast_categories deal_pushes read_only_views mcp'
