@@ -48,11 +48,11 @@ run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const
 	int			sec_context;
 
 	crm_become_owner(deals, &saved);
+	relation_close(deals, NoLock);	/* the task may alter it */
 	GetUserIdAndSecContext(&userid, &sec_context);
 	SetUserIdAndSecContext(userid, sec_context | SECURITY_RESTRICTED_OPERATION);
 	task->run(fcinfo, installation, task->arg);
 	crm_restore_user(&saved);
-	relation_close(deals, NoLock);
 }
 
 static void

@@ -169,7 +169,7 @@ sub interrupted
 	  psql('SET ROLE crm_owner; CALL extensions.crm_upgrade_all()');
 	is($status, 0, 'called again');
 	like($said, qr/NOTICE:  1 of 1 CRMs done/, 'it does the rest only');
-	is(older(), 1, 'but for another owner''s');
+	is(older(), 1, 'but for those of another owner');
 	return;
 }
 
@@ -183,7 +183,7 @@ sub done_by_superuser
 			q{SELECT string_agg(DISTINCT c.relowner::regrole::text, ',') FROM pg_class AS c WHERE c.relname = 'extra'}
 		),
 		'crm_app,crm_owner',
-		'what a step creates is the owner''s');
+		'what a step creates belongs to the owner');
 	is( value(
 			q{SELECT count(*) FROM extensions.crm_fleet_check() WHERE object = 'version'}
 		),
