@@ -3,29 +3,8 @@
 -- Distinct deals are counted, not moves: a deal that goes back and forth is one
 -- deal.  A deal that stood in a stage twice has stood there since the first time.
 
-SELECT CASE
-        WHEN funnel.rule NOT IN ('direct', 'reached')
-        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
-        WHEN funnel.cohort NOT IN ('created', 'entered')
-        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
-    END;
-
-WITH steps AS MATERIALIZED (
-    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
-            @part cohort@
-                AND (funnel.cohort <> 'created'
-                    OR (funnel.period_from IS NULL OR d.created_at >= funnel.period_from)
-                    AND (funnel.period_before IS NULL OR d.created_at < funnel.period_before))) AS k,
-        @part pipeline_stages@,
-        @extension@.crm_pipeline_stage_steps(funnel.crm, funnel.pipeline_id, k.deals, p.ids, p.statuses, funnel.rule,
-            CASE funnel.cohort WHEN 'entered' THEN funnel.period_from END,
-            CASE funnel.cohort WHEN 'entered' THEN funnel.period_before END) AS t
-), stood AS (
-    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM steps AS t
-    WHERE t.to_stage_id IS NULL
-), rows AS (
+@part stage_steps@,
+rows AS (
     -- Next to an open stage is the following one that is in use; next to the last
     -- of them is winning.
     SELECT s.id, s.name, s.position, s.deal_status, coalesce(t.deals, 0) AS deals,

@@ -3,7 +3,8 @@
 #	awk -f parts.awk NAME.sql
 #
 # A line "@part PART of WORDS@" of the query stands for the text of parts/PART.sql,
-# in which @query@ is the query's name and @of@ the words.  A comma may follow.
+# in which @query@ is the query's name and @of@ the words.  A comma may follow.  A part
+# may have parts.
 
 function fill(text, placeholder, value,    filled, at)
 {
@@ -14,20 +15,38 @@ function fill(text, placeholder, value,    filled, at)
 	return filled text
 }
 
-function put(part, words, indent, tail,    file, line, last, n)
+# A line of a query or of a part, behind the indent of the line that asks for the part.
+function put_line(line, indent,    words, part, tail)
+{
+	if (line !~ /^[ \t]*@part .*@,?$/) {
+		print indent line
+		return
+	}
+	match(line, /^[ \t]*/)
+	indent = indent substr(line, 1, RLENGTH)
+	tail = line ~ /,$/ ? "," : ""
+	words = substr(line, RLENGTH + length("@part ") + 1)
+	sub(/@,?$/, "", words)
+	part = words
+	sub(/ .*/, "", part)
+	sub(/^[^ ]*( of )?/, "", words)
+	put_part(part, words, indent, tail)
+}
+
+function put_part(part, words, indent, tail,    file, line, last, n)
 {
 	file = folder "parts/" part ".sql"
 	while ((getline line <file) > 0) {
 		if (n++ > 0)
-			print last
-		last = indent fill(fill(line, "@query@", query), "@of@", words)
+			put_line(last, indent)
+		last = fill(fill(line, "@query@", query), "@of@", words)
 	}
 	close(file)
 	if (n == 0) {
 		print FILENAME ": there is no part " part >"/dev/stderr"
 		exit 1
 	}
-	print last tail
+	put_line(last tail, indent)
 }
 
 FNR == 1 {
@@ -37,17 +56,4 @@ FNR == 1 {
 	sub(/\.sql$/, "", query)
 }
 
-/^[ \t]*@part .*@,?$/ {
-	match($0, /^[ \t]*/)
-	indent = substr($0, 1, RLENGTH)
-	tail = /,$/ ? "," : ""
-	words = substr($0, RLENGTH + length("@part ") + 1)
-	sub(/@,?$/, "", words)
-	part = words
-	sub(/ .*/, "", part)
-	sub(/^[^ ]*( of )?/, "", words)
-	put(part, words, indent, tail)
-	next
-}
-
-{ print }
+{ put_line($0, "") }

@@ -3,29 +3,8 @@
 -- Distinct deals are counted, not moves: a deal that goes back and forth is one
 -- deal.  A deal that stood in a stage twice has stood there since the first time.
 
-SELECT CASE
-        WHEN stage_conversion.rule NOT IN ('direct', 'reached')
-        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
-        WHEN stage_conversion.cohort NOT IN ('created', 'entered')
-        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
-    END;
-
-WITH steps AS MATERIALIZED (
-    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
-            @part cohort@
-                AND (stage_conversion.cohort <> 'created'
-                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
-                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))) AS k,
-        @part pipeline_stages@,
-        @extension@.crm_pipeline_stage_steps(stage_conversion.crm, stage_conversion.pipeline_id, k.deals, p.ids, p.statuses, stage_conversion.rule,
-            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
-            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS t
-), stood AS (
-    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM steps AS t
-    WHERE t.to_stage_id IS NULL
-), pairs AS (
+@part stage_steps@,
+pairs AS (
     -- The pairs that are asked for.  Next to an open stage is the following one
     -- that is in use; next to the last of them is winning.
     SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,

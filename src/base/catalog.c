@@ -25,7 +25,8 @@ crm_owner_of(Oid catalog, Oid object)
 
 	if (!HeapTupleIsValid(tuple))
 		return InvalidOid;
-	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog), &isnull));
+	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, get_object_attnum_owner(catalog),
+											 &isnull));
 	ReleaseSysCache(tuple);
 	return owner;
 }

@@ -28,8 +28,11 @@
 static bool
 is_called_like_ours(const ObjectAddress *object)
 {
-	char	   *name = object->classId == ProcedureRelationId ? get_func_name(object->objectId) : NULL;
+	char	   *name;
 
+	if (object->classId != ProcedureRelationId)
+		return false;
+	name = get_func_name(object->objectId);
 	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
 }
 

@@ -17,7 +17,7 @@
 #include "install/api_functions.h"
 #include "install/schema_function.h"
 
-/* Makes what the extension's function stands for, which has the CRM's schema as its first argument. */
+/* Makes what the extension's function stands for, whose first argument is the CRM's schema. */
 static void
 make_function(Oid schema, const char *name, Oid declared, const char *command)
 {

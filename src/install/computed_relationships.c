@@ -153,20 +153,57 @@ argument_type(Oid schema, const Embedded *what)
 	return get_rel_type_id(get_relname_relid(what->argument, schema));
 }
 
+static CrmSchemaFunction
+function_of(Oid schema, const Embedded *what, const Oid *argument)
+{
+	return (CrmSchemaFunction)
+	{
+		.schema = schema,.name = what->name,.nargs = 1,.types = argument
+	};
+}
+
+/* What is wrong with the function; NULL if it is right. */
+static const char *
+problem_of(Oid schema, const Embedded *what)
+{
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	HeapTuple	tuple = SearchSysCache1(PROCOID,
+										ObjectIdGetDatum(crm_find_schema_function(&function)));
+	Datum		body;
+	bool		isnull;
+	bool		right;
+
+	if (!HeapTupleIsValid(tuple))
+		return "is missing; crm_embed() makes it";
+	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
+	ReleaseSysCache(tuple);
+	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
+}
+
+static char *
+creation_of(Oid schema, const Embedded *what)
+{
+	char	   *returns = what->result == NULL ? pstrdup(what->type) :
+	psprintf("SETOF %s", crm_qualified_name(schema, what->result));
+
+	return psprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+					crm_qualified_name(schema, what->name),
+					crm_qualified_name(schema, what->argument), returns,
+					what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+					quote_literal_cstr(body_of(schema, what)));
+}
+
 /* Creates the function, or gives it its body anew; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
 {
 	Oid			argument = argument_type(schema, what);
-	CrmSchemaFunction function = {.schema = schema,.name = what->name,.nargs = 1,.types = &argument};
-	char	   *returns = what->result == NULL ? pstrdup(what->type) :
-	psprintf("SETOF %s", crm_qualified_name(schema, what->result));
-	char	   *command = psprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
-								   crm_qualified_name(schema, what->name), crm_qualified_name(schema, what->argument), returns,
-								   what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
-								   quote_literal_cstr(body_of(schema, what)));
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	bool		is_right = problem_of(schema, what) == NULL;
 
-	crm_make_schema_function(&function, command, what->comment);
+	crm_make_schema_function(&function, is_right ? NULL : creation_of(schema, what), what->comment);
 }
 
 void
@@ -200,25 +237,6 @@ crm_embed_all(Oid schema)
 		embed(schema, &embedded[i]);
 	if (has_contacts(schema))
 		crm_embed_contacts(schema);
-}
-
-/* What is wrong with the function; NULL if it is right. */
-static const char *
-problem_of(Oid schema, const Embedded *what)
-{
-	Oid			argument = argument_type(schema, what);
-	CrmSchemaFunction function = {.schema = schema,.name = what->name,.nargs = 1,.types = &argument};
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(crm_find_schema_function(&function)));
-	Datum		body;
-	bool		isnull;
-	bool		right;
-
-	if (!HeapTupleIsValid(tuple))
-		return "is missing; crm_embed() makes it";
-	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
-	ReleaseSysCache(tuple);
-	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
 }
 
 static void

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -23,14 +22,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 
 #include "base/query.h"
+#include "base/subtransaction.h"
 #include "install/fleet.h"
 #include "table/owner_rights.h"
 
 /* After so many CRMs, what the caches have of them is freed: some 10 MB. */
-#define FORGET_AFTER	64
+#define FORGET_AFTER	16
 
 static bool
 is_owner(const CrmInstallation *installation)
@@ -38,7 +37,7 @@ is_owner(const CrmInstallation *installation)
 	return has_privs_of_role(GetUserId(), installation->owner);
 }
 
-/* No PREPARE, cursor or temporary table of the owner's either: they would outlast the subtransaction. */
+/* Nothing of the owner's outlasts the subtransaction: no PREPARE, cursor or temporary table. */
 static void
 run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
 {
@@ -55,45 +54,24 @@ run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const
 	crm_restore_user(&saved);
 }
 
-static void
-run_if_permitted(FunctionCallInfo fcinfo, Oid schema, const CrmFleetTask *task)
+/* A task, and where it is done. */
+typedef struct Call
 {
+	FunctionCallInfo fcinfo;
+	Oid			schema;
+	const CrmFleetTask *task;
+} Call;
+
+static void
+run_if_permitted(void *arg)
+{
+	const Call *call = arg;
+	const CrmFleetTask *task = call->task;
 	CrmInstallation installation;
 
-	if (crm_find_installation(fcinfo, schema, &installation) &&
+	if (crm_find_installation(call->fcinfo, call->schema, &installation) &&
 		(task->permitted != NULL ? task->permitted(&installation) : is_owner(&installation)))
-		run_as_owner(fcinfo, &installation, task);
-}
-
-/* The error of the task; NULL if there was none. */
-static ErrorData *
-try(FunctionCallInfo fcinfo, Oid schema, const CrmFleetTask *task)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		run_if_permitted(fcinfo, schema, task);
-		if (task->keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+		run_as_owner(call->fcinfo, &installation, task);
 }
 
 /* Cancelling, shutting down and running out of memory end the whole. */
@@ -108,13 +86,14 @@ ends_all(int sqlerrcode)
 bool
 crm_fleet_run(FunctionCallInfo fcinfo, Oid schema, const CrmFleetTask *task)
 {
+	Call		call = {fcinfo, schema, task};
 	char	   *name = get_namespace_name(schema);
 	ErrorData  *error;
 
 	CHECK_FOR_INTERRUPTS();
 	if (name == NULL)
 		return true;			/* dropped meanwhile */
-	error = try(fcinfo, schema, task);
+	error = crm_try(run_if_permitted, &call, task->keep);
 	if (error == NULL)
 		return true;
 	if (ends_all(error->sqlerrcode))
@@ -141,8 +120,8 @@ crm_fleet_schemas(FunctionCallInfo fcinfo, const char *condition)
 		elog(ERROR, "could not query the CRMs");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Oid			schema = get_namespace_oid(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
-											   true);
+		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		Oid			schema = get_namespace_oid(name, true);
 
 		if (OidIsValid(schema))
 			schemas = lappend_oid(schemas, schema);

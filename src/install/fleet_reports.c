@@ -20,7 +20,7 @@
 #include "base/query.h"
 #include "install/fleet.h"
 
-/* The rows of a function; the first column is the name of the schema, the others are a query's. */
+/* The rows of a function: the name of the schema, and the columns of a query. */
 typedef struct FleetRows
 {
 	ReturnSetInfo *rows;
@@ -51,7 +51,8 @@ add_rows(FunctionCallInfo fcinfo, const CrmInstallation *installation, void *arg
 	Datum		args[] = {ObjectIdGetDatum(installation->schema), CStringGetTextDatum(name)};
 
 	SPI_connect();
-	if (SPI_execute_with_args(fleet->query, lengthof(types), types, args, NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(fleet->query, lengthof(types), types, args,
+							  NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not query a CRM");
 	for (uint64 i = 0; i < SPI_processed; i++)
 		put_row(fleet, name, SPI_tuptable->vals[i]);
@@ -83,7 +84,7 @@ is_readable(const CrmInstallation *installation, const char *table)
 	Oid			relid = get_relname_relid(table, installation->schema);
 	char		relkind = get_rel_relkind(relid);
 
-	return OidIsValid(relid) && (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE) &&
+	return (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE) &&
 		crm_owner_of(RelationRelationId, relid) == installation->owner &&
 		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
 		check_enable_rls(relid, GetUserId(), true) != RLS_ENABLED;
@@ -119,7 +120,9 @@ crm_fleet_summary(PG_FUNCTION_ARGS)
 {
 	char	   *function = crm_qualified_name(crm_extension_schema(fcinfo), "crm_deals_by_stage");
 	FleetRows	fleet = {.query = psprintf("SELECT r.* FROM %s($1) AS r WHERE $2 IS NOT NULL", function)};
-	CrmFleetTask task = {.permitted = may_read,.run = add_rows,.failed = warn_of_failure,.arg = &fleet};
+	CrmFleetTask task = {
+		.permitted = may_read,.run = add_rows,.failed = warn_of_failure,.arg = &fleet
+	};
 
 	run_all(fcinfo, &task);
 	return (Datum) 0;

@@ -26,17 +26,28 @@ crm_find_schema_function(const CrmSchemaFunction *function)
 						   ObjectIdGetDatum(function->schema));
 }
 
+static void
+describe(Oid function, const char *comment)
+{
+	char	   *present = GetComment(function, ProcedureRelationId, 0);
+
+	if (present == NULL || strcmp(present, comment) != 0)
+		CreateComments(function, ProcedureRelationId, 0, comment);
+}
+
 void
-crm_make_schema_function(const CrmSchemaFunction *function, const char *command, const char *comment)
+crm_make_schema_function(const CrmSchemaFunction *function, const char *command,
+						 const char *comment)
 {
 	bool		is_new = !OidIsValid(crm_find_schema_function(function));
 	Oid			oid;
 
-	crm_run(command);
+	if (command != NULL)
+		crm_run(command);
 	oid = crm_find_schema_function(function);
 	if (!OidIsValid(oid))
 		elog(ERROR, "function \"%s\" is not there after all", function->name);
 	if (is_new)
 		RemoveRoleFromObjectACL(ACL_ID_PUBLIC, ProcedureRelationId, oid);
-	CreateComments(oid, ProcedureRelationId, 0, comment);
+	describe(oid, comment);
 }

@@ -18,9 +18,9 @@ typedef struct CrmSchemaFunction
 extern Oid	crm_find_schema_function(const CrmSchemaFunction *function);
 
 /*
- * Runs the command that creates the function, or replaces it, and gives it the
- * comment.  From a new one PUBLIC has no right; rights on one that is there
- * stay.  The caller owns the schema and is connected to SPI.
+ * Runs the command that creates the function, or replaces it, unless it is NULL,
+ * and gives the function the comment.  From a new one PUBLIC has no right; rights
+ * on one that is there stay.  The caller owns the schema and is connected to SPI.
  */
 extern void crm_make_schema_function(const CrmSchemaFunction *function,
 									 const char *command, const char *comment);

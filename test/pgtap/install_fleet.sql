@@ -109,7 +109,7 @@ BEGIN
     RETURN true;
 END $$;
 CREATE TABLE mallory_view.deals (id uuid);
-CREATE TRIGGER rules BEFORE INSERT ON mallory_view.deals FOR EACH ROW EXECUTE FUNCTION crm_deal_rules('0.1.0');
+CREATE TRIGGER rules BEFORE INSERT ON mallory_view.deals FOR EACH ROW EXECUTE FUNCTION crm_deal_rules('1.0');
 CREATE VIEW mallory_view.stages AS SELECT gen_random_uuid() AS id, 'Lead'::text AS name FROM generate_series(1, 1) WHERE mallory_view.spy('view');
 CREATE VIEW mallory_view.pipelines AS SELECT gen_random_uuid() AS id, 'Sales'::text AS name FROM generate_series(1, 1) WHERE mallory_view.spy('view');
 GRANT SELECT ON ALL TABLES IN SCHEMA mallory_view TO PUBLIC;

@@ -135,10 +135,13 @@ sub some_that_fail
 		$said,
 		qr/ERROR:  2 of $number CRMs were not upgraded/,
 		'and the error tells how many');
-	like($said, qr/NOTICE:  $number of $number CRMs done/, 'progress is told');
+	like($said, qr/NOTICE:  $number of $number CRMs done/,
+		'progress is told');
 	$holder->quit;
 	is(older(), 3, 'the others of this owner are upgraded');
-	is( value('SELECT max(held) < 400 AND max(held) < min(held) + 20 FROM public.locks'),
+	is( value(
+			'SELECT max(held) < 400 AND max(held) < min(held) + 20 FROM public.locks'
+		),
 		't',
 		'each in a transaction, whose locks end with it');
 	return;
@@ -154,9 +157,7 @@ sub interrupted
 		q{SET statement_timeout = '3s'; SET ROLE crm_owner; CALL extensions.crm_upgrade_all()}
 	);
 	is($status, 3, 'cancelled');
-	like(
-		$said,
-		qr/ERROR:  canceling statement due to statement timeout/,
+	like($said, qr/ERROR:  canceling statement due to statement timeout/,
 		'by a timeout');
 	is(older(), 2, 'the first one is upgraded');
 	is( value(
