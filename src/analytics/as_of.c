@@ -220,8 +220,8 @@ static void
 receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
 {
 	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
-	const ReplayPlace *place = &present->place;
-	const ReplayValues *values = &present->values;
+	const ReplayPlace *place = present != NULL ? &present->place : NULL;
+	const ReplayValues *values = present != NULL ? &present->values : NULL;
 	const ReplayLife *end;
 
 	if (deal != NULL)
@@ -236,6 +236,9 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 		if (deal->is_edited)
 			values = &deal->values;
 	}
+	/* The caller may see that it was there, and not what it was. */
+	if (place == NULL || values == NULL)
+		return;
 	if (!place->is_here || place->entered_at > replay->query.to_at || values->is_archived)
 		return;
 	count_deal(replay, place, values,
