@@ -266,7 +266,7 @@ sub digest
 		) AS l ORDER BY line COLLATE "C";
 		SQL
 	my $queries = $node->safe_psql($db, <<~SQL);
-		SELECT format('SELECT ''rows of %s: '' || count(*) || '' '' || coalesce(md5(string_agg(md5(t::text),  ORDER BY md5(t::text))), ) FROM %1\\$s AS t',
+		SELECT format(\$f\$SELECT 'rows of %s: ' || count(*) || ' ' || coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') FROM %1\$s AS t\$f\$,
 				c.oid::regclass)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		WHERE $in AND c.relkind IN ('r', 'm') AND NOT (c.relname $but) ORDER BY c.oid::regclass::text COLLATE "C"
