@@ -84,6 +84,9 @@ sub makes_sense
 	my ($format, $parts, $way) = @_;
 
 	return 0 if $way eq 'four jobs' && !is_archive($format);
+
+	# Foreign keys are there, so parents have to come first.
+	return 0 if $way eq 'four jobs' && $parts eq 'schema, then data';
 	return 0 if $way eq 'clean' && @{ $parts{$parts} } > 1;
 
 	# Disabling system triggers, and creating an extension beforehand, is for superusers.
