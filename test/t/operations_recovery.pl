@@ -15,8 +15,7 @@ my $node = new_node('primary', has_archiving => 1, allows_streaming => 1);
 make_origin($node, 'origin');
 $node->backup('backup');
 ok(-f $node->backup_dir . '/backup/backup_manifest', 'a base backup');
-$node->command_ok(
-	[ 'pg_verifybackup', '-n', $node->backup_dir . '/backup' ],
+$node->command_ok([ 'pg_verifybackup', '-n', $node->backup_dir . '/backup' ],
 	'which is whole');
 
 # Moments, each with what is there then; between them, every kind of write.
@@ -54,12 +53,12 @@ $node->safe_psql('origin',
 	'DELETE FROM crm.deals; TRUNCATE team.deals CASCADE; DROP SCHEMA "Büro ""Nord"" 1" CASCADE'
 );
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
-$node->poll_query_until('postgres',
+$node->poll_query_until(
+	'postgres',
 	"SELECT last_archived_wal IS NOT NULL AND last_archived_wal >= '"
 	  . $node->safe_psql('postgres',
 		'SELECT pg_walfile_name(pg_current_wal_lsn() - 1)')
-	  . "' FROM pg_stat_archiver")
-  or die 'the WAL is not archived';
+	  . "' FROM pg_stat_archiver") or die 'the WAL is not archived';
 
 my %targets = (
 	'before' => 'recovery_target_name',
@@ -71,7 +70,10 @@ foreach my $name (sort keys %targets)
 	my $value = $kind eq 'name' ? $name : $moments{$name}{$kind};
 	my $recovered = PostgreSQL::Test::Cluster->new("recovered_$kind");
 
-	$recovered->init_from_backup($node, 'backup', has_restoring => 1, standby => 0);
+	$recovered->init_from_backup(
+		$node, 'backup',
+		has_restoring => 1,
+		standby => 0);
 	$recovered->append_conf('postgresql.conf', <<~END);
 		$targets{$name} = '$value'
 		recovery_target_action = 'promote'
@@ -80,8 +82,10 @@ foreach my $name (sort keys %targets)
 	$recovered->start;
 	$recovered->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
 	  or die 'recovery does not end';
-	same_text(digest($recovered, 'origin'),
-		$moments{$name}{digest}, "recovered to a $kind: what was there then");
+	same_text(
+		digest($recovered, 'origin'),
+		$moments{$name}{digest},
+		"recovered to a $kind: what was there then");
 	all_work($recovered, 'origin', "recovered to a $kind");
 	$recovered->stop;
 }
