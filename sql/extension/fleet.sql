@@ -76,7 +76,7 @@ BEGIN ATOMIC
 	WHERE t.typnamespace = crm AND t.typname = 'text/event-stream' AND t.typtype = 'd';
 END;
 COMMENT ON FUNCTION @extschema@.crm_installed_objects(regnamespace) IS
-	'The tables, views, functions and the type that crm_install() and crm_link_contacts() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';
+	'The tables, views, functions and the type that crm_install() and crm_link() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';
 
 CREATE FUNCTION @extschema@.crm_uninstall(schema_name text)
 	RETURNS void
@@ -84,4 +84,4 @@ CREATE FUNCTION @extschema@.crm_uninstall(schema_name text)
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'crm_uninstall';
 COMMENT ON FUNCTION @extschema@.crm_uninstall(text) IS
-	'Drops the CRM in a schema with all its data: what crm_install() and crm_link_contacts() made, and the schema if nothing else is in it. Is refused while something else depends on the CRM, such as a view or a foreign key of your own. For the CRM''s owner.';
+	'Drops the CRM in a schema with all its data: what crm_install() and crm_link() made, and the schema if nothing else is in it. Is refused while something else depends on the CRM, such as a view or a foreign key of your own. For the CRM''s owner.';

@@ -34,7 +34,7 @@ check_owner(const ObjectAddress *object)
 				 errhint("Its owner is %s.", GetUserNameFromId(owner, false))));
 }
 
-/* What crm_install() and crm_link_contacts() made in the schema. */
+/* What crm_install() and crm_link() made in the schema. */
 static ObjectAddresses *
 find_objects(FunctionCallInfo fcinfo, Oid schema)
 {

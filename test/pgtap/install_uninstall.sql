@@ -31,7 +31,7 @@ SET LOCAL ROLE uninstall_owner;
 SELECT crm_install('full', 'shared') \g /dev/null
 CREATE SCHEMA people;
 CREATE TABLE people.people (id uuid PRIMARY KEY, name text);
-SELECT crm_link_contacts('full', 'people.people') \g /dev/null
+SELECT crm_link('full', 'deal_contacts.contact_id', 'people.people') \g /dev/null
 ALTER TABLE "full".deals ADD COLUMN region text;
 CREATE TABLE "full".mine (id integer);
 CREATE FUNCTION "full".deal(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
