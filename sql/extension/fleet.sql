@@ -73,10 +73,11 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT 'pg_type'::regclass::oid, t.oid
 	FROM pg_type AS t
-	WHERE t.typnamespace = crm AND t.typname = 'text/event-stream' AND t.typtype = 'd';
+	WHERE t.typnamespace = crm AND t.typtype = 'd'
+		AND t.typname IN ('text/event-stream', 'deal_status', 'value_period', 'forecast_category', 'json_object');
 END;
 COMMENT ON FUNCTION @extschema@.crm_installed_objects(regnamespace) IS
-	'The tables, views, functions and the type that crm_install() and crm_link() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';
+	'The tables, views, functions and types that crm_install() and crm_link() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';
 
 CREATE FUNCTION @extschema@.crm_uninstall(schema_name text)
 	RETURNS void
