@@ -138,7 +138,7 @@ end_suite()			# waits for a suite to end, prints what it found
 	if [ "$failed" -gt 0 ]
 	then
 		echo "---- $suite (exit status $status)"
-		grep -v '^ok ' "$log" || echo "(no output)"
+		grep -av '^ok ' "$log" || echo "(no output)"
 		echo "----"
 	fi
 	total_passed=$((total_passed + $1))
