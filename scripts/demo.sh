@@ -65,7 +65,8 @@ ALTER DATABASE crm SET search_path = crm, extensions, public;
 END
 cp "$csv" "$work/pipeline.csv"
 chown "$server_user" "$work/pipeline.csv"
-sql -v csv="$work/pipeline.csv" -f "$src/examples/import/csv.sql" ||
+sql -v csv="$work/pipeline.csv" -c 'SET client_min_messages = warning' \
+	-f "$src/examples/import/csv.sql" ||
 	die "$csv was not imported"
 echo
 sql -f "$src/examples/summary.sql"

@@ -3,6 +3,7 @@
 -- mapping; encoding, delimiter, of all files.
 
 \set ON_ERROR_STOP on
+\set SHOW_CONTEXT never
 \if :{?crm}
 \else
 	\set crm crm

@@ -11,6 +11,10 @@
 \else
 	\set pipeline Sales
 \endif
+\if :{?csv}
+\else
+	\set csv ':csv'
+\endif
 \set source csv
 -- A deal that was never engaged has no date: it is as old as the first one.
 \set vendor_policies '{"undated": "earliest", "unknown_stages": "create"}'

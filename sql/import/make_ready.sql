@@ -15,18 +15,21 @@ FROM (SELECT k.deal_no, k.file, k.line, k.external_id, e.id AS standing_id, e.ve
         i.deal_id AS known_id, i.version AS known_version, i.fingerprint AS known_fingerprint,
         coalesce(i.deal_id = e.id AND i.source = r.source, false) AS is_known,
         r.policies ->> 'changed_here' AS changed_here,
-        md5(concat_ws('|', f.told, ROW(s.title, s.description, s.amount, s.currency_text, s.value_period_text, s.probability_text,
-            s.pipeline, s.stage, s.status_text, s.owner, s.organization, s.contacts, s.tags, s.created_at, s.created_by, s.closed_at,
-            s.archived_at, s.expected_close_date, s.lost_reason, s.metadata)::text, m.hash, v.hash)) AS fingerprint
+        -- what the deal is to be; a time that is that of the import is none
+        md5(concat_ws('|', r.source, ROW(s.title, s.description, s.amount, f.currency, f.value_period, s.probability_text, f.owner_id, f.organization_id,
+            s.owner, s.organization, s.contacts, s.tags, k.start_at, s.archived_at, s.expected_close_date, s.lost_reason, s.metadata)::text,
+            m.hash, v.hash)) AS fingerprint
     FROM @import@.work_kept AS k
         JOIN @import@.work_deals AS s ON s.deal_no = k.deal_no
         CROSS JOIN @import@.run AS r
-        CROSS JOIN (SELECT concat_ws('|', q.policies - 'rejects' - 'changed_here', q.source, q.currency, (SELECT string_agg(p::text, '|' ORDER BY p::text)
-            FROM @import@.mapping AS p)) AS told FROM @import@.run AS q) AS f
-        LEFT JOIN (SELECT w.deal_no, sum(hashtextextended(ROW(w.pipeline, w.from_stage, w.to_stage, w.at, w.actor)::text, 0)::numeric) AS hash
-            FROM @import@.work_moves AS w GROUP BY w.deal_no) AS m ON m.deal_no = k.deal_no
-        LEFT JOIN (SELECT w.deal_no, sum(hashtextextended(ROW(w.field, w.old_value, w.new_value, w.at, w.actor)::text, 0)::numeric) AS hash
-            FROM @import@.work_values AS w GROUP BY w.deal_no) AS v ON v.deal_no = k.deal_no
+        JOIN @import@.work_final AS f ON f.deal_no = k.deal_no
+        JOIN (SELECT t.deal_no, sum(hashtextextended(ROW(t.n, g.stage_id, nullif(t.at, q.started_at), t.actor)::text, 0)::numeric) AS hash
+            FROM @import@.work_stays AS t JOIN @import@.work_stages AS g ON g.stage_no = t.stage_no CROSS JOIN @import@.run AS q
+            GROUP BY t.deal_no) AS m ON m.deal_no = k.deal_no
+        LEFT JOIN (SELECT t.deal_no, sum(hashtextextended(ROW(t.row_no, nullif(t.at, q.started_at), t.actor, t.now_amount, t.now_probability,
+                t.now_currency, t.now_period, t.now_expected, t.now_owner, t.other)::text, 0)::numeric) AS hash
+            FROM @import@.work_states AS t CROSS JOIN @import@.run AS q
+            GROUP BY t.deal_no) AS v ON v.deal_no = k.deal_no
         LEFT JOIN @crm@.deals AS e ON e.external_id = k.external_id AND e.tenant_id = r.tenant_id
         LEFT JOIN @import@.imported AS i ON i.tenant_id = r.tenant_id AND i.external_id = k.external_id
     WHERE NOT EXISTS (SELECT FROM @import@.rejects AS j WHERE j.external_id = k.external_id)) AS x;
