@@ -96,7 +96,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
-    ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
+    ('forecast', '{"period": "decade"}', '22023 400', 'there is no such period'),
     ('lost_reasons', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('lost_reasons', '{"group_by": "nothing"}', '22023 400', 'there is no such dimension'),
     ('win_rate', '{"time_zone": "Mars"}', '22023 400', 'there is no such time zone'),
