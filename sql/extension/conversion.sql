@@ -26,7 +26,7 @@ COMMENT ON FUNCTION @extschema@.crm_rates_used(jsonb[]) IS
 
 CREATE FUNCTION @extschema@.crm_oldest_rate(rates jsonb)
 	RETURNS date
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	RETURN (SELECT min((e.rate ->> 'valid_from')::date) FROM jsonb_array_elements(rates) AS e (rate));
 COMMENT ON FUNCTION @extschema@.crm_oldest_rate(jsonb) IS
 	'The day from which the oldest of the rates of crm_rates_used() is valid; null if there are none';

@@ -13,6 +13,12 @@ SELECT CASE
 WITH deals_asked AS MATERIALIZED (
     SELECT d.keys, d.id, d.tenant_id, d.stage_id, d.stage_entered_at, d.pipeline_id, d.amount, d.currency
     @part cohort@
+), taken_back AS MATERIALIZED (
+    -- goes the other way, so it touches the pipeline, too
+    SELECT r.deal_id, r.tenant_id, r.reverts_no
+    FROM @crm@.stage_changes AS r
+    WHERE (r.from_pipeline_id = stage_flow.pipeline_id OR r.to_pipeline_id = stage_flow.pipeline_id)
+        AND r.reverts_no IS NOT NULL
 ), moves AS MATERIALIZED (
     SELECT d.keys, c.deal_id, c.tenant_id, c.move_no, c.from_pipeline_id, c.from_stage_id, c.from_status,
         c.to_pipeline_id, c.to_stage_id, c.to_status, c.entered_at, c.changed_at, c.amount, c.currency
@@ -20,7 +26,7 @@ WITH deals_asked AS MATERIALIZED (
         JOIN deals_asked AS d ON d.id = c.deal_id AND d.tenant_id = c.tenant_id
     WHERE (c.from_pipeline_id = stage_flow.pipeline_id OR c.to_pipeline_id = stage_flow.pipeline_id)
         AND c.reverts_no IS NULL
-        AND NOT EXISTS (SELECT FROM @crm@.stage_changes AS r
+        AND NOT EXISTS (SELECT FROM taken_back AS r
             WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
 ), created AS (
     SELECT d.keys, d.id AS deal_id, d.tenant_id, coalesce(m.from_stage_id, d.stage_id) AS stage_id,
@@ -28,9 +34,8 @@ WITH deals_asked AS MATERIALIZED (
         CASE WHEN k.deal_id IS NOT NULL THEN k.new_amount ELSE d.amount END AS amount,
         CASE WHEN k.deal_id IS NOT NULL THEN k.new_currency ELSE d.currency END AS currency
     FROM deals_asked AS d
-        LEFT JOIN (SELECT DISTINCT ON (m.deal_id, m.tenant_id) m.deal_id, m.tenant_id, m.from_pipeline_id, m.from_stage_id, m.entered_at
-            FROM moves AS m
-            ORDER BY m.deal_id, m.tenant_id, m.move_no) AS m ON m.deal_id = d.id AND m.tenant_id = d.tenant_id
+        LEFT JOIN (SELECT m.deal_id, min(m.move_no) AS move_no FROM moves AS m GROUP BY m.deal_id) AS f ON f.deal_id = d.id
+        LEFT JOIN moves AS m ON m.deal_id = f.deal_id AND m.move_no = f.move_no
         LEFT JOIN @crm@.deal_changes AS k ON k.deal_id = d.id AND k.tenant_id = d.tenant_id AND k.change = 'created'
     WHERE coalesce(m.from_pipeline_id, d.pipeline_id) = stage_flow.pipeline_id
 ), events AS (

@@ -1,7 +1,7 @@
 -- The history follows the deals that a user sees, whatever the tenancy: run by
 -- history_policies_single.sql and history_policies_shared.sql, after
 -- include/setup.sql and include/roles.sql.
-SELECT plan(39);
+SELECT plan(47);
 SET LOCAL crm.tenant_id = '11111111-1111-4111-8111-111111111111';
 
 -- Anna and Bob each have deals; the boss sees everything by BYPASSRLS, the
