@@ -104,7 +104,8 @@ make_word(const char *text)
 {
 	return (Word)
 	{
-		text, strlen(text)
+		text	   ,
+					strlen(text)
 	};
 }
 
@@ -114,7 +115,7 @@ find_word(Word word, const char *const *words, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (word.text != NULL && words_equal(word, make_word(words[i])))
+		if (word.text !=NULL && words_equal(word, make_word(words[i])))
 			return i;
 	}
 	return -1;
@@ -163,12 +164,17 @@ get_numeric(JsonbContainer *object, const char *name)
 }
 
 static int64
+to_int64(Numeric number)
+{
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(number)));
+}
+
+static int64
 get_count(JsonbContainer *object, const char *name)
 {
 	Numeric		number = get_numeric(object, name);
 
-	return number == NULL ? 0 :
-		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(number)));
+	return number == NULL ? 0 : to_int64(number);
 }
 
 /* Calls read for each object of an array; the array may be NULL. */
@@ -202,8 +208,7 @@ read_stage(JsonbContainer *object, Report *report)
 	stage->rank = PG_INT32_MAX;
 	stage->position.type = jbvNull;
 	if (get_field(object, "position", jbvNumeric, &stage->position))
-		stage->rank = DatumGetInt32(DirectFunctionCall1(numeric_int4,
-														NumericGetDatum(stage->position.val.numeric)));
+		stage->rank = (int32) to_int64(stage->position.val.numeric);
 	else
 		stage->position.type = jbvNull;
 	stage->is_archived = get_field(object, "archived", jbvBool, &archived) && archived.val.boolean;
@@ -216,7 +221,8 @@ add_numeric(Numeric a, Numeric b)
 {
 	if (a == NULL || b == NULL)
 		return a == NULL ? b : a;
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a),
+											   NumericGetDatum(b)));
 }
 
 /* Adds what a fact has, which is a part of its own. */
@@ -227,9 +233,9 @@ add_part(Part *to, const Part *fact)
 	to->deals += fact->deals;
 	to->value = add_numeric(to->value, fact->value);
 	to->weighted_value = add_numeric(to->weighted_value, fact->weighted_value);
-	if (fact->currency.word.text != NULL)
+	if (fact->currency.word.text !=NULL)
 		note_word(&to->currency, fact->currency.word);
-	if (fact->period.word.text != NULL)
+	if (fact->period.word.text !=NULL)
 		note_word(&to->period, fact->period.word);
 }
 
@@ -238,7 +244,7 @@ find_stage(Report *report, Word id)
 {
 	for (int i = 0; i < report->nstages; i++)
 	{
-		if (id.text != NULL && words_equal(report->stages[i].id, id))
+		if (id.text !=NULL && words_equal(report->stages[i].id, id))
 			return &report->stages[i];
 	}
 	return NULL;
@@ -323,7 +329,7 @@ put_word(JsonbParseState **state, const char *key, Word word)
 {
 	JsonbValue	value = {.type = word.text == NULL ? jbvNull : jbvString};
 
-	if (word.text != NULL)
+	if (word.text !=NULL)
 	{
 		value.val.string.val = unconstify(char *, word.text);
 		value.val.string.len = word.len;
@@ -444,7 +450,7 @@ compare_words(Word a, Word b)
 	int			result;
 
 	if (a.text == NULL || b.text == NULL)
-		return (a.text == NULL) - (b.text == NULL);
+		return (a.text == NULL) -(b.text == NULL);
 	result = memcmp(a.text, b.text, Min(a.len, b.len));
 	return result != 0 ? result : a.len - b.len;
 }
@@ -482,7 +488,8 @@ arrange(Report *report)
 {
 	qsort(report->stages, report->nstages, sizeof(ReportStage), compare_stages);
 	if (report->currencies.count > 1)
-		qsort(report->currencies.items, report->currencies.count, sizeof(Group), compare_currencies);
+		qsort(report->currencies.items, report->currencies.count, sizeof(Group),
+			  compare_currencies);
 	if (report->periods.count > 1)
 		qsort(report->periods.items, report->periods.count, sizeof(Group), compare_periods);
 	report->currency = common_or(&report->all.currency, report->currency);
