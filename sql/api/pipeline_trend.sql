@@ -8,7 +8,8 @@ CREATE FUNCTION @extschema@.crm_pipeline_trend(crm regnamespace, pipeline_id uui
 		deals_without_amount bigint, deals_without_probability bigint, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_pipeline_trend(regnamespace, uuid, timestamptz, timestamptz, text, text, boolean) IS
+COMMENT ON FUNCTION @extschema@.crm_pipeline_trend(regnamespace, uuid, timestamptz, timestamptz,
+	text, text, boolean) IS
 'What a pipeline added up to at every step of a period: the chart of a dashboard
 
 A row for each moment and currency: from_at, and each day, week, month or quarter (step) after it up to to_at (null: now), counted in the session''s time zone; a month after January 31 is the last of February, two months after it March 31. At each moment it tells what pipeline_summary_as_of tells of it, from a single reading of the history: how many deals were open, won and lost then, the sum of their amounts (value) and of amount times probability (weighted_value). Every currency that occurs in the period has a row at every moment, a period without deals the currency of the pipeline. by_stage: a row for each stage instead, in the order of the stages; stage_id and stage are null without it. A deal without an amount counts in the currency of the pipeline and adds nothing.

@@ -114,7 +114,8 @@ points_before(const AsOf *as_of, TimestampTz time)
 static inline bool
 is_of_visit(const Edit *edit, const ReplayPlace *place)
 {
-	return edit->entered_at == place->entered_at && crm_uuid_equal(&edit->stage_id, &place->stage_id);
+	return edit->entered_at == place->entered_at &&
+		crm_uuid_equal(&edit->stage_id, &place->stage_id);
 }
 
 /* Of edits of a visit between the same points, the first one tells all. */
@@ -272,7 +273,8 @@ find_place(Walk *walk, const ReplayLife *end)
 	Events	   *visits = &walk->as_of->visits;
 	const ReplayPlace *place = end != NULL ? &end->place : &walk->present->place;
 
-	while (visits->over < visits->count && ((Visit *) visits->items[visits->over])->end <= walk->point)
+	while (visits->over < visits->count &&
+		   ((Visit *) visits->items[visits->over])->end <= walk->point)
 		visits->over++;
 	for (uint32 i = visits->over; i < visits->count; i++)
 	{
@@ -399,7 +401,7 @@ put_run(const PointRun *run, void *arg)
 	Datum		values[4 + SUMMARY_ROW_COLUMNS];
 	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
 	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
-		crm_day_of(result->as_of->at[run->first]);
+	crm_day_of(result->as_of->at[run->first]);
 
 	values[0] = Int32GetDatum((int32) run->first + 1);
 	values[1] = Int32GetDatum((int32) run->last + 1);

@@ -16,7 +16,8 @@ typedef struct PointSum
 {
 	PointKey	key;
 	char		status;			/* of the entry */
-	SummaryEntry **blocks;		/* of changes at BLOCK_POINTS points; NULL: none */
+	SummaryEntry **blocks;		/* of changes at BLOCK_POINTS points; NULL:
+								 * none */
 } PointSum;
 
 static inline uint32
@@ -24,9 +25,10 @@ hash_key(const HashSeed *seed, const PointKey *key)
 {
 	UuidKey		stage = {{key->summary.stage[0], key->summary.stage[1]}};
 	uint64		rest = key->summary.rest * 4 + key->status;
+	uint64		rate = (uint64) key->day << 2 | key->rate;
 
 	return crm_uuid_hash(stage, *seed) ^
-		(uint32) crm_hash_mix(rest ^ seed->word[0], ((uint64) key->day << 2 | key->rate) ^ seed->word[1]);
+		(uint32) crm_hash_mix(rest ^ seed->word[0], rate ^ seed->word[1]);
 }
 
 static inline bool
@@ -87,8 +89,11 @@ crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *ent
 	PointSum   *sum = point_sum_insert(sums->sums, *key, &found);
 
 	if (unlikely(!found))
-		sum->blocks = MemoryContextAllocZero(sums->context,
-											 (sums->npoints / BLOCK_POINTS + 1) * sizeof(SummaryEntry *));
+	{
+		Size		nblocks = sums->npoints / BLOCK_POINTS + 1;
+
+		sum->blocks = MemoryContextAllocZero(sums->context, nblocks * sizeof(SummaryEntry *));
+	}
 	crm_summary_add_entry(get_cell(sums, sum, first), entry);
 	if (end < sums->npoints)
 		crm_summary_subtract_entry(get_cell(sums, sum, end), entry);

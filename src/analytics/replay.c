@@ -112,7 +112,8 @@ typedef struct PendingRows
 {
 	bool		adds_deals;		/* a deal that is not there is added; else all
 								 * that happened to it is there */
-	uint64		ahead;			/* so many rows are finished after the last one */
+	uint64		ahead;			/* so many rows are finished after the last
+								 * one */
 	void		(*finish) (Replay *replay, PendingRow *row);
 	uint64		nadded;
 	uint64		nfound;			/* their deal is known */
@@ -440,7 +441,7 @@ for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBu
 static void
 collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
 {
-	*ids = accumArrayResult(*ids, UUIDPGetDatum((pg_uuid_t *) &replay->deals->ids[deal->number]), false,
+	*ids = accumArrayResult(*ids, PointerGetDatum(&replay->deals->ids[deal->number]), false,
 							UUIDOID, replay->context);
 }
 

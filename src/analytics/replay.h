@@ -12,9 +12,10 @@
  * Each table is read once, by a plain query with the caller's rights, row by
  * row: the moves that were taken back, the edits, the moves, the deals, in this
  * order.  The edits are those of all pipelines, as a deal may have been elsewhere
- * then; of a small pipeline the ids of its deals are read first.  Deals that something happened to since the period began are hashed;
- * the others pass by.  Memory grows with what happened since, not with the
- * table of deals, and all of it is in one memory context.
+ * then; of a small pipeline the ids of its deals are read first.  Deals that
+ * something happened to since the period began are hashed; the others pass by.
+ * Memory grows with what happened since, not with the table of deals, and all of it
+ * is in one memory context.
  *
  * A deal that is deleted and put back under its id has several lives.  A move
  * belongs to one of them, by its number; a move that was taken back in the same

@@ -23,14 +23,18 @@
 #include "table/columns.h"
 
 /*
- * %1$s is the table, of ids deals, stage_changes and deal_changes.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
- * whether the times of closing are asked for, $7 ids.
+ * %1$s is the table, %2$s stage_changes and %3$s deal_changes.  $1 tenant, $2
+ * pipeline, $3 from_at, $4 to_at, $5 owner, $6 whether the times of closing are asked
+ * for, $7 ids.
  *
  * Of the moves, those that ended a visit which began by to_at: a later visit says
  * nothing about the period.
  */
 static const char *const queries[] = {
-	/* Of a deal that was here: it is, or it left, or was deleted; or that of a gap. */
+	/*
+	 * Of a deal that was here: it is, or it left, or was deleted; or that of
+	 * a gap.
+	 */
 	[REPLAY_READ_IDS] =
 	"SELECT d.id::pg_catalog.uuid, false FROM %1$s d "
 	"WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 AND d.pipeline_id OPERATOR(pg_catalog.=) $2 "
