@@ -96,6 +96,34 @@ whole_number(McpProperty *property, JsonbValue *value)
 }
 
 /*
+ * ERROR 22023 unless the value is one of those that the property can have.  Only for
+ * filters: what is written meets the constraints, and a filter would find nothing.
+ */
+static void
+check_choice(McpProperty *property, JsonbValue *value)
+{
+	StringInfoData choices;
+	ListCell   *cell;
+
+	if (property->filter == NULL || property->choices == NIL || value->type != jbvString)
+		return;
+	initStringInfo(&choices);
+	foreach(cell, property->choices)
+	{
+		const char *choice = lfirst(cell);
+
+		if (strlen(choice) == value->val.string.len &&
+			memcmp(choice, value->val.string.val, value->val.string.len) == 0)
+			return;
+		appendStringInfo(&choices, "%s%s", choices.len > 0 ? ", " : "", choice);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be one of %s, not \"%s\"", property->name, choices.data,
+					pnstrdup(value->val.string.val, value->val.string.len))));
+}
+
+/*
  * The value as SQL is to read it.  ERROR 22023 for an object or array that SQL would
  * accept as the text of a scalar.
  */
@@ -107,6 +135,9 @@ read_value(McpProperty *property, JsonbValue *value)
 	bool		is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
 	JsonbParseState *state = NULL;
 
+	for (uint32 i = 0; is_list && i < JsonContainerSize(value->val.binary.data); i++)
+		check_choice(property, getIthJsonbValueFromContainer(value->val.binary.data, i));
+	check_choice(property, value);
 	if (base == JSONOID || base == JSONBOID || get_typtype(base) == TYPTYPE_COMPOSITE ||
 		value->type == jbvNull || (is_array && is_list))
 		return *value;
@@ -154,10 +185,9 @@ crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *pr
 List *
 crm_mcp_page_properties(List *properties)
 {
-	McpProperty *limit = crm_mcp_make_property("limit", INT4OID, "How many at most");
+	McpProperty *limit = crm_mcp_make_property("limit", INT4OID, "1 to " CppAsString2(MCP_MAX_LIMIT));
 
 	limit->fallback = CppAsString2(MCP_DEFAULT_LIMIT);
-	limit->limits = "\"minimum\":1,\"maximum\":" CppAsString2(MCP_MAX_LIMIT);
 	properties = lappend(properties, limit);
 	return lappend(properties,
 				   crm_mcp_make_property("cursor", TEXTOID, "next of the page before"));

@@ -18,6 +18,7 @@
 #include "mcp/linked.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "mcp/words.h"
 
 /* How many of a kind find lists. */
 #define MAX_OF_A_KIND	10
@@ -42,15 +43,6 @@ find_properties(McpTool *tool)
 	return list_make1(text);
 }
 
-/* The condition that each word of the argument text is in the expression. */
-static char *
-has_words(const char *expression)
-{
-	return psprintf("NOT EXISTS (SELECT FROM pg_catalog.regexp_split_to_table("
-					"pg_catalog.lower(pg_catalog.btrim(pg_catalog.jsonb_extract_path_text($1, 'text'))), '\\s+') AS w (word)"
-					" WHERE pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.=) 0)", expression);
-}
-
 /* More about a row than its name: what tells it from others. */
 static const char *
 details_of(const char *kind)
@@ -71,12 +63,14 @@ append_found(StringInfo out, Jsonb *arguments, McpNamed *named, const char *kind
 {
 	Oid			types[] = {JSONBOID};
 	Datum		args[] = {JsonbPGetDatum(arguments)};
+	char	   *in_text = crm_mcp_has_words(arguments, "text", named->text);
+	char	   *in_name = crm_mcp_has_words(arguments, "text", named->label);
 	char	   *query;
 
 	query = psprintf("SELECT pg_catalog.row_to_json(r) FROM (SELECT '%s' AS kind, t.id, %s AS name%s"
 					 " FROM %s AS t WHERE %s ORDER BY %s DESC, t.id DESC LIMIT %d) AS r",
-					 kind, named->label, details_of(kind), named->relation, has_words(named->text),
-					 has_words(named->label), MAX_OF_A_KIND + 1);
+					 kind, named->label, details_of(kind), named->relation, in_text,
+					 in_name, MAX_OF_A_KIND + 1);
 	if (SPI_execute_with_args(query, 1, types, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not run: %s", query);
 	for (uint64 row = 0; row < Min(SPI_processed, MAX_OF_A_KIND); row++)
@@ -90,6 +84,10 @@ call_find(McpTool *tool, Jsonb *arguments, List *properties)
 	StringInfoData out;
 	StringInfoData more;
 
+	if (strcmp(crm_mcp_has_words(arguments, "text", ""), "true") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("text has no words to look for")));
 	initStringInfo(&out);
 	initStringInfo(&more);
 	appendStringInfoString(&out, "{\"items\":[");
@@ -122,7 +120,6 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 	char	   *cursor = crm_mcp_string(&arguments->root, "cursor");
 	int			length = 0;
 	char	   *after = cursor ? crm_mcp_decode_cursor(cursor, &length) : NULL;
-	bool		has_text = crm_mcp_string(&arguments->root, "text") != NULL;
 	Oid			types[] = {JSONBOID, UUIDOID};
 	Datum		args[] = {JsonbPGetDatum(arguments), PointerGetDatum(after)};
 	McpNamed	named;
@@ -135,7 +132,8 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 		crm_mcp_invalid_cursor();
 	if (!crm_mcp_named(tool->schema, "contacts", &named))
 		elog(ERROR, "the contacts are no longer linked");
-	from = psprintf("FROM %s AS t WHERE %s", named.relation, has_text ? has_words(named.text) : "true");
+	from = psprintf("FROM %s AS t WHERE %s", named.relation,
+					crm_mcp_has_words(arguments, "text", named.text));
 	query = psprintf("SELECT t.id, pg_catalog.to_json(t.*), (SELECT pg_catalog.count(*) %s) %s%s ORDER BY t.id LIMIT %d",
 					 from, from, after ? " AND t.id OPERATOR(pg_catalog.>) $2" : "", limit + 1);
 	if (SPI_execute_with_args(query, 2, types, args, after ? "  " : " n", false, 0) != SPI_OK_SELECT)

@@ -19,6 +19,7 @@
 #include "mcp/list_filters.h"
 #include "mcp/reference.h"
 #include "mcp/table.h"
+#include "mcp/words.h"
 
 /* How an argument restricts the rows. */
 typedef struct McpFilter
@@ -234,15 +235,6 @@ condition(McpTool *tool, McpProperty *property)
 					filter->operator, value);
 }
 
-/* The condition that each word of the argument search is in a text. */
-static char *
-words_are_in(const char *text)
-{
-	return psprintf("NOT EXISTS (SELECT FROM pg_catalog.regexp_split_to_table("
-					"pg_catalog.lower(pg_catalog.btrim(pg_catalog.jsonb_extract_path_text($1, 'search'))), '\\s+') AS w (word)"
-					" WHERE pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.=) 0)", text);
-}
-
 void
 crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments,
 					   List *properties)
@@ -259,7 +251,7 @@ crm_mcp_append_filters(StringInfo query, McpTool *tool, Jsonb *arguments,
 			appendStringInfo(query, " AND %s", condition(tool, property));
 		else if (strcmp(property->name, "search") == 0 &&
 				 crm_mcp_named(tool->schema, tool->table->name, &named))
-			appendStringInfo(query, " AND %s", words_are_in(named.text));
+			appendStringInfo(query, " AND %s", crm_mcp_has_words(arguments, "search", named.text));
 	}
 	if (archived != NULL && archived->filter == NULL)
 		appendStringInfo(query, " AND t.archived_at IS %sNULL",

@@ -46,7 +46,7 @@ static const Prompt prompts[] = {
 		"Prepare the forecast call for this period: %s.\n"
 		"1. report_value with report forecast, from the first day of the period and before the day after its last one: closed, commit, best case and pipeline, for each currency.\n"
 		"2. The open deals that are expected to close then: deals_list with status open, expected_close_from and expected_close_before, order amount, descending true.\n"
-		"3. Of those, the deals whose dates were pushed: report_flow with report slippage, each deal; and those that stand still: report rotting_deals.\n"
+		"3. Of those, the deals whose dates were pushed: report_flow with report slippage; and those that stand still: report rotting_deals.\n"
 		"4. Say which deals decide the period, what could go wrong, and which forecast categories look wrong. Ask before you change any."
 	},
 };

@@ -55,6 +55,8 @@ share(McpProperty *property)
 	shared->required = false;
 	if (strcmp(shared->name, "limit") != 0)
 		shared->fallback = NULL;
+	if (shared->description == NULL)
+		shared->description = "See explain";
 	if (strcmp(shared->name, property->name) != 0)
 	{
 		shared->type = TEXTOID;

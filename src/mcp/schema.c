@@ -351,8 +351,6 @@ crm_mcp_append_schema(StringInfo out, McpProperty *property)
 	append_type(out, property, property->type, property->nullable);
 	if (property->fallback != NULL && is_choice(property, property->fallback))
 		appendStringInfo(out, "\"default\":%s,", property->fallback);
-	if (property->limits != NULL)
-		appendStringInfo(out, "%s,", property->limits);
 	if (property->description != NULL)
 	{
 		appendStringInfoString(out, "\"description\":");

@@ -20,7 +20,6 @@ typedef struct McpProperty
 	const char *description;	/* NULL if there is none */
 	List	   *choices;		/* of strings; NIL: anything */
 	const char *fallback;		/* its default as JSON, NULL if there is none */
-	const char *limits;			/* further members of its schema, or NULL */
 	bool		required;
 	bool		nullable;
 	bool		is_object;

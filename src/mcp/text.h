@@ -12,8 +12,8 @@ extern char *crm_mcp_clip(const char *text, int characters);
 extern char *crm_mcp_first_clause(const char *text);
 
 /*
- * The JSON without white space, whose numbers have no zeros at their end; those of more digits than a
- * client's double holds are strings.
+ * The JSON without white space, whose numbers have no zeros at their end; those of
+ * more digits than a client's double holds are strings.
  */
 extern char *crm_mcp_exact_numbers(const char *json);
 

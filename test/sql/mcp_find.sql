@@ -57,7 +57,7 @@ SELECT a, pg_temp.titles(a::jsonb) FROM unnest(ARRAY['{"amount_min": "500.5", "a
 	'{"stage_id": ["Zero", "Proposal"], "pipeline_id": "Sales", "limit": 2.0}', '{"status": ["won", "lost"]}', '{"tag_id": "hot"}', '{"tag_id": ["hot", "cold"], "amount_min": 20000}',
 	'{"contact_id": "Ana Lopes"}', '{"search": "ACME fair"}', '{"search": "licence"}', '{"search": "licence fair"}', '{"updated_since": "2999-01-01"}',
 	'{"order": "amount", "pipeline_id": "Sales"}', '{"order": "amount", "descending": "true", "pipeline_id": "Sales"}', '{"archived": true}',
-	'{"order": "rank"}', '{"amount_min": "much"}', '{"limit": "1.5"}', '{"limit": 101}', '{"fields": ["nothing"]}']) AS a;
+	'{"order": "rank"}', '{"status": "closed"}', '{"status": ["open", "closed"]}', '{"amount_min": "much"}', '{"limit": "1.5"}', '{"limit": 101}', '{"fields": ["nothing"]}']) AS a;
 SELECT jsonb_pretty(pg_temp.call('deals_list', '{"search": "pilot"}'));
 SELECT pg_temp.call('deals_list', '{"search": "pilot", "fields": ["title", "metadata", "tags", "contacts"]}') -> 'items' -> 0;
 SELECT pg_temp.call('deals_list', '{"pipeline_id": "Sales"}') -> 'totals';
@@ -76,6 +76,7 @@ SELECT pg_temp.titles(jsonb_build_object('order', 'title', 'cursor', pg_temp.cal
 SELECT string_agg(i ->> 'name', ' ' ORDER BY n) FROM jsonb_array_elements(pg_temp.call('stages_list', '{"pipeline_id": "Sales"}') -> 'items') WITH ORDINALITY AS t (i, n);
 
 -- find
+SELECT pg_temp.call('find', '{"text": " "}') ->> 'message';
 SELECT i ->> 'kind', i ->> 'name' FROM jsonb_array_elements(pg_temp.call('find', '{"text": "a"}') -> 'items') AS i;
 SELECT pg_temp.call('find', '{"text": "globex again"}') #>> '{items,0,id}';
 SELECT i ->> 'email' FROM jsonb_array_elements(pg_temp.call('contacts_search', '{"text": "ana example"}') -> 'items') AS i;

@@ -265,6 +265,9 @@ my %own_call = (
 	replace_history =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d2', history => '[{\"stage_id\": \"00000000-0000-4000-8000-0000000000b1\", \"at\": \"2024-01-01\"}]', reason => 'late'",
 	mcp => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
+	merge_deals =>
+	  "keep => '00000000-0000-4000-8000-0000000000d1', merge => '00000000-0000-4000-8000-0000000000d2'",
+	unmerge_deals => "merged => '00000000-0000-4000-8000-0000000000d2'",
 	move_deal =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
 	delete_stage =>
@@ -363,7 +366,7 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'crm_installations');
 	$do->(
 		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
-		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list);
+		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list contacts_search);
 	$do->(
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');
