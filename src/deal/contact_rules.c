@@ -103,7 +103,7 @@ check_visible(RowEdit *row, const AttrNumber *columns)
 													 get_rel_name(table)),
 						  quote_identifier(get_attname(table, key, false)));
 	SPI_connect();
-	(void) crm_run_kept(&query, &contact_id, NULL, false, 1);
+	crm_select_kept(&query, &contact_id, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
 	if (!found)
