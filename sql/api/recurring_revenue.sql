@@ -4,14 +4,15 @@ CREATE FUNCTION @extschema@.crm_recurring_revenue(crm regnamespace, pipeline_id 
 	owner_id uuid DEFAULT NULL, currency text DEFAULT NULL, in_currency text DEFAULT NULL)
 	RETURNS TABLE (deal_status text, value_currency text, recurring_deals bigint, mrr numeric,
 		arr numeric,
-		weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric, rates jsonb)
+		weighted_mrr numeric, one_time_deals bigint, one_time_revenue numeric,
+		deals_without_probability bigint, rates jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_recurring_revenue(regnamespace, uuid, text, timestamptz,
 	timestamptz, uuid, text, text) IS
 'Monthly and annual recurring revenue of the deals (MRR, ARR): a row per status and currency
 
-arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that is monthly + quarterly / 3 + annual / 12, rounded to 4 digits, as Odoo spreads its recurring plans over their months. weighted_mrr = the same of amount times probability. one_time_revenue = the one-time amounts, which are in none of the others. Deals without an amount are left out.
+arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that is monthly + quarterly / 3 + annual / 12, rounded to 4 digits, as Odoo spreads its recurring plans over their months. weighted_mrr = the same of amount times probability; deals_without_probability = how many recurring deals add nothing to it. one_time_revenue = the one-time amounts, which are in none of the others. Deals without an amount are left out.
 
 The revenue that is there stands in the row of won deals; that of open ones is what may come. status (null: all) and closed_from (included) to closed_before (not included), which choose won and lost deals by when they closed, pipeline_id (null: all), owner_id and currency choose deals. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, null without it. Leaves out archived and deleted deals. A deal says how much it brings a period, not for how long: it counts until it is archived.
 

@@ -27,7 +27,8 @@ WITH deals_asked AS (
         coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
         coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
         count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
-        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
+        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue,
+        count(a.times_a_year) FILTER (WHERE a.probability IS NULL) AS deals_without_probability
     FROM deals_asked AS a
     GROUP BY a.status, a.currency, a.tenant_id, a.rate_day
 ), conversions AS MATERIALIZED (
@@ -35,6 +36,7 @@ WITH deals_asked AS (
 ), sums AS (
     SELECT d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
         sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
+        sum(d.deals_without_probability)::bigint AS deals_without_probability,
         sum(coalesce(@extension@.crm_convert(d.arr, c.multiply_by, c.divide_by), d.arr)) AS arr,
         sum(coalesce(@extension@.crm_convert(d.weighted_arr, c.multiply_by, c.divide_by), d.weighted_arr)) AS weighted_arr,
         sum(coalesce(@extension@.crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
@@ -45,6 +47,7 @@ WITH deals_asked AS (
 )
 SELECT s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
     round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue),
+    s.deals_without_probability,
     CASE WHEN recurring_revenue.in_currency IS NOT NULL THEN @extension@.crm_rates_used(s.rates) END
 FROM sums AS s
 ORDER BY array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;
