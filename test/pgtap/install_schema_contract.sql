@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL search_path = crm, extensions, t, pg_catalog;
-SELECT plan(30);
+SELECT plan(32);
 
 CREATE TABLE t.tables (name text, relid regclass);
 INSERT INTO t.tables SELECT n, ('crm.' || n)::regclass
@@ -220,7 +220,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deals', 'deals_pkey', 'PRIMARY KEY (id)'),
         ('deals', 'deals_pipeline_id_fkey', 'FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)'),
         ('deals', 'deals_stage_id_fkey', 'FOREIGN KEY (stage_id) REFERENCES stages(id)'),
-        ('deals', 'deals_check', 'CHECK (crm_check_deal(title, amount, currency, probability, (status::deal_status)::text, value_period::value_period, forecast_category::forecast_category, metadata::json_object, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date, created_at, updated_at))'),
+        ('deals', 'deals_check', 'CHECK (crm_check_deal(title, amount, currency, probability, ((status)::deal_status)::text, (value_period)::value_period, (forecast_category)::forecast_category, (metadata)::json_object, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date, created_at, updated_at))'),
         ('deal_contacts', 'deal_contacts_deal_id_contact_id_key', 'UNIQUE (deal_id, contact_id)'),
         ('deal_contacts', 'deal_contacts_pkey', 'PRIMARY KEY (id)'),
         ('deal_contacts', 'deal_contacts_deal_id_fkey', 'FOREIGN KEY (deal_id) REFERENCES deals(id) ON DELETE CASCADE'),
