@@ -29,7 +29,7 @@ other_test_packages()		# the major version
 {
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
 	# For the lints.
-	echo clang pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
+	echo clang pg-bsd-indent python3-pglast python3-yaml iso-codes shellcheck perltidy
 	# For the clients of MCP; any npm will do, as it installs the Node that they need.
 	command -v npm >/dev/null || echo npm
 	# For examples/nginx.

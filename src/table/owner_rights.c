@@ -14,9 +14,11 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -26,6 +28,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
@@ -124,6 +127,61 @@ check_table(Oid relid)
 			 errhint("The owner should name the schema, or give the function a search_path.")));
 }
 
+/* ---- deferred triggers ---- */
+
+bool
+crm_deferred_triggers_keep_owner(Relation rel)
+{
+	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER || rel->trigdesc == NULL)
+		return false;
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		/* Those of foreign keys take the rights that they need. */
+		if (trigger->tgdeferrable && !trigger->tgisinternal)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Such a trigger would run at the end of the transaction as the owner, but with
+ * the search_path and temporary tables of the session.  No harm if the session
+ * has the owner's rights.
+ */
+static void
+check_deferred_triggers(Oid relid)
+{
+	ListCell   *lc;
+
+	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER ||
+		has_privs_of_role(GetOuterUserId(), GetUserId()))
+		return;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Relation	rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+
+		if (rel == NULL)
+			continue;
+		if (crm_deferred_triggers_keep_owner(rel))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("table \"%s\" has a deferrable trigger, and the CRM writes it with its owner's rights",
+							RelationGetRelationName(rel)),
+					 errdetail("The trigger would run as the owner with the writer's search_path."),
+					 errhint("Make the trigger NOT DEFERRABLE.")));
+		relation_close(rel, AccessShareLock);
+	}
+}
+
+/* ---- hooks ---- */
+
+/* FOR UPDATE asks for the right to update, but of no column. */
+#define WRITES(info) \
+	(((info)->requiredPerms & (ACL_INSERT | ACL_DELETE)) != 0 || \
+	 !bms_is_empty((info)->updatedCols))
+
 static bool
 check_perms(CRM_CHECK_PERMS_PARAMETERS)
 {
@@ -135,8 +193,11 @@ check_perms(CRM_CHECK_PERMS_PARAMETERS)
 		{
 			Oid			relid = CRM_CHECK_PERMS_RELID(lfirst(lc));
 
-			if (OidIsValid(relid))
-				check_table(relid);
+			if (!OidIsValid(relid))
+				continue;
+			check_table(relid);
+			if (WRITES(CRM_CHECK_PERMS_INFO(lfirst(lc))))
+				check_deferred_triggers(relid);
 		}
 	}
 	return next_check_perms == NULL || next_check_perms(CRM_CHECK_PERMS_ARGUMENTS);
