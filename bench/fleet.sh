@@ -31,6 +31,8 @@ psql -X -q -d postgres -c "DROP DATABASE IF EXISTS $database" -c "CREATE DATABAS
 trap 'psql -X -q -d postgres -c "DROP DATABASE $database"' EXIT
 sql -c 'CREATE SCHEMA extensions' -c 'CREATE EXTENSION crm SCHEMA extensions' \
 	-c "SELECT extensions.crm_install('crm_1')" >/dev/null
+sql -c "CREATE TABLE public.sizes AS SELECT c.oid, pg_total_relation_size(c.oid) AS size FROM pg_class AS c
+	WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'"
 before=$(sql -c "SELECT pg_database_size('$database')")
 for n in $(seq 2 "$number")
 do
@@ -42,12 +44,11 @@ echo "CRMs: $number"
 	echo "growth of the database for each: $(((after - before) / (number - 1) / 1024)) kB"
 echo "CPU of crm_install(): $(cpu "SELECT extensions.crm_install('crm_last')") s"
 
-echo "where the catalogs stand for each: $(sql -F ' kB ' -R ', ' -c "
-	SELECT round(pg_total_relation_size(c.oid) / 1024.0 / $number, 1), c.relname
-	FROM pg_class AS c
-	WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'
+echo "of that, in catalogs: $(sql -F ' kB ' -R ', ' -c "
+	SELECT round((pg_total_relation_size(c.oid) - s.size) / 1024.0 / greatest($number - 1, 1), 1), c.relname
+	FROM pg_class AS c JOIN public.sizes AS s ON s.oid = c.oid
 	ORDER BY 1 DESC
-	LIMIT 9")"
+	LIMIT 12")"
 
 wall()				# seconds that a command takes
 {
@@ -68,7 +69,7 @@ CREATE OR REPLACE FUNCTION extensions.crm_migrations() RETURNS TABLE (from_versi
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 	SELECT '0.0.1', extensions.crm_version(), $step$
 		ALTER TABLE deals ADD COLUMN next_step text;
-		INSERT INTO public.locks SELECT count(*) FROM pg_locks;
+		INSERT INTO public.locks SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid();
 	$step$
 $body$;
 SQL

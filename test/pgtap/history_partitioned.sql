@@ -2,7 +2,7 @@
 -- they are in a CRM with ordinary tables that the same was done to.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(16);
+SELECT plan(18);
 CREATE ROLE partition_reader;
 GRANT USAGE ON SCHEMA t TO partition_reader;
 
@@ -99,6 +99,12 @@ SET LOCAL ROLE partition_reader;
 SELECT ok((SELECT count(*) > 0 FROM crm.stage_changes), 'a reader reads it');
 SELECT ok((SELECT count(*) > 0 FROM crm.deals AS d CROSS JOIN LATERAL crm.stage_changes(d) AS c), 'and embeds it');
 RESET ROLE;
+-- A partition ahead of time.
+SELECT lives_ok($$
+    ALTER TABLE crm.stage_changes DETACH PARTITION crm.stage_changes_later;
+    CREATE TABLE crm.stage_changes_2999 PARTITION OF crm.stage_changes FOR VALUES FROM ('2999-01-01') TO ('3000-01-01');
+    ALTER TABLE crm.stage_changes ATTACH PARTITION crm.stage_changes_later DEFAULT$$, 'one is made ahead of time');
+SELECT is_empty($$SELECT * FROM crm_check('crm')$$, 'and the CRM is still what it should be');
 SELECT lives_ok($$DROP TABLE crm.stage_changes_later$$, 'an old partition can be dropped');
 
 SELECT * FROM finish();
