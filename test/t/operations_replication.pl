@@ -107,8 +107,10 @@ sub same_rows
 	foreach my $table (@{ $published{$name} })
 	{
 		# The row that says that totals are complete came with the installation.
-		my $where = $table eq 'stage_totals' ? "WHERE value_period <> 'complete'" : '';
-		my $query = "SELECT to_jsonb(t)::text FROM crm.$table t $where ORDER BY 1";
+		my $where =
+		  $table eq 'stage_totals' ? "WHERE value_period <> 'complete'" : '';
+		my $query =
+		  "SELECT to_jsonb(t)::text FROM crm.$table t $where ORDER BY 1";
 
 		is( $replica->safe_psql($name,    $query),
 			$primary->safe_psql('origin', $query),
