@@ -25,7 +25,7 @@ minutes()
 	case $1 in
 		versions*) echo 7 ;;
 		tap | package) echo 5 ;;
-		sanitized) echo 3 ;;
+		sanitized | analysis) echo 3 ;;
 		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
@@ -41,9 +41,9 @@ suite_script()			# versions-17 is versions.sh with the argument 17
 needs=server
 for suite
 do
-	[ -f "$(suite_script "$suite")" ] || die "no suite $suite; there are: $all_suites"
+	[ -f "$(suite_script "$suite")" ] || die "no suite $suite; there are: $all_suites analysis"
 	case $suite in
-		regress | isolation | pgtap | tap | sanitized) ;;
+		regress | isolation | pgtap | tap | sanitized | analysis) ;;
 		*) needs='test' ;;
 	esac
 done

@@ -30,6 +30,7 @@
 #include "base/subtransaction.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "table/trigger.h"
 
 typedef struct Check
 {
@@ -93,11 +94,12 @@ static const char *
 trigger_problem(Check *check, Oid relid, const CreateTrigStmt *create)
 {
 	Relation	rel = relation_open(relid, AccessShareLock);
+	const TriggerDesc *triggers = crm_copy_triggers(rel);
 	const char *problem = "is missing";
 
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 
 		if (strcmp(trigger->tgname, create->trigname) != 0)
 			continue;

@@ -21,6 +21,7 @@
 #include "base/version.h"
 #include "table/columns.h"
 #include "table/table_cache.h"
+#include "table/trigger.h"
 
 AttrNumber
 crm_optional_column(Relation rel, const char *name, Oid type)
@@ -51,9 +52,11 @@ crm_optional_column(Relation rel, const char *name, Oid type)
 static const char *
 table_version(Relation rel)
 {
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	const TriggerDesc *triggers = crm_copy_triggers(rel);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 		char	   *function = trigger->tgnargs > 0 ? get_func_name(trigger->tgfoid) : NULL;
 
 		if (function != NULL && strncmp(function, "crm_", strlen("crm_")) == 0 &&
