@@ -20,12 +20,16 @@ SELECT jsonb_build_object(
                     ORDER BY s.position)
                 FROM @crm@.stages AS s WHERE s.pipeline_id = p.id AND s.archived_at IS NULL), '[]'))
         FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id),
+    'owner', CASE WHEN d.owner_id IS NOT NULL THEN jsonb_build_object('id', d.owner_id,
+        'name', @extension@.crm_linked_name(context_for_deal.crm, 'owners', d.owner_id)) END,
+    'organization', CASE WHEN d.organization_id IS NOT NULL THEN jsonb_build_object('id', d.organization_id,
+        'name', @extension@.crm_linked_name(context_for_deal.crm, 'organizations', d.organization_id)) END,
     'contacts', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                 'contact_id', c.contact_id,
                 'role', c.role,
                 'is_primary', c.is_primary,
-                'contact', @extension@.crm_contact(context_for_deal.crm, c.contact_id))
+                'contact', @extension@.crm_linked_row(context_for_deal.crm, 'contacts', c.contact_id))
             ORDER BY c.is_primary DESC, c.created_at, c.id)
         FROM (SELECT l.*
                 FROM @crm@.deal_contacts AS l

@@ -1,7 +1,7 @@
 -- All about a person: their deals, and what those add up to.
 
 SELECT CASE
-        WHEN @extension@.crm_contact_is_missing(context_for_person.crm, context_for_person.person_id)
+        WHEN @extension@.crm_linked_row_is_missing(context_for_person.crm, 'contacts', context_for_person.person_id)
         THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id))
         WHEN context_for_person.max_deals NOT BETWEEN 1 AND 100
         THEN @extension@.crm_raise('22023', format('max_deals must be from 1 to 100, not %s', context_for_person.max_deals))
@@ -12,7 +12,7 @@ SELECT CASE
 WITH their_deals AS MATERIALIZED (
     SELECT d.id, d.tenant_id, d.title, d.status, d.amount, d.currency, d.value_period, d.probability,
         d.expected_close_date, d.stage_entered_at, d.won_at, d.lost_at, d.lost_reason,
-        p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
+        d.owner_id, d.organization_id, p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
         c.role, c.is_primary
     FROM @crm@.deal_contacts AS c
         JOIN @crm@.deals AS d ON d.id = c.deal_id
@@ -27,7 +27,7 @@ WITH their_deals AS MATERIALIZED (
     LIMIT coalesce(context_for_person.max_deals, 10) OFFSET coalesce(context_for_person.skip_deals, 0)
 )
 SELECT jsonb_build_object(
-    'person', @extension@.crm_contact(context_for_person.crm, context_for_person.person_id),
+    'person', @extension@.crm_linked_row(context_for_person.crm, 'contacts', context_for_person.person_id),
     'deals', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                 'id', d.id,
@@ -39,6 +39,10 @@ SELECT jsonb_build_object(
                 'probability', trim_scale(d.probability),
                 'pipeline', jsonb_build_object('id', d.pipeline_id, 'name', d.pipeline_name),
                 'stage', jsonb_build_object('id', d.stage_id, 'name', d.stage_name),
+                'owner', CASE WHEN d.owner_id IS NOT NULL THEN jsonb_build_object('id', d.owner_id,
+                    'name', @extension@.crm_linked_name(context_for_person.crm, 'owners', d.owner_id)) END,
+                'organization', CASE WHEN d.organization_id IS NOT NULL THEN jsonb_build_object('id', d.organization_id,
+                    'name', @extension@.crm_linked_name(context_for_person.crm, 'organizations', d.organization_id)) END,
                 'role', d.role,
                 'is_primary', d.is_primary,
                 'tags', coalesce((

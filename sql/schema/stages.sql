@@ -6,7 +6,7 @@ CREATE TABLE stages (
     pipeline_id uuid NOT NULL,
     name text NOT NULL,
     position integer NOT NULL DEFAULT crm_defaults.filled_in_integer(),
-    deal_status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
+    deal_status text NOT NULL DEFAULT 'auto',
     probability numeric(38,4),
     rotting_days integer,
     forecast_category text,

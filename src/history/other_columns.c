@@ -51,7 +51,7 @@ static void
 find_columns(Relation deals, const void *kind, void *data)
 {
 	OtherColumns *others = data;
-	const TriggerDesc *triggers = deals->trigdesc;
+	const TriggerDesc *triggers = crm_copy_triggers(deals);
 
 	memset(others, 0, sizeof(OtherColumns));
 	for (int i = 0; i < lengthof(own_names); i++)

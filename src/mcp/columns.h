@@ -8,12 +8,15 @@
 #ifndef CRM_MCP_COLUMNS_H
 #define CRM_MCP_COLUMNS_H
 
+#include "access/attnum.h"
 #include "utils/jsonb.h"
 #include "mcp/schema.h"
 
 typedef struct McpColumn
 {
 	McpProperty property;
+	AttrNumber	attno;
+	Oid			domain;			/* that a CHECK casts it to; else its type */
 	bool		not_null;
 	bool		has_default;
 	bool		generated;

@@ -160,6 +160,10 @@ describe_argument(McpTool *tool, const char *name)
 		{"max_rows", "How many rows at most"},
 		{"after_cursor", "next_cursor of the last row before"},
 		{"value_period", "Only amounts per one_time, monthly, quarterly or annual"},
+		{"group_by", "Rows for each owner, organization, pipeline, tag, lost_reason, other column, metadata.key or won_at.quarter"},
+		{"time_zone", "Whose days count"},
+		{"max_rate_age", "How many days old a rate may be"},
+		{"by_stage", "Rows for each stage"},
 	};
 	int			length = strlen(name);
 	ListCell   *cell;

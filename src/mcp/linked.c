@@ -22,17 +22,8 @@
 #include "mcp/columns.h"
 #include "mcp/linked.h"
 
-/* How tables of people and companies call the column with the name; the first one counts. */
-static const char *const labels[] = {
-	"name", "full_name", "display_name", "title", "label", "company_name", "legal_name"
-};
-
-/* Else these, as far as they are there. */
-static const char *const parts[] = {
-	"first_name", "given_name", "middle_name", "last_name", "family_name", "surname"
-};
-
-static const char *const last_resorts[] = {"email", "email_address", "username", "login"};
+/* What rows are called by: tables of the CRM have one of these, views of crm_link() "name". */
+static const char *const labels[] = {"name", "title"};
 
 static bool
 is_text(McpColumn *column)
@@ -54,19 +45,6 @@ text_column(List *columns, const char *name)
 	return psprintf("t.%s::pg_catalog.text", quote_identifier(name));
 }
 
-static char *
-first_of(List *columns, const char *const names[], int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		char	   *column = text_column(columns, names[i]);
-
-		if (column != NULL)
-			return column;
-	}
-	return NULL;
-}
-
 /* The expressions, as one text with a space between each two; NULL if there are none. */
 static char *
 joined(List *expressions)
@@ -84,22 +62,18 @@ joined(List *expressions)
 	return text.data;
 }
 
+/* A linked table may have no names: then its rows are called by their ids. */
 static char *
 label_of(List *columns)
 {
-	char	   *label = first_of(columns, labels, lengthof(labels));
-	List	   *found = NIL;
-
-	for (int i = 0; label == NULL && i < lengthof(parts); i++)
+	for (int i = 0; i < lengthof(labels); i++)
 	{
-		char	   *part = text_column(columns, parts[i]);
+		char	   *label = text_column(columns, labels[i]);
 
-		if (part != NULL)
-			found = lappend(found, part);
+		if (label != NULL)
+			return label;
 	}
-	if (found != NIL)
-		label = joined(found);
-	return label ? label : first_of(columns, last_resorts, lengthof(last_resorts));
+	return "t.id::pg_catalog.text";
 }
 
 /* All texts of a row, and its metadata. */
@@ -163,5 +137,5 @@ crm_mcp_named(Oid schema, const char *relation, McpNamed *named)
 	named->has_archived = crm_mcp_find_column(columns, "archived_at") != NULL;
 	named->has_pipeline = crm_mcp_find_column(columns, "pipeline_id") != NULL;
 	return key != NULL && key->can_select && key->property.type == UUIDOID &&
-		named->label != NULL && may_read_behind(named);
+		may_read_behind(named);
 }

@@ -96,9 +96,9 @@ text_of_constant(Node *node)
 
 /* column = ANY (ARRAY['a', 'b']), which is how IN is stored. */
 List *
-crm_mcp_choices_of_check(const char *expression)
+crm_mcp_choices_of_check(Node *expression)
 {
-	ScalarArrayOpExpr *any = stringToNode(expression);
+	ScalarArrayOpExpr *any = (ScalarArrayOpExpr *) expression;
 	ArrayExpr  *array;
 	List	   *choices = NIL;
 	ListCell   *cell;
@@ -122,9 +122,9 @@ crm_mcp_choices_of_check(const char *expression)
 
 /* jsonb_typeof(column) = 'object' */
 bool
-crm_mcp_check_wants_object(const char *expression)
+crm_mcp_check_wants_object(Node *expression)
 {
-	OpExpr	   *equal = stringToNode(expression);
+	OpExpr	   *equal = (OpExpr *) expression;
 	FuncExpr   *typeof_call;
 	char	   *wanted;
 
@@ -135,6 +135,17 @@ crm_mcp_check_wants_object(const char *expression)
 	return IsA(typeof_call, FuncExpr) &&
 		(typeof_call->funcid == F_JSONB_TYPEOF || typeof_call->funcid == F_JSON_TYPEOF) &&
 		wanted != NULL && strcmp(wanted, "object") == 0;
+}
+
+/* The CHECKs of a domain: rows of one column, the expression. */
+static void
+query_domain_checks(Oid domain)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(domain)};
+
+	crm_mcp_catalog_query("SELECT conbin FROM pg_constraint WHERE contypid = $1 AND contype = 'c' ORDER BY oid",
+						  1, types, args);
 }
 
 /* The labels of an enum; what the CHECKs of a domain allow. */
@@ -154,12 +165,24 @@ crm_mcp_choices_of_type(Oid type)
 	}
 	else if (get_typtype(type) == TYPTYPE_DOMAIN)
 	{
-		crm_mcp_catalog_query("SELECT conbin FROM pg_constraint WHERE contypid = $1 AND contype = 'c' ORDER BY oid",
-							  1, types, args);
+		query_domain_checks(type);
 		for (uint64 row = 0; row < SPI_processed && choices == NIL; row++)
-			choices = crm_mcp_choices_of_check(crm_mcp_field(row, 1));
+			choices = crm_mcp_choices_of_check(stringToNode(crm_mcp_field(row, 1)));
 	}
 	return choices;
+}
+
+bool
+crm_mcp_type_wants_object(Oid type)
+{
+	bool		wants = false;
+
+	if (get_typtype(type) != TYPTYPE_DOMAIN)
+		return false;
+	query_domain_checks(type);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		wants |= crm_mcp_check_wants_object(stringToNode(crm_mcp_field(row, 1)));
+	return wants;
 }
 
 char *
@@ -302,13 +325,31 @@ append_type(StringInfo out, McpProperty *property, Oid type, bool nullable)
 		append_choices(out, property->choices, nullable);
 }
 
+/* A default that stands for what the CRM fills in is no value to be given. */
+static bool
+is_choice(McpProperty *property, const char *value)
+{
+	ListCell   *cell;
+	StringInfoData choice;
+
+	initStringInfo(&choice);
+	foreach(cell, property->choices)
+	{
+		resetStringInfo(&choice);
+		escape_json(&choice, lfirst(cell));
+		if (strcmp(choice.data, value) == 0)
+			return true;
+	}
+	return property->choices == NIL;
+}
+
 /* Appends the schema of a property: a JSON object. */
 void
 crm_mcp_append_schema(StringInfo out, McpProperty *property)
 {
 	appendStringInfoChar(out, '{');
 	append_type(out, property, property->type, property->nullable);
-	if (property->fallback != NULL)
+	if (property->fallback != NULL && is_choice(property, property->fallback))
 		appendStringInfo(out, "\"default\":%s,", property->fallback);
 	if (property->description != NULL)
 	{

@@ -38,11 +38,12 @@ extern McpProperty *crm_mcp_find_property(List *properties, const char *name);
 extern void crm_mcp_append_schema(StringInfo out, McpProperty *property);
 
 /* The strings that a CHECK's expression, or a type, allows; NIL: any. */
-extern List *crm_mcp_choices_of_check(const char *expression);
+extern List *crm_mcp_choices_of_check(Node *expression);
 extern List *crm_mcp_choices_of_type(Oid type);
 
-/* Whether a CHECK's expression allows only JSON objects. */
-extern bool crm_mcp_check_wants_object(const char *expression);
+/* Whether a CHECK's expression, or a domain, allows only JSON objects. */
+extern bool crm_mcp_check_wants_object(Node *expression);
+extern bool crm_mcp_type_wants_object(Oid type);
 
 /* A constant expression as JSON; NULL if it is not a constant, or null. */
 extern char *crm_mcp_constant(Node *node);

@@ -2,7 +2,8 @@
 SET client_min_messages = warning;
 SELECT crm_install('mcp_find');
 CREATE SCHEMA mcp_people;
-CREATE TABLE mcp_people.people (id uuid PRIMARY KEY, first_name text, last_name text, email text);
+CREATE TABLE mcp_people.people (id uuid PRIMARY KEY, first_name text, last_name text, email text,
+	name text GENERATED ALWAYS AS (first_name || ' ' || last_name) STORED);
 INSERT INTO mcp_people.people VALUES ('00000000-0000-4000-8000-0000000000a1', 'Ana', 'Pérez', 'ana@acme.example'),
 	('00000000-0000-4000-8000-0000000000a2', 'Ana', 'Lopes', 'lopes@globex.example'), ('00000000-0000-4000-8000-0000000000b1', 'Bob', 'Stone', 'bob@initech.example');
 SET search_path = mcp_find, public;
@@ -35,7 +36,7 @@ FROM (VALUES (1, 'Acme', 12000, date '2026-12-05', 'a licence', '{}'::jsonb), (2
 	(3, 'Globex', NULL, NULL, NULL, '{}'), (4, 'Globex again', 12000, '2027-01-01', NULL, '{}')) AS t (n, title, amount, close, description, metadata);
 INSERT INTO deal_contacts (deal_id, contact_id) VALUES ('00000000-0000-7000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000a1'), ('00000000-0000-7000-8000-0000000000d4', '00000000-0000-4000-8000-0000000000a2');
 SELECT pg_temp.failure('context_for_person', '{"person_id": "Ana"}');
-SELECT crm_link_contacts('mcp_find', 'mcp_people.people') IS NOT NULL AS linked;
+SELECT crm_link('mcp_find', 'deal_contacts.contact_id', 'mcp_people.people') IS NOT NULL AS linked;
 
 -- names for ids
 SELECT pg_temp.call('deals_move', '{"deal_id": "acme", "stage_id": " proposal"}') ->> 'status' AS moved;

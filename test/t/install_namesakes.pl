@@ -329,8 +329,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		INSERT INTO $schema.exchange_rates (base, quote, rate, valid_from) VALUES ('EUR', 'USD', 2, '2020-01-01');
 		SQL
 	$do->(
-		"SELECT extensions.crm_link_contacts('$schema', 'traps.people');",
-		'crm_link_contacts');
+		"SELECT extensions.crm_link('$schema', 'deal_contacts.contact_id', 'traps.people');",
+		'crm_link');
 	$do->(
 		"INSERT INTO $schema.deal_contacts (deal_id, contact_id) VALUES ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000c1');",
 		'a contact');
@@ -348,7 +348,7 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'win_rate, converted');
 	$do->("TABLE $schema.$_;", $_)
 	  for
-	  qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
+	  qw(stage_visits deal_pushes deal_facts move_facts rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
 	$do->(
 		"SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;",
 		'computed fields');
@@ -372,8 +372,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');
 	$do->(
-		"SELECT extensions.crm_unlink_contacts('$schema');",
-		'crm_unlink_contacts');
+		"SELECT extensions.crm_unlink('$schema', 'deal_contacts.contact_id');",
+		'crm_unlink');
 }
 is(strikes(), 0, 'nothing that was planted has run');
 
