@@ -16,4 +16,7 @@ pipeline_id chooses changes in, into or out of a pipeline, owner_id those of dea
 
 Errors: PT404 for an unknown pipeline, 22023 for max_rows out of range and for what is not a cursor.
 
-@mcp';
+@param at Since when
+@param max_rows How many at most (default 100)
+@param after_cursor next_cursor of the last row before
+@mcp report=flow';

@@ -25,4 +25,6 @@ cohort created counts deals created from period_from (included) to period_before
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown rule, cohort or dimension, for what is not a currency, and where an exchange rate is missing or too old.
 
-@mcp';
+@param rule reached (default: the stage or beyond it) or direct (straight to the next one)
+@param cohort created (default), or what the report counts otherwise: entered, closed
+@mcp report=flow';

@@ -22,4 +22,4 @@ lost_from (included) and lost_before (not included), pipeline_id (null: all), ow
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, for what is not a currency, and where an exchange rate is missing or too old.
 
-@mcp';
+@mcp report=flow';

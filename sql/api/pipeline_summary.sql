@@ -21,4 +21,6 @@ in_currency converts all amounts to one currency, so that every part has values:
 
 Errors: PT404 for an unknown pipeline, 22023 for what is not a currency and where an exchange rate is missing or too old.
 
-@mcp';
+@param closing_from First day of closing, included
+@param closing_to Last day of closing, included
+@mcp report=value';

@@ -16,4 +16,5 @@ in_currency converts all amounts to one currency, as pipeline_summary does: thos
 
 Errors: PT404 for an unknown pipeline, 22023 for a moment in the future, for what is not a currency and where an exchange rate is missing or too old.
 
-@mcp';
+@param at The moment
+@mcp report=value';

@@ -16,4 +16,6 @@ new: created in an open stage, or put back after having been deleted. reopened: 
 
 Each change counts when it took effect, in the bar of what happened, so that the waterfalls of two periods add up to that of both together. A deal without an amount counts as a deal of the currency of the pipeline and adds nothing; amounts count as they are, as in pipeline_summary. owner_id and currency choose deals. in_currency converts all bars at the rate of the day (UTC) of to_at (see exchange_rate), so that a rate that changed is in none of them; rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out archived deals while they are archived, and moves that were taken back. As Salesforce''s Pipeline Inspection, but by each change instead of by comparing two snapshots.
 
-Errors: PT404 for an unknown pipeline, 22023 for a from_at after to_at, for what is not a currency, and where an exchange rate is missing or too old.';
+Errors: PT404 for an unknown pipeline, 22023 for a from_at after to_at, for what is not a currency, and where an exchange rate is missing or too old.
+
+@mcp report=value';

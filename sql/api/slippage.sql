@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.crm_slippage(crm regnamespace, pipeline_id uuid DEFA
 		pushes bigint,
 		pushes_per_deal numeric, months_pushed bigint, average_months numeric, days_pushed bigint,
 		average_days numeric)
-	LANGUAGE c STABLE PARALLEL SAFE
+	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_slippage(regnamespace, uuid, timestamptz, timestamptz, uuid,
 	text, text, text) IS
@@ -18,4 +18,6 @@ A row for all deals (is_total), and one each pipeline, owner, deal, or what else
 
 pushed_from (included) and pushed_before (not included) choose pushes, pipeline_id (null: all), owner_id and currency choose deals, which count for the pipeline and owner that they have now. Leaves out archived and deleted deals. Moves that were taken back make no difference.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension.';
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension.
+
+@mcp report=flow';

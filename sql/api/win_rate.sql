@@ -23,4 +23,5 @@ cohort closed counts deals won or lost from period_from (included) to period_bef
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or cohort, for what is not a currency, and where an exchange rate is missing or too old.
 
-@mcp';
+@param cohort closed (default) or created: which deals the range chooses
+@mcp report=flow';

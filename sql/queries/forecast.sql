@@ -28,14 +28,15 @@ WITH deals_asked AS (
 ), days AS (
     SELECT a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
         count(*) - count(a.amount) AS deals_without_amount,
+        count(*) - count(a.probability) AS deals_without_probability,
         coalesce(sum(a.amount), 0) AS value,
         coalesce(sum(a.amount * a.probability), 0) AS weighted_value
     FROM deals_asked AS a
     GROUP BY a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day
 ), placed AS MATERIALIZED (
-    SELECT l.keys, l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.value, l.weighted_value,
-        l.bucket, l.start, l.tenant_id, l.rate_day
-    FROM (SELECT y.keys, y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.value, y.weighted_value,
+    SELECT l.keys, l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
+        l.weighted_value, l.bucket, l.start, l.tenant_id, l.rate_day
+    FROM (SELECT y.keys, y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
             CASE
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
                 WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN 'period'
@@ -51,6 +52,7 @@ WITH deals_asked AS (
     @part conversions of placed AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount@
 ), converted AS (
     SELECT y.keys, y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
+        y.deals_without_probability,
         coalesce(@extension@.crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
         coalesce(@extension@.crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
         y.bucket, y.start, c.rates
@@ -70,6 +72,7 @@ WITH deals_asked AS (
         coalesce(sum(l.value) FILTER (WHERE l.category = 'closed'), 0) AS closed,
         coalesce(sum(l.value) FILTER (WHERE l.category = 'omitted'), 0) AS omitted,
         sum(l.deals_without_amount)::bigint AS deals_without_amount,
+        sum(l.deals_without_probability)::bigint AS deals_without_probability,
         CASE WHEN forecast.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(l.rates)) END AS rates
     FROM converted AS l
         @part groups of l.keys@
@@ -82,7 +85,7 @@ SELECT s.group_key,
     trim_scale(s.pipeline), trim_scale(s.best_case), trim_scale(s.commit), trim_scale(s.closed), trim_scale(s.omitted),
     trim_scale(s.pipeline + s.best_case + s.commit),
     trim_scale(s.closed + s.commit + s.best_case), trim_scale(s.closed + s.commit), trim_scale(s.closed),
-    s.deals_without_amount,
+    s.deals_without_amount, s.deals_without_probability,
     -- a period has a target, other buckets have none
     trim_scale(t.target), round(s.won_value / t.target, 6),
     round(s.open_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),

@@ -4,7 +4,7 @@
 -- stage_changes, a row of which is a visit that ended, and what it was worth in
 -- deal_changes, a row of which has all that was before it.  So of a deal that
 -- changed since, the first row after the moment tells the state at the moment,
--- and one that did not change is as it was.  crm_summary_as_of() reads both.
+-- and one that did not change is as it was.  crm_summaries_as_of() reads both.
 
 SELECT CASE
         WHEN pipeline_summary_as_of.at > clock_timestamp()
@@ -16,12 +16,11 @@ WITH pipeline AS MATERIALIZED (
     FROM @crm@.pipelines AS p
     WHERE p.id = pipeline_summary_as_of.pipeline_id
 ), dated AS MATERIALIZED (
-    SELECT s.rate_day, s.deal_status, r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount,
-        r.deals_without_probability, r.value, r.weighted_value
+    SELECT s.rate_day, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals, s.deals_without_amount,
+        s.deals_without_probability, s.value, s.weighted_value
     FROM pipeline AS p
-        CROSS JOIN LATERAL @extension@.crm_summary_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id, pipeline_summary_as_of.at,
-            pipeline_summary_as_of.in_currency) AS s
-        CROSS JOIN LATERAL @extension@.crm_summary_rows(s.summary) AS r
+        CROSS JOIN LATERAL @extension@.crm_summaries_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id,
+            ARRAY[pipeline_summary_as_of.at], pipeline_summary_as_of.in_currency) AS s
 ), conversions AS MATERIALIZED (
     SELECT e.currency, e.day, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days

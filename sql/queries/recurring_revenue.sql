@@ -27,7 +27,8 @@ WITH deals_asked AS (
         coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
         coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
         count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
-        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
+        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue,
+        count(a.times_a_year) FILTER (WHERE a.probability IS NULL) AS deals_without_probability
     FROM deals_asked AS a
     GROUP BY a.keys, a.status, a.currency, a.tenant_id, a.rate_day
 ), conversions AS MATERIALIZED (
@@ -35,6 +36,7 @@ WITH deals_asked AS (
 ), sums AS (
     SELECT g.group_key, g.is_total, d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
         sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
+        sum(d.deals_without_probability)::bigint AS deals_without_probability,
         sum(coalesce(@extension@.crm_convert(d.arr, c.multiply_by, c.divide_by), d.arr)) AS arr,
         sum(coalesce(@extension@.crm_convert(d.weighted_arr, c.multiply_by, c.divide_by), d.weighted_arr)) AS weighted_arr,
         sum(coalesce(@extension@.crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
@@ -48,6 +50,6 @@ SELECT s.group_key,
     @part group_name of s@,
     s.is_total, s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
     round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue),
-    s.rates, @extension@.crm_oldest_rate(s.rates)
+    s.deals_without_probability, s.rates, @extension@.crm_oldest_rate(s.rates)
 FROM sums AS s
 ORDER BY s.is_total DESC, s.group_key, array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;

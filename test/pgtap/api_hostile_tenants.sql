@@ -87,6 +87,7 @@ INSERT INTO t.deeds (statement, writes, admin) VALUES
     ('SELECT crm.pipeline_summary([pipeline])', false, false),
     ('SELECT crm.pipeline_summary([pipeline], in_currency => ''USD'', tag_id => [tag])', false, false),
     ('SELECT crm.pipeline_summary_as_of([pipeline], now() - interval ''1 second'')', false, false),
+    ('SELECT f FROM crm.pipeline_trend([pipeline], now() - interval ''1 day'') AS f', false, false),
     ('SELECT f FROM crm.[report]([pipeline]) AS f', false, false),
     ('SELECT crm.exchange_rate(''EUR'', ''USD'')', false, false),
     ('SELECT crm.mcp(''{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"[tool]","arguments":{}}}'')', false, false),

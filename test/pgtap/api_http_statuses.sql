@@ -81,6 +81,11 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('context_for_person', '{"person_id": null}', '22004 400', 'the argument is null'),
     ('context_for_deal', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
     ('context_for_deal', '{"deal_id": null}', '22004 400', 'the argument is null'),
+    ('context_for_person', '{"person_id": "@Ann", "max_deals": 101}', '22023 400', 'that is too many'),
+    ('deal_history', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@A"}', '22023 400', 'it is the same deal'),
+    ('unmerge_deals', '{"merged": "@A"}', 'PT409 409', 'it is not merged'),
     ('time_in_stage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('stage_conversion', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('funnel', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
@@ -96,6 +101,9 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
+    ('pipeline_trend', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "year"}', '22023 400', 'there is no such step'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "1924-01-01"}', '22023 400', 'these are too many steps'),
     ('forecast', '{"period": "decade"}', '22023 400', 'there is no such period'),
     ('lost_reasons', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('lost_reasons', '{"group_by": "nothing"}', '22023 400', 'there is no such dimension'),
@@ -131,10 +139,10 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
     AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
-    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
+    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal', 'deal_history',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
-        'pipeline_summary_as_of', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;
+        'pipeline_summary_as_of', 'pipeline_trend', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Read the deal again before you move it.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))
@@ -209,6 +217,7 @@ SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'code' ~ '^(PT|2
 -- What the owner has erased.
 SELECT extensions.crm_trim_history('crm', '2024-02-15') \g /dev/null
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_summary_as_of', ids('{"pipeline_id": "@Sales", "at": "2024-01-15"}'))), 'PT410 410', 'pipeline_summary_as_of: the history was erased');
+SELECT is(said(rpc('st_admin', '{}', 'pipeline_trend', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15", "step": "quarter"}'))), 'PT410 410', 'pipeline_trend: the history was erased');
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_waterfall', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15"}'))), 'PT410 410', 'pipeline_waterfall: the history was erased');
 
 SELECT * FROM finish();
