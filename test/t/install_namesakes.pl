@@ -51,6 +51,8 @@ for my $pair (@queries)
 		BEGIN
 			EXECUTE 'SELECT ' || $query\::regproc::text || '()' INTO body;
 			body := replace(replace(body, '\@crm\@', 'crm'), '\@extension\@', 'extensions');
+			-- what deals are grouped by is no name: a column stands for it
+			body := regexp_replace(body, name || '\\.group_of\\.(\\w+)', '\\1.title', 'g');
 			EXECUTE format('CREATE FUNCTION queries.%I(%s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s; END',
 				name, arguments, rtrim(body, E' \\n;'));
 		END \$do\$;
