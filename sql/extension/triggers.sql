@@ -49,7 +49,12 @@ COMMENT ON FUNCTION @extschema@.crm_read_only() IS
 CREATE FUNCTION @extschema@.crm_deal_contact_rules() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_deal_contact_rules() IS
-'BEFORE INSERT OR UPDATE trigger for each row of deal_contacts: what crm_row_rules() does, one primary contact per deal, and no contact that row security hides from the writer';
+'BEFORE INSERT OR UPDATE trigger for each row of deal_contacts: what crm_row_rules() does, and one primary contact per deal';
+
+CREATE FUNCTION @extschema@.crm_link_rules() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_link_rules() IS
+'AFTER INSERT OR UPDATE trigger for each row of a table with a column that crm_link() has linked: refuses a row of the linked table that row security hides from the writer';
 
 CREATE FUNCTION @extschema@.crm_check_deal(title text, amount numeric, currency text, probability numeric,
 		status text, value_period "any", forecast_category "any", metadata "any",

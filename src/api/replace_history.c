@@ -207,10 +207,10 @@ ids(const char *query, const Datum *args)
 	"FROM visits x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM visits t), " \
 	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
 	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
-	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, closing, " \
+	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
 	"correction_id) " \
 	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, f.probability, t.pipeline_id, t.stage_id, t.status, " \
-	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, " \
+	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, SESSION_USER, " \
 	"CASE WHEN f.status OPERATOR(pg_catalog.<>) 'open' AND f.status OPERATOR(pg_catalog.<>) t.status THEN pg_catalog.jsonb_strip_nulls(" \
 	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.since, 'lost_reason', f.lost_reason)) END, $5 " \
 	"FROM closed f JOIN closed t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) " \
@@ -248,11 +248,15 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 	};
 	Datum		all[] = {args[0], args[1], args[2], args[3], args[4], args[5], edits};
 
-	uint64		nedits = ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(edits)), ARR_DIMS(DatumGetArrayTypeP(edits)));
+	ArrayType  *array = DatumGetArrayTypeP(edits);
+	uint64		nedits = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	uint64		nupdated;
 
-	if (crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
-								   crm_trusted_sibling(deals, "deal_changes"),
-								   crm_trusted_sibling(deals, "stages")), lengthof(types), types, all) != nedits)
+	nupdated = crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
+										  crm_trusted_sibling(deals, "deal_changes"),
+										  crm_trusted_sibling(deals, "stages")),
+								 lengthof(types), types, all);
+	if (nupdated != nedits)
 		crm_refuse_suppressed(DatumGetUUIDP(args[0]), "deal_changes");
 }
 

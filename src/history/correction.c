@@ -222,9 +222,9 @@ keep_query(const Superseded *superseded)
 		appendStringInfo(&values, ", d.%1$s, d.%1$s", value_columns[i]);
 	}
 	return psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, status, move_no, "
-					"stage_entered_at, changed_at, version, change, changed_by, reason, superseded%4$s) "
+					"stage_entered_at, changed_at, version, change, changed_by, recorded_by, reason, superseded%4$s) "
 					"SELECT d.tenant_id, d.id, d.pipeline_id, d.stage_id, d.status, d.move_no, $5, "
-					"$7, $6, 'corrected', $8, $9, pg_catalog.jsonb_build_object("
+					"$7, $6, 'corrected', $8, SESSION_USER, $9, pg_catalog.jsonb_build_object("
 					"'deals', (SELECT pg_catalog.jsonb_build_object('created_at', t.created_at, "
 					"'stage_entered_at', t.stage_entered_at, 'won_at', t.won_at, 'lost_at', t.lost_at) "
 					"FROM %2$s t WHERE t.id OPERATOR(pg_catalog.=) $1), "

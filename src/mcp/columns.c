@@ -15,6 +15,8 @@
 #include "mcp/columns.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "mcp/reference.h"
+#include "mcp/text.h"
 #include "table/cast_domain.h"
 
 /* Without tenant_id: the session determines the tenant. */
@@ -55,7 +57,10 @@ read_column(uint64 row)
 	column->can_insert = crm_mcp_flag(row, 9);
 	column->can_update = crm_mcp_flag(row, 10);
 	property->nullable = !column->not_null;
-	property->description = crm_mcp_field(row, 11);
+	property->refers = crm_mcp_reference_of(property->name, property->type);
+	if (crm_mcp_field(row, 11) != NULL)
+		property->description = property->refers ? "Id or name" :
+			crm_mcp_first_clause(crm_mcp_field(row, 11));
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
 	column->attno = pg_strtoint32(crm_mcp_field(row, 13));
@@ -138,9 +143,8 @@ crm_mcp_find_column(List *columns, const char *name)
 	return NULL;
 }
 
-/* "t.a, t.b": the columns that the caller may read; NULL if there are none. */
-static char *
-readable(List *columns)
+char *
+crm_mcp_readable(List *columns)
 {
 	StringInfoData list;
 	ListCell   *cell;
@@ -160,13 +164,13 @@ readable(List *columns)
 char *
 crm_mcp_row_as_json(List *columns)
 {
-	return psprintf("(SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r)", readable(columns));
+	return psprintf("(SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r)", crm_mcp_readable(columns));
 }
 
 char *
 crm_mcp_run_returning(List *columns, const char *statement, Jsonb *arguments)
 {
-	char	   *list = readable(columns);
+	char	   *list = crm_mcp_readable(columns);
 
 	return crm_mcp_run(psprintf("WITH r AS (%s RETURNING %s) SELECT %s FROM r",
 								statement, list ? list : "1",
@@ -188,24 +192,29 @@ crm_mcp_names(List *properties, const char *prefix)
 }
 
 char *
-crm_mcp_record(List *properties)
+crm_mcp_record_columns(List *properties)
 {
-	StringInfoData record;
+	StringInfoData columns;
 	ListCell   *cell;
 
-	initStringInfo(&record);
+	initStringInfo(&columns);
 	foreach(cell, properties)
 	{
 		McpProperty *property = lfirst(cell);
 
-		appendStringInfo(&record, "%s%s %s",
-						 record.len > 0 ? ", " : "pg_catalog.jsonb_to_record($1) AS f(",
+		appendStringInfo(&columns, "%s%s %s", columns.len > 0 ? ", " : "",
 						 quote_identifier(property->name),
 						 crm_mcp_type_name(property->type, property->typmod));
 	}
-	if (record.len > 0)
-		appendStringInfoChar(&record, ')');
-	return record.data;
+	return columns.data;
+}
+
+char *
+crm_mcp_record(List *properties)
+{
+	if (properties == NIL)
+		return pstrdup("");
+	return psprintf("pg_catalog.jsonb_to_record($1) AS f(%s)", crm_mcp_record_columns(properties));
 }
 
 List *

@@ -42,6 +42,12 @@ extern char *crm_mcp_table_name(Oid table);
 /* "a, b"; with the prefix "f.", it is "f.a, f.b". */
 extern char *crm_mcp_names(List *properties, const char *prefix);
 
+/* "t.a, t.b": the columns that the caller may read; NULL if there are none. */
+extern char *crm_mcp_readable(List *columns);
+
+/* "a type, b type": columns of a record. */
+extern char *crm_mcp_record_columns(List *properties);
+
 /* jsonb_to_record($1) AS f(...) of the properties; empty if there are none. */
 extern char *crm_mcp_record(List *properties);
 

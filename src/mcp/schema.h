@@ -8,6 +8,9 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
+/* What hosts accept of a description, in characters. */
+#define MCP_MAX_DESCRIPTION	1024
+
 /* A member of a tool's arguments. */
 typedef struct McpProperty
 {
@@ -17,15 +20,20 @@ typedef struct McpProperty
 	const char *description;	/* NULL if there is none */
 	List	   *choices;		/* of strings; NIL: anything */
 	const char *fallback;		/* its default as JSON, NULL if there is none */
-	const char *limits;			/* further members of its schema, or NULL */
 	bool		required;
 	bool		nullable;
 	bool		is_object;
 	bool		column;			/* a column of the tool's table */
+	const struct McpReference *refers;	/* whose id it is, or NULL
+										 * (mcp/reference.h) */
+	const struct McpFilter *filter; /* of a list, or NULL (mcp/list_filters.h) */
 } McpProperty;
 
 /* An argument of the tool itself: no column, not required, without a default. */
 extern McpProperty *crm_mcp_make_property(const char *name, Oid type, const char *description);
+
+/* The property, or NULL if none of the list has that name. */
+extern McpProperty *crm_mcp_find_property(List *properties, const char *name);
 
 extern void crm_mcp_append_schema(StringInfo out, McpProperty *property);
 
