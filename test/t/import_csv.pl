@@ -113,9 +113,11 @@ sub test_past
 			  $row->{close_date} ne '' && $row->{close_date} le $day;
 
 			next if $since gt $day;
-			$deals{ $is_closed ? $row->{deal_stage}
+			$deals{
+				  $is_closed                ? $row->{deal_stage}
 				: $row->{engage_date} ne '' ? 'Engaging'
-				:                             'Prospecting' }++;
+				:                             'Prospecting'
+			}++;
 		}
 		is( ask($name, qq{
 				SELECT s ->> 'name', s ->> 'total_deals'
@@ -260,6 +262,9 @@ sub test_unreadable
 		'so is one without rows');
 	($status) = import_csv('refusals', file_of($good) . '.missing');
 	isnt($status, 0, 'and one that is not there');
+	local $ENV{PGOPTIONS} = '-c statement_timeout=15ms';
+	($status, $said, $complaint) = import_csv('refusals', file_of($good));
+	like($complaint, qr/canceling statement/, 'an import can be cancelled');
 	return;
 }
 
