@@ -23,13 +23,13 @@ create=${from:+CREATE OR REPLACE}
 create=${create:-CREATE}
 
 # What others need comes first.
-extension='version errors session uuid defaults currency time names summary_type summary_aggregates
-	summary_report conversion stage_history replay triggers totals api mcp access
-	computed_relationships events install link_contacts track_column erasure
-	import_values import_read export import'
+extension='version errors session uuid defaults currency time calendar groups names
+	summary_type summary_aggregates summary_report conversion stage_history replay
+	triggers totals api mcp access computed_relationships events install fleet link
+	track_column erasure import_values import_read import export'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
-	rotting_deals stage_forecast_categories deal_pushes read_only_views mcp'
+	rotting_deals stage_forecast_categories deal_pushes facts read_only_views mcp'
 
 files()				# folder, topics: their files; all there are
 {

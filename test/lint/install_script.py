@@ -72,7 +72,7 @@ def check_function(statement):
     language = options["language"].arg
     language = getattr(language, "val", None) or language.sval
     missing = []
-    if returns not in ("trigger", "event_trigger"):
+    if returns not in ("trigger", "event_trigger") and not statement.is_procedure:
         missing += [word for word in ("volatility", "parallel") if word not in options]
     if language in ("sql", "plpgsql") and not statement.sql_body and "search_path" not in settings:
         missing.append("SET search_path (or a body BEGIN ATOMIC)")
