@@ -218,10 +218,10 @@ BEGIN
     END IF;
     INSERT INTO plpgsql_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id,
             entered_at, changed_at, move_no, from_status, to_status, amount, currency, value_period, probability,
-            from_probability, changed_by, reverts_id, closing)
+            from_probability, changed_by, recorded_by, reverts_id, closing)
         VALUES (NEW.tenant_id, NEW.id, OLD.pipeline_id, OLD.stage_id, NEW.pipeline_id, NEW.stage_id,
             OLD.stage_entered_at, NEW.stage_entered_at, NEW.move_no, OLD.status, NEW.status, NEW.amount, NEW.currency,
-            NEW.value_period, NEW.probability, OLD.probability, plpgsql_actor(), reverts, closing);
+            NEW.value_period, NEW.probability, OLD.probability, plpgsql_actor(), session_user, reverts, closing);
     RETURN NULL;
 END $$;
 
@@ -253,11 +253,11 @@ BEGIN
     INSERT INTO plpgsql_deal_changes (tenant_id, deal_id, pipeline_id, stage_id, status, move_no, stage_entered_at, change,
             version, changed_at, old_amount, old_currency, old_probability, old_value_period, old_expected_close_date,
             old_owner_id, old_archived_at, new_amount, new_currency, new_probability, new_value_period,
-            new_expected_close_date, new_owner_id, new_archived_at, changed_by)
+            new_expected_close_date, new_owner_id, new_archived_at, changed_by, recorded_by)
         VALUES (deal.tenant_id, deal.id, deal.pipeline_id, deal.stage_id, deal.status, deal.move_no, deal.stage_entered_at, what,
             coalesce(NEW.version, OLD.version + 1), effective, OLD.amount, OLD.currency, OLD.probability, OLD.value_period,
             OLD.expected_close_date, OLD.owner_id, OLD.archived_at, NEW.amount, NEW.currency, NEW.probability,
-            NEW.value_period, NEW.expected_close_date, NEW.owner_id, NEW.archived_at, plpgsql_actor());
+            NEW.value_period, NEW.expected_close_date, NEW.owner_id, NEW.archived_at, plpgsql_actor(), session_user);
     RETURN NULL;
 END $$;
 

@@ -14,15 +14,19 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap sanitized pgtap mcp lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients lint regress isolation demo nginx"
+
+# A suite that takes this many times its minutes, and five more, hangs: it is ended,
+# and fails.
+patience=${CRM_PATIENCE:-4}
 
 minutes()
 {
 	case $1 in
-		versions*) echo 10 ;;
-		tap) echo 5 ;;
+		versions*) echo 7 ;;
+		tap | package) echo 5 ;;
 		sanitized | analysis) echo 3 ;;
-		pgtap | mcp) echo 2 ;;
+		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
 }
@@ -64,6 +68,7 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 	case $1 in
 		regress | isolation | pgtap | mcp) server_start local "$1" ;;
+		clients) server_start tcp "$1" ;;
 	esac
 	cp -R "$src" "$src.$1"
 	chown -R "$server_user" "$src.$1"
@@ -78,9 +83,26 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	src=$src.$1
 	cd "$src"
 	case $1 in
-		lint | demo | versions*) sh "$script" "$argument" ;;
+		lint | demo | package | versions*) sh "$script" "$argument" ;;
 		*) as_server sh "test/suites/$1.sh" ;;
 	esac
+}
+
+run_in_time()			# a suite, ended if it hangs
+{
+	minutes=$(($(minutes "$1") * patience + 5))
+	(run_suite "$1") &
+	suite_pid=$!
+	(
+		sleep $((minutes * 60)) || exit
+		echo "not ok 1 - $1 has not ended within $minutes min"
+		stop_tree $suite_pid
+	) &
+	watch_pid=$!
+	result=0
+	wait $suite_pid || result=$?
+	stop_tree $watch_pid
+	return $result
 }
 
 start_suite()			# in the background; its end is a line in $work/ended
@@ -89,7 +111,7 @@ start_suite()			# in the background; its end is a line in $work/ended
 	(
 		started=$(date +%s)
 		status=0
-		(run_suite "$1") >"$work/$1.log" 2>&1 </dev/null || status=$?
+		run_in_time "$1" >"$work/$1.log" 2>&1 </dev/null || status=$?
 		[ ! -d "$work/data.$1" ] || server_stop "$work/data.$1"
 		rm -rf "$src.$1" "$work/data.$1" "$work/server.$1"
 		echo "$1 $status $(($(date +%s) - started))" >&3
@@ -116,7 +138,7 @@ end_suite()			# waits for a suite to end, prints what it found
 	if [ "$failed" -gt 0 ]
 	then
 		echo "---- $suite (exit status $status)"
-		grep -v '^ok ' "$log" || echo "(no output)"
+		grep -av '^ok ' "$log" || echo "(no output)"
 		echo "----"
 	fi
 	total_passed=$((total_passed + $1))
@@ -148,6 +170,8 @@ stop_suites()			# at exit: those that still run, then the rest
 
 "$top/scripts/setup.sh" "$needs"
 echo "Building crm ..."
+COPT=-Werror
+export COPT
 server_prepare
 
 # What the suites need beside libpq's variables.

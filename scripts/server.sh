@@ -60,7 +60,7 @@ server_prepare()		# makes work, src and bin
 	quietly as_server make -s with_llvm=no PG_CONFIG="$pg_config" clean
 	quietly as_server make -s -j"$(nproc)" with_llvm=no PG_CONFIG="$pg_config"
 	quietly as_server make -s with_llvm=no PG_CONFIG="$pg_config" \
-		DESTDIR="$work/server" install
+		DESTDIR="$work/server" mcp_bindir="$bindir" install
 	cd "$work" || die "cannot enter $work"
 }
 

@@ -29,9 +29,11 @@ other_test_packages()		# the major version
 {
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
 	# For the lints.
-	echo clang cppcheck pg-bsd-indent python3-pglast iso-codes shellcheck perltidy
-	# For the clients of MCP; any npm will do, as it installs the Node that they need.
+	echo clang cppcheck pg-bsd-indent python3-pglast python3-yaml iso-codes shellcheck perltidy
+	# For the clients of MCP and of SQL; any npm will do, as it installs the Node that they need.
 	command -v npm >/dev/null || echo npm
+	# For examples/clients.
+	echo python3-sqlalchemy python3-psycopg2 python3-django ruby-activerecord ruby-pg
 	# For examples/nginx.
 	echo nginx libnginx-mod-http-js
 	# For the releases of Debian that have the other versions of PostgreSQL.

@@ -12,8 +12,9 @@ SELECT count(*) = 0 AS "first" FROM pg_roles WHERE rolname = 'crm_authenticator'
 \if :first
 \if :{?password}
 \else
-\warn 'setup.sql: give a password for the role crm_authenticator: -v password=...'
-\quit
+DO $$ BEGIN
+	RAISE 'no password for the role crm_authenticator' USING ERRCODE = '22023', HINT = 'Call psql with -v password=...';
+END $$;
 \endif
 \endif
 

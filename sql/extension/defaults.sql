@@ -5,7 +5,9 @@
 -- extension's schema, and no API lists what belongs to no API, these functions
 -- are in a schema of their own, the only one with a fixed name, which everybody
 -- may use.  Their names are short and they take no arguments, as tools that
--- read a database copy the text, and some cut it at "::".
+-- read a database copy the text, and some cut it at "::".  None is of a text: of a
+-- call in such a column some make a name of their own language, so that a text that a
+-- trigger fills has 'auto' as its default, a word that no such column ever stores.
 
 CREATE SCHEMA crm_defaults;
 GRANT USAGE ON SCHEMA crm_defaults TO PUBLIC;
@@ -22,12 +24,6 @@ CREATE FUNCTION crm_defaults.current_tenant() RETURNS uuid
 	AS 'MODULE_PATHNAME', 'crm_current_tenant';
 COMMENT ON FUNCTION crm_defaults.current_tenant() IS
 	'The tenant of this session, as crm_current_tenant() tells it.';
-
-CREATE FUNCTION crm_defaults.recorder() RETURNS text
-	LANGUAGE c STABLE PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'crm_recorder';
-COMMENT ON FUNCTION crm_defaults.recorder() IS
-	'The session user: who wrote a row of the history.';
 
 CREATE FUNCTION crm_defaults.today_utc() RETURNS date
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -48,12 +44,6 @@ CREATE FUNCTION crm_defaults.filled_in_integer() RETURNS integer
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_filled_in';
 COMMENT ON FUNCTION crm_defaults.filled_in_integer() IS
-	'Null, as filled_in_uuid().';
-
-CREATE FUNCTION crm_defaults.filled_in_text() RETURNS text
-	LANGUAGE c IMMUTABLE PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'crm_filled_in';
-COMMENT ON FUNCTION crm_defaults.filled_in_text() IS
 	'Null, as filled_in_uuid().';
 
 CREATE FUNCTION crm_defaults.filled_in_time() RETURNS timestamptz

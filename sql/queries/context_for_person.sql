@@ -1,14 +1,18 @@
 -- All about a person: their deals, and what those add up to.
 
 SELECT CASE
-        WHEN @extension@.crm_contact_is_missing(context_for_person.crm, context_for_person.person_id)
+        WHEN @extension@.crm_linked_row_is_missing(context_for_person.crm, 'contacts', context_for_person.person_id)
         THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id))
+        WHEN context_for_person.max_deals NOT BETWEEN 1 AND 100
+        THEN @extension@.crm_raise('22023', format('max_deals must be from 1 to 100, not %s', context_for_person.max_deals))
+        WHEN context_for_person.skip_deals < 0
+        THEN @extension@.crm_raise('22023', format('skip_deals must not be negative, as %s is', context_for_person.skip_deals))
     END;
 
 WITH their_deals AS MATERIALIZED (
     SELECT d.id, d.tenant_id, d.title, d.status, d.amount, d.currency, d.value_period, d.probability,
         d.expected_close_date, d.stage_entered_at, d.won_at, d.lost_at, d.lost_reason,
-        p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
+        d.owner_id, d.organization_id, p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
         c.role, c.is_primary
     FROM @crm@.deal_contacts AS c
         JOIN @crm@.deals AS d ON d.id = c.deal_id
@@ -16,9 +20,14 @@ WITH their_deals AS MATERIALIZED (
         LEFT JOIN @crm@.stages AS s ON s.id = d.stage_id
     WHERE c.contact_id = context_for_person.person_id
         AND d.archived_at IS NULL
+), shown AS MATERIALIZED (
+    SELECT d.*
+    FROM their_deals AS d
+    ORDER BY d.status <> 'open', d.stage_entered_at DESC, d.id
+    LIMIT coalesce(context_for_person.max_deals, 10) OFFSET coalesce(context_for_person.skip_deals, 0)
 )
 SELECT jsonb_build_object(
-    'person', @extension@.crm_contact(context_for_person.crm, context_for_person.person_id),
+    'person', @extension@.crm_linked_row(context_for_person.crm, 'contacts', context_for_person.person_id),
     'deals', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                 'id', d.id,
@@ -30,6 +39,10 @@ SELECT jsonb_build_object(
                 'probability', trim_scale(d.probability),
                 'pipeline', jsonb_build_object('id', d.pipeline_id, 'name', d.pipeline_name),
                 'stage', jsonb_build_object('id', d.stage_id, 'name', d.stage_name),
+                'owner', CASE WHEN d.owner_id IS NOT NULL THEN jsonb_build_object('id', d.owner_id,
+                    'name', @extension@.crm_linked_name(context_for_person.crm, 'owners', d.owner_id)) END,
+                'organization', CASE WHEN d.organization_id IS NOT NULL THEN jsonb_build_object('id', d.organization_id,
+                    'name', @extension@.crm_linked_name(context_for_person.crm, 'organizations', d.organization_id)) END,
                 'role', d.role,
                 'is_primary', d.is_primary,
                 'tags', coalesce((
@@ -54,11 +67,16 @@ SELECT jsonb_build_object(
                             FROM @crm@.stage_changes AS c
                             WHERE c.deal_id = d.id AND c.tenant_id = d.tenant_id
                             ORDER BY c.move_no DESC
-                            LIMIT 5) AS h
+                            LIMIT 3) AS h
                         LEFT JOIN @crm@.stages AS f ON f.id = h.from_stage_id
                         LEFT JOIN @crm@.stages AS t ON t.id = h.to_stage_id), '[]'))
             ORDER BY d.status <> 'open', d.stage_entered_at DESC, d.id)
-        FROM their_deals AS d), '[]'),
+        FROM shown AS d), '[]'),
+    'deals_total', (SELECT count(*) FROM their_deals),
+    'next_deals', (
+        SELECT n.reached
+        FROM (SELECT coalesce(context_for_person.skip_deals, 0) + count(*) AS reached FROM shown) AS n
+        WHERE n.reached < (SELECT count(*) FROM their_deals) AND EXISTS (SELECT FROM shown)),
     'totals', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                 'status', t.status,

@@ -1,7 +1,7 @@
 -- Deals that stand still.
 
-SELECT r.deal_id, r.title, r.pipeline_id, r.stage_id, r.stage_name, r.owner_id, r.amount, r.currency,
-    r.expected_close_date, r.stage_entered_at, r.rotting_days, r.days_in_stage, r.days_over
+SELECT r.deal_id, r.title, r.pipeline_id, r.stage_id, r.stage_name, r.owner_id, r.owner_name,
+    r.amount, r.currency, r.expected_close_date, r.stage_entered_at, r.rotting_days, r.days_in_stage, r.days_over
 FROM @crm@.rotting_deals AS r
 WHERE (rotting_deals.pipeline_id IS NULL OR r.pipeline_id = rotting_deals.pipeline_id)
     AND (rotting_deals.owner_id IS NULL OR r.owner_id = rotting_deals.owner_id)

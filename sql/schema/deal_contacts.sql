@@ -19,8 +19,8 @@ CREATE TABLE deal_contacts (
 );
 
 CREATE INDEX deal_contacts_contact_id_idx ON deal_contacts (contact_id);
--- With a second column, as tools take the first one alone for unique.
-CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id, is_primary) WHERE is_primary;
+-- With an expression, as mappers read past the predicate: see pipelines_default_key.
+CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id, (is_primary IS TRUE)) WHERE is_primary;
 
 COMMENT ON TABLE deal_contacts IS 'A person linked to a deal';
 COMMENT ON COLUMN deal_contacts.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';

@@ -6,9 +6,27 @@
 -- amount and probability take more digits than their CHECKs: so it is the rules that
 -- refuse 70 for a probability, saying what is expected, and not the type.
 --
--- PostgreSQL parses each CHECK anew for every statement, so that one function states
--- most of what holds of a deal; what clients read in the catalog are CHECKs of
--- their own.  It names its rules as constraints: deals_title_check, ...
+-- PostgreSQL parses each CHECK anew for every statement, at a cost that grows with its
+-- text.  So there is one, of one function, which names its rules as constraints:
+-- deals_title_check, ...  The values that a column takes are stated by domains, which
+-- PostgreSQL parses once for a session.  The CHECK casts to them; the columns are
+-- of plain types, as mappers do not know domains.
+
+CREATE DOMAIN deal_status AS text
+    CONSTRAINT deals_status_check CHECK (VALUE IN ('open', 'won', 'lost'));
+CREATE DOMAIN value_period AS text
+    CONSTRAINT deals_value_period_check CHECK (VALUE IN ('one_time', 'monthly', 'quarterly', 'annual'));
+CREATE DOMAIN forecast_category AS text
+    CONSTRAINT deals_forecast_category_check CHECK (VALUE IN ('pipeline', 'best_case', 'commit', 'omitted'));
+CREATE DOMAIN json_object AS jsonb
+    CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(VALUE) = 'object');
+-- They are for this CHECK: a column of somebody else's would stand in the way of changing them.
+REVOKE USAGE ON DOMAIN deal_status, value_period, forecast_category, json_object FROM PUBLIC;
+
+COMMENT ON DOMAIN deal_status IS 'What deals.status may be';
+COMMENT ON DOMAIN value_period IS 'What deals.value_period may be';
+COMMENT ON DOMAIN forecast_category IS 'What deals.forecast_category may be';
+COMMENT ON DOMAIN json_object IS 'What deals.metadata may be';
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
@@ -20,7 +38,7 @@ CREATE TABLE deals (
     currency text,
     probability numeric(38,4),
     value_period text NOT NULL DEFAULT 'one_time',
-    status text NOT NULL DEFAULT crm_defaults.filled_in_text(),
+    status text NOT NULL DEFAULT 'auto',
     stage_entered_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     move_no integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
@@ -38,22 +56,21 @@ CREATE TABLE deals (
     metadata jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT crm_defaults.filled_in_time(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    merged_into uuid,
     CONSTRAINT deals_pkey PRIMARY KEY (id),
     CONSTRAINT deals_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines (id),
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
     CONSTRAINT deals_external_id_key UNIQUE (external_id, tenant_id),
-    CONSTRAINT deals_check CHECK (@extension@.crm_check_deal(tableoid, title, amount, currency, probability, won_at, lost_at, lost_reason, move_no, status)),
-    CONSTRAINT deals_status_check CHECK (status IN ('open', 'won', 'lost')),
-    CONSTRAINT deals_value_period_check CHECK (value_period IN ('one_time', 'monthly', 'quarterly', 'annual')),
-    CONSTRAINT deals_forecast_category_check CHECK (forecast_category IN ('pipeline', 'best_case', 'commit', 'omitted')),
-    CONSTRAINT deals_times_check CHECK (@extension@.crm_are_times(archived_at, stage_entered_at, expected_close_date, won_at, lost_at, created_at, updated_at)),
-    CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
+    CONSTRAINT deals_check CHECK (@extension@.crm_check_deal(title, amount, currency, probability, status::deal_status, value_period::value_period,
+        forecast_category::forecast_category, metadata::json_object, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date,
+        created_at, updated_at))
 );
 
 -- For the board of a stage in its order, and for the checks of the foreign key.
 CREATE INDEX deals_stage_id_rank_idx ON deals (stage_id, rank);
 CREATE INDEX deals_pipeline_id_idx ON deals (pipeline_id);
 CREATE INDEX deals_expected_close_date_idx ON deals (tenant_id, expected_close_date) WHERE status = 'open';
+CREATE INDEX deals_merged_into_idx ON deals (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX deals_owner_id_idx ON deals (owner_id) WHERE status = 'open';
 
 COMMENT ON TABLE deals IS 'A sales opportunity, standing in one stage of a pipeline; every move is recorded in stage_changes';
@@ -66,14 +83,14 @@ COMMENT ON COLUMN deals.amount IS 'Value of the deal, in its currency and per it
 COMMENT ON COLUMN deals.currency IS 'ISO 4217 code of the amount; the pipeline''s if an amount comes without one';
 COMMENT ON COLUMN deals.probability IS 'Probability of winning, 0 to 1; set to the stage''s when the deal enters it, unless written; always 1 if won and 0 if lost';
 COMMENT ON COLUMN deals.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
-COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage (default: open); writing it alone moves the deal to the pipeline''s only stage of that status';
+COMMENT ON COLUMN deals.status IS 'open, won or lost: the deal_status of the stage, which auto, the default, stands for; writing it alone moves the deal to the pipeline''s only stage of that status';
 COMMENT ON COLUMN deals.stage_entered_at IS 'When the deal entered its stage: the effective time of its last move; written together with stage_id, it dates the move';
 COMMENT ON COLUMN deals.move_no IS 'Number of moves so far; set by a trigger';
 COMMENT ON COLUMN deals.version IS 'Version number of the row, increased by each update; for optimistic locking';
 COMMENT ON COLUMN deals.title IS 'Short name of the deal';
 COMMENT ON COLUMN deals.description IS 'What the deal is about';
-COMMENT ON COLUMN deals.owner_id IS 'The responsible person''s id in another system';
-COMMENT ON COLUMN deals.organization_id IS 'The customer organization''s id in another system';
+COMMENT ON COLUMN deals.owner_id IS 'The responsible person: a row of the linked owners table, or any uuid while none is linked';
+COMMENT ON COLUMN deals.organization_id IS 'The customer organization: a row of the linked organizations table, or any uuid while none is linked';
 COMMENT ON COLUMN deals.expected_close_date IS 'The day the deal is expected to close';
 COMMENT ON COLUMN deals.forecast_category IS 'The deal''s category in forecasts while it is open: pipeline, best_case, commit or omitted; null: that of its stage. Kept until it is changed; no effect once the deal is closed';
 COMMENT ON COLUMN deals.won_at IS 'When the deal was won; set if and only if its status is won';
@@ -84,3 +101,4 @@ COMMENT ON COLUMN deals.rank IS 'Order on the board within a stage, compared byt
 COMMENT ON COLUMN deals.metadata IS 'Further data of your own, a JSON object';
 COMMENT ON COLUMN deals.created_at IS 'When the deal was created; default: when it entered its first stage';
 COMMENT ON COLUMN deals.updated_at IS 'When the row was last updated; set by a trigger';
+COMMENT ON COLUMN deals.merged_into IS 'The deal that this one was merged into by merge_deals, which archived it';

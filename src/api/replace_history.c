@@ -195,22 +195,22 @@ ids(const char *query, const Datum *args)
  * its stage and, of a closed one, the time of closing that it clears.
  */
 #define MOVES \
-	"WITH elements AS MATERIALIZED (" ELEMENTS "), stays AS MATERIALIZED (" \
+	"WITH elements AS MATERIALIZED (" ELEMENTS "), visits AS MATERIALIZED (" \
 	"SELECT e.n, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, ($4)[e.n] AS at, " \
 	"COALESCE(pg_catalog.jsonb_object_field_text(e.o, 'actor'), $6) AS actor, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 ELSE COALESCE(" \
 	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric, s.probability) END AS probability, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
 	"FROM elements e JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), closed AS MATERIALIZED (" \
-	/* when the status that the stay has began: won, then won again, was won at first */ \
+	/* when the status that the visit has began: won, then won again, was won at first */ \
 	"SELECT t.*, (SELECT pg_catalog.max(b.at) FROM (SELECT x.at, x.n, x.status, pg_catalog.lag(x.status) OVER (ORDER BY x.n) AS before " \
-	"FROM stays x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM stays t), " \
+	"FROM visits x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM visits t), " \
 	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
 	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
-	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, closing, " \
+	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
 	"correction_id) " \
 	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, f.probability, t.pipeline_id, t.stage_id, t.status, " \
-	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, " \
+	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, SESSION_USER, " \
 	"CASE WHEN f.status OPERATOR(pg_catalog.<>) 'open' AND f.status OPERATOR(pg_catalog.<>) t.status THEN pg_catalog.jsonb_strip_nulls(" \
 	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.since, 'lost_reason', f.lost_reason)) END, $5 " \
 	"FROM closed f JOIN closed t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) " \

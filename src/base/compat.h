@@ -63,6 +63,7 @@
 #define CRM_CHECK_PERMS_ARGUMENTS	range_table, permissions, report
 #define CRM_CHECK_PERMS_LIST		permissions
 #define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
+#define CRM_CHECK_PERMS_INFO(item)	((RTEPermissionInfo *) (item))
 #define crm_may_execute(statement) \
 	ExecCheckPermissions((statement)->rtable, (statement)->permInfos, false)
 #else
@@ -72,7 +73,15 @@
 #define CRM_CHECK_PERMS_RELID(item) \
 	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
 	 ((RangeTblEntry *) (item))->relid : InvalidOid)
+#define CRM_CHECK_PERMS_INFO(item)	((RangeTblEntry *) (item))
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
+#endif
+
+/* From 18 on, a deferred trigger runs as the user who fired it, not as who commits. */
+#if PG_VERSION_NUM >= 180000
+#define CRM_DEFERRED_TRIGGERS_KEEP_USER true
+#else
+#define CRM_DEFERRED_TRIGGERS_KEEP_USER false
 #endif
 
 #endif							/* CRM_BASE_COMPAT_H */

@@ -331,6 +331,12 @@ crm_session_actor(void)
 	refresh_context();
 	if (context.subject)
 		return pstrdup(context.subject);
+	return crm_session_recorder();
+}
+
+char *
+crm_session_recorder(void)
+{
 	return GetUserNameFromId(GetSessionUserId(), false);
 }
 
@@ -436,17 +442,6 @@ Datum
 crm_current_actor(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(crm_session_actor()));
-}
-
-/*
- * crm_defaults.recorder() -> text
- *		The session user.
- */
-PG_FUNCTION_INFO_V1(crm_recorder);
-Datum
-crm_recorder(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetSessionUserId(), false)));
 }
 
 /*

@@ -21,6 +21,9 @@ extern bool crm_session_is_tenant(const pg_uuid_t *tenant);
 /* The actor (changed_by), palloc'd in the current context; never NULL. */
 extern char *crm_session_actor(void);
 
+/* The session user (recorded_by), palloc'd. */
+extern char *crm_session_recorder(void);
+
 /* The setting crm.effective_at; false if it is unset or empty. */
 extern bool crm_session_effective_at(TimestampTz *effective_at);
 

@@ -71,6 +71,7 @@ enum
 	FIELD_OLD,
 	FIELD_NEW = FIELD_OLD + lengthof(watched),
 	FIELD_CHANGED_BY = FIELD_NEW + lengthof(watched),
+	FIELD_RECORDED_BY,
 	FIELD_OTHER,
 	FIELD_WITH_MOVE,
 	NFIELDS
@@ -102,6 +103,7 @@ static const InsertField fields[NFIELDS] = {
 	{"new_owner_id", UUIDOID},
 	{"new_archived_at", TIMESTAMPTZOID},
 	[FIELD_CHANGED_BY] = {"changed_by", TEXTOID},
+	[FIELD_RECORDED_BY] = {"recorded_by", TEXTOID},
 	[FIELD_OTHER] = {"other", JSONBOID},
 	[FIELD_WITH_MOVE] = {"with_move", INT4OID},
 };
@@ -114,6 +116,7 @@ typedef struct DealChanges
 {
 	TableWriter *writer;
 	Datum		changed_by;
+	Datum		recorded_by;
 	DealPast	past;			/* opened when it is asked for */
 	bool		has_past;
 	TimestampTz clock;			/* when the statement ended */
@@ -192,6 +195,7 @@ get_changes(DealChangeAudit *audit)
 	changes = palloc(sizeof(DealChanges));
 	changes->writer = crm_writer_begin(audit->deals, &deal_changes);
 	changes->changed_by = CStringGetTextDatum(crm_session_actor());
+	changes->recorded_by = CStringGetTextDatum(crm_session_recorder());
 	changes->has_past = false;
 	changes->per_row = AllocSetContextCreate(CurrentMemoryContext, "crm deal change",
 											 ALLOCSET_SMALL_SIZES);
@@ -265,8 +269,9 @@ record(DealChangeAudit *audit, ChangeKind kind, TupleTableSlot *old_deal, TupleT
 	values[FIELD_VERSION] = Int32GetDatum(version);
 	values[FIELD_CHANGED_AT] = TimestampTzGetDatum(changed_at);
 	values[FIELD_CHANGED_BY] = changes->changed_by;
+	values[FIELD_RECORDED_BY] = changes->recorded_by;
 	nulls[FIELD_CHANGE] = nulls[FIELD_VERSION] = nulls[FIELD_CHANGED_AT] = false;
-	nulls[FIELD_CHANGED_BY] = false;
+	nulls[FIELD_CHANGED_BY] = nulls[FIELD_RECORDED_BY] = false;
 
 	for (int i = 0; i < lengthof(watched); i++)
 	{
@@ -406,7 +411,7 @@ delete_all_query(Relation deals)
 				appendStringInfo(&values, "d.%s, ", crm_deal_kind.columns[column].name);
 		}
 	}
-	return psprintf("INSERT INTO %s (%schanged_by) SELECT %s$1 FROM %s d",
+	return psprintf("INSERT INTO %s (%schanged_by, recorded_by) SELECT %s$1, SESSION_USER FROM %s d",
 					crm_trusted_sibling(deals, deal_changes.table), columns.data, values.data,
 					crm_sibling_name(deals, RelationGetRelationName(deals)));
 }

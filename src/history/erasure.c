@@ -33,8 +33,8 @@ gaps_query(Relation history, const char *deleted)
 	const char *deal_changes = crm_trusted_sibling(history, "deal_changes");
 
 	return psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, "
-					"move_no, version, change, status, changed_by) "
-					"SELECT a.tenant_id, a.deal_id, '%5$s', '%5$s', a.changed_at, a.changed_at, 0, 0, '%6$s', 'open', %7$s "
+					"move_no, version, change, status, changed_by, recorded_by) "
+					"SELECT a.tenant_id, a.deal_id, '%5$s', '%5$s', a.changed_at, a.changed_at, 0, 0, '%6$s', 'open', %7$s, SESSION_USER "
 					"FROM (SELECT c.tenant_id, CASE WHEN c.number OPERATOR(pg_catalog.>) %8$d THEN '%5$s' ELSE c.deal_id END AS deal_id, "
 					"pg_catalog.max(c.changed_at) AS changed_at "
 					"FROM (SELECT g.tenant_id, g.deal_id, g.changed_at, pg_catalog.count(*) OVER (PARTITION BY g.tenant_id) AS number "

@@ -24,7 +24,8 @@
 #include "table/trigger.h"
 
 static const char *const own_names[] = {
-	"title", "organization_id", "forecast_category", "lost_reason", "external_id", "created_at"
+	"title", "organization_id", "forecast_category", "lost_reason", "external_id", "created_at",
+	"merged_into"
 };
 
 static void

@@ -45,6 +45,7 @@ typedef enum ChangeField
 	CHANGE_REVERTS_NO,
 	CHANGE_CLOSING,
 	CHANGE_CHANGED_BY,
+	CHANGE_RECORDED_BY,
 	CHANGE_NFIELDS
 } ChangeField;
 
@@ -69,6 +70,7 @@ static const InsertField fields[CHANGE_NFIELDS] = {
 	[CHANGE_REVERTS_NO] = {"reverts_no", INT4OID},
 	[CHANGE_CLOSING] = {"closing", JSONBOID},
 	[CHANGE_CHANGED_BY] = {"changed_by", TEXTOID},
+	[CHANGE_RECORDED_BY] = {"recorded_by", TEXTOID},
 };
 
 static const InsertTarget stage_changes = {
@@ -83,6 +85,7 @@ struct StageRecorder
 	TupleTableSlot *new_deal;
 	TableWriter *writer;
 	Datum		changed_by;
+	Datum		recorded_by;
 	MemoryContext per_move;
 };
 
@@ -151,6 +154,7 @@ crm_stage_recorder_begin(Relation deals, const AttrNumber *columns)
 	recorder->columns = columns;
 	recorder->writer = crm_writer_begin(deals, &stage_changes);
 	recorder->changed_by = CStringGetTextDatum(crm_session_actor());
+	recorder->recorded_by = CStringGetTextDatum(crm_session_recorder());
 	recorder->per_move = AllocSetContextCreate(CurrentMemoryContext, "crm stage recorder move",
 											   ALLOCSET_SMALL_SIZES);
 	return recorder;
@@ -242,7 +246,8 @@ crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleT
 	nulls[CHANGE_CLOSING] = !closing(recorder, &values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);
 	values[CHANGE_CHANGED_BY] = recorder->changed_by;
-	nulls[CHANGE_CHANGED_BY] = false;
+	values[CHANGE_RECORDED_BY] = recorder->recorded_by;
+	nulls[CHANGE_CHANGED_BY] = nulls[CHANGE_RECORDED_BY] = false;
 	crm_writer_add(recorder->writer, values, nulls);
 	MemoryContextReset(recorder->per_move);
 }

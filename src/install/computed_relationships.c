@@ -25,6 +25,7 @@
 
 #include "base/query.h"
 #include "install/computed_relationships.h"
+#include "install/schema_function.h"
 #include "table/installation.h"
 
 typedef struct Embedded
@@ -127,24 +128,44 @@ static const Embedded embedded[] = {
 	"What the deals of the pipeline add up to, as pipeline_summary returns it"},
 };
 
-/* With linked contacts only. */
-static const Embedded embedded_contacts[] = {
-	{"contacts", "deals", "contacts", NULL, 10,
-		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.contacts AS t ON t.id OPERATOR(pg_catalog.=) l.contact_id "
-		"WHERE l.deal_id OPERATOR(pg_catalog.=) $1.id",
-	"The contacts of the deal"},
-	{"deals", "contacts", "deals", NULL, 10,
-		"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.deals AS t ON t.id OPERATOR(pg_catalog.=) l.deal_id "
-		"WHERE l.contact_id OPERATOR(pg_catalog.=) $1.id",
-	"The deals of the contact"},
-};
-
-/* "schema"."name", quoted as needed. */
-static char *
-in_schema(Oid schema, const char *name)
+/* With linked tables only: those of the view of that name. */
+typedef struct EmbeddedLink
 {
-	return quote_qualified_identifier(get_namespace_name(schema), name);
-}
+	const char *view;
+	Embedded	embedded;
+} EmbeddedLink;
+
+#define OF_ID(table, column) \
+	"SELECT t.* FROM %1$s." table " AS t WHERE t.id OPERATOR(pg_catalog.=) $1." column
+#define DEALS_BY(column) \
+	"SELECT t.* FROM %1$s.deals AS t WHERE t." column " OPERATOR(pg_catalog.=) $1.id"
+
+static const EmbeddedLink embedded_links[] = {
+	{"contacts", {"contacts", "deals", "contacts", NULL, 10,
+			"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.contacts AS t ON t.id OPERATOR(pg_catalog.=) l.contact_id "
+			"WHERE l.deal_id OPERATOR(pg_catalog.=) $1.id",
+	"The contacts of the deal"}},
+	{"contacts", {"deals", "contacts", "deals", NULL, 10,
+			"SELECT t.* FROM %1$s.deal_contacts AS l JOIN %1$s.deals AS t ON t.id OPERATOR(pg_catalog.=) l.deal_id "
+			"WHERE l.contact_id OPERATOR(pg_catalog.=) $1.id",
+	"The deals of the contact"}},
+	{"owners", {"owner", "deals", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"The owner of the deal"}},
+	{"owners", {"owner", "rotting_deals", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"The owner of the deal"}},
+	{"owners", {"owner", "deal_pushes", "owners", NULL, 1, OF_ID("owners", "owner_id"),
+	"Who owned the deal when it was pushed"}},
+	{"owners", {"old_owner", "deal_changes", "owners", NULL, 1, OF_ID("owners", "old_owner_id"),
+	"The owner before the change"}},
+	{"owners", {"new_owner", "deal_changes", "owners", NULL, 1, OF_ID("owners", "new_owner_id"),
+	"The owner after the change"}},
+	{"owners", {"deals", "owners", "deals", NULL, 10, DEALS_BY("owner_id"),
+	"The deals of the owner"}},
+	{"organizations", {"organization", "deals", "organizations", NULL, 1, OF_ID("organizations", "organization_id"),
+	"The customer organization of the deal"}},
+	{"organizations", {"deals", "organizations", "deals", NULL, 10, DEALS_BY("organization_id"),
+	"The deals of the organization"}},
+};
 
 static char *
 body_of(Oid schema, const Embedded *what)
@@ -152,53 +173,95 @@ body_of(Oid schema, const Embedded *what)
 	return psprintf(what->body, quote_identifier(get_namespace_name(schema)));
 }
 
+/* The type of its argument. */
+static Oid
+argument_type(Oid schema, const Embedded *what)
+{
+	return get_rel_type_id(get_relname_relid(what->argument, schema));
+}
+
+static CrmSchemaFunction
+function_of(Oid schema, const Embedded *what, const Oid *argument)
+{
+	return (CrmSchemaFunction)
+	{
+		.schema = schema,.name = what->name,.nargs = 1,.types = argument
+	};
+}
+
+/* What is wrong with the function; NULL if it is right. */
+static const char *
+problem_of(Oid schema, const Embedded *what)
+{
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	HeapTuple	tuple = SearchSysCache1(PROCOID,
+										ObjectIdGetDatum(crm_find_schema_function(&function)));
+	Datum		body;
+	bool		isnull;
+	bool		right;
+
+	if (!HeapTupleIsValid(tuple))
+		return "is missing; crm_embed() makes it";
+	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
+	ReleaseSysCache(tuple);
+	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
+}
+
+static char *
+creation_of(Oid schema, const Embedded *what)
+{
+	char	   *returns = what->result == NULL ? pstrdup(what->type) :
+	psprintf("SETOF %s", crm_qualified_name(schema, what->result));
+
+	return psprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+					crm_qualified_name(schema, what->name),
+					crm_qualified_name(schema, what->argument), returns,
+					what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+					quote_literal_cstr(body_of(schema, what)));
+}
+
 /* Creates the function, or gives it its body anew; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
 {
-	char	   *function = psprintf("%s(%s)", in_schema(schema, what->name),
-									in_schema(schema, what->argument));
-	char	   *returns = what->result == NULL ? pstrdup(what->type) :
-	psprintf("SETOF %s", in_schema(schema, what->result));
-	char	   *body = body_of(schema, what);
-	bool		is_new;
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	bool		is_right = problem_of(schema, what) == NULL;
 
-	if (SPI_execute(psprintf("SELECT FROM pg_catalog.to_regprocedure(%s) AS f WHERE f IS NULL",
-							 quote_literal_cstr(function)), true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look up function %s", function);
-	is_new = SPI_processed > 0;
-
-	crm_run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
-					 function, returns,
-					 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
-					 quote_literal_cstr(body)));
-	if (is_new)
-		crm_run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
-	crm_run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
+	crm_make_schema_function(&function, is_right ? NULL : creation_of(schema, what), what->comment);
 }
 
 void
-crm_embed_contacts(Oid schema)
+crm_embed_linked(Oid schema, const char *view)
 {
-	for (int i = 0; i < lengthof(embedded_contacts); i++)
-		embed(schema, &embedded_contacts[i]);
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (strcmp(embedded_links[i].view, view) == 0)
+			embed(schema, &embedded_links[i].embedded);
+	}
 }
 
 void
-crm_unembed_contacts(Oid schema)
+crm_unembed_linked(Oid schema, const char *view)
 {
-	for (int i = 0; i < lengthof(embedded_contacts); i++)
-		crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)",
-						 in_schema(schema, embedded_contacts[i].name),
-						 in_schema(schema, embedded_contacts[i].argument)));
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		const Embedded *what = &embedded_links[i].embedded;
+
+		if (strcmp(embedded_links[i].view, view) == 0)
+			crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)", crm_qualified_name(schema, what->name),
+							 crm_qualified_name(schema, what->argument)));
+	}
 }
 
 static bool
-has_contacts(Oid schema)
+is_linked(Oid schema, const EmbeddedLink *link)
 {
-	Oid			contacts = get_relname_relid("contacts", schema);
+	Oid			view = get_relname_relid(link->view, schema);
 
-	return OidIsValid(contacts) && get_rel_relkind(contacts) == RELKIND_VIEW;
+	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW;
 }
 
 void
@@ -206,28 +269,11 @@ crm_embed_all(Oid schema)
 {
 	for (int i = 0; i < lengthof(embedded); i++)
 		embed(schema, &embedded[i]);
-	if (has_contacts(schema))
-		crm_embed_contacts(schema);
-}
-
-/* What is wrong with the function; NULL if it is right. */
-static const char *
-problem_of(Oid schema, const Embedded *what)
-{
-	Oid			argument = get_rel_type_id(get_relname_relid(what->argument, schema));
-	HeapTuple	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(what->name),
-										PointerGetDatum(buildoidvector(&argument, 1)),
-										ObjectIdGetDatum(schema));
-	Datum		body;
-	bool		isnull;
-	bool		right;
-
-	if (!HeapTupleIsValid(tuple))
-		return "is missing; crm_embed() makes it";
-	body = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &isnull);
-	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
-	ReleaseSysCache(tuple);
-	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (is_linked(schema, &embedded_links[i]))
+			embed(schema, &embedded_links[i].embedded);
+	}
 }
 
 static void
@@ -244,8 +290,11 @@ crm_check_embedded(Oid schema, CrmProblemReport report, void *arg)
 {
 	for (int i = 0; i < lengthof(embedded); i++)
 		check_embedded(schema, &embedded[i], report, arg);
-	for (int i = 0; i < lengthof(embedded_contacts) && has_contacts(schema); i++)
-		check_embedded(schema, &embedded_contacts[i], report, arg);
+	for (int i = 0; i < lengthof(embedded_links); i++)
+	{
+		if (is_linked(schema, &embedded_links[i]))
+			check_embedded(schema, &embedded_links[i].embedded, report, arg);
+	}
 }
 
 /*

@@ -9,11 +9,11 @@
 extern void crm_embed_all(Oid schema);
 
 /*
- * Make, or drop, the relationships between deals and the view "contacts" of
- * the CRM in that schema.  The caller is connected to SPI.
+ * Make, or drop, the relationships with that view of crm_link() in the schema of
+ * a CRM.  The caller is connected to SPI.
  */
-extern void crm_embed_contacts(Oid schema);
-extern void crm_unembed_contacts(Oid schema);
+extern void crm_embed_linked(Oid schema, const char *view);
+extern void crm_unembed_linked(Oid schema, const char *view);
 
 /*
  * Calls report for each one that is missing, or does not read the tables of that

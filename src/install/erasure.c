@@ -114,8 +114,8 @@ static void
 erase_history(Erasure *erasure, const char *condition, bool leaves_gap, Oid type, Datum arg)
 {
 	char	   *gap = psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, "
-							   "changed_at, move_no, version, change, status, changed_by) "
-							   "SELECT b.tenant_id, '%2$s', '%2$s', '%2$s', max(b.changed_at), max(b.changed_at), 0, 0, '%3$s', 'open', %4$s "
+							   "changed_at, move_no, version, change, status, changed_by, recorded_by) "
+							   "SELECT b.tenant_id, '%2$s', '%2$s', '%2$s', max(b.changed_at), max(b.changed_at), 0, 0, '%3$s', 'open', %4$s, SESSION_USER "
 							   "FROM (SELECT * FROM m UNION ALL SELECT * FROM e) b GROUP BY b.tenant_id",
 							   sibling(erasure, "deal_changes"), CRM_NO_ID, CRM_ERASED,
 							   quote_literal_cstr(crm_session_actor()));

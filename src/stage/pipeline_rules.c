@@ -94,7 +94,7 @@ crm_pipeline_rules(PG_FUNCTION_ARGS)
 	RowEdit		row;
 
 	crm_stages_written();
-	crm_row_open(&row, trigdata, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_row_open(&row, trigdata, InvalidAttrNumber, &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
 	crm_apply_row_rules(&row, row_columns, apply_pipeline_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

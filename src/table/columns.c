@@ -9,14 +9,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
-#include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/query.h"
 #include "base/version.h"
 #include "table/columns.h"
@@ -147,15 +147,7 @@ crm_required_slot_value(Relation rel, TupleTableSlot *row, AttrNumber attno)
 Oid
 crm_table_owner(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
+	return crm_owner_of(RelationRelationId, relid);
 }
 
 /*

@@ -14,27 +14,24 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_namespace.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/compat.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
@@ -79,21 +76,19 @@ watch_types(void)
 }
 
 static void
-check_type(Oid type)
+check_type(const ObjectAddress *object, void *arg)
 {
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 	Oid			owner;
 
-	if (!HeapTupleIsValid(tuple))
+	if (object->classId != TypeRelationId)
 		return;
-	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
-	ReleaseSysCache(tuple);
-	if (has_privs_of_role(owner, GetUserId()))
+	owner = crm_owner_of(TypeRelationId, object->objectId);
+	if (!OidIsValid(owner) || has_privs_of_role(owner, GetUserId()))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("the CRM's owner runs nothing in a session with the temporary type %s",
-					format_type_be(type)),
+					format_type_be(object->objectId)),
 			 errdetail("The owner's triggers, defaults and checks could take it for another type."),
 			 errhint("Drop the type, or make it in a schema that lasts.")));
 }
@@ -107,30 +102,12 @@ check_temporary_types(void)
 {
 	Oid			schema,
 				toast_schema;
-	Relation	depend;
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
 	GetTempNamespaceState(&schema, &toast_schema);
 	if (!OidIsValid(schema) || types_checked_for == GetUserId())
 		return;
 	watch_types();
-	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(schema));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == TypeRelationId)
-			check_type(form->objid);
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
+	crm_receive_objects(schema, check_type, NULL);
 	types_checked_for = GetUserId();
 }
 
@@ -150,6 +127,61 @@ check_table(Oid relid)
 			 errhint("The owner should name the schema, or give the function a search_path.")));
 }
 
+/* ---- deferred triggers ---- */
+
+bool
+crm_deferred_triggers_keep_owner(Relation rel)
+{
+	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER || rel->trigdesc == NULL)
+		return false;
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		/* Those of foreign keys take the rights that they need. */
+		if (trigger->tgdeferrable && !trigger->tgisinternal)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Such a trigger would run at the end of the transaction as the owner, but with
+ * the search_path and temporary tables of the session.  No harm if the session
+ * has the owner's rights.
+ */
+static void
+check_deferred_triggers(Oid relid)
+{
+	ListCell   *lc;
+
+	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER ||
+		has_privs_of_role(GetOuterUserId(), GetUserId()))
+		return;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Relation	rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+
+		if (rel == NULL)
+			continue;
+		if (crm_deferred_triggers_keep_owner(rel))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("table \"%s\" has a deferrable trigger, and the CRM writes it with its owner's rights",
+							RelationGetRelationName(rel)),
+					 errdetail("The trigger would run as the owner with the writer's search_path."),
+					 errhint("Make the trigger NOT DEFERRABLE.")));
+		relation_close(rel, AccessShareLock);
+	}
+}
+
+/* ---- hooks ---- */
+
+/* FOR UPDATE asks for the right to update, but of no column. */
+#define WRITES(info) \
+	(((info)->requiredPerms & (ACL_INSERT | ACL_DELETE)) != 0 || \
+	 !bms_is_empty((info)->updatedCols))
+
 static bool
 check_perms(CRM_CHECK_PERMS_PARAMETERS)
 {
@@ -161,8 +193,11 @@ check_perms(CRM_CHECK_PERMS_PARAMETERS)
 		{
 			Oid			relid = CRM_CHECK_PERMS_RELID(lfirst(lc));
 
-			if (OidIsValid(relid))
-				check_table(relid);
+			if (!OidIsValid(relid))
+				continue;
+			check_table(relid);
+			if (WRITES(CRM_CHECK_PERMS_INFO(lfirst(lc))))
+				check_deferred_triggers(relid);
 		}
 	}
 	return next_check_perms == NULL || next_check_perms(CRM_CHECK_PERMS_ARGUMENTS);

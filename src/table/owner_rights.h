@@ -21,7 +21,9 @@ typedef struct SavedUser
  *
  * Code of the owner's may run: triggers, defaults, CHECKs.  None of its names
  * finds what the caller has put in the way: search_path is pg_catalog, pg_temp,
- * and temporary tables and types of others cannot be used (ERROR 42501).
+ * and temporary tables and types of others cannot be used (ERROR 42501).  Where a
+ * deferred trigger would keep the owner as its user, a query that writes to its
+ * table is refused (ERROR 42501): it would run with the caller's search_path.
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
 
@@ -37,7 +39,10 @@ extern void crm_restore_user(const SavedUser *saved);
  */
 extern char *crm_trusted_sibling(Relation rel, const char *table);
 
-/* Refuses temporary tables of others in the owner's rights, for all queries. */
+/* Whether the table has a trigger that would run as the owner when the user commits. */
+extern bool crm_deferred_triggers_keep_owner(Relation rel);
+
+/* Refuses what is said above in the owner's rights, for all queries. */
 extern void crm_owner_rights_install_hooks(void);
 
 #endif							/* CRM_TABLE_OWNER_RIGHTS_H */

@@ -13,6 +13,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "base/uuid.h"
 #include "table/restoring.h"
 #include "table/row.h"
@@ -46,7 +47,7 @@ take_default(RowEdit *row, int i)
 {
 	Expr	   *expr;
 
-	if (crm_upsert_defaults_to_null(row->upsert, i + 1))
+	if (i + 1 == row->filled_text || crm_upsert_defaults_to_null(row->upsert, i + 1))
 		return;
 	expr = expression_planner((Expr *) build_column_default(row->rel, i + 1));
 	if (IsA(expr, Const) && ((Const *) expr)->constisnull)
@@ -65,10 +66,26 @@ take_old(RowEdit *row, int i)
 	row->changed = true;
 }
 
+/* The word that is the default of a text which a rule fills is "not given". */
+static void
+forget_filled_text(RowEdit *row)
+{
+	int			i = row->filled_text - 1;
+	text	   *value;
+
+	if (i < 0 || row->nulls[i])
+		return;
+	value = DatumGetTextPP(row->values[i]);
+	row->nulls[i] = VARSIZE_ANY_EXHDR(value) == strlen(CRM_FILLED_TEXT) &&
+		memcmp(VARDATA_ANY(value), CRM_FILLED_TEXT, strlen(CRM_FILLED_TEXT)) == 0;
+}
+
 static void
 fill_not_given(RowEdit *row)
 {
 	TupleDesc	desc = RelationGetDescr(row->rel);
+
+	forget_filled_text(row);
 
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -134,7 +151,8 @@ open_insert(RowEdit *row, Upsert **upsert, MemoryContext statement)
 }
 
 void
-crm_row_open(RowEdit *row, TriggerData *trigdata, Upsert **upsert, MemoryContext statement)
+crm_row_open(RowEdit *row, TriggerData *trigdata, AttrNumber filled_text, Upsert **upsert,
+			 MemoryContext statement)
 {
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	TupleTableSlot *slot = update ? trigdata->tg_newslot : trigdata->tg_trigslot;
@@ -142,6 +160,7 @@ crm_row_open(RowEdit *row, TriggerData *trigdata, Upsert **upsert, MemoryContext
 
 	row->rel = trigdata->tg_relation;
 	row->tuple = update ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	row->filled_text = filled_text;
 	row->insert = !update;
 	row->restored = row->stands = row->changed = false;
 	row->upsert = *upsert;

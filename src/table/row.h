@@ -10,6 +10,9 @@
 
 #include "table/upsert.h"
 
+/* What a text that a rule fills has as its default: a text, as tools cannot read a call there. */
+#define CRM_FILLED_TEXT	"auto"
+
 typedef struct RowEdit
 {
 	Relation	rel;
@@ -17,6 +20,7 @@ typedef struct RowEdit
 	Datum	   *values;			/* by attno - 1 */
 	bool	   *nulls;
 	bool	   *given;			/* not NULL as it came */
+	AttrNumber	filled_text;	/* a text that a rule fills; or InvalidAttrNumber */
 	bool		insert;
 	bool		restored;		/* inserted as it is: no rule applies */
 	bool		stands;			/* inserted, but its key stands already */
@@ -30,17 +34,17 @@ typedef struct RowEdit
 /*
  * Opens the new row of a BEFORE ROW trigger.  NULL in a NOT NULL column with
  * a default means "not given": it becomes the default on INSERT (still NULL
- * for columns that a rule fills) and the old value on UPDATE.  The memory
- * lives as long as the trigger call; *upsert, NULL at the statement's first row,
- * as long as the statement.
+ * for columns that a rule fills) and the old value on UPDATE.  CRM_FILLED_TEXT
+ * means the same in filled_text.  The memory lives as long as the trigger call;
+ * *upsert, NULL at the statement's first row, as long as the statement.
  *
  * If the row is inserted, but a row with a key of it stands, the rules are
  * not asked: they will judge the UPDATE, if it comes to one.  What the row needs
  * until then is filled from the row that stands: all NOT NULL columns.  Keys
  * remain as they are, so that an error names the right one.
  */
-extern void crm_row_open(RowEdit *row, TriggerData *trigdata, Upsert **upsert,
-						 MemoryContext statement);
+extern void crm_row_open(RowEdit *row, TriggerData *trigdata, AttrNumber filled_text,
+						 Upsert **upsert, MemoryContext statement);
 
 /* The tuple to return from the trigger. */
 extern HeapTuple crm_row_close(RowEdit *row);

@@ -189,7 +189,7 @@ crm_row_rules(PG_FUNCTION_ARGS)
 										  trigger->tgnargs - 1, trigger->tgargs + 1);
 	RowEdit		row;
 
-	crm_row_open(&row, trigdata, &columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_row_open(&row, trigdata, InvalidAttrNumber, &columns->upsert, fcinfo->flinfo->fn_mcxt);
 	crm_apply_row_rules(&row, columns, NULL, NULL);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -66,21 +66,20 @@ struct Upsert
 /*
  * Whether rows are told apart by this index.  At most one row per tenant, as the
  * default pipeline is, or per deal, as the primary contact is, does not mean that every
- * such row is the same one: those indexes have a flag as their second column.
+ * such row is the same one: the second part of those indexes is a truth value.
  */
 static bool
-is_key(const Upsert *upsert, Form_pg_index form)
+is_key(const Upsert *upsert, Relation index)
 {
-	TupleDesc	desc = RelationGetDescr(upsert->rel);
+	Form_pg_index form = index->rd_index;
+	TupleDesc	desc = RelationGetDescr(index);
 
 	if (!form->indisunique || !form->indisvalid || !form->indisready || !form->indimmediate ||
 		(form->indnkeyatts == 1 && form->indkey.values[0] == upsert->tenant_id))
 		return false;
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
-		AttrNumber	attno = form->indkey.values[i];
-
-		if (attno > 0 && TupleDescAttr(desc, attno - 1)->atttypid == BOOLOID)
+		if (TupleDescAttr(desc, i)->atttypid == BOOLOID)
 			return false;
 	}
 	return true;
@@ -132,7 +131,7 @@ find_keys(Upsert *upsert)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		if (is_key(upsert, index->rd_index))
+		if (is_key(upsert, index))
 			add_key(upsert, index, ranks);
 		index_close(index, NoLock);
 	}

@@ -239,7 +239,8 @@ make_plan(Relation rel, const InsertTarget *target)
 	MemoryContext caller;
 	RowPlan    *plan;
 
-	if (columns == NIL)
+	/* SQL refuses such triggers. */
+	if (columns == NIL || crm_deferred_triggers_keep_owner(rel))
 		return NULL;
 	context = AllocSetContextCreate(CurrentMemoryContext, "crm row plan", ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);

@@ -9,5 +9,5 @@ do
 	cp -R . "$tmp/src"
 	make -s -C "$tmp/src" with_llvm=no PG_CONFIG="$PG_CONFIG" clean
 	echo "$compiler:"
-	make -s -j2 -C "$tmp/src" with_llvm=no PG_CONFIG="$PG_CONFIG" CC="$compiler"
+	make -s -j2 -C "$tmp/src" with_llvm=no PG_CONFIG="$PG_CONFIG" CC="$compiler" COPT=-Werror
 done

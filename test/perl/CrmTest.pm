@@ -129,7 +129,7 @@ sub link_people
 		CREATE TABLE app.people (id uuid PRIMARY KEY, name text NOT NULL, "E-Mail" text);
 		GRANT SELECT ON app.people TO crm_app;
 		INSERT INTO app.people SELECT DISTINCT contact_id, 'Person ' || role FROM deal_contacts;
-		SELECT crm_link_contacts($text, 'app.people');
+		SELECT crm_link($text, 'deal_contacts.contact_id', 'app.people');
 		SQL
 	return;
 }

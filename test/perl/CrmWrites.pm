@@ -55,6 +55,8 @@ our %writes = (
 	'probability' => 'SELECT apply_stage_probability(any_stage())',
 	'primary' =>
 	  q{SELECT set_primary_contact(any_deal(), md5('c' || 1 + floor(random() * 3)::int)::uuid)},
+	'merge' => 'SELECT merge_deals(any_deal(), any_deal())',
+	'unmerge' => 'SELECT unmerge_deals(any_deal())',
 	'contact' =>
 	  q{INSERT INTO deal_contacts (deal_id, contact_id) VALUES (any_deal(), md5('c4')::uuid) ON CONFLICT (deal_id, contact_id) DO UPDATE SET is_primary = NOT deal_contacts.is_primary},
 	'tag' =>
@@ -65,7 +67,7 @@ our %writes = (
 	  q{SELECT create_pipeline('Pipeline ' || random(), stages => '[{"name": "One"}]')},
 	'compact' => q{SELECT crm_compact_totals('crm')},
 	'link' =>
-	  q{SELECT crm_link_contacts('crm', 'public.people'); SELECT crm_unlink_contacts('crm')},
+	  q{SELECT crm_link('crm', 'deal_contacts.contact_id', 'public.people'); SELECT crm_unlink('crm', 'deal_contacts.contact_id')},
 );
 
 # A database with a CRM, in which any_deal() and any_stage() return what those

@@ -116,12 +116,12 @@ SELECT is_empty('SELECT * FROM t.differences()', 'and periods add up');
 -- Rows that nobody would expect, of deals there are and of none.
 CREATE TABLE t.before AS SELECT pipeline_summary_as_of(id('Sales'), '2024-03-05') AS report, to_jsonb(array_agg(w)) AS bars
     FROM pipeline_waterfall(id('Sales'), '2024-03-05', '2024-06-01') AS w;
-INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by)
-SELECT d.tenant_id, v.deal, id('Sales'), id('Lead'), id('Sales'), id('Won'), v.entered_at::timestamptz, v.changed_at::timestamptz, v.move_no, 'open', 'won', 'x'
+INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by, recorded_by)
+SELECT d.tenant_id, v.deal, id('Sales'), id('Lead'), id('Sales'), id('Won'), v.entered_at::timestamptz, v.changed_at::timestamptz, v.move_no, 'open', 'won', 'x', 'x'
 FROM (SELECT tenant_id FROM deals LIMIT 1) AS d, (VALUES (id('none'), '-infinity', 'infinity', 700000000), (id('none'), '294276-01-01', '294276-12-31', 2147483647),
     (id('nobody'), '4713-01-01 BC', '2024-04-01', 1)) AS v (deal, entered_at, changed_at, move_no);
-INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, move_no, version, change, status, changed_by)
-SELECT d.tenant_id, v.deal, id('Sales'), id('Lead'), v.entered_at::timestamptz, v.changed_at::timestamptz, v.no, v.no, v.change, 'open', 'x'
+INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, move_no, version, change, status, changed_by, recorded_by)
+SELECT d.tenant_id, v.deal, id('Sales'), id('Lead'), v.entered_at::timestamptz, v.changed_at::timestamptz, v.no, v.no, v.change, 'open', 'x', 'x'
 FROM (SELECT tenant_id FROM deals LIMIT 1) AS d, (VALUES (id('none'), 'infinity', 'infinity', 2147483647, 'deleted'), (id('none'), '-infinity', '294276-12-31', -2147483648, 'restored'),
     (id('none'), '-infinity', 'infinity', 0, 'updated')) AS v (deal, entered_at, changed_at, no, change);
 SELECT is(pipeline_summary_as_of(id('Sales'), '2024-03-05'), (SELECT report FROM t.before), 'a move number of 700,000,000 and times without end change nothing for others');
@@ -129,8 +129,8 @@ SELECT is((SELECT to_jsonb(array_agg(w)) FROM pipeline_waterfall(id('Sales'), '2
 SELECT lives_ok($$SELECT * FROM pipeline_waterfall(id('Sales'), '-infinity', 'infinity')$$, 'nor do they make it fail');
 
 -- A deal of very many events, which have to be sorted.
-INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by)
-SELECT d.tenant_id, d.id, id('Sales'), id('Lead'), id('Sales'), id('Won'), '2024-01-01', timestamptz '2024-01-01' + n::bigint * 7919 % 400000 * interval '1 minute', n, 'open', 'won', 'x'
+INSERT INTO stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by, recorded_by)
+SELECT d.tenant_id, d.id, id('Sales'), id('Lead'), id('Sales'), id('Won'), '2024-01-01', timestamptz '2024-01-01' + n::bigint * 7919 % 400000 * interval '1 minute', n, 'open', 'won', 'x', 'x'
 FROM (SELECT tenant_id, id FROM deals LIMIT 1) AS d, generate_series(10000, 400000) AS n;
 CREATE FUNCTION t.cancelled() RETURNS interval LANGUAGE plpgsql AS $$
 BEGIN

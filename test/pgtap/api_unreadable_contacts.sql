@@ -16,7 +16,7 @@ INSERT INTO app.people VALUES (t.id('Grace'), 'Grace', 1), (t.id('Ada'), 'Ada', 
 GRANT USAGE ON SCHEMA app TO ctx_owner;
 GRANT SELECT, REFERENCES ON app.people TO ctx_owner;
 SET LOCAL ROLE ctx_owner;
-SELECT extensions.crm_link_contacts('crm', 'app.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'app.people') \g /dev/null
 SELECT extensions.crm_grant_access('crm', 'ctx_reader', 'read') \g /dev/null
 INSERT INTO crm.deals (id, title) VALUES (t.id('d'), 'd');
 INSERT INTO crm.deal_contacts (deal_id, contact_id, role) VALUES (t.id('d'), t.id('Grace'), 'buyer');
@@ -35,8 +35,8 @@ SELECT is(deal_for('ctx_reader'), 'buyer||d', 'who may not: a deal without its c
 SELECT is(person_for('ctx_reader', 'Grace'), '|d', 'the deals of a person');
 SELECT is(person_for('ctx_reader', 'nobody'), '|', 'whom one knows nothing of');
 SELECT is(outcome('ctx_reader', 'SELECT * FROM crm.contacts'), '42501', 'the view itself is refused');
-SELECT is(extensions.crm_contact('crm', id('Grace')) ->> 'name', 'Grace', 'a superuser');
-SELECT is(seen_by('ctx_reader', format('SELECT extensions.crm_contact(''crm'', %L) IS NULL', id('Grace'))), 't', 'crm_contact()');
+SELECT is(extensions.crm_linked_row('crm', 'contacts', id('Grace')) ->> 'name', 'Grace', 'a superuser');
+SELECT is(seen_by('ctx_reader', format('SELECT extensions.crm_linked_row(''crm'', ''contacts'', %L) IS NULL', id('Grace'))), 't', 'crm_linked_row()');
 
 -- Some columns are not enough: a contact is all of its row.
 GRANT SELECT (id, name) ON app.people TO ctx_reader;

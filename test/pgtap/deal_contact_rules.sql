@@ -23,7 +23,7 @@ CREATE FUNCTION t.link(contact text, deal text DEFAULT 'A', is_primary boolean D
 
 -- Without a link, any uuid; with one, what the foreign key allows.
 SELECT is(outcome('cr_writer', link('Ben')), 'ok', 'no contacts linked: any uuid');
-SELECT extensions.crm_link_contacts('crm', 'public.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'public.people') \g /dev/null
 SELECT is(outcome('cr_writer', link('Ben')), 'ok', 'a table without row security: any row of it, without a right on it');
 SELECT is(outcome('cr_writer', link('nobody')), '23503', 'but no other');
 

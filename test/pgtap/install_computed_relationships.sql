@@ -122,7 +122,7 @@ SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed('stage_changes', '
 CREATE TABLE public.people (id uuid PRIMARY KEY, name text);
 INSERT INTO public.people VALUES (id('Ann'), 'Ann'), (id('Ben'), 'Ben');
 INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('A'), id('Ann')), (id('A'), id('Ben')), (id('B'), id('Ann'));
-SELECT extensions.crm_link_contacts('crm', 'public.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'public.people') \g /dev/null
 SELECT extensions.crm_grant_access('crm', 'em_reader', 'read') \g /dev/null
 GRANT SELECT ON public.people TO em_reader;
 SELECT results_eq($$SELECT * FROM t.relationships() AS r WHERE r ~ 'contacts'$$,
@@ -133,7 +133,7 @@ SELECT is(jsonb_path_query_array(get('em_reader', '{}', embed('contacts', 'deals
     '["A", "B", "A"]', 'contacts.deals');
 REVOKE SELECT ON public.people FROM em_reader;
 SELECT is(get('em_reader', '{}', embed('deals', 'contacts', 'f.name')) ->> 'status', '403', 'contacts are read with the reader''s rights');
-SELECT lives_ok($$SELECT extensions.crm_unlink_contacts('crm')$$, 'unlinking');
+SELECT lives_ok($$SELECT extensions.crm_unlink('crm', 'deal_contacts.contact_id')$$, 'unlinking');
 SELECT is_empty($$SELECT * FROM t.relationships() AS r WHERE r ~ 'contacts'$$, 'takes them away');
 
 -- After ALTER SCHEMA ... RENAME: they name the schema.

@@ -42,11 +42,13 @@ SELECT is_empty('SELECT t.public_rights()', 'install grants nothing to PUBLIC');
 SELECT is_empty($$SELECT a.grantee::regrole FROM pg_class AS c, aclexplode(c.relacl) AS a
     WHERE c.relnamespace = 'crm'::regnamespace AND a.grantee <> 'ga_owner'::regrole$$, 'nor to any role');
 
--- With contacts linked, there is one view more.
+-- With contacts, owners and organizations linked, there are three views more.
 SET LOCAL ROLE ga_owner;
 CREATE SCHEMA ga_people;
 CREATE TABLE ga_people.people (id uuid PRIMARY KEY, name text);
-SELECT extensions.crm_link_contacts('crm', 'ga_people.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'ga_people.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deals.owner_id', 'ga_people.people') \g /dev/null
+SELECT extensions.crm_link('crm', 'deals.organization_id', 'ga_people.people') \g /dev/null
 SELECT extensions.crm_grant_access('crm', 'ga_read', 'read') \g /dev/null
 SELECT extensions.crm_grant_access('crm', 'ga_write', 'write') \g /dev/null
 SELECT extensions.crm_grant_access('crm', 'ga_admin', 'admin') \g /dev/null
@@ -80,11 +82,15 @@ CREATE TABLE t.relations (name name, read text, write text, admin text, agent te
 INSERT INTO t.relations VALUES
     ('contacts', 'r', 'r', 'r', 'r'),
     ('deal_changes', 'r', 'r', 'r', 'r'),
+    ('deal_facts', 'r', 'r', 'r', 'r'),
+    ('move_facts', 'r', 'r', 'r', 'r'),
     ('deal_contacts', 'r', 'rawd', 'rawd', 'ra(is_primary role)'),
     ('deal_tags', 'r', 'rawd', 'rawd', 'ra'),
     ('deal_pushes', 'r', 'r', 'r', 'r'),
-    ('deals', 'r', 'rawd', 'rawd', 'ra(lost_at lost_reason pipeline_id probability stage_entered_at stage_id status won_at)'),
+    ('deals', 'r', 'rawd', 'rawd', 'ra(amount expected_close_date forecast_category lost_at lost_reason pipeline_id probability stage_entered_at stage_id status title won_at)'),
     ('exchange_rates', 'r', 'r', 'rawd', 'r'),
+    ('organizations', 'r', 'r', 'r', 'r'),
+    ('owners', 'r', 'r', 'r', 'r'),
     ('pipeline_stage_summary', 'r', 'r', 'r', 'r'),
     ('pipelines', 'r', 'r', 'rawd', 'r'),
     ('rotting_deals', 'r', 'r', 'r', 'r'),
@@ -103,6 +109,9 @@ SELECT is_empty($$SELECT c.relname FROM pg_class AS c, unnest('{ga_read,ga_write
 -- Each level on each function; every function of the CRM stands here.
 CREATE TABLE t.functions (name text, levels text);
 INSERT INTO t.functions VALUES
+    ('owner', 'read write admin agent'), ('owner', 'read write admin agent'), ('owner', 'read write admin agent'),
+    ('old_owner', 'read write admin agent'), ('new_owner', 'read write admin agent'), ('organization', 'read write admin agent'),
+    ('deals', 'read write admin agent'), ('deals', 'read write admin agent'),
     ('pipeline_summary', 'read write admin agent'), ('context_for_person', 'read write admin agent'),
     ('stage_changes', 'read write admin agent'), ('deal', 'read write admin agent'), ('deal', 'read write admin agent'),
     ('deal', 'read write admin agent'), ('deal', 'read write admin agent'), ('deal', 'read write admin agent'),
@@ -123,7 +132,9 @@ INSERT INTO t.functions VALUES
     ('stage_probabilities', 'read write admin agent'), ('forecast', 'read write admin agent'),
     ('slippage', 'read write admin agent'), ('pipeline_waterfall', 'read write admin agent'),
     ('exchange_rate', 'read write admin agent'),
-    ('pipeline_summary_as_of', 'read write admin agent'),
+    ('lost_reasons', 'read write admin agent'), ('stage_flow', 'read write admin agent'),
+    ('changes_since', 'read write admin agent'),
+    ('pipeline_summary_as_of', 'read write admin agent'), ('pipeline_trend', 'read write admin agent'),
     ('context_for_deal', 'read write admin agent'), ('mcp', 'read write admin agent'), ('mcp', 'read write admin agent'),
     ('move_deal', 'write admin agent'), ('undo_move', 'write admin agent'), ('set_primary_contact', 'write admin agent'),
     ('create_pipeline', 'admin'), ('set_default_pipeline', 'admin'), ('reorder_stages', 'admin'),
@@ -153,7 +164,8 @@ INSERT INTO ga_people.people VALUES (id('Ann'), 'Ann'), (id('Ben'), 'Ben');
 CREATE TABLE t.attempts (n serial, what text, statement text, outcome text);
 INSERT INTO t.attempts (what, statement, outcome) VALUES
     ('create a deal', $$INSERT INTO crm.deals (id, title, amount) VALUES (md5('%1$s deal')::uuid, '%1$s', 5)$$, '42501 ok ok ok'),
-    ('edit its title', $$UPDATE crm.deals SET title = title WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok 42501'),
+    ('edit its title', $$UPDATE crm.deals SET title = title WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
+    ('edit its description', $$UPDATE crm.deals SET description = description WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok 42501'),
     ('move a deal', $$UPDATE crm.deals SET stage_id = t.stage('Offer') WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
     ('win it', $$UPDATE crm.deals SET status = 'won' WHERE id = md5('%1$s deal')::uuid$$, '42501 ok ok ok'),
     ('link a contact', $$INSERT INTO crm.deal_contacts (deal_id, contact_id) VALUES (md5('%1$s deal')::uuid, md5('Ann')::uuid)$$, '42501 ok ok ok'),

@@ -6,7 +6,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(65);
+SELECT plan(71);
 
 CREATE ROLE crm_mallory;
 GRANT USAGE ON SCHEMA crm TO crm_mallory;
@@ -123,7 +123,7 @@ SELECT quiet('SELECT pipeline_name, deals FROM crm.pipeline_stage_summary', 'pip
 SELECT quiet('SELECT extensions.crm_installations()', 'crm_installations');
 SELECT quiet('SELECT extensions.crm_installed_version(''crm'')', 'crm_installed_version');
 SELECT is(in_evil_path('SELECT extensions.crm_install(''evil'')'), '42710 schema "evil" is not empty', 'crm_install in a schema full of traps');
-SELECT is(in_evil_path('SELECT extensions.crm_link_contacts(''crm'', ''crm.tags'')'), '42501 must be owner of table deal_contacts', 'crm_link_contacts');
+SELECT is(in_evil_path('SELECT extensions.crm_link(''crm'', ''deal_contacts.contact_id'', ''crm.tags'')'), '42501 must be owner of table deal_contacts', 'crm_link');
 
 -- Tools of agents: errors end in the reply.
 CREATE FUNCTION t.reply_in_evil_path(method text, params text) RETURNS text LANGUAGE plpgsql AS $$
@@ -156,7 +156,10 @@ FROM (VALUES ('deals_list', '{"limit":1,"search":"o","archived":false}'), ('deal
         ('deals_unlink_contact', format('{"deal_id":"%s","contact_id":"%s"}', id('three'), id('person'))),
         ('deals_move', format('{"deal_id":"%s","stage_id":"%s"}', id('three'), id('Due'))),
         ('deals_undo_move', format('{"deal_id":"%s"}', id('three'))),
-        ('pipeline_summary', format('{"pipeline_id":"%s"}', id('Sales'))),
+        ('report_value', format('{"report":"pipeline_summary","pipeline_id":"%s"}', id('Sales'))), ('report_value', '{"report":"forecast","pipeline_id":"Sales","limit":1}'),
+        ('report_flow', '{"report":"deal_history","deal_id":"drei","limit":1}'), ('find', '{"text":"drei r"}'), ('stages_list', '{"limit":1}'),
+        ('deals_list', '{"order":"amount","descending":true,"limit":1,"amount_min":1,"created_from":"2024-01-01","status":["open","won"],"tag_id":"tag","fields":["stage","tags","title"]}'),
+        ('deals_move', '{"deal_id":"drei","stage_id":"Qualified"}'),
         ('context_for_person', format('{"person_id":"%s"}', id('person'))),
         ('context_for_deal', format('{"deal_id":"%s"}', id('three'))),
         ('pipelines_create_with_stages', '{"name":"Q","stages":["a"]}'),

@@ -96,7 +96,7 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), t.id('Won'))$$),
     ($$SELECT extensions.crm_delete_stage('crm', t.id('Lost'), NULL)$$),
     ($$SELECT extensions.crm_set_primary_contact('crm', t.id('new'), t.id('other'))$$),
-    ($$SELECT extensions.crm_contact('crm', t.id('contact'))$$),
+    ($$SELECT extensions.crm_linked_row('crm', 'contacts', t.id('contact'))$$),
     ($$SELECT crm.pipeline_summary(t.id('Sales')), crm.pipeline_summary(t.id('Sales'), in_currency => 'EUR'), crm.forecast()$$),
     ($$SELECT crm.context_for_person(t.id('contact'))$$),
     ($$SELECT crm.move_deal(t.id('new'), t.id('Paused'))$$),
@@ -108,7 +108,7 @@ INSERT INTO t.doings VALUES
     ($$SELECT extensions.crm_pipeline_totals('crm', t.id('Sales'))$$),
     ($$SELECT extensions.crm_rebuild_totals('crm'), extensions.crm_compact_totals('crm'), extensions.crm_check_totals('crm')$$),
     ($$TRUNCATE crm.deals CASCADE$$),
-    ($$SELECT extensions.crm_link_contacts('crm', 'crm.tags'), extensions.crm_contact('crm', t.id('tag')), extensions.crm_unlink_contacts('crm')$$),
+    ($$SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'crm.tags'), extensions.crm_linked_row('crm', 'contacts', t.id('tag')), extensions.crm_unlink('crm', 'deal_contacts.contact_id')$$),
     ($$SELECT extensions.crm_installations(), extensions.crm_installed_version('crm'), extensions.crm_upgrade('crm')$$);
 
 -- Of these, a part for each variation, the same each time.
@@ -410,9 +410,9 @@ SELECT all_clean('with the rules of another table');
 -- The functions that take a schema, given every one there is.
 SELECT is(string_agg(format('%s(%s): %s', f, c.oid::regnamespace, o), E'\n') FILTER (WHERE o LIKE 'XX%'), NULL, f || ', given every schema there is')
 FROM (VALUES ('crm_undo_move', ''), ('crm_move_deal', ', t.id(''x''), NULL, NULL, NULL'), ('crm_reorder_stages', ', ARRAY[t.id(''x'')]'),
-        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_contact', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
+        ('crm_delete_stage', ', NULL'), ('crm_set_default_pipeline', ''), ('crm_set_primary_contact', ', t.id(''x'')'), ('crm_linked_row', ''), ('crm_linked_name', ''), ('crm_pipeline_totals', '')) AS v (f, rest),
     (SELECT oid FROM pg_namespace UNION ALL VALUES (0::oid), (4294967295)) AS c,
-    outcome(format('SELECT extensions.%s(%s, t.id(''x'')%s)', f, c.oid, rest)) AS o
+    outcome(format('SELECT extensions.%s(%s, %st.id(''x'')%s)', f, c.oid, CASE WHEN f LIKE 'crm_linked%' THEN '''contacts'', ' END, rest)) AS o
 GROUP BY f;
 
 -- A view, its INSTEAD OF triggers and its statement triggers.

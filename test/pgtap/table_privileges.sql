@@ -34,12 +34,12 @@ INSERT INTO t.commands VALUES
     ('tags', 'insert', $$INSERT INTO crm.tags (name) VALUES ('x')$$),
     ('deal_tags', 'insert', $$INSERT INTO crm.deal_tags (deal_id, tag_id) VALUES (md5('moved')::uuid, md5('tag')::uuid)$$),
     ('stage_changes', 'insert', $$INSERT INTO crm.stage_changes (tenant_id, deal_id, from_pipeline_id, from_stage_id,
-        to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by)
-        SELECT tenant_id, id, pipeline_id, stage_id, pipeline_id, stage_id, now(), now(), 99, 'open', 'open', 'x'
+        to_pipeline_id, to_stage_id, entered_at, changed_at, move_no, from_status, to_status, changed_by, recorded_by)
+        SELECT tenant_id, id, pipeline_id, stage_id, pipeline_id, stage_id, now(), now(), 99, 'open', 'open', 'x', 'x'
         FROM crm.deals LIMIT 1$$),
     ('deal_changes', 'insert', $$INSERT INTO crm.deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at,
-        changed_at, move_no, version, change, status, changed_by)
-        SELECT tenant_id, id, pipeline_id, stage_id, now(), now(), 99, 99, 'updated', 'open', 'x'
+        changed_at, move_no, version, change, status, changed_by, recorded_by)
+        SELECT tenant_id, id, pipeline_id, stage_id, now(), now(), 99, 99, 'updated', 'open', 'x', 'x'
         FROM crm.deals LIMIT 1$$);
 INSERT INTO t.commands
     SELECT tab, c.command, format(c.statement, tab) FROM t.commands, (VALUES

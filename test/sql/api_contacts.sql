@@ -77,7 +77,7 @@ SELECT context_for_person(NULL);
 -- contacts that are linked
 CREATE TABLE people (id uuid PRIMARY KEY, name text);
 INSERT INTO people SELECT ('00000000-0000-0000-0000-0000000000c' || n)::uuid, 'Person ' || n FROM generate_series(1, 4) AS n;
-SELECT crm_link_contacts('api_contacts', 'people');
+SELECT crm_link('api_contacts', 'deal_contacts.contact_id', 'people');
 SELECT context_for_person('00000000-0000-0000-0000-0000000000c3') -> 'person';
 SELECT context_for_person('00000000-0000-0000-0000-0000000000c4');
 SELECT context_for_person('00000000-0000-0000-0000-00000000dead');

@@ -199,7 +199,7 @@ CREATE TABLE session_defaults (id int, a uuid DEFAULT crm_defaults.filled_in_uui
 INSERT INTO session_defaults (id) VALUES (1);
 SELECT * FROM session_defaults;
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'session_defaults'::regclass ORDER BY adnum;
-SELECT crm_defaults.recorder() = session_user AS recorder, crm_defaults.today_utc() = (now() AT TIME ZONE 'UTC')::date AS today;
+SELECT crm_defaults.today_utc() = (now() AT TIME ZONE 'UTC')::date AS today;
 
 DROP TABLE session_rows, session_defaults;
 DROP FUNCTION tenant_of;

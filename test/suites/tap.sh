@@ -6,7 +6,7 @@ export PG_REGRESS="$pgxs_test/regress/pg_regress"
 export TESTDIR="$PWD"
 export TESTDATADIR="$PWD/tmp_check" TESTLOGDIR="$PWD/tmp_check/log"
 # A busy machine takes its time: waits end when what they wait for is there.
-export PG_TEST_TIMEOUT_DEFAULT=900 PGCTLTIMEOUT=900
+export PG_TEST_TIMEOUT_DEFAULT=300 PGCTLTIMEOUT=300
 
 status=0
 # CRM_TAP_TESTS names some of them, with spaces between.

@@ -1,46 +1,23 @@
 # The suites that run inside the server, with the PostgreSQL of later Debians:
 # each is put up in a folder, with its packages, and entered by chroot.  Skipped
-# where that may not be done; by whom it may, it is tested.
-: "${CRM_TOP:?}" "${work:?}"
+# where that may not be done; by whom it may, it is tested.  CRM_VERSIONS_SUITES
+# names the suites.
+# shellcheck source=test/chroot.sh
+. "${CRM_TOP:?}/test/chroot.sh"
 number=0
-
-debian()			# runs a command in the Debian at $root, with a /proc of its own
-{
-	unshare --mount --pid --fork --mount-proc="$root/proc" \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" "$@"
-}
-
-put_up()			# $1: the release
-{
-	# shellcheck disable=SC2016 # apt's own variable
-	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-		grep -v security | head -n 1)
-	debootstrap --variant=minbase --include=make "$1" "$root" "$mirror" &&
-		# Mirrors may be behind, and services are not wanted.
-		echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90crm" &&
-		printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" &&
-		chmod 755 "$root/usr/sbin/policy-rc.d" &&
-		mkdir "$root/crm" &&
-		tar -C "$CRM_TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' -cf - . |
-			tar -C "$root/crm" --no-same-owner -xf - &&
-		if [ -n "${CRM_SALES_CSV:-}" ]
-		then
-			mkdir -p "$root/shared/data" &&
-				cp "$CRM_SALES_CSV" "$root/shared/data/sales_pipeline.csv"
-		fi
-}
+suites=${CRM_VERSIONS_SUITES:-regress isolation pgtap}
 
 check()				# $1: the release, $2: the PostgreSQL that it has
 {
-	root=$work/$1
-	if ! put_up "$1" >"$work/$1.log" 2>&1
+	if ! chroot_put_up "$1" >"$work/$1.log" 2>&1
 	then
 		number=$((number + 1))
 		echo "ok $number - PostgreSQL $2 # SKIP no Debian $1 to be had here"
 		tail -n 3 "$work/$1.log" | sed 's/^/# /'
 		return
 	fi
-	debian env JOBS=1 /crm/scripts/check.sh regress isolation pgtap tap >"$work/$1.log" 2>&1
+	# shellcheck disable=SC2086 # a list of words
+	chroot_run env JOBS=1 /crm/scripts/check.sh $suites >"$work/$1.log" 2>&1
 	result=$?
 	grep -q "^PostgreSQL: PostgreSQL $2\." "$work/$1.log" || result=1
 	sed -n 's/^\([a-z]*\): \([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2 \3/p' "$work/$1.log" >"$work/$1.counts"
@@ -54,7 +31,7 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 			echo "not ok $number - PostgreSQL $2, $suite: $failed failed"
 		fi
 	done <"$work/$1.counts"
-	if [ "$result" -ne 0 ] || [ "$(wc -l <"$work/$1.counts")" -ne 4 ]
+	if [ "$result" -ne 0 ] || [ "$(wc -l <"$work/$1.counts")" -ne "$(echo "$suites" | wc -w)" ]
 	then
 		number=$((number + 1))
 		echo "not ok $number - PostgreSQL $2"
@@ -65,7 +42,7 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 	rm -rf "$root"
 }
 
-if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null || ! unshare --mount --pid --fork true
+if ! chroot_possible
 then
 	echo "ok 1 - PostgreSQL 17 and 18 # SKIP a chroot takes root's rights"
 	exit

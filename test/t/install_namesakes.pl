@@ -265,6 +265,9 @@ my %own_call = (
 	replace_history =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d2', history => '[{\"stage_id\": \"00000000-0000-4000-8000-0000000000b1\", \"at\": \"2024-01-01\"}]', reason => 'late'",
 	mcp => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
+	merge_deals =>
+	  "keep => '00000000-0000-4000-8000-0000000000d1', merge => '00000000-0000-4000-8000-0000000000d2'",
+	unmerge_deals => "merged => '00000000-0000-4000-8000-0000000000d2'",
 	move_deal =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
 	delete_stage =>
@@ -326,8 +329,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		INSERT INTO $schema.exchange_rates (base, quote, rate, valid_from) VALUES ('EUR', 'USD', 2, '2020-01-01');
 		SQL
 	$do->(
-		"SELECT extensions.crm_link_contacts('$schema', 'traps.people');",
-		'crm_link_contacts');
+		"SELECT extensions.crm_link('$schema', 'deal_contacts.contact_id', 'traps.people');",
+		'crm_link');
 	$do->(
 		"INSERT INTO $schema.deal_contacts (deal_id, contact_id) VALUES ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000c1');",
 		'a contact');
@@ -345,7 +348,7 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'win_rate, converted');
 	$do->("TABLE $schema.$_;", $_)
 	  for
-	  qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
+	  qw(stage_visits deal_pushes deal_facts move_facts rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
 	$do->(
 		"SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;",
 		'computed fields');
@@ -363,13 +366,13 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'crm_installations');
 	$do->(
 		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
-		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list);
+		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list contacts_search);
 	$do->(
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');
 	$do->(
-		"SELECT extensions.crm_unlink_contacts('$schema');",
-		'crm_unlink_contacts');
+		"SELECT extensions.crm_unlink('$schema', 'deal_contacts.contact_id');",
+		'crm_unlink');
 }
 is(strikes(), 0, 'nothing that was planted has run');
 

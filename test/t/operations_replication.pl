@@ -40,6 +40,7 @@ is( $standby->safe_psql(
 foreach my $query (
 	'SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals',
 	q{SELECT pipeline_summary(id) - 'as_of' FROM pipelines ORDER BY id},
+	'SELECT * FROM crm_fleet_summary()',
 	'SELECT count(*), sum(value) FROM pipeline_stage_summary')
 {
 	my $sql = CrmTest::crm_session('crm_owner', 'crm') . $query;
@@ -56,7 +57,7 @@ my %writes = (
 	  q{SELECT crm_undo_move('crm', id) FROM deals WHERE external_id = 'won'},
 	'a deal' => q{INSERT INTO deals (title) VALUES ('x')},
 	'a CRM' => q{SELECT crm_install('another')},
-	'a link' => q{SELECT crm_link_contacts('Büro "Nord" 1', 'app.people')});
+	'a link' => q{SELECT crm_link('Büro "Nord" 1', 'deal_contacts.contact_id', 'app.people')});
 foreach my $what (sort keys %writes)
 {
 	my $stderr;

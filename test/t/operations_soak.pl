@@ -85,9 +85,9 @@ my $others = <<~'SQL';
 	SELECT extensions.crm_rebuild_totals('crm');
 	SELECT count(*) FROM reorder_stages(md5('p')::uuid,
 		ARRAY(SELECT id FROM stages WHERE pipeline_id = md5('p')::uuid ORDER BY random()));
-	INSERT INTO stages (id, pipeline_id, name) VALUES (md5('gone')::uuid, md5('p')::uuid, 'Gone');
-	INSERT INTO deals (title, stage_id) SELECT 'Short-lived', md5('gone')::uuid FROM generate_series(1, 50);
-	SELECT delete_stage(md5('gone')::uuid, md5('s1')::uuid);
+	INSERT INTO stages (pipeline_id, name) VALUES (md5('p')::uuid, 'Gone') RETURNING id AS gone \\gset
+	INSERT INTO deals (title, stage_id) SELECT 'Short-lived', :'gone' FROM generate_series(1, 50);
+	SELECT delete_stage(:'gone', md5('s1')::uuid);
 	UPDATE deals SET amount = amount + 1, archived_at = CASE WHEN archived_at IS NULL THEN now() END
 		WHERE title = 'Short-lived';
 	DELETE FROM deals WHERE title = 'Short-lived';
@@ -178,13 +178,16 @@ sub children
 }
 
 # A killed server leaves sessions that end by themselves; until then it cannot start.
+# (Where nothing waits for orphans, as an init does, they stay as zombies for ever.)
 sub kill_server
 {
-	my @sessions = children($node->{_pid});
+	my @processes = ($node->{_pid}, children($node->{_pid}));
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
 
 	$node->kill9;
-	while (grep { kill 0, $_ } @sessions)
+	while (my @left = grep { kill 0, $_ } @processes)
 	{
+		die "processes @left outlive the server" if time > $until;
 		usleep(20_000);
 	}
 	$node->start;

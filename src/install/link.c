@@ -1,0 +1,341 @@
+/*
+ * install/link.c
+ *		Linking a column of a CRM to a table of the user's.
+ *
+ * A link is a foreign key, a view, an index and two triggers, all by fixed names;
+ * it is made and undone with the caller's rights, by the DDL the caller could
+ * have written.  What makes and undoes it relies on its declared search_path
+ * (pg_catalog, pg_temp) and qualifies every other name.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "base/query.h"
+#include "install/computed_relationships.h"
+#include "install/link.h"
+#include "install/linked_table.h"
+#include "table/installation.h"
+
+/* How many ids without a match an error names. */
+#define MAX_NAMED		3
+
+const CrmLink crm_links[CRM_NLINKS] = {
+	{"deal_contacts.contact_id", "deal_contacts", "contact_id", "contacts", "contact", true},
+	{"deals.owner_id", "deals", "owner_id", "owners", "owner", false},
+	{"deals.organization_id", "deals", "organization_id", "organizations", "organization", false},
+};
+
+/* One link of one CRM. */
+typedef struct Linking
+{
+	const CrmLink *link;
+	CrmInstallation crm;
+	Oid			relid;			/* the table that has the column */
+	char	   *table;			/* its name, qualified */
+} Linking;
+
+static const CrmLink *
+find_link(const char *column)
+{
+	for (int i = 0; i < CRM_NLINKS; i++)
+	{
+		if (strcmp(crm_links[i].column, column) == 0)
+			return &crm_links[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("column \"%s\" cannot be linked", column),
+			 errhint("It is \"%s\", \"%s\" or \"%s\".", crm_links[0].column, crm_links[1].column,
+					 crm_links[2].column)));
+	return NULL;				/* keep compiler quiet */
+}
+
+/*
+ * The CRM and the column that the first two arguments name, for the CRM's owner.
+ * Locks the table in that mode, so that there is one link at a time, and nothing
+ * new to check meanwhile.
+ */
+static void
+begin(Linking *linking, FunctionCallInfo fcinfo, LOCKMODE mode)
+{
+	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
+
+	linking->link = find_link(crm_required_text(fcinfo, 1, "linked column"));
+	crm_get_installation(fcinfo, schema_name, &linking->crm);
+	linking->relid = get_relname_relid(linking->link->table, linking->crm.schema);
+	if (!OidIsValid(linking->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("schema \"%s\" has no table %s", schema_name, linking->link->table)));
+	if (!has_privs_of_role(GetUserId(), linking->crm.owner))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, linking->link->table);
+	LockRelationOid(linking->relid, mode);
+	linking->table = crm_relation_name(linking->relid);
+}
+
+static char *
+foreign_key_name(const CrmLink *link)
+{
+	return psprintf("%s_%s_fkey", link->table, link->attribute);
+}
+
+static Oid
+foreign_key(const Linking *linking)
+{
+	return get_relation_constraint_oid(linking->relid, foreign_key_name(linking->link), true);
+}
+
+/* The table that the foreign key refers to. */
+static Oid
+linked_table(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid			relid;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	relid = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
+	ReleaseSysCache(tuple);
+	return relid;
+}
+
+/* Refuses a column that is linked, or in whose schema the view's name is taken. */
+static void
+check_not_linked(const Linking *linking)
+{
+	const CrmLink *link = linking->link;
+	char	   *schema = get_namespace_name(linking->crm.schema);
+	Oid			constraint = foreign_key(linking);
+
+	if (OidIsValid(constraint))
+	{
+		Oid			linked = linked_table(constraint);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("the %s of the CRM in schema \"%s\" are linked already", link->view, schema),
+				 OidIsValid(linked) ?
+				 errdetail("They are rows of %s.", crm_relation_name(linked)) : 0,
+				 errhint("SELECT crm_unlink(%s, %s) undoes that.",
+						 quote_literal_cstr(schema), quote_literal_cstr(link->column))));
+	}
+	if (OidIsValid(get_relname_relid(link->view, linking->crm.schema)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists in schema \"%s\"", link->view, schema),
+				 errhint("The view of the linked %s takes that name; rename or drop what has it.",
+						 link->view)));
+}
+
+/*
+ * Names the ids that the table lacks.  A courtesy: the foreign key checks it for
+ * good, which also serves a caller who may not read the table.
+ */
+static void
+check_matches(const Linking *linking, const LinkedTable *table)
+{
+	Oid			relid = RelationGetRelid(table->rel);
+	const char *column = linking->link->attribute;
+	StringInfoData names;
+
+	if (pg_attribute_aclcheck(relid, table->key, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return;
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED ||
+		check_enable_rls(linking->relid, InvalidOid, true) == RLS_ENABLED)
+		return;
+
+	if (SPI_execute(psprintf("SELECT DISTINCT l.%s FROM %s AS l"
+							 " WHERE l.%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = l.%s)"
+							 " ORDER BY 1 LIMIT %d",
+							 column, linking->table, column, crm_relation_name(relid),
+							 quote_identifier(crm_linked_column(table, table->key)), column,
+							 MAX_NAMED + 1),
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not compare %s", linking->link->view);
+	if (SPI_processed == 0)
+		return;
+
+	initStringInfo(&names);
+	for (uint64 i = 0; i < Min(SPI_processed, MAX_NAMED); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	if (SPI_processed > MAX_NAMED)
+		appendStringInfoString(&names, ", and more");
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("deals have %s that are not in table \"%s\"", linking->link->view,
+					RelationGetRelationName(table->rel)),
+			 errdetail("Not there: %s.", names.data),
+			 errtable(table->rel)));
+}
+
+/* The foreign key's action for the argument on_delete. */
+static const char *
+delete_action(const CrmLink *link, const char *on_delete)
+{
+	const char *other = link->required ? "cascade" : "set null";
+
+	/* not RESTRICT, whose SQLSTATE differs between server versions */
+	if (strcmp(on_delete, "restrict") == 0)
+		return "NO ACTION";
+	if (strcmp(on_delete, other) == 0)
+		return link->required ? "CASCADE" : "SET NULL";
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("on_delete of %s cannot be \"%s\"", link->column, on_delete),
+			 errhint("It is \"restrict\" or \"%s\".", other)));
+	return NULL;				/* keep compiler quiet */
+}
+
+/*
+ * The foreign key, and the index that it needs when a row of the table is deleted;
+ * deal_contacts has one.
+ */
+static void
+add_foreign_key(const Linking *linking, const LinkedTable *table, const char *action)
+{
+	const CrmLink *link = linking->link;
+
+	if (!link->required)
+		crm_run(psprintf("CREATE INDEX %s ON %s (%s) WHERE %s IS NOT NULL",
+						 psprintf("%s_%s_link_idx", link->table, link->attribute),
+						 linking->table, link->attribute, link->attribute));
+	crm_run(psprintf("ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE %s",
+					 linking->table, foreign_key_name(link), link->attribute,
+					 crm_relation_name(RelationGetRelid(table->rel)),
+					 quote_identifier(crm_linked_column(table, table->key)), action));
+}
+
+/*
+ * What the triggers are called.  They run before those of the foreign key, so that
+ * a row that is hidden and one that is not there are told alike: the server runs
+ * triggers in the order of their names, and calls its own RI_...
+ */
+static char *
+trigger_name(const CrmLink *link, const char *event)
+{
+	return psprintf("\"CRM_%s_%s\"", link->attribute, event);
+}
+
+static void
+add_triggers(FunctionCallInfo fcinfo, const Linking *linking)
+{
+	const CrmLink *link = linking->link;
+	const char *function = crm_qualified_name(crm_extension_schema(fcinfo), "crm_link_rules");
+	const char *version = quote_literal_cstr(linking->crm.version);
+
+	crm_run(psprintf("CREATE TRIGGER %s AFTER INSERT ON %s FOR EACH ROW WHEN (NEW.%s IS NOT NULL)"
+					 " EXECUTE FUNCTION %s(%s, '%s', '%s')",
+					 trigger_name(link, "insert"), linking->table, link->attribute,
+					 function, version, link->attribute, link->noun));
+	crm_run(psprintf("CREATE TRIGGER %s AFTER UPDATE ON %s FOR EACH ROW"
+					 " WHEN ((NEW.%s OPERATOR(pg_catalog.=) OLD.%s) IS NOT TRUE AND NEW.%s IS NOT NULL)"
+					 " EXECUTE FUNCTION %s(%s, '%s', '%s')",
+					 trigger_name(link, "update"), linking->table, link->attribute,
+					 link->attribute, link->attribute, function, version, link->attribute, link->noun));
+}
+
+/*
+ * crm_link(schema_name text, linked_column text, linked_table regclass, id_column name,
+ *			name_column name, on_delete text, columns name[]) -> regclass
+ *		Links; returns the view.
+ */
+PG_FUNCTION_INFO_V1(crm_link);
+Datum
+crm_link(PG_FUNCTION_ARGS)
+{
+	char	   *id_column = PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3));
+	char	   *name_column = PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4));
+	char	   *on_delete = crm_required_text(fcinfo, 5, "on_delete");
+	ArrayType  *columns = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6);
+	const char *action;
+	Linking		linking;
+	LinkedTable table;
+	Oid			view;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("linked table must not be null")));
+	PreventCommandIfReadOnly("crm_link()");
+	begin(&linking, fcinfo, ShareRowExclusiveLock);
+	action = delete_action(linking.link, on_delete);
+	check_not_linked(&linking);
+	crm_open_linked_table(&table, fcinfo, linking.link, PG_GETARG_OID(2),
+						  id_column, name_column, columns);
+
+	SPI_connect();
+	check_matches(&linking, &table);
+	add_foreign_key(&linking, &table, action);
+	add_triggers(fcinfo, &linking);
+	view = crm_create_linked_view(&table, linking.crm.schema);
+	crm_embed_linked(linking.crm.schema, linking.link->view);
+	SPI_finish();
+	relation_close(table.rel, NoLock);
+	PG_RETURN_OID(view);
+}
+
+static void
+drop_view(const Linking *linking)
+{
+	Oid			view = get_relname_relid(linking->link->view, linking->crm.schema);
+
+	if (!OidIsValid(view) || get_rel_relkind(view) != RELKIND_VIEW)
+		return;
+	crm_unembed_linked(linking->crm.schema, linking->link->view);
+	crm_run(psprintf("DROP VIEW %s", crm_relation_name(view)));
+}
+
+/*
+ * crm_unlink(schema_name text, linked_column text) -> void
+ *		Undoes crm_link(), unless something depends on the view.
+ */
+PG_FUNCTION_INFO_V1(crm_unlink);
+Datum
+crm_unlink(PG_FUNCTION_ARGS)
+{
+	Linking		linking;
+	const CrmLink *link;
+
+	PreventCommandIfReadOnly("crm_unlink()");
+
+	/*
+	 * The mode that ALTER TABLE needs: waiting for it later could be a
+	 * deadlock.
+	 */
+	begin(&linking, fcinfo, AccessExclusiveLock);
+	link = linking.link;
+	if (!OidIsValid(foreign_key(&linking)))
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_NOT_FOUND),
+				 errmsg("the %s of the CRM in schema \"%s\" are not linked",
+						link->view, get_namespace_name(linking.crm.schema))));
+	SPI_connect();
+	drop_view(&linking);
+	crm_run(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", linking.table, foreign_key_name(link)));
+	crm_run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger_name(link, "insert"), linking.table));
+	crm_run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger_name(link, "update"), linking.table));
+	if (!link->required)
+		crm_run(psprintf("DROP INDEX IF EXISTS %s",
+						 crm_qualified_name(linking.crm.schema,
+											psprintf("%s_%s_link_idx", link->table, link->attribute))));
+	SPI_finish();
+	PG_RETURN_VOID();
+}
