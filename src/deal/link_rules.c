@@ -51,7 +51,7 @@ is_visible(Oid table, AttrNumber key, Datum id)
 	query.text = psprintf("SELECT FROM %s AS c WHERE c.%s OPERATOR(pg_catalog.=) $1",
 						  crm_relation_name(table), quote_identifier(get_attname(table, key, false)));
 	SPI_connect();
-	(void) crm_run_kept(&query, &id, NULL, false, 1);
+	crm_select_kept(&query, &id, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
 	return found;
