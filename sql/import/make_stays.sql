@@ -1,7 +1,7 @@
 -- The stages in which each deal stood, from its creation on.
 
 CREATE UNLOGGED TABLE @import@.work_kept AS
-SELECT p.*, c.how, c.ends_at, row_number() OVER () AS kept_no
+SELECT p.*, c.how, c.ends_at
 FROM @import@.work_plan AS p JOIN @import@.work_closing AS c ON c.deal_no = p.deal_no
 WHERE NOT EXISTS (SELECT FROM @import@.rejects AS e WHERE e.external_id = p.external_id);
 

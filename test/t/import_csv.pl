@@ -81,6 +81,7 @@ sub test_file
 		0,
 		"$name: nothing runs backwards");
 	test_summary($name);
+	test_past($name, @rows);
 
 	# The same file again changes nothing.
 	my $before = contents($name);
@@ -91,6 +92,40 @@ sub test_file
 		qr/deals: unchanged +\| +$expected{deals}\n/,
 		"$name: all deals are unchanged");
 	is(contents($name), $before, "$name: and nothing has changed");
+	return;
+}
+
+# The past: what pipeline_summary_as_of() says of some days is what the file says.
+sub test_past
+{
+	my ($name, @rows) = @_;
+	my @days =
+	  sort map { $_->{engage_date} } grep { $_->{engage_date} ne '' } @rows;
+
+	foreach my $day (@days[ 0, $#days / 3, $#days / 1.5, $#days ])
+	{
+		my %deals;
+
+		foreach my $row (@rows)
+		{
+			my $since = $row->{engage_date} || $days[0];
+			my $is_closed =
+			  $row->{close_date} ne '' && $row->{close_date} le $day;
+
+			next if $since gt $day;
+			$deals{
+				  $is_closed                ? $row->{deal_stage}
+				: $row->{engage_date} ne '' ? 'Engaging'
+				:                             'Prospecting'
+			}++;
+		}
+		is( ask($name, qq{
+				SELECT s ->> 'name', s ->> 'total_deals'
+				FROM pipelines p, jsonb_array_elements(pipeline_summary_as_of(p.id, '$day 12:00 UTC') -> 'stages') s
+				WHERE s ->> 'total_deals' <> '0' ORDER BY 1}),
+			join("\n", map { "$_|$deals{$_}" } sort keys %deals),
+			"$name: the deals of each stage on $day");
+	}
 	return;
 }
 
@@ -227,6 +262,9 @@ sub test_unreadable
 		'so is one without rows');
 	($status) = import_csv('refusals', file_of($good) . '.missing');
 	isnt($status, 0, 'and one that is not there');
+	local $ENV{PGOPTIONS} = '-c statement_timeout=15ms';
+	($status, $said, $complaint) = import_csv('refusals', file_of($good));
+	like($complaint, qr/canceling statement/, 'an import can be cancelled');
 	return;
 }
 
@@ -264,10 +302,14 @@ sub test_export
 	my $tmp = $PostgreSQL::Test::Utils::tmp_check;
 
 	new_crm('lines');
-	append_to_file("$tmp/crm.jsonl", ask('sample', q{SELECT crm_export()}) . "\n");
+	append_to_file("$tmp/crm.jsonl",
+		ask('sample', q{SELECT crm_export()}) . "\n");
 	my $status = IPC::Run::run [
-		'psql', '-X', '-q', '-d', $node->connstr('lines'), '-v',
-		"lines=$tmp/crm.jsonl", '-f', 'examples/import/export.sql'
+		'psql',                  '-X',
+		'-q',                    '-d',
+		$node->connstr('lines'), '-v',
+		"lines=$tmp/crm.jsonl",  '-f',
+		'examples/import/export.sql'
 	  ],
 	  '>', \my $said, '2>', \my $complaint;
 	ok($status, 'JSON lines are imported') or diag $complaint;
