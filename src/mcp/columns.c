@@ -15,6 +15,7 @@
 #include "mcp/columns.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "table/row.h"
 
 /* Without tenant_id: the session determines the tenant. */
 static const char columns_query[] =
@@ -56,6 +57,9 @@ read_column(uint64 row)
 	property->description = crm_mcp_field(row, 11);
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
+	/* It is not among the values that the column's CHECK allows. */
+	if (property->fallback != NULL && strcmp(property->fallback, "\"" CRM_FILLED_TEXT "\"") == 0)
+		property->fallback = NULL;
 	return column;
 }
 
