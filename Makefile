@@ -40,13 +40,18 @@ test:
 # One suite alone: make test-regress, test-isolation, test-pgtap, ...
 test-%:
 	@scripts/check.sh $*
-# The soak and the pairs of writes, hundreds of times as long: hours.  And what the
-# server's programs do, with the PostgreSQL of later Debians.
+# What takes hours: each kind of dump with each kind of restore, 500 crashes, the
+# fuzzers, SQLsmith, a million moves, gcc's analyzer, the TAP suite with the PostgreSQL of
+# later Debians.  ONLY names some of the TAP tests.
 .PHONY: test-long
 test-long:
-	@CRM_VERSIONS_SUITES=tap CRM_PATIENCE=10 scripts/check.sh versions-17 versions-18
-	@CRM_PATIENCE=200 CRM_SOAK_ROUNDS=500 CRM_PAIR_TRANSACTIONS=200 \
-		CRM_TAP_TESTS='operations_soak table_deadlocks' scripts/check.sh tap
+	@CRM_PATIENCE=200 CRM_BACKUPS=all CRM_SOAK_ROUNDS=500 CRM_PAIR_TRANSACTIONS=200 \
+		CRM_MEMORY_MOVES=1000000 CRM_FUZZ_SECONDS=1800 CRM_FUZZ_COUNT=40000 \
+		CRM_SQLSMITH_SECONDS=300 CRM_CANCEL_LIMIT_MS=200 CRM_VERSIONS_SUITES=tap \
+		CRM_TAP_TESTS='$(or $(ONLY),operations_dump_restore operations_soak \
+			operations_memory operations_sqlsmith operations_cancel \
+			operations_discarded_caches table_deadlocks table_pairs)' \
+		scripts/check.sh tap $(if $(ONLY),,sanitized analysis versions-17 versions-18)
 # SCALE is the largest table: 100k takes some minutes, 10M hours.
 bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh

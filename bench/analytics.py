@@ -126,6 +126,9 @@ class Analytics:
             UPDATE deals SET stage_id = (SELECT id FROM stages WHERE name = 'Two') WHERE pipeline_id = {small};
             ANALYZE deals; ANALYZE stage_changes""")
         queries = {name: f"SELECT count(*) FROM {name}({small})" for name in ("time_in_stage", "funnel", "stage_conversion", "stage_probabilities")}
+        queries["as of"] = f"SELECT pipeline_summary_as_of({small}, '2024-01-01')"
+        queries["waterfall"] = f"SELECT count(*) FROM pipeline_waterfall({small}, '2024-01-01')"
+        queries["trend"] = f"SELECT count(*) FROM pipeline_trend({small}, '2024-01-01', '2025-01-01', 'month')"
         queries = {"count(*)": "SELECT count(*) FROM stage_changes", **queries}
         result = bench.compare(list(queries), lambda name: self.db.timed(lambda: self.db.sql(queries[name])))
         bench.report("a pipeline of 10 deals beside the large one", result, "count(*)", 1, "µs")
@@ -143,6 +146,15 @@ class Analytics:
                               f"FROM deals WHERE pipeline_id = {PIPELINE} AND archived_at IS NULL",
             "as of the middle": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
             "as of the end": f"SELECT pipeline_summary_as_of({PIPELINE}, '{last}')",
+        })
+
+    def trend(self):
+        """365 days from the middle of the moves on, by day, compared with the first of them."""
+        middle, _ = self.moments()
+        self.beside("trend of 365 days", "as of its beginning", {
+            "as of its beginning": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
+            "trend": f"SELECT count(*) FROM pipeline_trend({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '364 days')",
+            "by stage": f"SELECT count(*) FROM pipeline_trend({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '364 days', by_stage => true)",
         })
 
     def waterfall(self):

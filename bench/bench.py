@@ -375,14 +375,14 @@ class Bench:
     def run(self):
         size = 10000
         history = Analytics(self)
-        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "calls", "time_in_stage", "funnel", "as_of", "waterfall",
+        largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "calls", "time_in_stage", "funnel", "as_of", "trend", "waterfall",
                    "small_pipeline"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
                 "copy": self.copy, "calls": self.calls, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
-                "waterfall": history.waterfall,
+                "trend": history.trend, "waterfall": history.waterfall,
                 "small_pipeline": history.small_pipeline}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):

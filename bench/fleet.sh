@@ -1,6 +1,6 @@
 #!/bin/sh
-# Many CRMs in one database: what installing one costs, and what a backend that
-# uses one of them keeps of all the others.
+# Many CRMs in one database: what installing one costs, what a backend that uses
+# one of them keeps of all the others, and what is done with all of them takes.
 #
 #	bench/fleet.sh [NUMBER]		# default 101
 #
@@ -31,6 +31,8 @@ psql -X -q -d postgres -c "DROP DATABASE IF EXISTS $database" -c "CREATE DATABAS
 trap 'psql -X -q -d postgres -c "DROP DATABASE $database"' EXIT
 sql -c 'CREATE SCHEMA extensions' -c 'CREATE EXTENSION crm SCHEMA extensions' \
 	-c "SELECT extensions.crm_install('crm_1')" >/dev/null
+sql -c "CREATE TABLE public.sizes AS SELECT c.oid, pg_total_relation_size(c.oid) AS size FROM pg_class AS c
+	WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'"
 before=$(sql -c "SELECT pg_database_size('$database')")
 for n in $(seq 2 "$number")
 do
@@ -41,6 +43,38 @@ echo "CRMs: $number"
 [ "$number" -le 1 ] ||
 	echo "growth of the database for each: $(((after - before) / (number - 1) / 1024)) kB"
 echo "CPU of crm_install(): $(cpu "SELECT extensions.crm_install('crm_last')") s"
+
+echo "of that, in catalogs: $(sql -F ' kB ' -R ', ' -c "
+	SELECT round((pg_total_relation_size(c.oid) - s.size) / 1024.0 / greatest($number - 1, 1), 1), c.relname
+	FROM pg_class AS c JOIN public.sizes AS s ON s.oid = c.oid
+	ORDER BY 1 DESC
+	LIMIT 12")"
+
+wall()				# seconds that a command takes
+{
+	began=$(date +%s)
+	"$@" >/dev/null 2>&1
+	echo $(($(date +%s) - began))
+}
+echo "pg_dump -s of all: $(wall pg_dump -s -d "$database") s"
+echo "crm_fleet_summary(): $(wall psql -X -q -d "$database" -c 'SELECT * FROM extensions.crm_fleet_summary()') s"
+echo "crm_fleet_check(): $(wall psql -X -q -d "$database" -c 'SELECT * FROM extensions.crm_fleet_check()') s"
+
+# An upgrade that adds a column, from a version that never was.
+sql <<'SQL'
+UPDATE pg_trigger SET tgargs = '0.0.1'::bytea || substring(tgargs FROM position('\x00'::bytea IN tgargs))
+WHERE tgnargs > 0 AND tgfoid IN (SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = 'extensions'::regnamespace);
+CREATE TABLE public.locks (held bigint);
+CREATE OR REPLACE FUNCTION extensions.crm_migrations() RETURNS TABLE (from_version text, to_version text, script text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+	SELECT '0.0.1', extensions.crm_version(), $step$
+		ALTER TABLE deals ADD COLUMN next_step text;
+		INSERT INTO public.locks SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid();
+	$step$
+$body$;
+SQL
+echo "crm_upgrade_all(): $(wall psql -X -q -d "$database" -c 'CALL extensions.crm_upgrade_all()') s," \
+	"at most $(sql -c 'SELECT max(held) FROM public.locks') locks at once"
 
 # One backend that uses one CRM: each call once, then the size of its caches.
 {

@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap package pgtap mcp clients lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients lint regress isolation demo nginx"
 
 # A suite that takes this many times its minutes, and five more, hangs: it is ended,
 # and fails.
@@ -25,6 +25,7 @@ minutes()
 	case $1 in
 		versions*) echo 7 ;;
 		tap | package) echo 5 ;;
+		sanitized | analysis) echo 3 ;;
 		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
@@ -40,9 +41,9 @@ suite_script()			# versions-17 is versions.sh with the argument 17
 needs=server
 for suite
 do
-	[ -f "$(suite_script "$suite")" ] || die "no suite $suite; there are: $all_suites"
+	[ -f "$(suite_script "$suite")" ] || die "no suite $suite; there are: $all_suites analysis"
 	case $suite in
-		regress | isolation | pgtap | tap) ;;
+		regress | isolation | pgtap | tap | sanitized | analysis) ;;
 		*) needs='test' ;;
 	esac
 done
@@ -71,13 +72,14 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 	cp -R "$src" "$src.$1"
 	chown -R "$server_user" "$src.$1"
-	# One of its tests replaces the files of the server, as a package does.
-	if [ "$1" = tap ]
-	then
-		cp -R "$work/server" "$work/server.$1"
-		chown -R "$server_user" "$work/server.$1"
-		PATH=$work/server.$1${bin#"$work/server"}:$PATH
-	fi
+	# One installs another library; one replaces the server's files, as a package does.
+	case $1 in
+		tap | sanitized)
+			cp -R "$work/server" "$work/server.$1"
+			chown -R "$server_user" "$work/server.$1"
+			PATH=$work/server.$1${bin#"$work/server"}:$PATH
+			;;
+	esac
 	src=$src.$1
 	cd "$src"
 	case $1 in
@@ -136,7 +138,7 @@ end_suite()			# waits for a suite to end, prints what it found
 	if [ "$failed" -gt 0 ]
 	then
 		echo "---- $suite (exit status $status)"
-		grep -v '^ok ' "$log" || echo "(no output)"
+		grep -av '^ok ' "$log" || echo "(no output)"
 		echo "----"
 	fi
 	total_passed=$((total_passed + $1))

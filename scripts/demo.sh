@@ -33,6 +33,17 @@ fi
 [ -r "$csv" ] || die "cannot read $csv"
 csv=$(cd "$(dirname "$csv")" && pwd)/$(basename "$csv")
 
+# A file of another kind is refused before anything is built.
+header=$(head -n 1 "$csv" | tr -d '\357\273\277\r"')
+for column in opportunity_id sales_agent product account deal_stage \
+	engage_date close_date close_value
+do
+	case ,$header, in
+		*,"$column",*) ;;
+		*) die "$csv has no column $column (its first line: $header)" ;;
+	esac
+done
+
 sql()				# psql in the demo's database
 {
 	as_server "$bin/psql" -X -q -v ON_ERROR_STOP=1 -d crm "$@"
@@ -54,7 +65,8 @@ ALTER DATABASE crm SET search_path = crm, extensions, public;
 END
 cp "$csv" "$work/pipeline.csv"
 chown "$server_user" "$work/pipeline.csv"
-sql -v csv="$work/pipeline.csv" -f "$src/examples/import_csv.sql" ||
+sql -v csv="$work/pipeline.csv" -c 'SET client_min_messages = warning' \
+	-f "$src/examples/import/csv.sql" ||
 	die "$csv was not imported"
 echo
 sql -f "$src/examples/summary.sql"

@@ -2,7 +2,7 @@
 # Prints the bill of materials of a version of crm, as SPDX 2.3: what it is built
 # with and runs on.  Its sources contain nothing of others'.
 #
-#	scripts/sbom.sh 0.1.0
+#	scripts/sbom.sh VERSION
 set -eu
 version=$1
 # The time of the last commit, so that the same sources give the same text.

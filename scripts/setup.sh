@@ -29,7 +29,7 @@ other_test_packages()		# the major version
 {
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
 	# For the lints.
-	echo clang pg-bsd-indent python3-pglast python3-yaml iso-codes shellcheck perltidy
+	echo clang cppcheck pg-bsd-indent python3-pglast python3-yaml iso-codes shellcheck perltidy
 	# For the clients of MCP and of SQL; any npm will do, as it installs the Node that they need.
 	command -v npm >/dev/null || echo npm
 	# For examples/clients.
@@ -38,6 +38,8 @@ other_test_packages()		# the major version
 	echo nginx libnginx-mod-http-js
 	# For the releases of Debian that have the other versions of PostgreSQL.
 	echo debootstrap
+	# For make test-long.
+	[ -z "${CRM_SQLSMITH_SECONDS:-}" ] || echo sqlsmith
 }
 
 major_version()			# of the PostgreSQL to use, else 15

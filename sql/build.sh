@@ -9,6 +9,8 @@
 # packed as functions that return text: the queries of sql/queries, what
 # crm_install() runs, sql/schema, and what crm_upgrade() does, sql/migrations.
 #
+# The steps of imports, sql/import, are packed in the same way.
+#
 # A query may have parts that stand in others as well: see sql/queries/parts.awk.
 #
 # Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
@@ -21,12 +23,13 @@ create=${from:+CREATE OR REPLACE}
 create=${create:-CREATE}
 
 # What others need comes first.
-extension='version errors session uuid defaults currency time names summary_type summary_aggregates
-	summary_report conversion stage_history replay triggers totals api mcp access
-	computed_relationships events install link track_column erasure'
+extension='version errors session uuid defaults currency time calendar groups names
+	summary_type summary_aggregates summary_report conversion stage_history replay
+	triggers totals api mcp access computed_relationships events install fleet link
+	track_column erasure import_values import_read import export'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
-	rotting_deals stage_forecast_categories deal_pushes read_only_views mcp'
+	rotting_deals stage_forecast_categories deal_pushes facts read_only_views mcp'
 
 files()				# folder, topics: their files; all there are
 {
@@ -37,6 +40,10 @@ files()				# folder, topics: their files; all there are
 		echo "$folder/$topic.sql"
 	done
 }
+
+imports='tables read_deals read_moves places make_places unmake_places find_places
+	resolve_deals order_moves plan_deals make_stays make_changes make_ready target
+	write_deals write_moves write_changes write_links supersede follow finish report'
 
 check_list()			# folder, topics: fails if a file is in no list
 {
@@ -78,6 +85,7 @@ pack_migrations()		# a row for each step: from, to, script
 {
 	check_list extension $extension
 	check_list schema $schema tenancy_single tenancy_shared
+	check_list import $imports
 	if [ -z "$from" ]
 	then
 		command='CREATE EXTENSION crm'
@@ -94,6 +102,10 @@ pack_migrations()		# a row for each step: from, to, script
 	for query in queries/*.sql
 	do
 		awk -f queries/parts.awk "$query" | pack "crm_query_$(basename "$query" .sql)"
+	done
+	for step in $imports
+	do
+		pack "crm_import_sql_$step" "import/$step.sql"
 	done
 	pack crm_schema_sql $(files schema $schema)
 	pack crm_schema_single_sql schema/tenancy_single.sql

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "base/calendar.h"
 #include "base/report_query.h"
 #include "base/session.h"
 #include "mcp/http.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 	 * "crm".
 	 */
 	crm_mcp_define_settings();
+	crm_calendar_define_settings();
 	crm_define_settings();
 	crm_report_install_hook();
 	crm_owner_rights_install_hooks();

@@ -9,4 +9,5 @@ A changed probability of a stage counts for deals that enter from then on; this 
 
 Returns how many deals changed. Errors: PT404 for an unknown stage, 22023 for a stage without a probability.
 
+@tool Of all deals that are in the stage now, archived ones too, whatever their probability is. result tells how many changed.
 @mcp name=stages_apply_probability idempotent';

@@ -13,4 +13,12 @@ Only name is required. stages is an array, in the order of the pipeline, of name
 
 Returns the pipeline. Errors: 22023 for stages that are not as described, 23505 for a name that is taken.
 
+@param name Its name
+@param stages In order: objects with name and, if you like, deal_status (open, won, lost), probability (0 to 1), rotting_days, forecast_category, external_id, metadata
+@param is_default Whether deals without a pipeline go there
+@param currency ISO 4217 code for amounts without one
+@param description What it is for
+@param external_id Its id in another system
+@param metadata Further data of your own
+@tool Give it at least an open stage, one for won and one for lost deals. Returns the pipeline.
 @mcp name=pipelines_create_with_stages additive';

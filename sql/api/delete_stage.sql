@@ -10,4 +10,6 @@ move_deals_to is the stage for the deals that stand in the one to delete, archiv
 
 Returns an object: moved, how many deals moved; deleted and archived, which of the two happened. Errors: PT404 for an unknown stage, 23503 for an unknown move_deals_to or if deals have nowhere to go, 22023 if the two are the same.
 
+@param move_deals_to The stage for the deals that are there; not needed if there are none
+@tool A stage that deals ever were in is archived, so that reports keep it. moved, deleted and archived tell what was done.
 @mcp name=stages_delete_moving_deals';

@@ -9,4 +9,6 @@ stage_ids names all stages of the pipeline, each once, in their new order; archi
 
 Returns the stages in their new order. Errors: PT404 for an unknown pipeline, 22023 if a stage is missing, repeated or not of the pipeline.
 
+@param stage_ids All its stages, each once, in the new order
+@tool Archived stages may be left out.
 @mcp name=stages_reorder idempotent';

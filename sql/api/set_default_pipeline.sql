@@ -9,4 +9,5 @@ Deals created without a pipeline go to the default one. The pipeline that was th
 
 Returns the pipeline. Errors: PT404 for an unknown pipeline, 23514 for an archived one.
 
+@tool Deals that are created without a pipeline go there.
 @mcp name=pipelines_set_default idempotent';

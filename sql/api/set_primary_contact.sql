@@ -9,4 +9,5 @@ The contact must be linked to the deal, as a row of deal_contacts. The one that 
 
 Returns the row of deal_contacts. Errors: PT404 for an unknown deal or a contact that is not linked to it.
 
+@tool The contact must be linked to the deal; the one that was primary no longer is.
 @mcp name=deals_set_primary_contact idempotent';

@@ -9,4 +9,5 @@ The deal is put back as it was before, won_at, lost_at and lost_reason included.
 
 Returns the deal. Errors: PT404 for an unknown deal, PT409 if there is no move to take back or its stage is gone.
 
+@tool The deal is put back as it was before, closing dates included; the history keeps both. Returns the deal.
 @mcp name=deals_undo_move additive';

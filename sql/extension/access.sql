@@ -13,6 +13,7 @@ BEGIN ATOMIC
 	), tables (includes, names, privileges, columns) AS (VALUES
 		('read', ARRAY['pipelines', 'stages', 'deals', 'deal_contacts', 'tags', 'deal_tags', 'exchange_rates', 'stage_changes',
 			'deal_changes', 'pipeline_stage_summary', 'stage_visits', 'rotting_deals', 'stage_forecast_categories', 'deal_pushes',
+			'deal_facts', 'move_facts',
 			'contacts', 'owners', 'organizations'], ARRAY['SELECT'], NULL::text[]),
 		('write', ARRAY['deals', 'deal_contacts', 'tags', 'deal_tags'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
 		('admin', ARRAY['pipelines', 'stages', 'exchange_rates'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
@@ -20,6 +21,8 @@ BEGIN ATOMIC
 		-- what moves write, and taking them back
 		('agent', ARRAY['deals'], ARRAY['UPDATE'], ARRAY['pipeline_id', 'stage_id', 'status', 'probability',
 			'stage_entered_at', 'won_at', 'lost_at', 'lost_reason']),
+		-- what is agreed with the customer
+		('agent', ARRAY['deals'], ARRAY['UPDATE'], ARRAY['title', 'amount', 'expected_close_date', 'forecast_category']),
 		('agent', ARRAY['deal_contacts'], ARRAY['UPDATE'], ARRAY['role', 'is_primary'])
 	), functions (includes, name) AS (
 		SELECT l.level, f.name
@@ -50,7 +53,7 @@ CREATE FUNCTION @extschema@.crm_grant_access(schema_name text, role_name text, l
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'crm_grant_access';
 COMMENT ON FUNCTION @extschema@.crm_grant_access(text, text, text) IS
-	'Gives a role access to the CRM in a schema, of one level: ''read''; ''write'' (and deals, their contacts and tags, and moves); ''admin'' (and pipelines and stages); or ''agent'' (read, create, move and link; no DELETE anywhere). A level takes the place of the one that the role had. For the CRM''s owner, or who holds these rights with grant option. To be called again after crm_upgrade() and crm_link().';
+	'Gives a role access to the CRM in a schema, of one level: ''read''; ''write'' (and deals, their contacts and tags, and moves); ''admin'' (and pipelines and stages); or ''agent'' (read, create, move and link, and edit a deal''s title, amount, expected_close_date and forecast_category; no DELETE anywhere). A level takes the place of the one that the role had. For the CRM''s owner, or who holds these rights with grant option. To be called again after crm_upgrade() and crm_link().';
 
 CREATE FUNCTION @extschema@.crm_revoke_access(schema_name text, role_name text)
 	RETURNS void

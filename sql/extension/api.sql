@@ -29,18 +29,23 @@ BEGIN ATOMIC
 	SELECT f.name, string_to_array(f.levels, ' '), f.returns
 	FROM (VALUES
 		('apply_stage_probability', 'admin', NULL),
+		('changes_since', 'read', NULL),
 		('context_for_deal', 'read', NULL),
 		('context_for_person', 'read', NULL),
 		('correct_move', 'admin', 'deals'),
 		('create_pipeline', 'admin', 'pipelines'),
+		('deal_history', 'read', NULL),
 		('delete_stage', 'admin', NULL),
 		('exchange_rate', 'read', NULL),
 		('forecast', 'read', NULL),
 		('funnel', 'read', NULL),
+		('lost_reasons', 'read', NULL),
 		('mcp', 'read', NULL),
+		('merge_deals', 'admin', 'deals'),
 		('move_deal', 'write agent', 'deals'),
 		('pipeline_summary', 'read', NULL),
 		('pipeline_summary_as_of', 'read', NULL),
+		('pipeline_trend', 'read', NULL),
 		('pipeline_waterfall', 'read', NULL),
 		('recurring_revenue', 'read', NULL),
 		('reorder_stages', 'admin', 'stages'),
@@ -52,13 +57,24 @@ BEGIN ATOMIC
 		('set_primary_contact', 'write agent', 'deal_contacts'),
 		('slippage', 'read', NULL),
 		('stage_conversion', 'read', NULL),
+		('stage_flow', 'read', NULL),
 		('stage_probabilities', 'read', NULL),
 		('time_in_stage', 'read', NULL),
 		('undo_move', 'write agent', 'deals'),
+		('unmerge_deals', 'admin', 'deals'),
 		('win_rate', 'read', NULL)) AS f (name, levels, returns);
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_functions() IS
 'The functions of a CRM: the levels of crm_grant_access() that may execute each one, and the table or view whose rows it returns, if any';
+
+CREATE FUNCTION @extschema@.crm_function_attributes(function pg_proc)
+	RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN format('%s PARALLEL %s', CASE (function).provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+			CASE (function).proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END)
+		|| CASE WHEN (function).proisstrict THEN ' STRICT' ELSE '' END;
+COMMENT ON FUNCTION @extschema@.crm_function_attributes(pg_proc) IS
+'How a function may be used, as CREATE FUNCTION states it';
 
 -- What the functions of a CRM are to be, from the declarations of the extension.
 CREATE FUNCTION @extschema@.crm_api_definitions(crm regnamespace, extension regnamespace)
@@ -70,9 +86,7 @@ BEGIN ATOMIC
 		regexp_replace(pg_get_function_identity_arguments(p.oid), '^crm regnamespace(, )?', ''),
 		CASE WHEN f.returns IS NULL THEN pg_get_function_result(p.oid)
 			ELSE format('%s%s.%I', CASE WHEN p.proretset OR p.prorettype = 'uuid[]'::regtype THEN 'SETOF ' END, crm, f.returns) END,
-		format('%s PARALLEL %s', CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
-			CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END)
-			|| CASE WHEN p.proisstrict THEN ' STRICT' ELSE '' END
+		@extschema@.crm_function_attributes(p)
 	FROM @extschema@.crm_api_functions() AS f
 		JOIN pg_proc AS p ON p.proname = 'crm_' || f.name AND p.pronamespace = extension
 			AND p.proargtypes[0] = 'regnamespace'::regtype;
@@ -80,43 +94,35 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_api_definitions(regnamespace, regnamespace) IS
 'What the functions of the CRM in that schema are to be: a row for each function of crm_api_functions(), for which crm_NAME in the second schema is the declaration';
 
--- The commands that make them so, in their order.  A function that is there is
--- replaced if it can be, so that rights on it stay.
+-- The commands that make them so: none for one that is so already.  A function that
+-- is there is replaced if it can be, so that rights on it stay.
 CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regnamespace)
-	RETURNS TABLE (command text)
+	RETURNS TABLE (name text, declared oid, drops text, creates text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH definitions AS MATERIALIZED (
 		SELECT d.name, d.declared, d.arguments, d.identity, d.result, d.attributes
 		FROM @extschema@.crm_api_definitions(crm, extension) AS d
 	), present AS MATERIALIZED (
-		SELECT p.oid, p.proname, pg_get_function_arguments(p.oid) AS arguments,
-			pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_result(p.oid) AS result
-		FROM pg_proc AS p
-		WHERE p.pronamespace = crm AND p.prokind = 'f' AND p.proname IN (SELECT d.name FROM definitions AS d)
-	), commands AS (
-		SELECT d.name, 1 AS step, format('DROP FUNCTION %s.%I(%s)', crm, p.proname, p.identity) AS command
-		FROM present AS p JOIN definitions AS d ON d.name = p.proname
-		WHERE p.identity = d.identity AND (p.arguments, p.result) <> (d.arguments, d.result)
-		UNION ALL
-		SELECT d.name, 2, format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE crm %s AS %L',
-			CASE WHEN p.oid IS NOT NULL THEN 'OR REPLACE ' END, crm, d.name, d.arguments, d.result, d.attributes, '')
+		SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_arguments(p.oid) AS arguments,
+			pg_get_function_result(p.oid) AS result, l.lanname = 'crm' AND @extschema@.crm_function_attributes(p) = d.attributes AS same
 		FROM definitions AS d
-			LEFT JOIN present AS p ON p.proname = d.name AND (p.identity, p.arguments, p.result) = (d.identity, d.arguments, d.result)
-		UNION ALL
-		SELECT d.name, 3, format('REVOKE EXECUTE ON FUNCTION %s.%I(%s) FROM PUBLIC', crm, d.name, d.identity)
-		FROM definitions AS d
-		UNION ALL
-		SELECT d.name, 4, format('COMMENT ON FUNCTION %s.%I(%s) IS %L', crm, d.name, d.identity,
-			obj_description(d.declared, 'pg_proc'))
-		FROM definitions AS d
+			JOIN pg_proc AS p ON p.proname = d.name AND p.pronamespace = crm AND p.prokind = 'f'
+			JOIN pg_language AS l ON l.oid = p.prolang
 	)
-	SELECT c.command
-	FROM commands AS c
-	ORDER BY c.name, c.step;
+	SELECT d.name, d.declared,
+		CASE WHEN (p.arguments, p.result) <> (d.arguments, d.result)
+			THEN format('DROP FUNCTION %s.%I(%s)', crm, d.name, d.identity) END,
+		CASE WHEN ((p.arguments, p.result) = (d.arguments, d.result) AND p.same) IS NOT TRUE
+			THEN format('CREATE %sFUNCTION %s.%I(%s) RETURNS %s LANGUAGE crm %s AS %L',
+				CASE WHEN (p.arguments, p.result) = (d.arguments, d.result) THEN 'OR REPLACE ' END, crm, d.name, d.arguments,
+				d.result, d.attributes, '') END
+	FROM definitions AS d
+		LEFT JOIN present AS p ON p.proname = d.name AND p.identity = d.identity
+	ORDER BY d.name;
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
-'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells; what crm_install() and crm_upgrade() run';
+'The commands that make the functions of the CRM in that schema what crm_api_definitions() tells, a row for each: what crm_install() and crm_upgrade() run';
 
 -- For crm_check().
 CREATE FUNCTION @extschema@.crm_api_problems(crm regnamespace, extension regnamespace)

@@ -24,14 +24,29 @@ CREATE FUNCTION @extschema@.crm_rates_used(rates jsonb[])
 COMMENT ON FUNCTION @extschema@.crm_rates_used(jsonb[]) IS
 	'The rates in several answers of exchange_rate(), each once; nulls are left out';
 
+CREATE FUNCTION @extschema@.crm_oldest_rate(rates jsonb)
+	RETURNS date
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	RETURN (SELECT min((e.rate ->> 'valid_from')::date) FROM jsonb_array_elements(rates) AS e (rate));
+COMMENT ON FUNCTION @extschema@.crm_oldest_rate(jsonb) IS
+	'The day from which the oldest of the rates of crm_rates_used() is valid; null if there are none';
+
+CREATE FUNCTION @extschema@.crm_rates_told(rates jsonb[])
+	RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN (SELECT jsonb_build_object('rates', u.rates, 'oldest_rate', @extschema@.crm_oldest_rate(u.rates))
+		FROM (SELECT @extschema@.crm_rates_used(rates) AS rates) AS u);
+COMMENT ON FUNCTION @extschema@.crm_rates_told(jsonb[]) IS
+	'What a report that is an object tells of the rates that it used';
+
 CREATE FUNCTION @extschema@.crm_conversion_rates(crm regnamespace, in_currency text, tenant_ids uuid[] DEFAULT NULL,
-	currencies text[] DEFAULT NULL, days date[] DEFAULT NULL)
+	currencies text[] DEFAULT NULL, days date[] DEFAULT NULL, max_age integer DEFAULT NULL)
 	RETURNS TABLE (tenant_id uuid, currency text, day date, multiply_by numeric, divide_by numeric, rates jsonb)
-	LANGUAGE c STABLE PARALLEL SAFE
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 10
 	AS 'MODULE_PATHNAME', 'crm_report';
-COMMENT ON FUNCTION @extschema@.crm_conversion_rates(regnamespace, text, uuid[], text[], date[]) IS
+COMMENT ON FUNCTION @extschema@.crm_conversion_rates(regnamespace, text, uuid[], text[], date[], integer) IS
 'How amounts of several currencies and days are converted to one: a row for each currency and day
 
-What exchange_rate tells of a currency, its conversion to in_currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see.
+What exchange_rate tells of a currency, its conversion to in_currency and a day, of many at once. tenant_ids, currencies and days belong together by their places, and rates are those of the tenant, whatever the caller may see. max_age (null: any) is how many days a rate may be older than the day that it is for.
 
-Errors: 22023 for what is not a currency, and where a rate is missing: the message names the first pair and day, the detail five of them.';
+Errors: 22023 for what is not a currency, for a rate that is too old, and where a rate is missing: the message names the first pair and day, the detail five of them.';

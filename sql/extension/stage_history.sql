@@ -55,6 +55,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_deal_cohort_add(bytea, uuid, text, uuid, timestamptz) IS
 'Transition function of crm_deal_cohort().';
 
+CREATE FUNCTION @extschema@.crm_deal_cohort_add(
+	state bytea, deal_id uuid, status text, stage_id uuid, entered_at timestamptz, amount numeric
+) RETURNS bytea
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_deal_cohort_add(bytea, uuid, text, uuid, timestamptz, numeric) IS
+'Transition function of crm_deal_cohort().';
+
 CREATE FUNCTION @extschema@.crm_deal_cohort_combine(state bytea, other bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
@@ -81,6 +90,18 @@ CREATE AGGREGATE @extschema@.crm_deal_cohort(deal_id uuid, status text, stage_id
 COMMENT ON AGGREGATE @extschema@.crm_deal_cohort(uuid, text, uuid, timestamptz) IS
 'Gathers the deals that count for crm_stage_times() and crm_stage_steps(). A row is a deal: id, status, and the stage where it stands since entered_at; its present visit does not count if either is null. The value is at most 1 GB, some 40 million deals.';
 
+CREATE AGGREGATE @extschema@.crm_deal_cohort(deal_id uuid, status text, stage_id uuid, entered_at timestamptz, amount numeric) (
+	SFUNC = @extschema@.crm_deal_cohort_add,
+	STYPE = bytea,
+	SSPACE = 512,
+	FINALFUNC = @extschema@.crm_deal_cohort_final,
+	COMBINEFUNC = @extschema@.crm_deal_cohort_combine,
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE @extschema@.crm_deal_cohort(uuid, text, uuid, timestamptz, numeric) IS
+'The same with the amounts of the deals, which crm_stage_steps() adds up; null: the deal adds nothing.';
+
 CREATE FUNCTION @extschema@.crm_stage_times(
 	history bytea, cohort bytea, stages uuid[], measure text DEFAULT 'visit',
 	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL, percentiles boolean DEFAULT true
@@ -99,39 +120,42 @@ CREATE FUNCTION @extschema@.crm_stage_steps(
 	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL
 ) RETURNS TABLE (
 	from_stage_id uuid, to_stage_id uuid, deals bigint,
-	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint
+	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint,
+	value numeric, open_value numeric, won_value numeric, lost_value numeric, to_won_value numeric
 )
 LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_stage_steps(bytea, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
-'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Visits that began before period_from, or at or after period_before, are no start of a step. At most 1,000 stages.';
+'How many deals of a cohort came from stage to stage, each counted once. history is of crm_stage_history(), cohort of crm_deal_cohort(); null is none. stages are in their order, stage_statuses is the status of each. A row with to_stage_id tells how many deals stood in the first stage and came from it to the second: by the rule direct straight, by the rule reached at any time later, there or beyond (in an open stage further on or, if it is open, in a won one). A row without to_stage_id tells how many stood in the stage, what they are now, and how many came from it to any won stage. Visits that began before period_from, or at or after period_before, are no start of a step. value, open_value, won_value, lost_value and to_won_value are the sums of the amounts of those deals. At most 1,000 stages.';
 
 -- The same for the moves of a CRM, which are read row by row, without a value
 -- that holds them all: for the reports.
 
 CREATE FUNCTION @extschema@.crm_pipeline_stage_times(
-	crm regnamespace, pipeline_id uuid, cohort bytea, stages uuid[], measure text DEFAULT 'visit',
-	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL, percentiles boolean DEFAULT true
+	crm regnamespace, pipeline_id uuid, cohorts bytea[], stages uuid[], measure text DEFAULT 'visit',
+	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL, percentiles boolean DEFAULT true,
+	groups integer[] DEFAULT NULL, group_cohorts integer[] DEFAULT NULL
 ) RETURNS TABLE (
-	stage_id uuid, deals bigint, visits bigint, total_seconds numeric, longest_seconds numeric,
+	group_no integer, stage_id uuid, deals bigint, visits bigint, total_seconds numeric, longest_seconds numeric,
 	median_seconds numeric, p90_seconds numeric, open_deals bigint, won_deals bigint, lost_deals bigint
 )
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_times(regnamespace, uuid, bytea, uuid[], text, timestamptz, timestamptz, boolean) IS
-'crm_stage_times() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller.';
+COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_times(regnamespace, uuid, bytea[], uuid[], text, timestamptz, timestamptz, boolean, integer[], integer[]) IS
+'crm_stage_times() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller: of groups of cohorts. groups has the number of a group for each of its cohorts, those of one group together, and group_cohorts the places of these in cohorts, from 0; null: all deals are group 0.';
 
 CREATE FUNCTION @extschema@.crm_pipeline_stage_steps(
-	crm regnamespace, pipeline_id uuid, cohort bytea, stages uuid[], stage_statuses text[], rule text DEFAULT 'reached',
+	crm regnamespace, pipeline_id uuid, cohorts bytea[], stages uuid[], stage_statuses text[], rule text DEFAULT 'reached',
 	period_from timestamptz DEFAULT NULL, period_before timestamptz DEFAULT NULL
 ) RETURNS TABLE (
-	from_stage_id uuid, to_stage_id uuid, deals bigint,
-	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint
+	cohort_no integer, from_stage_id uuid, to_stage_id uuid, deals bigint,
+	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint,
+	value numeric, open_value numeric, won_value numeric, lost_value numeric, to_won_value numeric
 )
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_steps(regnamespace, uuid, bytea, uuid[], text[], text, timestamptz, timestamptz) IS
-'crm_stage_steps() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller.';
+COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_steps(regnamespace, uuid, bytea[], uuid[], text[], text, timestamptz, timestamptz) IS
+'crm_stage_steps() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller: of each cohort by itself, whose place, from 0, is cohort_no.';

@@ -56,10 +56,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_link_rules() IS
 'AFTER INSERT OR UPDATE trigger for each row of a table with a column that crm_link() has linked: refuses a row of the linked table that row security hides from the writer';
 
-CREATE FUNCTION @extschema@.crm_check_deal(relation oid, title text, amount numeric, currency text, probability numeric,
-		won_at timestamptz, lost_at timestamptz, lost_reason text, move_no integer, status text)
+CREATE FUNCTION @extschema@.crm_check_deal(title text, amount numeric, currency text, probability numeric,
+		status text, value_period "any", forecast_category "any", metadata "any",
+		won_at timestamptz, lost_at timestamptz, lost_reason text,
+		archived_at timestamptz, stage_entered_at timestamptz, expected_close_date date, created_at timestamptz, updated_at timestamptz)
 	RETURNS boolean
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_check_deal';
-COMMENT ON FUNCTION @extschema@.crm_check_deal(oid, text, numeric, text, numeric, timestamptz, timestamptz, text, integer, text) IS
-	'The CHECK of deals: true, or an error that names the rule as a constraint: deals_amount_check (at most 15 digits before the point, and not NaN), deals_amount_currency_check (an amount has a currency), deals_currency_check, deals_lost_at_check and deals_won_at_check (set if and only if the status is that), deals_lost_reason_check (only if lost), deals_move_no_check (not negative), deals_probability_check (between 0 and 1; 1 if won, 0 if lost), deals_title_check (something in it shows).';
+COMMENT ON FUNCTION @extschema@.crm_check_deal(text, numeric, text, numeric, text, "any", "any", "any", timestamptz, timestamptz, text, timestamptz, timestamptz, date, timestamptz, timestamptz) IS
+	'The CHECK of deals: true, or an error that names the rule as a constraint: deals_amount_check (at most 15 digits before the point, and not NaN), deals_amount_currency_check (an amount has a currency), deals_currency_check, deals_lost_at_check and deals_won_at_check (set if and only if the status is that), deals_lost_reason_check (only if lost), deals_probability_check (between 0 and 1; 1 if won, 0 if lost), deals_times_check (in the years 1900 to 9999), deals_title_check (something in it shows). For status, value_period, forecast_category and metadata the CHECK casts to domains, which refuse other values by deals_status_check and so on.';

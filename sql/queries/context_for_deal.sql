@@ -2,6 +2,9 @@
 
 SELECT jsonb_build_object(
     'deal', to_jsonb(d) - 'tenant_id' || jsonb_build_object(
+        'description', left(d.description, 2000),
+        'metadata', CASE WHEN octet_length(d.metadata::text) <= 4000 THEN d.metadata END,
+        'metadata_bytes', octet_length(d.metadata::text),
         'amount', trim_scale(d.amount),
         'probability', trim_scale(d.probability),
         'weighted_value', trim_scale(d.amount * d.probability)),
@@ -28,7 +31,12 @@ SELECT jsonb_build_object(
                 'is_primary', c.is_primary,
                 'contact', @extension@.crm_linked_row(context_for_deal.crm, 'contacts', c.contact_id))
             ORDER BY c.is_primary DESC, c.created_at, c.id)
-        FROM @crm@.deal_contacts AS c WHERE c.deal_id = d.id), '[]'),
+        FROM (SELECT l.*
+                FROM @crm@.deal_contacts AS l
+                WHERE l.deal_id = d.id
+                ORDER BY l.is_primary DESC, l.created_at, l.id
+                LIMIT 20) AS c), '[]'),
+    'contacts_total', (SELECT count(*) FROM @crm@.deal_contacts AS c WHERE c.deal_id = d.id),
     'tags', coalesce((
         SELECT jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'color', t.color)
             ORDER BY lower(t.name))

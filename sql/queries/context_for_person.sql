@@ -3,6 +3,10 @@
 SELECT CASE
         WHEN @extension@.crm_linked_row_is_missing(context_for_person.crm, 'contacts', context_for_person.person_id)
         THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id))
+        WHEN context_for_person.max_deals NOT BETWEEN 1 AND 100
+        THEN @extension@.crm_raise('22023', format('max_deals must be from 1 to 100, not %s', context_for_person.max_deals))
+        WHEN context_for_person.skip_deals < 0
+        THEN @extension@.crm_raise('22023', format('skip_deals must not be negative, as %s is', context_for_person.skip_deals))
     END;
 
 WITH their_deals AS MATERIALIZED (
@@ -16,6 +20,11 @@ WITH their_deals AS MATERIALIZED (
         LEFT JOIN @crm@.stages AS s ON s.id = d.stage_id
     WHERE c.contact_id = context_for_person.person_id
         AND d.archived_at IS NULL
+), shown AS MATERIALIZED (
+    SELECT d.*
+    FROM their_deals AS d
+    ORDER BY d.status <> 'open', d.stage_entered_at DESC, d.id
+    LIMIT coalesce(context_for_person.max_deals, 10) OFFSET coalesce(context_for_person.skip_deals, 0)
 )
 SELECT jsonb_build_object(
     'person', @extension@.crm_linked_row(context_for_person.crm, 'contacts', context_for_person.person_id),
@@ -58,11 +67,16 @@ SELECT jsonb_build_object(
                             FROM @crm@.stage_changes AS c
                             WHERE c.deal_id = d.id AND c.tenant_id = d.tenant_id
                             ORDER BY c.move_no DESC
-                            LIMIT 5) AS h
+                            LIMIT 3) AS h
                         LEFT JOIN @crm@.stages AS f ON f.id = h.from_stage_id
                         LEFT JOIN @crm@.stages AS t ON t.id = h.to_stage_id), '[]'))
             ORDER BY d.status <> 'open', d.stage_entered_at DESC, d.id)
-        FROM their_deals AS d), '[]'),
+        FROM shown AS d), '[]'),
+    'deals_total', (SELECT count(*) FROM their_deals),
+    'next_deals', (
+        SELECT n.reached
+        FROM (SELECT coalesce(context_for_person.skip_deals, 0) + count(*) AS reached FROM shown) AS n
+        WHERE n.reached < (SELECT count(*) FROM their_deals) AND EXISTS (SELECT FROM shown)),
     'totals', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                 'status', t.status,

@@ -84,10 +84,27 @@ WITH RECURSIVE asked AS MATERIALIZED (
             || string_agg(format('%s on %s', m.currency, m.day), ', ' ORDER BY m.n) FILTER (WHERE m.n <= 5)
             || CASE WHEN count(*) > 5 THEN format(', and %s more', count(*) - 5) ELSE '' END END AS detail
     FROM missing AS m
+), too_old AS (
+    -- the oldest of them; one row in any case
+    SELECT min(o.currency) AS currency, min(o.day) AS day, min(o.valid_from) AS valid_from, min(o.age) AS age
+    FROM (SELECT f.currency, to_jsonb(f.day) #>> '{}' AS day, r.rate ->> 'valid_from' AS valid_from,
+                f.day - (r.rate ->> 'valid_from')::date AS age
+            FROM found AS f CROSS JOIN LATERAL jsonb_array_elements(f.rates) AS r (rate)
+            WHERE conversion_rates.max_age IS NOT NULL
+                AND f.day - (r.rate ->> 'valid_from')::date > conversion_rates.max_age
+            ORDER BY f.day - (r.rate ->> 'valid_from')::date DESC, f.day, f.currency
+            LIMIT 1) AS o
 )
 SELECT f.tenant_id, f.currency, f.day, f.multiply_by, f.divide_by, f.rates
 FROM found AS f
 WHERE (SELECT CASE
+            WHEN a.currency IS NULL THEN true
+            ELSE @extension@.crm_raise('22023', format('the exchange rate from %s to %s on %s is %s days old, which is more than %s',
+                    a.currency, conversion_rates.in_currency, a.day, a.age, conversion_rates.max_age), NULL,
+                format('Insert a later one into exchange_rates, or allow for older ones by max_rate_age: this one is of %s.', a.valid_from))
+        END
+    FROM too_old AS a)
+    AND (SELECT CASE
             WHEN c.currency IS NULL THEN true
             ELSE @extension@.crm_raise('22023', format('there is no exchange rate from %s to %s on %s',
                     c.currency, conversion_rates.in_currency, c.day), c.detail,

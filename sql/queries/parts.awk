@@ -4,6 +4,7 @@
 #
 # A line "@part PART of WORDS@" of the query stands for the text of parts/PART.sql,
 # in which @query@ is the query's name and @of@ the words.  A comma may follow.
+# Parts may have parts.
 
 function fill(text, placeholder, value,    filled, at)
 {
@@ -19,7 +20,7 @@ function put(part, words, indent, tail,    file, line, last, n)
 	file = folder "parts/" part ".sql"
 	while ((getline line <file) > 0) {
 		if (n++ > 0)
-			print last
+			write(last)
 		last = indent fill(fill(line, "@query@", query), "@of@", words)
 	}
 	close(file)
@@ -27,7 +28,24 @@ function put(part, words, indent, tail,    file, line, last, n)
 		print FILENAME ": there is no part " part >"/dev/stderr"
 		exit 1
 	}
-	print last tail
+	write(last tail)
+}
+
+function write(line,    indent, tail, words, part)
+{
+	if (line !~ /^[ \t]*@part .*@,?$/) {
+		print line
+		return
+	}
+	match(line, /^[ \t]*/)
+	indent = substr(line, 1, RLENGTH)
+	tail = line ~ /,$/ ? "," : ""
+	words = substr(line, RLENGTH + length("@part ") + 1)
+	sub(/@,?$/, "", words)
+	part = words
+	sub(/ .*/, "", part)
+	sub(/^[^ ]*( of )?/, "", words)
+	put(part, words, indent, tail)
 }
 
 FNR == 1 {
@@ -37,17 +55,4 @@ FNR == 1 {
 	sub(/\.sql$/, "", query)
 }
 
-/^[ \t]*@part .*@,?$/ {
-	match($0, /^[ \t]*/)
-	indent = substr($0, 1, RLENGTH)
-	tail = /,$/ ? "," : ""
-	words = substr($0, RLENGTH + length("@part ") + 1)
-	sub(/@,?$/, "", words)
-	part = words
-	sub(/ .*/, "", part)
-	sub(/^[^ ]*( of )?/, "", words)
-	put(part, words, indent, tail)
-	next
-}
-
-{ print }
+{ write($0) }

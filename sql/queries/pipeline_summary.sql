@@ -48,7 +48,7 @@ WITH totals AS MATERIALIZED (
     SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount,
         c.deals_without_probability, c.value, c.weighted_value, c.rates
     FROM @extension@.crm_pipeline_summary_converted(pipeline_summary.crm, pipeline_summary.pipeline_id, pipeline_summary.in_currency, pipeline_summary.owner_id,
-            pipeline_summary.tag_id, pipeline_summary.closing_from, pipeline_summary.closing_to) AS c
+            pipeline_summary.tag_id, pipeline_summary.closing_from, pipeline_summary.closing_to, pipeline_summary.max_rate_age) AS c
     WHERE pipeline_summary.in_currency IS NOT NULL
 ), sums AS (
     SELECT r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount, r.deals_without_probability,
@@ -82,7 +82,7 @@ SELECT jsonb_build_object(
     END
     || CASE
         WHEN pipeline_summary.in_currency IS NULL THEN '{}'
-        ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM converted AS c)))
+        ELSE @extension@.crm_rates_told(ARRAY(SELECT c.rates FROM converted AS c))
     END
 FROM @crm@.pipelines AS p
 WHERE p.id = pipeline_summary.pipeline_id;

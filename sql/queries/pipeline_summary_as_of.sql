@@ -4,7 +4,7 @@
 -- stage_changes, a row of which is a visit that ended, and what it was worth in
 -- deal_changes, a row of which has all that was before it.  So of a deal that
 -- changed since, the first row after the moment tells the state at the moment,
--- and one that did not change is as it was.  crm_summary_as_of() reads both.
+-- and one that did not change is as it was.  crm_summaries_as_of() reads both.
 
 SELECT CASE
         WHEN pipeline_summary_as_of.at > clock_timestamp()
@@ -16,18 +16,17 @@ WITH pipeline AS MATERIALIZED (
     FROM @crm@.pipelines AS p
     WHERE p.id = pipeline_summary_as_of.pipeline_id
 ), dated AS MATERIALIZED (
-    SELECT s.rate_day, s.deal_status, r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount,
-        r.deals_without_probability, r.value, r.weighted_value
+    SELECT s.rate_day, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals, s.deals_without_amount,
+        s.deals_without_probability, s.value, s.weighted_value
     FROM pipeline AS p
-        CROSS JOIN LATERAL @extension@.crm_summary_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id, pipeline_summary_as_of.at,
-            pipeline_summary_as_of.in_currency) AS s
-        CROSS JOIN LATERAL @extension@.crm_summary_rows(s.summary) AS r
+        CROSS JOIN LATERAL @extension@.crm_summaries_as_of(pipeline_summary_as_of.crm, p.tenant_id, p.id,
+            ARRAY[pipeline_summary_as_of.at], pipeline_summary_as_of.in_currency) AS s
 ), conversions AS MATERIALIZED (
     SELECT e.currency, e.day, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days
             FROM dated AS d CROSS JOIN pipeline AS p
             WHERE d.rate_day IS NOT NULL AND d.deals > d.deals_without_amount) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_as_of.crm, pipeline_summary_as_of.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_summary_as_of.crm, pipeline_summary_as_of.in_currency, c.tenant_ids, c.currencies, c.days, pipeline_summary_as_of.max_rate_age) AS e
     WHERE pipeline_summary_as_of.in_currency IS NOT NULL
 ), sums AS MATERIALIZED (
     SELECT d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency) AS currency, d.value_period,
@@ -58,6 +57,6 @@ SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline
             FROM sums AS s))
     || CASE
         WHEN pipeline_summary_as_of.in_currency IS NULL THEN '{}'
-        ELSE jsonb_build_object('rates', @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c)))
+        ELSE @extension@.crm_rates_told(ARRAY(SELECT c.rates FROM conversions AS c))
     END
 FROM pipeline AS p;

@@ -23,7 +23,7 @@ WITH asked AS MATERIALIZED (
                 array_agg((least(a.to_at, now()) AT TIME ZONE 'UTC')::date) AS days
             FROM sums AS s CROSS JOIN asked AS a
             WHERE s.value <> 0) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_waterfall.crm, pipeline_waterfall.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_waterfall.crm, pipeline_waterfall.in_currency, c.tenant_ids, c.currencies, c.days, pipeline_waterfall.max_rate_age) AS e
     WHERE pipeline_waterfall.in_currency IS NOT NULL
 ), converted AS MATERIALIZED (
     SELECT coalesce(pipeline_waterfall.in_currency, s.currency) AS currency, s.bar,
@@ -37,8 +37,9 @@ SELECT t.currency, b.no, b.bar,
     CASE b.bar WHEN 'closing' THEN t.deals ELSE coalesce(s.changes, 0) END,
     CASE b.bar WHEN 'closing' THEN t.deals ELSE coalesce(s.deals, 0) END,
     trim_scale(CASE b.bar WHEN 'closing' THEN t.value ELSE coalesce(s.value, 0) END),
-    CASE WHEN pipeline_waterfall.in_currency IS NOT NULL THEN (SELECT @extension@.crm_rates_used(array_agg(c.rates)) FROM conversions AS c) END
-FROM (SELECT u.currency, sum(u.deals)::bigint AS deals, sum(u.value) AS value FROM converted AS u GROUP BY u.currency) AS t
+    CASE WHEN pipeline_waterfall.in_currency IS NOT NULL THEN r.rates END, @extension@.crm_oldest_rate(r.rates)
+FROM (SELECT @extension@.crm_rates_used(array_agg(c.rates)) AS rates FROM conversions AS c) AS r
+    CROSS JOIN (SELECT u.currency, sum(u.deals)::bigint AS deals, sum(u.value) AS value FROM converted AS u GROUP BY u.currency) AS t
     CROSS JOIN (VALUES (1, 'opening'), (2, 'new'), (3, 'reopened'), (4, 'moved_in'), (5, 'reassigned_in'),
         (6, 'unarchived'), (7, 'amount_up'), (8, 'amount_down'), (9, 'currency_in'), (10, 'currency_out'),
         (11, 'won'), (12, 'lost'), (13, 'moved_out'), (14, 'reassigned_out'), (15, 'archived'), (16, 'deleted'),

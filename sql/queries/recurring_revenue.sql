@@ -7,7 +7,7 @@ SELECT CASE
 
 WITH deals_asked AS (
     -- A year's worth is a whole multiple of every amount, so it is exact.
-    SELECT d.status, d.currency, d.amount, d.probability,
+    SELECT recurring_revenue.group_of.d AS keys, d.status, d.currency, d.amount, d.probability,
         CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year,
         @part conversion_day of d.currency@
     FROM @crm@.deals AS d
@@ -23,28 +23,33 @@ WITH deals_asked AS (
         AND (recurring_revenue.owner_id IS NULL OR d.owner_id = recurring_revenue.owner_id)
         AND (recurring_revenue.currency IS NULL OR d.currency = recurring_revenue.currency)
 ), dated AS MATERIALIZED (
-    SELECT a.status, a.currency, a.tenant_id, a.rate_day, count(a.times_a_year) AS recurring_deals,
+    SELECT a.keys, a.status, a.currency, a.tenant_id, a.rate_day, count(a.times_a_year) AS recurring_deals,
         coalesce(sum(a.amount * a.times_a_year), 0) AS arr,
         coalesce(sum(a.amount * a.times_a_year * a.probability), 0) AS weighted_arr,
         count(*) FILTER (WHERE a.times_a_year IS NULL) AS one_time_deals,
-        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue
+        coalesce(sum(a.amount) FILTER (WHERE a.times_a_year IS NULL), 0) AS one_time_revenue,
+        count(a.times_a_year) FILTER (WHERE a.probability IS NULL) AS deals_without_probability
     FROM deals_asked AS a
-    GROUP BY a.status, a.currency, a.tenant_id, a.rate_day
+    GROUP BY a.keys, a.status, a.currency, a.tenant_id, a.rate_day
 ), conversions AS MATERIALIZED (
     @part conversions of dated AS s WHERE s.rate_day IS NOT NULL@
 ), sums AS (
-    SELECT d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
+    SELECT g.group_key, g.is_total, d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
         sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
+        sum(d.deals_without_probability)::bigint AS deals_without_probability,
         sum(coalesce(@extension@.crm_convert(d.arr, c.multiply_by, c.divide_by), d.arr)) AS arr,
         sum(coalesce(@extension@.crm_convert(d.weighted_arr, c.multiply_by, c.divide_by), d.weighted_arr)) AS weighted_arr,
         sum(coalesce(@extension@.crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
-        array_agg(c.rates) AS rates
+        CASE WHEN recurring_revenue.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day
-    GROUP BY 1, 2
+        @part groups of d.keys@
+    GROUP BY 1, 2, 3, 4
 )
-SELECT s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
+SELECT s.group_key,
+    @part group_name of s@,
+    s.is_total, s.status, s.currency, s.recurring_deals, round(s.arr / 12, 4), trim_scale(s.arr),
     round(s.weighted_arr / 12, 4), s.one_time_deals, trim_scale(s.one_time_revenue),
-    CASE WHEN recurring_revenue.in_currency IS NOT NULL THEN @extension@.crm_rates_used(s.rates) END
+    s.deals_without_probability, s.rates, @extension@.crm_oldest_rate(s.rates)
 FROM sums AS s
-ORDER BY array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;
+ORDER BY s.is_total DESC, s.group_key, array_position(ARRAY['won', 'open', 'lost'], s.status), s.currency;

@@ -1,4 +1,4 @@
--- How many deals get from stage to stage.
+-- How many deals get from stage to stage, and how much value.
 --
 -- Distinct deals are counted, not moves: a deal that goes back and forth is one
 -- deal.  A deal that stood in a stage twice has stood there since the first time.
@@ -10,22 +10,9 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
     END;
 
-WITH steps AS MATERIALIZED (
-    SELECT t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at) AS deals
-            @part cohort@
-                AND (stage_conversion.cohort <> 'created'
-                    OR (stage_conversion.period_from IS NULL OR d.created_at >= stage_conversion.period_from)
-                    AND (stage_conversion.period_before IS NULL OR d.created_at < stage_conversion.period_before))) AS k,
-        @part pipeline_stages@,
-        @extension@.crm_pipeline_stage_steps(stage_conversion.crm, stage_conversion.pipeline_id, k.deals, p.ids, p.statuses, stage_conversion.rule,
-            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_from END,
-            CASE stage_conversion.cohort WHEN 'entered' THEN stage_conversion.period_before END) AS t
-), stood AS (
-    SELECT t.from_stage_id AS stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won
-    FROM steps AS t
-    WHERE t.to_stage_id IS NULL
-), pairs AS (
+WITH
+@part stage_steps@,
+pairs AS (
     -- The pairs that are asked for.  Next to an open stage is the following one
     -- that is in use; next to the last of them is winning.
     SELECT a.id AS from_id, a.name AS from_name, a.position AS from_position,
@@ -48,10 +35,20 @@ WITH steps AS MATERIALIZED (
             OR b.deal_status <> 'open'
             OR a.deal_status = 'open' AND b.position > a.position)
 )
-SELECT p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
+SELECT g.group_key,
+    @part group_name of g@,
+    g.is_total, p.from_id, p.from_name, p.to_id, p.to_name, p.to_status, p.is_next,
     coalesce(t.deals, 0), coalesce(c.deals, 0),
-    round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6)
-FROM pairs AS p
+    round(coalesce(c.deals, 0)::numeric / nullif(t.deals, 0), 6),
+    CASE WHEN t.currencies = 1 THEN t.currency END,
+    CASE WHEN coalesce(t.currencies, 0) <= 1 THEN trim_scale(coalesce(t.value, 0)) END,
+    CASE WHEN coalesce(t.currencies, 0) <= 1 THEN trim_scale(coalesce(c.value, 0)) END,
+    CASE WHEN t.currencies <= 1 THEN round(coalesce(c.value, 0) / nullif(t.value, 0), 6) END,
+    t.rates, @extension@.crm_oldest_rate(t.rates)
+FROM groups AS g
+    CROSS JOIN pairs AS p
     LEFT JOIN stood AS t ON t.stage_id = p.from_id
-    LEFT JOIN steps AS c ON c.from_stage_id = p.from_id AND c.to_stage_id = p.to_id
-ORDER BY p.from_position, p.to_position;
+        AND t.is_total = g.is_total AND t.match_key = g.match_key AND t.no_key = g.no_key
+    LEFT JOIN came AS c ON c.from_stage_id = p.from_id AND c.to_stage_id = p.to_id
+        AND c.is_total = g.is_total AND c.match_key = g.match_key AND c.no_key = g.no_key
+ORDER BY g.is_total DESC, g.group_key, p.from_position, p.to_position;

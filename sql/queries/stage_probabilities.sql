@@ -14,7 +14,7 @@ WITH stood AS MATERIALIZED (
                 AND (stage_probabilities.closed_from IS NULL OR coalesce(d.won_at, d.lost_at) >= stage_probabilities.closed_from)
                 AND (stage_probabilities.closed_before IS NULL OR coalesce(d.won_at, d.lost_at) < stage_probabilities.closed_before)) AS k,
         @part pipeline_stages@,
-        @extension@.crm_pipeline_stage_steps(stage_probabilities.crm, stage_probabilities.pipeline_id, k.deals, p.ids, p.statuses, 'direct') AS t
+        @extension@.crm_pipeline_stage_steps(stage_probabilities.crm, stage_probabilities.pipeline_id, ARRAY[k.deals], p.ids, p.statuses, 'direct') AS t
     WHERE t.to_stage_id IS NULL
 )
 SELECT s.id, s.name, s.position, s.probability, coalesce(t.closed_deals, 0), coalesce(t.won, 0),

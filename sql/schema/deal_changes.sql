@@ -49,6 +49,9 @@ CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, chang
 -- What came after a moment is looked for by time.
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
 
+-- Deals of a pipeline that are no more, and gaps in the history: few.
+CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'erased');
+
 COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row whenever a deal is created, deleted or archived, or its amount, currency, probability, value_period, expected_close_date or owner changes; written by a trigger; never updated but by a correction, which keeps what was. In the order of changed_at and version';
 COMMENT ON COLUMN deal_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN deal_changes.tenant_id IS 'The tenant of the deal';
@@ -79,7 +82,7 @@ COMMENT ON COLUMN deal_changes.new_archived_at IS 'When the deal was archived af
 COMMENT ON COLUMN deal_changes.changed_by IS 'Who changed the deal, as the session declared it: see crm_current_actor()';
 COMMENT ON COLUMN deal_changes.recorded_by IS 'The database user of the session that changed the deal';
 COMMENT ON COLUMN deal_changes.with_move IS 'The number of the move that the same statement made; null: none. If the time of that move is corrected, changed_at follows';
-COMMENT ON COLUMN deal_changes.other IS 'What else changed: for title, organization_id, forecast_category, lost_reason, external_id, created_at and each column of crm_track_column() that did, an object with old and new';
+COMMENT ON COLUMN deal_changes.other IS 'What else changed: for title, organization_id, forecast_category, lost_reason, external_id, created_at, merged_into and each column of crm_track_column() that did, an object with old and new';
 COMMENT ON COLUMN deal_changes.reason IS 'Why the history was corrected: an argument of correct_move and replace_history, or the setting crm.reason';
 COMMENT ON COLUMN deal_changes.superseded IS 'If corrected: what was before, as arrays of whole rows of stage_changes and deal_changes, and the times of the deal';
 COMMENT ON COLUMN deal_changes.correction_id IS 'The row that has what this one was before its times were corrected last; null: they never were';

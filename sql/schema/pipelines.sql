@@ -29,7 +29,7 @@ CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id, (is_default I
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';
 COMMENT ON COLUMN pipelines.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN pipelines.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant among pipelines that are not archived, compared by crm_name_key';
+COMMENT ON COLUMN pipelines.name IS 'Name, unique per tenant among pipelines that are not archived; compared by crm_name_key';
 COMMENT ON COLUMN pipelines.description IS 'What the pipeline is for';
 COMMENT ON COLUMN pipelines.is_default IS 'Whether deals created without a pipeline go here; at most one per tenant, changed by set_default_pipeline';
 COMMENT ON COLUMN pipelines.currency IS 'ISO 4217 code: the currency of deals whose amount is given without one';

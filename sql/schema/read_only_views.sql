@@ -14,3 +14,9 @@ CREATE TRIGGER zz_crm_read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON stage_f
 
 CREATE TRIGGER zz_crm_read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON deal_pushes
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_read_only('@VERSION@', 'deals');
+
+CREATE TRIGGER zz_crm_read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON deal_facts
+    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_read_only('@VERSION@', 'deals');
+
+CREATE TRIGGER zz_crm_read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON move_facts
+    FOR EACH ROW EXECUTE FUNCTION @extension@.crm_read_only('@VERSION@', 'deals');

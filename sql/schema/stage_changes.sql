@@ -34,6 +34,8 @@ CREATE TABLE stage_changes (
 
 -- The history of a pipeline, and the deals that went from it to another one.
 CREATE INDEX stage_changes_pipeline_idx ON stage_changes (from_pipeline_id, to_pipeline_id);
+-- Deals that came from another pipeline: few.
+CREATE INDEX stage_changes_to_pipeline_id_idx ON stage_changes (to_pipeline_id) WHERE from_pipeline_id <> to_pipeline_id;
 -- Rows that take a move of a pipeline back: few.
 CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHERE reverts_no IS NOT NULL;
 

@@ -50,7 +50,7 @@ COMMENT ON TABLE stages IS 'An ordered step of a pipeline';
 COMMENT ON COLUMN stages.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN stages.tenant_id IS 'The tenant of the pipeline; filled in, never changes';
 COMMENT ON COLUMN stages.pipeline_id IS 'The pipeline the stage belongs to; never changes';
-COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline among stages that are not archived, compared by crm_name_key';
+COMMENT ON COLUMN stages.name IS 'Name, unique in the pipeline among stages that are not archived; compared by crm_name_key';
 COMMENT ON COLUMN stages.position IS 'Place in the order of the pipeline, unique there among stages that are not archived; default: the end. Change it with reorder_stages';
 COMMENT ON COLUMN stages.deal_status IS 'The status of a deal while it stands here: open, won or lost; default: open';
 COMMENT ON COLUMN stages.probability IS 'The probability, 0 to 1, that a deal gets when it enters; 1 for won, 0 for lost; null: deals keep theirs';

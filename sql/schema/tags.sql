@@ -35,7 +35,7 @@ CREATE INDEX deal_tags_tag_id_idx ON deal_tags (tag_id);
 COMMENT ON TABLE tags IS 'A label that deals can carry';
 COMMENT ON COLUMN tags.id IS 'Identifier, time-ordered; may be chosen by the client, never changes';
 COMMENT ON COLUMN tags.tenant_id IS 'The tenant the row belongs to; filled in, never changes';
-COMMENT ON COLUMN tags.name IS 'Name, unique per tenant, compared by crm_name_key';
+COMMENT ON COLUMN tags.name IS 'Name, unique per tenant; compared by crm_name_key';
 COMMENT ON COLUMN tags.color IS 'Color of the tag on a screen, such as #1e90ff';
 COMMENT ON COLUMN tags.created_at IS 'When the row was created';
 COMMENT ON COLUMN tags.updated_at IS 'When the row was last updated; set by a trigger';

@@ -1,317 +1,477 @@
 /*
  * analytics/as_of.c
- *		What a pipeline added up to at a moment of the past.
+ *		What a pipeline added up to at moments of the past.
+ *
+ * The moments are points, in their order.  An event matters to a point before it
+ * only, so of each one is kept how many points are before it.  What a deal is at a
+ * point is found by the first events after it, and is the same up to the next point
+ * that something lies before: a deal costs as much as its events, not as the points.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "analytics/conversion_day.h"
+#include "analytics/point_sums.h"
 #include "analytics/replay.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "totals/access.h"
 
-/* The probability before the first edit of a visit. */
-typedef struct VisitEdit
+/* A visit that ended, at the points from first to before end. */
+typedef struct Visit
 {
-	ReplayOrder order;
-	int32		probability;
-} VisitEdit;
+	struct Visit *next;
+	ReplayOrder order;			/* of the move that ended it */
+	uint32		first;
+	uint32		end;
+	uint32		life;
+	ReplayPlace place;
+} Visit;
 
-typedef struct VisitKey
+/* What a deal was before an edit, and so at points before end. */
+typedef struct Edit
 {
-	const ReplayDeal *deal;
+	struct Edit *next;
+	ReplayOrder order;
+	uint32		end;
+	int32		probability;	/* in the visit of that stage and time */
 	pg_uuid_t	stage_id;
 	TimestampTz entered_at;
-} VisitKey;
+	ReplayValues values;
+} Edit;
 
-/* The edits of a second visit of a deal, and of further ones. */
-typedef struct VisitEntry
-{
-	VisitKey	key;
-	VisitEdit	edit;
-	char		status;
-} VisitEntry;
-
-static inline uint32
-hash_visit(const Replay *replay, const VisitKey *key)
-{
-	return crm_replay_hash(replay, &key->stage_id,
-						   (uint64) key->entered_at * 31 + (uintptr_t) key->deal);
-}
-
-static inline bool
-visits_equal(const VisitKey *a, const VisitKey *b)
-{
-	return a->deal == b->deal && a->entered_at == b->entered_at &&
-		crm_uuid_equal(&a->stage_id, &b->stage_id);
-}
-
-#define SH_PREFIX as_of_visits
-#define SH_ELEMENT_TYPE VisitEntry
-#define SH_KEY_TYPE VisitKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, k) hash_visit((tb)->private_data, &(k))
-#define SH_EQUAL(tb, a, b) visits_equal(&(a), &(b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/* A deal since the moment: what its first edit says of it. */
+/* A deal that something happened to since the first point; lists in no order. */
 typedef struct AsOfDeal
 {
 	ReplayDeal	deal;			/* must be first */
-	bool		is_edited;
-	bool		is_visit_edited;
-	ReplayOrder edited;
-	ReplayValues values;
-	VisitKey	visit;
-	VisitEdit	visit_edit;
+	Visit	   *visits;
+	Edit	   *edits;
 } AsOfDeal;
 
-/* The deals whose amounts have the rate of a day, by their status. */
-typedef struct AsOfSum
+/* Events of one deal, in their order. */
+typedef struct Events
 {
-	DateADT		day;
-	char		status;			/* of the entry */
-	WorkingSummary *summaries[DEAL_LOST + 1];	/* NULL: no deals */
-} AsOfSum;
-
-#define SH_PREFIX as_of_sums
-#define SH_ELEMENT_TYPE AsOfSum
-#define SH_KEY_TYPE DateADT
-#define SH_KEY day
-#define SH_HASH_KEY(tb, key) crm_replay_hash_number((tb)->private_data, (uint32) (key))
-#define SH_EQUAL(tb, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+	void	  **items;
+	uint32		count;
+	uint32		room;
+	uint32		over;			/* those before this are not after the point */
+} Events;
 
 typedef struct AsOf
 {
+	const TimestampTz *at;		/* the points */
+	uint32		npoints;
 	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
 								 * none */
-	AsOfSum		plain;			/* the deals whose amounts need no rate */
-	as_of_sums_hash *dated;
-	as_of_visits_hash *visits;
+	PointSums  *sums;
+	Events		visits;
+	Events		edits;
 } AsOf;
+
+/* A deal on its way through the points. */
+typedef struct Walk
+{
+	Replay	   *replay;
+	AsOf	   *as_of;
+	const ReplayDeal *deal;
+	const ReplayPresent *present;	/* NULL: it is no more */
+	uint32		life;			/* the one it is in at the point */
+	uint32		point;
+	uint32		next;			/* the first one at which it may be another */
+} Walk;
 
 #define CURRENCY_BITS	UINT64CONST(0xFFFFFF00)
 
-/* Takes the edit for the first one of its visit, if it is the first so far. */
-static void
-note_visit_edit(Replay *replay, AsOfDeal *deal, const ReplayEdit *edit)
+/* How many points are before that time, and so the first one that is not. */
+static inline uint32
+points_before(const AsOf *as_of, TimestampTz time)
 {
-	AsOf	   *as_of = replay->arg;
-	VisitKey	key = {&deal->deal, edit->place.stage_id, edit->place.entered_at};
-	VisitEdit  *first = &deal->visit_edit;
-	bool		found = deal->is_visit_edited;
+	uint32		low = 0;
+	uint32		high = as_of->npoints;
 
-	if (!found)
+	while (low < high)
 	{
-		deal->is_visit_edited = true;
-		deal->visit = key;
+		uint32		middle = low + (high - low) / 2;
+
+		if (as_of->at[middle] < time)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	else if (!visits_equal(&deal->visit, &key))
-	{
-		if (as_of->visits == NULL)
-			as_of->visits = as_of_visits_create(replay->context, 64, replay);
-		first = &as_of_visits_insert(as_of->visits, key, &found)->edit;
-	}
-	if (!found || crm_replay_compare(&edit->order, &first->order) < 0)
-	{
-		first->order = edit->order;
-		first->probability = edit->place.probability;
-	}
+	return low;
 }
 
+/* ---- events ---- */
+
+static inline bool
+is_of_visit(const Edit *edit, const ReplayPlace *place)
+{
+	return edit->entered_at == place->entered_at &&
+		crm_uuid_equal(&edit->stage_id, &place->stage_id);
+}
+
+/* Of edits of a visit between the same points, the first one tells all. */
 static void
-receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *edit)
+receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *received)
 {
 	AsOfDeal   *deal = (AsOfDeal *) replay_deal;
+	uint32		end = points_before(replay->arg, received->order.at);
+	Edit	   *edit = deal->edits;
 
-	if (!deal->is_edited || crm_replay_compare(&edit->order, &deal->edited) < 0)
+	if (edit == NULL || edit->end != end || !is_of_visit(edit, &received->place))
 	{
-		deal->is_edited = true;
-		deal->edited = edit->order;
-		deal->values = edit->values;
+		edit = crm_replay_alloc(replay, sizeof(Edit));
+		edit->next = deal->edits;
+		deal->edits = edit;
 	}
-	/* A later visit is not the one of the moment. */
-	if (edit->place.entered_at <= replay->query.to_at)
-		note_visit_edit(replay, deal, edit);
+	else if (crm_replay_compare(&received->order, &edit->order) > 0)
+		return;
+	edit->order = received->order;
+	edit->end = end;
+	edit->probability = received->place.probability;
+	edit->stage_id = received->place.stage_id;
+	edit->entered_at = received->place.entered_at;
+	edit->values = received->values;
 }
 
-/* The probability at the moment: before the first edit of the visit since. */
-static int32
-get_probability(Replay *replay, const AsOfDeal *deal, const ReplayPlace *place)
+static void
+receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 {
-	AsOf	   *as_of = replay->arg;
-	VisitKey	key = {&deal->deal, place->stage_id, place->entered_at};
-	const ReplayLife *end = crm_replay_end_of_life(&deal->deal);
-	const VisitEdit *edit = NULL;
+	AsOfDeal   *deal = (AsOfDeal *) replay_deal;
+	uint32		first = points_before(replay->arg, move->place.entered_at);
+	uint32		end = points_before(replay->arg, move->order.at);
+	Visit	   *visit;
 
-	if (deal->is_visit_edited && visits_equal(&deal->visit, &key))
-		edit = &deal->visit_edit;
-	else if (as_of->visits != NULL)
-	{
-		VisitEntry *entry = as_of_visits_lookup(as_of->visits, key);
-
-		edit = entry != NULL ? &entry->edit : NULL;
-	}
-	/* A later life may have begun as this one ended. */
-	if (edit == NULL || (end != NULL && crm_replay_compare(&edit->order, &end->order) > 0))
-		return place->probability;
-	return edit->probability;
+	if (first >= end)
+		return;
+	visit = crm_replay_alloc(replay, sizeof(Visit));
+	visit->next = deal->visits;
+	deal->visits = visit;
+	visit->order = move->order;
+	visit->first = first;
+	visit->end = end;
+	visit->life = move->life;
+	visit->place = move->place;
 }
 
-/* The sum that the deal belongs to. */
-static inline AsOfSum *
-get_sum(Replay *replay, const ReplayPlace *place, const ReplayValues *values)
+static void
+add_event(const Replay *replay, Events *events, void *event)
 {
-	AsOf	   *as_of = replay->arg;
-	TimestampTz at;
-	AsOfSum    *sum;
-	bool		found;
+	if (events->count == events->room)
+	{
+		events->room = events->room == 0 ? 64 : events->room * 2;
+		events->items = events->items == NULL ?
+			MemoryContextAlloc(replay->context, events->room * sizeof(void *)) :
+			repalloc_huge(events->items, events->room * sizeof(void *));
+	}
+	events->items[events->count++] = event;
+}
 
+static int
+compare_visits(const void *a, const void *b)
+{
+	CHECK_FOR_INTERRUPTS();
+	return crm_replay_compare(&(*(Visit *const *) a)->order, &(*(Visit *const *) b)->order);
+}
+
+static int
+compare_edits(const void *a, const void *b)
+{
+	CHECK_FOR_INTERRUPTS();
+	return crm_replay_compare(&(*(Edit *const *) a)->order, &(*(Edit *const *) b)->order);
+}
+
+/* Puts the events of a deal into their order. */
+static void
+arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
+{
+	as_of->visits.count = as_of->visits.over = 0;
+	as_of->edits.count = as_of->edits.over = 0;
+	for (Visit *visit = deal->visits; visit != NULL; visit = visit->next)
+		add_event(replay, &as_of->visits, visit);
+	for (Edit *edit = deal->edits; edit != NULL; edit = edit->next)
+		add_event(replay, &as_of->edits, edit);
+	if (as_of->visits.count > 1)
+		qsort(as_of->visits.items, as_of->visits.count, sizeof(void *), compare_visits);
+	if (as_of->edits.count > 1)
+		qsort(as_of->edits.items, as_of->edits.count, sizeof(void *), compare_edits);
+}
+
+/* ---- sums ---- */
+
+/* Which rate the amounts of the deal have, in key. */
+static inline void
+set_rate(const AsOf *as_of, PointKey *key, const ReplayPlace *place, const ReplayValues *values)
+{
+	key->day = 0;
+	key->rate = POINT_RATE_NONE;
 	if (as_of->currency == 0 || (values->rest & SUMMARY_NO_CURRENCY) ||
 		(values->rest & CURRENCY_BITS) == as_of->currency)
-		return &as_of->plain;
-	at = place->has_closed_at ? place->closed_at : replay->query.to_at;
-	if (as_of->dated == NULL)
-		as_of->dated = as_of_sums_create(replay->context, 64, replay);
-	sum = as_of_sums_insert(as_of->dated, crm_day_of(at), &found);
-	if (!found)
-		memset(sum->summaries, 0, sizeof(sum->summaries));
-	return sum;
+		return;
+	key->rate = place->has_closed_at ? POINT_RATE_OF_DAY : POINT_RATE_OF_POINT;
+	if (place->has_closed_at)
+		key->day = crm_day_of(place->closed_at);
 }
 
+/* Counts a deal at the points from first to before end. */
 static inline void
-count_deal(Replay *replay, const ReplayPlace *place, const ReplayValues *values, int32 probability)
+count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *values,
+		   int32 probability, uint32 first, uint32 end)
 {
-	WorkingSummary **summary = &get_sum(replay, place, values)->summaries[place->status];
-	MemoryContext caller;
-	SummaryEntry entry;
+	SummaryEntry entry = {.deals = 1};
+	PointKey	key = {.status = place->status};
 
-	memcpy(entry.key.stage, place->stage_id.data, UUID_LEN);
-	entry.key.rest = values->rest;
-	entry.deals = 1;
+	if (first >= end || !place->is_here || values->is_archived)
+		return;
+	memcpy(key.summary.stage, place->stage_id.data, UUID_LEN);
+	key.summary.rest = values->rest;
+	set_rate(as_of, &key, place, values);
 	entry.deals_without_amount = !values->has_amount;
 	entry.deals_without_probability = probability == REPLAY_NO_PROBABILITY;
 	entry.value = values->amount;
 	entry.weighted_value = entry.deals_without_probability ? 0 : values->amount * probability;
+	crm_point_sums_add(as_of->sums, &key, &entry, first, end);
+}
 
-	caller = MemoryContextSwitchTo(replay->context);
-	if (*summary == NULL)
-		*summary = crm_summary_new();
-	crm_summary_add_entry(crm_summary_insert(summary, &entry.key), &entry);
-	MemoryContextSwitchTo(caller);
+/* ---- a deal at a point ---- */
+
+/* The point, counted on, at which something is over or begins. */
+static inline void
+stop_at(Walk *walk, uint32 point)
+{
+	if (point > walk->point && point < walk->next)
+		walk->next = point;
+}
+
+/* The end of the life that the deal is in at the point; NULL: its present one. */
+static const ReplayLife *
+find_life(Walk *walk)
+{
+	for (; walk->life < walk->deal->nlives; walk->life++)
+	{
+		const ReplayLife *end = &walk->deal->lives[walk->life];
+
+		stop_at(walk, points_before(walk->as_of, end->order.at));
+		if (end->order.at > walk->as_of->at[walk->point])
+			return end;
+	}
+	return NULL;
+}
+
+/* The visit that the point is in: of those that ended after it, the first one. */
+static const ReplayPlace *
+find_place(Walk *walk, const ReplayLife *end)
+{
+	Events	   *visits = &walk->as_of->visits;
+	const ReplayPlace *place = end != NULL ? &end->place : &walk->present->place;
+
+	while (visits->over < visits->count &&
+		   ((Visit *) visits->items[visits->over])->end <= walk->point)
+		visits->over++;
+	for (uint32 i = visits->over; i < visits->count; i++)
+	{
+		const Visit *visit = visits->items[i];
+
+		CHECK_FOR_INTERRUPTS();
+		stop_at(walk, visit->first);
+		stop_at(walk, visit->end);
+		if (visit->first <= walk->point && visit->life == walk->life)
+			return &visit->place;
+	}
+	stop_at(walk, points_before(walk->as_of, place->entered_at));
+	return place->entered_at > walk->as_of->at[walk->point] ? NULL : place;
+}
+
+/* What the first edit after the point tells; NULL: there is none. */
+static const Edit *
+find_edit(Walk *walk)
+{
+	Events	   *edits = &walk->as_of->edits;
+
+	while (edits->over < edits->count && ((Edit *) edits->items[edits->over])->end <= walk->point)
+		edits->over++;
+	if (edits->over == edits->count)
+		return NULL;
+	stop_at(walk, ((Edit *) edits->items[edits->over])->end);
+	return edits->items[edits->over];
+}
+
+/* The probability at the point: before the first edit of the visit after it. */
+static int32
+find_probability(Walk *walk, const ReplayLife *end, const ReplayPlace *place)
+{
+	const Events *edits = &walk->as_of->edits;
+
+	for (uint32 i = edits->over; i < edits->count; i++)
+	{
+		const Edit *edit = edits->items[i];
+
+		CHECK_FOR_INTERRUPTS();
+		/* A later life may have begun as this one ended. */
+		if (end != NULL && crm_replay_compare(&edit->order, &end->order) > 0)
+			break;
+		if (is_of_visit(edit, place))
+			return edit->probability;
+	}
+	return place->probability;
+}
+
+/* Counts the deal at the points from walk->point to before walk->next, which it sets. */
+static void
+take_step(Walk *walk)
+{
+	const ReplayLife *end = find_life(walk);
+	const ReplayPlace *place;
+	const Edit *edit;
+
+	/* It came back after the point, or is gone. */
+	if (end != NULL ? !end->is_deleted : walk->present == NULL)
+		return;
+	place = find_place(walk, end);
+	edit = find_edit(walk);
+	if (place != NULL && (edit != NULL || walk->present != NULL))
+		count_deal(walk->as_of, place, edit != NULL ? &edit->values : &walk->present->values,
+				   find_probability(walk, end, place), walk->point, walk->next);
 }
 
 static void
 receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
 {
 	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
-	const ReplayPlace *place = &present->place;
-	const ReplayValues *values = &present->values;
-	const ReplayLife *end;
+	AsOf	   *as_of = replay->arg;
+	Walk		walk = {replay, as_of, replay_deal, present};
 
-	if (deal != NULL)
+	if (deal == NULL ||
+		(deal->visits == NULL && deal->edits == NULL && deal->deal.nlives == 0 && present != NULL))
 	{
-		end = crm_replay_end_of_life(replay_deal);
-		if (end != NULL && !end->is_deleted)
-			return;				/* it came back after the moment */
-		if (deal->deal.has_visit)
-			place = &deal->deal.visit;
-		else if (end != NULL)
-			place = &end->place;
-		if (deal->is_edited)
-			values = &deal->values;
-	}
-	if (!place->is_here || place->entered_at > replay->query.to_at || values->is_archived)
+		count_deal(as_of, &present->place, &present->values, present->place.probability,
+				   points_before(as_of, present->place.entered_at), as_of->npoints);
 		return;
-	count_deal(replay, place, values,
-			   deal != NULL ? get_probability(replay, deal, place) : place->probability);
-}
-
-static const ReplayUser as_of_user = {sizeof(AsOfDeal), receive_edit, NULL, receive_deal};
-
-/* A row for each status that has deals. */
-static void
-put_sum(ReturnSetInfo *result, const AsOfSum *sum, bool has_day)
-{
-	for (int i = 0; i < lengthof(sum->summaries); i++)
+	}
+	arrange_events(replay, as_of, deal);
+	for (; walk.point < as_of->npoints; walk.point = walk.next)
 	{
-		Datum		values[3] = {DateADTGetDatum(sum->day)};
-		bool		nulls[3] = {!has_day};
-		SummaryView view;
-
-		if (sum->summaries[i] == NULL)
-			continue;
-		values[1] = CStringGetTextDatum(crm_deal_status_name(i));
-		view = crm_summary_view(PointerGetDatum(sum->summaries[i]));
-		values[2] = PointerGetDatum(crm_summary_store(&view));
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		walk.next = as_of->npoints;
+		take_step(&walk);
 	}
 }
 
 static void
-put_sums(ReturnSetInfo *result, const AsOf *as_of)
+prefetch(const ReplayDeal *replay_deal, int step)
 {
-	as_of_sums_iterator iterator;
-	const AsOfSum *sum;
+	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
+	const Visit *visit = deal->visits;
+	const Edit *edit = deal->edits;
 
-	put_sum(result, &as_of->plain, false);
-	if (as_of->dated == NULL)
-		return;
-	as_of_sums_start_iterate(as_of->dated, &iterator);
-	while ((sum = as_of_sums_iterate(as_of->dated, &iterator)) != NULL)
+	if (step > 0)
 	{
-		CHECK_FOR_INTERRUPTS();
-		put_sum(result, sum, true);
+		visit = visit != NULL ? visit->next : NULL;
+		edit = edit != NULL ? edit->next : NULL;
 	}
+	__builtin_prefetch(visit);
+	__builtin_prefetch((const char *) visit + 64);
+	__builtin_prefetch(edit);
+	__builtin_prefetch((const char *) edit + 64);
+}
+
+static const ReplayUser as_of_user = {
+	sizeof(AsOfDeal), receive_edit, receive_move, prefetch, receive_deal
+};
+
+/* ---- the function ---- */
+
+typedef struct AsOfRows
+{
+	ReturnSetInfo *rows;
+	const AsOf *as_of;
+} AsOfRows;
+
+static void
+put_run(const PointRun *run, void *arg)
+{
+	const AsOfRows *result = arg;
+	Datum		values[4 + SUMMARY_ROW_COLUMNS];
+	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
+	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
+	crm_day_of(result->as_of->at[run->first]);
+
+	values[0] = Int32GetDatum((int32) run->first + 1);
+	values[1] = Int32GetDatum((int32) run->last + 1);
+	values[2] = DateADTGetDatum(day);
+	nulls[2] = run->key->rate == POINT_RATE_NONE;
+	values[3] = CStringGetTextDatum(crm_deal_status_name(run->key->status));
+	crm_summary_row(&run->sums, values + 4, nulls + 4);
+	tuplestore_putvalues(result->rows->setResult, result->rows->setDesc, values, nulls);
+}
+
+/* The points: at least one, each after the one before it. */
+static void
+read_points(AsOf *as_of, ArrayType *array)
+{
+	as_of->at = (const TimestampTz *) ARR_DATA_PTR(array);
+	as_of->npoints = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (as_of->npoints == 0 || array_contains_nulls(array))
+		elog(ERROR, "no moments, or some that are null");
+	for (uint32 i = 1; i < as_of->npoints; i++)
+	{
+		if (as_of->at[i - 1] >= as_of->at[i])
+			elog(ERROR, "moments are not in their order");
+	}
+}
+
+static void
+read_currency(AsOf *as_of, ReplayQuery *query, const text *currency)
+{
+	as_of->currency = crm_summary_currency_key(VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency));
+	query->want_closed_at = true;
 }
 
 /*
- * crm_summary_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
- *		at timestamptz, in_currency text)
- *	-> setof (rate_day date, deal_status text, summary crm_summary)
- *		What the unarchived deals of the pipeline added up to at that moment, by
- *		the status they had and, with in_currency, by the day whose rate their
- *		amounts have; no day: they need none.
+ * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
+ *		at timestamptz[], in_currency text)
+ *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
+ *		and the columns of crm_summary_rows())
+ *		What the unarchived deals of the pipeline added up to at those moments,
+ *		which are in ascending order: a row for each stage, currency and value
+ *		period, and the moments, numbered from 1, at which it holds; also by the
+ *		status they had and, with in_currency, by the day whose rate their amounts
+ *		have; no day: they need none.
  */
-PG_FUNCTION_INFO_V1(crm_summary_as_of);
+PG_FUNCTION_INFO_V1(crm_summaries_as_of);
 Datum
-crm_summary_as_of(PG_FUNCTION_ARGS)
+crm_summaries_as_of(PG_FUNCTION_ARGS)
 {
 	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL)};
 	AsOf		as_of = {0};
+	AsOfRows	result = {(ReturnSetInfo *) fcinfo->resultinfo, &as_of};
+	MemoryContext caller;
 	Replay	   *replay;
 
 	query.tenant_id = *crm_api_uuid(fcinfo, 1, "tenant_id");
 	query.pipeline_id = *crm_api_uuid(fcinfo, 2, "pipeline_id");
-	query.from_at = query.to_at = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
+	if (PG_ARGISNULL(3))
+		elog(ERROR, "no moments");
+	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
+	query.from_at = as_of.at[0];
+	query.to_at = as_of.at[as_of.npoints - 1];
 	query.sees_all = crm_sees_all(fcinfo, query.deals);
 	if (!PG_ARGISNULL(4))
-	{
-		const text *currency = PG_GETARG_TEXT_PP(4);
-
-		as_of.currency = crm_summary_currency_key(VARDATA_ANY(currency),
-												  VARSIZE_ANY_EXHDR(currency));
-		query.want_closed_at = true;
-	}
+		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));
 	InitMaterializedSRF(fcinfo, 0);
 	replay = crm_replay_begin(&query, &as_of_user, &as_of);
+	caller = MemoryContextSwitchTo(replay->context);
+	as_of.sums = crm_point_sums_create(as_of.npoints);
+	MemoryContextSwitchTo(caller);
 	crm_replay_run(replay);
-	put_sums((ReturnSetInfo *) fcinfo->resultinfo, &as_of);
+	crm_point_sums_put(as_of.sums, put_run, &result);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);
 	return (Datum) 0;

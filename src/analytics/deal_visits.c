@@ -1,6 +1,6 @@
 /*
  * analytics/deal_visits.c
- *		The visits of the deals of a cohort.
+ *		The visits of the deals of cohorts.
  *
  * Visits that are kept are put in order without a sort: the visits of each deal are
  * counted as they come, then each one has its place.  Within a deal moves nearly
@@ -12,10 +12,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -83,7 +81,10 @@ struct DealVisits
 	TimestampTz now;
 	HashSeed	seed;			/* of stages */
 	DealIndex  *index;			/* NULL: no cohort */
-	CohortDeal *deals;			/* by number */
+	CohortDeal *deals;			/* by number, cohort by cohort */
+	int128	   *amounts;		/* by number, if they are asked for */
+	int			ncohorts;
+	uint32	   *cohort_ends;	/* numbers of deals */
 	stages_hash *stages;
 	VisitReceiver pass_on;		/* NULL: visits are kept */
 	void	   *pass_on_arg;
@@ -104,38 +105,6 @@ allocate(const DealVisits *visits, uint64 count, Size size)
 	return MemoryContextAllocHuge(visits->context, Max(count, 1) * size);
 }
 
-static void
-refuse_stage_named_twice(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("stages must be distinct and not null")));
-}
-
-void
-crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
-				 bool times, VisitsAsked *asked)
-{
-	asked->nstages = 0;
-	asked->stages = NULL;
-	asked->times = times;
-	asked->next = false;
-	asked->period_from = PG_ARGISNULL(from_arg) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(from_arg);
-	asked->period_before = PG_ARGISNULL(before_arg) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(before_arg);
-	if (PG_ARGISNULL(stages_arg))
-		return;
-	if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(stages_arg)))
-		refuse_stage_named_twice();
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(stages_arg), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
-					  &asked->stages, NULL, &asked->nstages);
-	if (asked->nstages > MAX_STAGES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("pipeline has too many stages: %d", asked->nstages),
-				 errdetail("The history of at most %d stages can be analyzed.", MAX_STAGES),
-				 errhint("Move deals to fewer stages, and delete those that are not needed.")));
-}
-
 /* ---- the deals and the stages ---- */
 
 /* ERROR if a stage is asked for twice. */
@@ -151,7 +120,7 @@ number_stages(DealVisits *visits)
 
 		stages_insert(visits->stages, id, &found)->number = i;
 		if (found)
-			refuse_stage_named_twice();
+			crm_refuse_stages();
 	}
 }
 
@@ -185,7 +154,8 @@ static void
 add_deal(DealVisits *visits, const VisitRecord *record, const uint16 *stage_of, uint32 hash)
 {
 	bool		found;
-	CohortDeal *deal = &visits->deals[crm_deal_number(visits->index, record->deal, hash, &found)];
+	uint32		number = crm_deal_number(visits->index, record->deal, hash, &found);
+	CohortDeal *deal = &visits->deals[number];
 
 	if (found)
 		ereport(ERROR,
@@ -197,24 +167,21 @@ add_deal(DealVisits *visits, const VisitRecord *record, const uint16 *stage_of, 
 	deal->stage = record->has_entered_at ? stage_of[record->stage] : ELSEWHERE;
 	deal->entered_at = record->entered_at;
 	deal->u.seen = 0;
+	if (visits->amounts != NULL)
+		visits->amounts[number] = record->amount;
 }
 
 static void
-read_cohort(DealVisits *visits, Datum cohort)
+read_cohort(DealVisits *visits, VisitLogReader *reader)
 {
-	VisitLogReader reader;
 	VisitRecord records[BATCH];
 	uint32		hashes[BATCH];
-	uint16	   *stage_of;
+	uint16	   *stage_of = crm_log_stage_numbers(visits, reader);
 	int			count;
 
-	crm_visit_log_read(&reader, cohort, VISIT_LOG_DEALS);
-	stage_of = crm_log_stage_numbers(visits, &reader);
-	visits->index = crm_deal_index_create(reader.nrecords);
-	visits->deals = allocate(visits, reader.nrecords, sizeof(CohortDeal));
 	do
 	{
-		for (count = 0; count < BATCH && crm_visit_log_next(&reader, &records[count]); count++)
+		for (count = 0; count < BATCH && crm_visit_log_next(reader, &records[count]); count++)
 		{
 			hashes[count] = crm_deal_hash(visits->index, records[count].deal);
 			crm_deal_prefetch(visits->index, hashes[count]);
@@ -225,8 +192,33 @@ read_cohort(DealVisits *visits, Datum cohort)
 	pfree(stage_of);
 }
 
+static void
+read_cohorts(DealVisits *visits, const Datum *cohorts, int ncohorts)
+{
+	VisitLogReader *readers = palloc(Max(ncohorts, 1) * sizeof(VisitLogReader));
+	uint64		ndeals = 0;
+
+	for (int i = 0; i < ncohorts; i++)
+	{
+		crm_visit_log_read(&readers[i], cohorts[i], VISIT_LOG_DEALS);
+		ndeals += readers[i].nrecords;
+	}
+	visits->index = crm_deal_index_create(ndeals);
+	visits->deals = allocate(visits, ndeals, sizeof(CohortDeal));
+	if (visits->asked->amounts)
+		visits->amounts = allocate(visits, ndeals, sizeof(int128));
+	visits->ncohorts = ncohorts;
+	visits->cohort_ends = palloc(Max(ncohorts, 1) * sizeof(uint32));
+	for (int i = 0; i < ncohorts; i++)
+	{
+		read_cohort(visits, &readers[i]);
+		visits->cohort_ends[i] = visits->index->count;
+	}
+	pfree(readers);
+}
+
 DealVisits *
-crm_begin_visits(FunctionCallInfo fcinfo, int cohort_arg, const VisitsAsked *asked,
+crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *asked,
 				 VisitReceiver pass_on, void *arg)
 {
 	DealVisits *visits = palloc0(sizeof(DealVisits));
@@ -239,9 +231,20 @@ crm_begin_visits(FunctionCallInfo fcinfo, int cohort_arg, const VisitsAsked *ask
 	visits->now = GetCurrentTransactionStartTimestamp();
 	visits->seed = crm_new_hash_seed();
 	number_stages(visits);
-	if (!PG_ARGISNULL(cohort_arg))
-		read_cohort(visits, PG_GETARG_DATUM(cohort_arg));
+	if (!PG_ARGISNULL(cohorts_arg))
+	{
+		int			ncohorts;
+		Datum	   *cohorts = crm_get_cohorts(fcinfo, cohorts_arg, &ncohorts);
+
+		read_cohorts(visits, cohorts, ncohorts);
+	}
 	return visits;
+}
+
+int
+crm_cohort_count(const DealVisits *visits)
+{
+	return visits->ncohorts;
 }
 
 /* ---- moves that were taken back ---- */
@@ -499,34 +502,8 @@ pass_present(DealVisits *visits)
 	}
 }
 
-static void
-pass_deals(DealVisits *visits, DealReceiver receive, void *arg)
-{
-	uint32		first = 0;
-
-	for (uint32 n = 0; n < visits->index->count; n++)
-	{
-		const CohortDeal *deal = &visits->deals[n];
-		Visit	   *of_deal = &visits->visits[first];
-		uint32		count = deal->u.end - first;
-		bool		in_order = true;
-
-		CHECK_FOR_INTERRUPTS();
-		first = deal->u.end + (deal->stage != ELSEWHERE);
-		for (uint32 i = 1; i < count && in_order; i++)
-			in_order = of_deal[i - 1].move_no < of_deal[i].move_no;
-		if (!in_order)
-			qsort(of_deal, count, sizeof(Visit), compare_visits);
-		/* There is room for it. */
-		if (deal->stage != ELSEWHERE && get_present(visits, deal, &of_deal[count]))
-			count++;
-		if (count > 0)
-			receive(arg, deal->deal_status, of_deal, count);
-	}
-}
-
 void
-crm_end_visits(DealVisits *visits, DealReceiver receive, void *arg)
+crm_end_visits(DealVisits *visits)
 {
 	if (visits->index == NULL)
 		return;
@@ -537,6 +514,53 @@ crm_end_visits(DealVisits *visits, DealReceiver receive, void *arg)
 	{
 		make_room(visits);
 		place_visits(visits);
-		pass_deals(visits, receive, arg);
+	}
+}
+
+/* Passes the visits of a deal, which begin at first. */
+static void
+pass_deal(DealVisits *visits, uint32 number, uint32 first, DealReceiver receive, void *arg)
+{
+	const CohortDeal *deal = &visits->deals[number];
+	Visit	   *of_deal = &visits->visits[first];
+	uint32		count = deal->u.end - first;
+	bool		in_order = true;
+	DealNow		now = {.status = deal->deal_status};
+
+	for (uint32 i = 1; i < count && in_order; i++)
+		in_order = of_deal[i - 1].move_no < of_deal[i].move_no;
+	if (!in_order)
+		qsort(of_deal, count, sizeof(Visit), compare_visits);
+	/* There is room for it. */
+	if (deal->stage != ELSEWHERE && get_present(visits, deal, &of_deal[count]))
+		count++;
+	if (visits->amounts != NULL)
+		now.amount = visits->amounts[number];
+	if (count > 0)
+		receive(arg, &now, of_deal, count);
+}
+
+/* Where the visits end, with the present one. */
+static inline uint32
+end_of_deal(const DealVisits *visits, uint32 number)
+{
+	return visits->deals[number].u.end + (visits->deals[number].stage != ELSEWHERE);
+}
+
+void
+crm_pass_cohort(DealVisits *visits, int cohort, DealReceiver receive, void *arg)
+{
+	uint32		number;
+	uint32		first;
+
+	if (cohort < 0 || cohort >= visits->ncohorts)
+		return;
+	number = cohort == 0 ? 0 : visits->cohort_ends[cohort - 1];
+	first = number == 0 ? 0 : end_of_deal(visits, number - 1);
+	for (; number < visits->cohort_ends[cohort]; number++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pass_deal(visits, number, first, receive, arg);
+		first = end_of_deal(visits, number);
 	}
 }

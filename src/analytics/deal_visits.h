@@ -1,13 +1,13 @@
 /*
  * analytics/deal_visits.h
- *		The visits of the deals of a cohort, which crm_deal_cohort() gathered.
+ *		The visits of the deals of cohorts, which crm_deal_cohort() gathered.
  *
  * Moves come in any order, from crm_stage_history() (log_moves.c) or from the
  * table (pipeline_moves.c).  Either each visit is passed on as it comes, and
  * nothing is kept of it, or all are kept and put into their order.
  *
  * Memory follows the records that there are, whatever they claim: 48 to 64 bytes
- * a deal, and 36 a visit that is kept.
+ * a deal, 16 more if amounts are asked for, and 36 a visit that is kept.
  */
 #ifndef CRM_ANALYTICS_DEAL_VISITS_H
 #define CRM_ANALYTICS_DEAL_VISITS_H
@@ -45,18 +45,27 @@ typedef struct VisitsAsked
 	bool		times;			/* only visits with a duration, which is
 								 * wanted */
 	bool		next;			/* which stage came next */
+	bool		amounts;		/* of the deals */
 	TimestampTz period_from;	/* included */
 	TimestampTz period_before;	/* not included */
 } VisitsAsked;
 
 typedef struct DealVisits DealVisits;
 
+/* A deal as it is now. */
+typedef struct DealNow
+{
+	DealStatus	status;
+	int128		amount;			/* fixed point of CRM_AMOUNT_SCALE; 0 unless
+								 * amounts are asked for */
+} DealNow;
+
 /*
  * Takes the visits of a deal, those of one deal in the order of move_no (visits of
  * the same number by their other fields) and the present one last; may reorder
  * them.
  */
-typedef void (*DealReceiver) (void *arg, DealStatus status, Visit *visits, uint32 nvisits);
+typedef void (*DealReceiver) (void *arg, const DealNow *deal, Visit *visits, uint32 nvisits);
 
 /* Takes a visit that counts; is_first: the first of its deal in that stage to come. */
 typedef void (*VisitReceiver) (void *arg, DealStatus status, const Visit *visit, bool is_first);
@@ -86,12 +95,21 @@ typedef struct VisitMove
 extern void crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_arg, int before_arg,
 							 bool times, VisitsAsked *asked);
 
+/* ERROR 22023: a stage is null, or named twice. */
+extern void crm_refuse_stages(void) pg_attribute_noreturn();
+
+/* The cohorts in an argument that is not NULL: a bytea, or an array of several. */
+extern Datum *crm_get_cohorts(FunctionCallInfo fcinfo, int arg, int *ncohorts);
+
 /*
- * Begins, in the current memory context, with the deals of a cohort, an argument
- * that may be NULL.  Visits are passed on to pass_on, or kept if that is NULL.
+ * Begins, in the current memory context, with the deals of cohorts: an argument that
+ * is a bytea, or an array of several, and may be NULL.  No deal is in two of them.
+ * Visits are passed on to pass_on, or kept if that is NULL.
  */
-extern DealVisits *crm_begin_visits(FunctionCallInfo fcinfo, int cohort_arg,
+extern DealVisits *crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg,
 									const VisitsAsked *asked, VisitReceiver pass_on, void *arg);
+
+extern int	crm_cohort_count(const DealVisits *visits);
 
 extern const VisitsAsked *crm_asked(const DealVisits *visits);
 
@@ -111,11 +129,14 @@ extern void crm_add_moves(DealVisits *visits);
 extern VisitMove *crm_new_move(DealVisits *visits);
 extern void crm_add_move(DealVisits *visits);
 
+/* After the last move.  Passes present visits on, or puts those that were kept into order. */
+extern void crm_end_visits(DealVisits *visits);
+
 /*
- * After the last move.  Passes present visits on; if visits were kept, receive is called
- * for each deal.
+ * Calls receive for each deal of a cohort, from 0, that has visits which were kept; does
+ * nothing if there is no such cohort.  May be called again.
  */
-extern void crm_end_visits(DealVisits *visits, DealReceiver receive, void *arg);
+extern void crm_pass_cohort(DealVisits *visits, int cohort, DealReceiver receive, void *arg);
 
 /* log_moves.c: adds the moves of a value of crm_stage_history(), an argument that may be NULL. */
 extern void crm_add_moves_of_log(DealVisits *visits, FunctionCallInfo fcinfo, int history_arg);

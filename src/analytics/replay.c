@@ -17,7 +17,7 @@
 /* The moves that were taken back, by deal and number. */
 typedef struct UndoneKey
 {
-	pg_uuid_t	deal_id;
+	uint32		deal;			/* its number */
 	int32		move_no;
 } UndoneKey;
 
@@ -32,9 +32,10 @@ typedef struct UndoneEntry
 #define SH_ELEMENT_TYPE UndoneEntry
 #define SH_KEY_TYPE UndoneKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, k) crm_replay_hash((tb)->private_data, &(k).deal_id, (uint32) (k).move_no)
-#define SH_EQUAL(tb, a, b) \
-	((a).move_no == (b).move_no && crm_uuid_equal(&(a).deal_id, &(b).deal_id))
+#define SH_HASH_KEY(tb, k) \
+	hash_combine(murmurhash32((k).deal), \
+				 crm_replay_hash_number((tb)->private_data, (uint32) (k).move_no))
+#define SH_EQUAL(tb, a, b) ((a).move_no == (b).move_no && (a).deal == (b).deal)
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -59,7 +60,7 @@ deal_of_number(const Replay *replay, uint32 number)
 
 /* Room for the deal of that number, the next one. */
 static ReplayDeal *
-new_deal(Replay *replay, uint32 number, UuidKey id)
+new_deal(Replay *replay, uint32 number)
 {
 	uint32		chunk = number / CHUNK_DEALS;
 	ReplayDeal *deal;
@@ -73,7 +74,7 @@ new_deal(Replay *replay, uint32 number, UuidKey id)
 		replay->chunks[chunk] = MemoryContextAllocZero(replay->context,
 													   CHUNK_DEALS * replay->user->deal_size);
 	deal = deal_of_number(replay, number);
-	memcpy(&deal->id, &id, sizeof(id));
+	deal->number = number;
 	return deal;
 }
 
@@ -82,16 +83,17 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 {
 	uint32		number = crm_deal_number(replay->deals, id, hash, found);
 
-	return *found ? deal_of_number(replay, number) : new_deal(replay, number, id);
+	return *found ? deal_of_number(replay, number) : new_deal(replay, number);
 }
 
 /*
  * Rows wait in a ring, so that what is needed of a deal is fetched from memory
  * while others are worked on: first its slot in the index, half of AHEAD rows later
- * its id, and once it is found, AHEAD rows later, the deal.
+ * its id, and once it is found, AHEAD rows later, the deal; of rows of deals then
+ * what happened to it, in two steps of half of AHEAD rows.
  */
 #define AHEAD		8
-#define RING_SIZE	(2 * AHEAD)
+#define RING_SIZE	(4 * AHEAD)
 
 typedef struct PendingRow
 {
@@ -108,8 +110,11 @@ typedef struct PendingRow
 
 typedef struct PendingRows
 {
-	bool		adds_deals;		/* a deal that is not there is added */
-	void		(*finish) (Replay *replay, const PendingRow *row);
+	bool		adds_deals;		/* a deal that is not there is added; else all
+								 * that happened to it is there */
+	uint64		ahead;			/* so many rows are finished after the last
+								 * one */
+	void		(*finish) (Replay *replay, PendingRow *row);
 	uint64		nadded;
 	uint64		nfound;			/* their deal is known */
 	uint64		nfinished;
@@ -137,7 +142,7 @@ find_deal(Replay *replay, PendingRow *row)
 	}
 	if (row->deal != NULL && found)
 	{
-		for (Size at = 0; at < replay->user->deal_size; at += PG_CACHE_LINE_SIZE / 2)
+		for (Size at = 0; at < replay->user->deal_size; at += 64)
 			__builtin_prefetch((char *) row->deal + at, 1);
 	}
 }
@@ -154,6 +159,20 @@ work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
 		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
 }
 
+/* For the row that was added so many rows ago. */
+static inline void
+prefetch_events(const Replay *replay, uint64 ago, int step)
+{
+	const PendingRows *pending = replay->pending;
+	const ReplayDeal *deal;
+
+	if (pending->nadded <= ago)
+		return;
+	deal = pending->rows[(pending->nadded - ago - 1) % RING_SIZE].deal;
+	if (deal != NULL)
+		replay->user->prefetch(deal, step);
+}
+
 static inline void
 add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 {
@@ -166,15 +185,22 @@ add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 	if (pending->nadded - pending->nfound > AHEAD / 2)
 		(void) crm_deal_prefetch_id(replay->deals,
 									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
-	work_on_rows(replay, AHEAD, RING_SIZE - 1);
+	work_on_rows(replay, AHEAD, pending->ahead);
+	if (pending->ahead == RING_SIZE - 1)
+	{
+		prefetch_events(replay, 2 * AHEAD, 0);
+		prefetch_events(replay, 2 * AHEAD + AHEAD / 2, 1);
+	}
 }
 
 /* Reads the rows of a query through the ring. */
 static void
 read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
-		  void (*finish) (Replay *, const PendingRow *))
+		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
+	replay->pending->nadded = replay->pending->nfound = replay->pending->nfinished = 0;
+	replay->pending->ahead = adds_deals ? 2 * AHEAD - 1 : RING_SIZE - 1;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
 	work_on_rows(replay, 0, 0);
@@ -185,6 +211,7 @@ receive_undone(TupleTableSlot *row, void *arg)
 {
 	Replay	   *replay = arg;
 	const pg_uuid_t *deal_id;
+	ReplayDeal *deal;
 	UndoneKey	key;
 	UndoneEntry *entry;
 	UuidKey		id;
@@ -193,16 +220,17 @@ receive_undone(TupleTableSlot *row, void *arg)
 
 	if (!crm_replay_get_undone(row, &deal_id, &key.move_no, &reverted_by))
 		return;
-	key.deal_id = *deal_id;
 	id = crm_uuid_key(deal_id);
-	get_deal(replay, id, crm_deal_hash(replay->deals, id), &found)->has_undone = true;
+	deal = get_deal(replay, id, crm_deal_hash(replay->deals, id), &found);
+	deal->has_undone = true;
+	key.deal = deal->number;
 	entry = replay_undone_insert(replay->undone, key, &found);
 	if (!found || reverted_by < entry->reverted_by)
 		entry->reverted_by = reverted_by;
 }
 
 static void
-finish_edit(Replay *replay, const PendingRow *row)
+finish_edit(Replay *replay, PendingRow *row)
 {
 	ReplayDeal *deal = row->deal;
 	const ReplayEdit *edit = &row->u.edit;
@@ -229,7 +257,7 @@ receive_edit(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_edit(slot, &deal_id, &row->u.edit))
+	if (crm_replay_get_edit(arg, slot, &deal_id, &row->u.edit))
 		add_row(arg, row, deal_id);
 }
 
@@ -306,7 +334,7 @@ is_in_life(const ReplayDeal *deal, uint32 life, TimestampTz at)
 static bool
 is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 {
-	UndoneKey	key = {deal->id, move_no};
+	UndoneKey	key = {deal->number, move_no};
 	const UndoneEntry *entry;
 
 	if (!deal->has_undone)
@@ -316,24 +344,17 @@ is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 }
 
 static void
-finish_move(Replay *replay, const PendingRow *row)
+finish_move(Replay *replay, PendingRow *row)
 {
 	ReplayDeal *deal = row->deal;
-	const ReplayMove *move = &row->u.move;
-	uint32		life = life_of_move(deal, move->order.move_no);
+	ReplayMove *move = &row->u.move;
 
-	if (!is_in_life(deal, life, move->order.at) ||
-		is_undone(replay, deal, life, move->order.move_no))
+	move->life = life_of_move(deal, move->order.move_no);
+	if (!is_in_life(deal, move->life, move->order.at) ||
+		is_undone(replay, deal, move->life, move->order.move_no))
 		return;
 	deal->is_relevant = true;
-	if (life == 0 && (!deal->has_visit || crm_replay_compare(&move->order, &deal->visit_ended) < 0))
-	{
-		deal->has_visit = true;
-		deal->visit_ended = move->order;
-		deal->visit = move->place;
-	}
-	if (replay->user->move != NULL)
-		replay->user->move(replay, deal, move);
+	replay->user->move(replay, deal, move);
 }
 
 static void
@@ -342,13 +363,13 @@ receive_move(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_move(slot, &deal_id, &row->u.move))
+	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move))
 		add_row(arg, row, deal_id);
 }
 
 /* A deal as it is now: that nothing happened to, or after all that did. */
 static void
-finish_present(Replay *replay, const PendingRow *row)
+finish_present(Replay *replay, PendingRow *row)
 {
 	if (row->deal != NULL)
 		row->deal->is_done = true;
@@ -361,8 +382,45 @@ receive_deal(TupleTableSlot *slot, void *arg)
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_deal(slot, &deal_id, &row->u.present))
+	if (crm_replay_get_deal(arg, slot, &deal_id, &row->u.present))
 		add_row(arg, row, deal_id);
+}
+
+/* The ids of the deals of a small pipeline. */
+typedef struct SmallPipeline
+{
+	ArrayBuildState *ids;
+	int			count;
+	bool		is_erased;		/* what is missing is to be found */
+} SmallPipeline;
+
+static void
+receive_id(TupleTableSlot *slot, void *arg)
+{
+	SmallPipeline *small = ((Replay *) arg)->small;
+	Datum		deal_id;
+	bool		is_erased;
+
+	if (!crm_replay_get_id(slot, &deal_id, &is_erased))
+		return;
+	small->count++;
+	small->is_erased |= is_erased;
+	small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID, ((Replay *) arg)->context);
+}
+
+/* The ids of the deals that were here; 0 if the pipeline is not small. */
+static Datum
+read_ids(Replay *replay)
+{
+	SmallPipeline small = {0};
+
+	small.ids = initArrayResult(UUIDOID, replay->context, false);
+	replay->small = &small;
+	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
+	replay->small = NULL;
+	if (small.count > REPLAY_SMALL || small.is_erased)
+		return (Datum) 0;
+	return makeArrayResult(small.ids, replay->context);
 }
 
 /* The deals that were here, but are not in the pipeline now. */
@@ -383,7 +441,8 @@ for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBu
 static void
 collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
 {
-	*ids = accumArrayResult(*ids, UUIDPGetDatum(&deal->id), false, UUIDOID, replay->context);
+	*ids = accumArrayResult(*ids, PointerGetDatum(&replay->deals->ids[deal->number]), false,
+							UUIDOID, replay->context);
 }
 
 /*
@@ -408,8 +467,7 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 	replay->arg = arg;
 	replay->context = AllocSetContextCreate(CurrentMemoryContext, "crm replay",
 											ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < lengthof(replay->seed); i++)
-		replay->seed[i] = pg_prng_uint64(&pg_global_prng_state);
+	replay->seed = pg_prng_uint32(&pg_global_prng_state);
 	caller = MemoryContextSwitchTo(replay->context);
 	replay->deals = crm_deal_index_create(0);
 	replay->chunks_room = 64;
@@ -443,7 +501,7 @@ crm_replay_run(Replay *replay)
 	ArrayBuildState *ids = NULL;
 
 	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
-	read_rows(replay, REPLAY_READ_EDITS, (Datum) 0, true, receive_edit, finish_edit);
+	read_rows(replay, REPLAY_READ_EDITS, read_ids(replay), true, receive_edit, finish_edit);
 	arrange_lives(replay);
 	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
 	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);

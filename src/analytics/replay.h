@@ -11,9 +11,11 @@
  *
  * Each table is read once, by a plain query with the caller's rights, row by
  * row: the moves that were taken back, the edits, the moves, the deals, in this
- * order.  Deals that something happened to since the period began are hashed;
- * the others pass by.  Memory grows with what happened since, not with the
- * table of deals, and all of it is in one memory context.
+ * order.  The edits are those of all pipelines, as a deal may have been elsewhere
+ * then; of a small pipeline the ids of its deals are read first.  Deals that
+ * something happened to since the period began are hashed; the others pass by.
+ * Memory grows with what happened since, not with the table of deals, and all of it
+ * is in one memory context.
  *
  * A deal that is deleted and put back under its id has several lives.  A move
  * belongs to one of them, by its number; a move that was taken back in the same
@@ -93,6 +95,8 @@ typedef struct ReplayMove
 {
 	ReplayOrder order;
 	ReplayPlace place;
+	uint32		life;			/* that it is of: how many of the deal's lives
+								 * ended before */
 	uint8		to_status;		/* DealStatus */
 	bool		to_here;
 } ReplayMove;
@@ -115,15 +119,12 @@ typedef struct ReplayLife
 /* A deal that something happened to; what is made of it begins with this. */
 typedef struct ReplayDeal
 {
-	pg_uuid_t	id;
 	ReplayLife *lives;			/* in their order, once the edits are read */
 	uint32		nlives;
+	uint32		number;
 	bool		has_undone;		/* some of its moves were taken back */
 	bool		is_relevant;	/* was here, at some time */
 	bool		is_done;		/* the user was told of it */
-	bool		has_visit;		/* the visit at from_at has ended */
-	ReplayOrder visit_ended;
-	ReplayPlace visit;
 } ReplayDeal;
 
 typedef struct Replay Replay;
@@ -145,13 +146,16 @@ typedef struct ReplayQuery
  * Who makes something of it.  edit and move are called for each row, in no
  * order; moves that never were are left out.  deal is called once for each deal
  * that was here, after all its rows: with NULL as the deal if nothing happened
- * to it since from_at, with NULL as the present if it is no more.
+ * to it since from_at, with NULL as the present if it is no more.  Some rows
+ * before it is called, prefetch asks memory for what it is going to read, step 0,
+ * and for what that refers to, step 1.
  */
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
 	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
+	void		(*prefetch) (const ReplayDeal *deal, int step);
 	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
 } ReplayUser;
 
@@ -167,9 +171,10 @@ struct Replay
 	struct replay_undone_hash *undone;
 	struct LifeNode *life_nodes;
 	struct PendingRows *pending;
+	struct SmallPipeline *small;	/* while its ids are read */
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
-	uint64		seed[2];
+	uint32		seed;
 };
 
 /*
@@ -204,43 +209,42 @@ crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
 	return 0;
 }
 
-/* A hash of an id that whoever chose the id cannot foretell. */
-static inline uint32
-crm_replay_hash(const Replay *replay, const void *id, uint64 more)
-{
-	uint64		words[2];
-	uint128		product;
-
-	memcpy(words, id, sizeof(words));
-	product = (uint128) (words[0] ^ replay->seed[0]) * (words[1] ^ more ^ replay->seed[1]);
-	return (uint32) ((uint64) product ^ (uint64) (product >> 64));
-}
-
+/* A hash of a number that whoever chose the number cannot foretell. */
 static inline uint32
 crm_replay_hash_number(const Replay *replay, uint32 number)
 {
-	return murmurhash32(number ^ (uint32) replay->seed[0]);
+	return murmurhash32(number ^ replay->seed);
 }
 
 /* analytics/replay_rows.c: the queries, and their rows. */
 typedef enum ReplayRows
 {
+	REPLAY_READ_IDS,			/* of the deals that were here since from_at */
 	REPLAY_READ_UNDONE,			/* deal, the move, the move that took it back */
-	REPLAY_READ_EDITS,
+	REPLAY_READ_EDITS,			/* of those ids, if some are given */
 	REPLAY_READ_MOVES,
 	REPLAY_READ_DEALS,			/* of the pipeline */
 	REPLAY_READ_OTHER_DEALS		/* of those ids */
 } ReplayRows;
 
+/* A pipeline is small that so few deals were in, counted once for each time that they left it. */
+#define REPLAY_SMALL	1000
+
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
 extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);
 
-/* False for a row that lacks what the CRM always writes. */
+/*
+ * A deal that was here since from_at, and whether rows of the history were deleted
+ * instead; false for a row that lacks what the CRM always writes, as below.
+ */
+extern bool crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased);
 extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
 								  int32 *move_no, int32 *reverted_by);
-extern bool crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit);
-extern bool crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move);
-extern bool crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id,
-								ReplayPresent *present);
+extern bool crm_replay_get_edit(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayEdit *edit);
+extern bool crm_replay_get_move(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayMove *move);
+extern bool crm_replay_get_deal(const Replay *replay, TupleTableSlot *row,
+								const pg_uuid_t **deal_id, ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */

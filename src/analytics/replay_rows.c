@@ -17,17 +17,34 @@
 #include "analytics/replay.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/short_text.h"
+#include "base/uuid.h"
 #include "history/erasure.h"
 #include "table/columns.h"
 
 /*
- * %s is the table.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 owner, $6
- * whether the times of closing are asked for, $7 ids.
+ * %1$s is the table, %2$s stage_changes and %3$s deal_changes.  $1 tenant, $2
+ * pipeline, $3 from_at, $4 to_at, $5 owner, $6 whether the times of closing are asked
+ * for, $7 ids.
  *
  * Of the moves, those that ended a visit which began by to_at: a later visit says
  * nothing about the period.
  */
 static const char *const queries[] = {
+	/*
+	 * Of a deal that was here: it is, or it left, or was deleted; or that of
+	 * a gap.
+	 */
+	[REPLAY_READ_IDS] =
+	"SELECT d.id::pg_catalog.uuid, false FROM %1$s d "
+	"WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 AND d.pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"UNION ALL SELECT m.deal_id::pg_catalog.uuid, false FROM %2$s m WHERE m.from_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"AND m.changed_at OPERATOR(pg_catalog.>) $3 AND m.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"UNION ALL SELECT c.deal_id::pg_catalog.uuid, c.change OPERATOR(pg_catalog.=) '" CRM_ERASED "' FROM %3$s c "
+	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored," CRM_ERASED "}') "
+	"AND c.pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$2, '" CRM_NO_ID "'::pg_catalog.uuid]) "
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"LIMIT " CppAsString2(REPLAY_SMALL) " + 1",
 	[REPLAY_READ_UNDONE] =
 	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
 	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
@@ -36,25 +53,27 @@ static const char *const queries[] = {
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.version::pg_catalog.int4, c.change::pg_catalog.text, c.stage_id::pg_catalog.uuid, "
 	"c.stage_entered_at::pg_catalog.timestamptz, c.status::pg_catalog.text, "
-	"c.pipeline_id OPERATOR(pg_catalog.=) $2, c.old_probability::pg_catalog.numeric, "
+	"c.pipeline_id::pg_catalog.uuid, c.old_probability::pg_catalog.numeric, "
 	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
 	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
 	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,edited}') AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
+	"AND ($7 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($7))",
 	[REPLAY_READ_MOVES] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
 	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
-	"c.from_pipeline_id OPERATOR(pg_catalog.=) $2, c.from_probability::pg_catalog.numeric, "
+	"c.from_pipeline_id::pg_catalog.uuid, c.from_probability::pg_catalog.numeric, "
 	"CASE WHEN $6 AND c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
 	"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
 	"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
-	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id::pg_catalog.uuid "
 	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
-	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2) "
+	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) "
 	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 #define DEALS \
 	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
-	"d.status::pg_catalog.text, d.pipeline_id OPERATOR(pg_catalog.=) $2, d.probability::pg_catalog.numeric, " \
+	"d.status::pg_catalog.text, d.pipeline_id::pg_catalog.uuid, d.probability::pg_catalog.numeric, " \
 	"d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, d.value_period::pg_catalog.text, " \
 	"d.archived_at IS NOT NULL, $5 IS NULL OR COALESCE(d.owner_id OPERATOR(pg_catalog.=) $5, false), " \
 	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END " \
@@ -64,6 +83,7 @@ static const char *const queries[] = {
 };
 
 static const char *const tables[] = {
+	[REPLAY_READ_IDS] = NULL,
 	[REPLAY_READ_UNDONE] = "stage_changes",
 	[REPLAY_READ_EDITS] = "deal_changes",
 	[REPLAY_READ_MOVES] = "stage_changes",
@@ -86,7 +106,9 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	};
 	char		nulls[] = "       ";
 	CrmStatement statement = {
-		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table)),
+		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table),
+						 crm_sibling_name(query->deals, "stage_changes"),
+						 crm_sibling_name(query->deals, "deal_changes")),
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* How much is later decides on the plan. */
@@ -119,6 +141,14 @@ get_bool(TupleTableSlot *row, int column)
 	return !row->tts_isnull[column] && DatumGetBool(row->tts_values[column]);
 }
 
+/* Whether the pipeline is the one that is asked about; NULL: no. */
+static inline bool
+is_here(const Replay *replay, TupleTableSlot *row, int column)
+{
+	return !row->tts_isnull[column] &&
+		crm_uuid_equal(DatumGetUUIDP(row->tts_values[column]), &replay->query.pipeline_id);
+}
+
 static inline uint8
 get_status(TupleTableSlot *row, int column)
 {
@@ -138,17 +168,17 @@ get_probability(TupleTableSlot *row, int column)
 	return (int32) crm_probability_to_fixed(row->tts_values[column]);
 }
 
-static inline struct varlena *
+static inline const struct varlena *
 get_packed(TupleTableSlot *row, int column)
 {
-	return pg_detoast_datum_packed((struct varlena *) DatumGetPointer(row->tts_values[column]));
+	return crm_short_text(row->tts_values[column]);
 }
 
 /* From five columns: amount, currency, value_period, archived, of the owner. */
 static inline void
 get_values(TupleTableSlot *row, int column, ReplayValues *values)
 {
-	struct varlena *text;
+	const struct varlena *text;
 
 	values->has_amount = !row->tts_isnull[column];
 	values->amount = values->has_amount ? crm_amount_to_fixed(row->tts_values[column]) : 0;
@@ -169,6 +199,16 @@ get_values(TupleTableSlot *row, int column, ReplayValues *values)
 	}
 	values->is_archived = get_bool(row, column + 3);
 	values->is_owners = get_bool(row, column + 4);
+}
+
+bool
+crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased)
+{
+	if (!has_required(row, 2))
+		return false;
+	*deal_id = row->tts_values[0];
+	*is_erased = DatumGetBool(row->tts_values[1]);
+	return true;
 }
 
 bool
@@ -198,7 +238,7 @@ get_change(TupleTableSlot *row, int column)
 		{"restored", REPLAY_RESTORED},
 		{CRM_ERASED, REPLAY_ERASED},
 	};
-	struct varlena *text = get_packed(row, column);
+	const struct varlena *text = get_packed(row, column);
 	Size		len = VARSIZE_ANY_EXHDR(text);
 
 	for (int i = 0; i < lengthof(changes); i++)
@@ -207,6 +247,17 @@ get_change(TupleTableSlot *row, int column)
 			return changes[i].change;
 	}
 	return REPLAY_UPDATED;
+}
+
+/* Whether the row tells of what a deal is worth, or of its life. */
+static inline bool
+tells_values(TupleTableSlot *row, int column)
+{
+	const struct varlena *text = get_packed(row, column);
+	Size		len = VARSIZE_ANY_EXHDR(text);
+
+	return !(len == strlen("edited") && memcmp(VARDATA_ANY(text), "edited", len) == 0) &&
+		!(len == strlen("corrected") && memcmp(VARDATA_ANY(text), "corrected", len) == 0);
 }
 
 /* What is not there would be missing from the report, which could not tell. */
@@ -222,22 +273,23 @@ refuse_erased(TupleTableSlot *row)
 }
 
 bool
-crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *edit)
+crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayEdit *edit)
 {
-	if (!has_required(row, 9))
+	if (!has_required(row, 9) || !tells_values(row, 4))
 		return false;
-	if (get_change(row, 4) == REPLAY_ERASED)
+	edit->change = get_change(row, 4);
+	if (edit->change == REPLAY_ERASED)
 		refuse_erased(row);
 	*deal_id = DatumGetUUIDP(row->tts_values[0]);
 	edit->order.at = DatumGetTimestampTz(row->tts_values[1]);
 	edit->order.move_no = DatumGetInt32(row->tts_values[2]);
 	edit->order.version = DatumGetInt32(row->tts_values[3]);
 	edit->order.is_edit = true;
-	edit->change = get_change(row, 4);
 	edit->place.stage_id = *DatumGetUUIDP(row->tts_values[5]);
 	edit->place.entered_at = DatumGetTimestampTz(row->tts_values[6]);
 	edit->place.status = get_status(row, 7);
-	edit->place.is_here = DatumGetBool(row->tts_values[8]);
+	edit->place.is_here = is_here(replay, row, 8);
 	edit->place.probability = get_probability(row, 9);
 	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
 	edit->place.closed_at = edit->place.entered_at;
@@ -246,7 +298,8 @@ crm_replay_get_edit(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayEdit *
 }
 
 bool
-crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *move)
+crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayMove *move)
 {
 	if (!has_required(row, 7) || row->tts_isnull[9])
 		return false;
@@ -258,17 +311,18 @@ crm_replay_get_move(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayMove *
 	move->place.stage_id = *DatumGetUUIDP(row->tts_values[3]);
 	move->place.entered_at = DatumGetTimestampTz(row->tts_values[4]);
 	move->place.status = get_status(row, 5);
-	move->place.is_here = DatumGetBool(row->tts_values[6]);
+	move->place.is_here = is_here(replay, row, 6);
 	move->place.probability = get_probability(row, 7);
 	move->place.has_closed_at = !row->tts_isnull[8];
 	move->place.closed_at = move->place.has_closed_at ? DatumGetTimestampTz(row->tts_values[8]) : 0;
 	move->to_status = get_status(row, 9);
-	move->to_here = get_bool(row, 10);
+	move->to_here = is_here(replay, row, 10);
 	return true;
 }
 
 bool
-crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayPresent *present)
+crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+					ReplayPresent *present)
 {
 	ReplayPlace *place = &present->place;
 
@@ -278,7 +332,7 @@ crm_replay_get_deal(TupleTableSlot *row, const pg_uuid_t **deal_id, ReplayPresen
 	place->stage_id = *DatumGetUUIDP(row->tts_values[1]);
 	place->entered_at = DatumGetTimestampTz(row->tts_values[2]);
 	place->status = get_status(row, 3);
-	place->is_here = DatumGetBool(row->tts_values[4]);
+	place->is_here = is_here(replay, row, 4);
 	place->probability = get_probability(row, 5);
 	get_values(row, 6, &present->values);
 	place->has_closed_at = !row->tts_isnull[11];

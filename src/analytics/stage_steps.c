@@ -19,6 +19,7 @@
 
 #include "analytics/deal_visits.h"
 #include "base/compat.h"
+#include "base/money.h"
 
 /* The arguments of both functions, behind those that tell where the moves are. */
 #define ARG_COHORT			0
@@ -36,8 +37,16 @@ typedef uint64 StageWord;
 typedef struct StageDeals
 {
 	int64		by_status[3];	/* by DealStatus, as they are now */
+	int128		values[3];		/* the same of their amounts */
 	uint64		seen;			/* number of the last deal seen here, from 1 */
 } StageDeals;
+
+/* The deals that came from a stage to another one. */
+typedef struct StepDeals
+{
+	int64		deals;
+	int128		value;
+} StepDeals;
 
 typedef struct Steps
 {
@@ -50,7 +59,8 @@ typedef struct Steps
 	StageWord  *reached;		/* by stage: by the deal at hand, from there */
 	StageWord  *later;			/* by the deal at hand, from here on */
 	StageDeals *deals;			/* by stage */
-	int64	   *steps;			/* by stage and target: deals */
+	StepDeals  *steps;			/* by stage and target */
+	bool	   *touched;		/* by stage: there were deals of the cohort */
 	uint16	   *seen;			/* the stages of the deal at hand */
 	int			nseen;
 	uint64		ndeals;			/* seen so far */
@@ -134,7 +144,8 @@ prepare(FunctionCallInfo fcinfo, int first, Steps *steps, const VisitsAsked *ask
 	steps->reached = palloc0(nstages * steps->nwords * sizeof(StageWord));
 	steps->later = palloc0(steps->nwords * sizeof(StageWord));
 	steps->deals = palloc0(nstages * sizeof(StageDeals));
-	steps->steps = palloc0((Size) nstages * steps->ntargets * sizeof(int64));
+	steps->steps = palloc0((Size) nstages * steps->ntargets * sizeof(StepDeals));
+	steps->touched = palloc0(nstages * sizeof(bool));
 	steps->seen = palloc(nstages * sizeof(uint16));
 	get_statuses(fcinfo, first + ARG_STATUSES, steps);
 	find_targets(steps);
@@ -149,38 +160,45 @@ add_set(StageWord *to, const StageWord *from, int nwords)
 
 /* Counts a deal in a stage, if it was not seen there, and forgets what the last one reached. */
 static inline void
-see(Steps *steps, uint16 stage, DealStatus status)
+see(Steps *steps, uint16 stage, const DealNow *now)
 {
 	StageDeals *deals = &steps->deals[stage];
 
 	if (deals->seen == steps->ndeals)
 		return;
 	deals->seen = steps->ndeals;
-	deals->by_status[status]++;
+	deals->by_status[now->status]++;
+	deals->values[now->status] += now->amount;
+	steps->touched[stage] = true;
 	memset(&steps->reached[stage * steps->nwords], 0, steps->nwords * sizeof(StageWord));
 	steps->seen[steps->nseen++] = stage;
 }
 
 /* Counts the steps of the deal at hand. */
 static void
-count_steps(Steps *steps)
+count_steps(Steps *steps, int128 amount)
 {
 	for (int i = 0; i < steps->nseen; i++)
 	{
 		const StageWord *reached = &steps->reached[steps->seen[i] * steps->nwords];
-		int64	   *counts = &steps->steps[(Size) steps->seen[i] * steps->ntargets];
+		StepDeals  *to = &steps->steps[(Size) steps->seen[i] * steps->ntargets];
 
 		for (int word = 0; word < steps->nwords; word++)
 		{
 			for (StageWord set = reached[word]; set != 0; set &= set - 1)
-				counts[word * WORD_BITS + pg_rightmost_one_pos64(set)]++;
+			{
+				StepDeals  *step = &to[word * WORD_BITS + pg_rightmost_one_pos64(set)];
+
+				step->deals++;
+				step->value += amount;
+			}
 		}
 	}
 }
 
 /* DealReceiver: from the last visit to the first, with what came later. */
 static void
-add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
+add_deal(void *arg, const DealNow *now, Visit *visits, uint32 nvisits)
 {
 	Steps	   *steps = arg;
 	int			nwords = steps->nwords;
@@ -195,7 +213,7 @@ add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
 
 		if (visits[i].stage & VISIT_COUNTS)
 		{
-			see(steps, stage, status);
+			see(steps, stage, now);
 			if (!steps->direct)
 				add_set(&steps->reached[stage * nwords], steps->later, nwords);
 			else if (next != NEXT_NOWHERE)
@@ -203,37 +221,91 @@ add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
 		}
 		add_set(steps->later, &steps->targets[stage * nwords], nwords);
 	}
-	count_steps(steps);
+	count_steps(steps, now->amount);
 }
 
-/* For a stage: the deals that stood there, then the steps that were made. */
-static void
-put_stage(const Steps *steps, const VisitsAsked *asked, int stage, ReturnSetInfo *rsinfo)
+/* What rows of steps have; those of a log have no cohort. */
+enum
 {
-	const int64 *by_status = steps->deals[stage].by_status;
-	const int64 *counts = &steps->steps[(Size) stage * steps->ntargets];
-	int64		deals = by_status[DEAL_OPEN] + by_status[DEAL_WON] + by_status[DEAL_LOST];
-	Datum		values[7] = {asked->stages[stage]};
-	bool		nulls[7] = {false, true};
+	ROW_COHORT, ROW_FROM, ROW_TO, ROW_DEALS, ROW_OPEN, ROW_WON, ROW_LOST, ROW_TO_WON,
+	ROW_VALUE, ROW_OPEN_VALUE, ROW_WON_VALUE, ROW_LOST_VALUE, ROW_TO_WON_VALUE, ROW_COLUMNS
+};
 
-	if (deals == 0)
-		return;
-	values[2] = Int64GetDatum(deals);
-	values[3] = Int64GetDatum(by_status[DEAL_OPEN]);
-	values[4] = Int64GetDatum(by_status[DEAL_WON]);
-	values[5] = Int64GetDatum(by_status[DEAL_LOST]);
-	values[6] = Int64GetDatum(counts[steps->nstages]);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+static Datum
+value(int128 amount)
+{
+	return NumericGetDatum(crm_fixed_to_numeric(amount, CRM_AMOUNT_SCALE));
+}
 
-	nulls[1] = false;
-	nulls[3] = nulls[4] = nulls[5] = nulls[6] = true;
+static void
+put_row(ReturnSetInfo *rsinfo, Datum *values, bool *nulls)
+{
+	int			skip = ROW_COLUMNS - rsinfo->setDesc->natts;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values + skip, nulls + skip);
+}
+
+/* The deals of a cohort that stood in a stage. */
+static void
+put_deals(const Steps *steps, int cohort, Datum id, int stage, ReturnSetInfo *rsinfo)
+{
+	const StageDeals *deals = &steps->deals[stage];
+	const StepDeals *to_won = &steps->steps[(Size) stage * steps->ntargets + steps->nstages];
+	const int64 *by_status = deals->by_status;
+	Datum		values[ROW_COLUMNS] = {Int32GetDatum(cohort), id};
+	bool		nulls[ROW_COLUMNS] = {false, false, true};
+
+	values[ROW_DEALS] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
+									  by_status[DEAL_LOST]);
+	values[ROW_OPEN] = Int64GetDatum(by_status[DEAL_OPEN]);
+	values[ROW_WON] = Int64GetDatum(by_status[DEAL_WON]);
+	values[ROW_LOST] = Int64GetDatum(by_status[DEAL_LOST]);
+	values[ROW_TO_WON] = Int64GetDatum(to_won->deals);
+	values[ROW_VALUE] = value(deals->values[DEAL_OPEN] + deals->values[DEAL_WON] +
+							  deals->values[DEAL_LOST]);
+	values[ROW_OPEN_VALUE] = value(deals->values[DEAL_OPEN]);
+	values[ROW_WON_VALUE] = value(deals->values[DEAL_WON]);
+	values[ROW_LOST_VALUE] = value(deals->values[DEAL_LOST]);
+	values[ROW_TO_WON_VALUE] = value(to_won->value);
+	put_row(rsinfo, values, nulls);
+}
+
+/* The steps that they made from there. */
+static void
+put_steps(const Steps *steps, const VisitsAsked *asked, int cohort, int stage,
+		  ReturnSetInfo *rsinfo)
+{
+	const StepDeals *to = &steps->steps[(Size) stage * steps->ntargets];
+	Datum		values[ROW_COLUMNS] = {Int32GetDatum(cohort), asked->stages[stage]};
+	bool		nulls[ROW_COLUMNS];
+
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		nulls[i] = i > ROW_DEALS && i != ROW_VALUE;
 	for (int target = 0; target < steps->nstages; target++)
 	{
-		if (counts[target] == 0)
+		if (to[target].deals == 0)
 			continue;
-		values[1] = asked->stages[target];
-		values[2] = Int64GetDatum(counts[target]);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		values[ROW_TO] = asked->stages[target];
+		values[ROW_DEALS] = Int64GetDatum(to[target].deals);
+		values[ROW_VALUE] = value(to[target].value);
+		put_row(rsinfo, values, nulls);
+	}
+}
+
+/* The rows of a cohort; then nothing is counted any more. */
+static void
+put_cohort(Steps *steps, const VisitsAsked *asked, int cohort, ReturnSetInfo *rsinfo)
+{
+	for (int i = 0; i < asked->nstages; i++)
+	{
+		if (!steps->touched[i])
+			continue;
+		put_deals(steps, cohort, asked->stages[i], i, rsinfo);
+		put_steps(steps, asked, cohort, i, rsinfo);
+		memset(steps->deals[i].by_status, 0, sizeof(steps->deals[i].by_status));
+		memset(steps->deals[i].values, 0, sizeof(steps->deals[i].values));
+		memset(&steps->steps[(Size) i * steps->ntargets], 0, steps->ntargets * sizeof(StepDeals));
+		steps->touched[i] = false;
 	}
 }
 
@@ -256,14 +328,18 @@ stage_steps(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 					 false, &asked);
 	prepare(fcinfo, first, &steps, &asked);
 	asked.next = steps.direct;
+	asked.amounts = true;
 	visits = crm_begin_visits(fcinfo, first + ARG_COHORT, &asked, NULL, NULL);
 	if (of_pipeline)
 		crm_add_moves_of_pipeline(visits, fcinfo);
 	else
 		crm_add_moves_of_log(visits, fcinfo, 0);
-	crm_end_visits(visits, add_deal, &steps);
-	for (int i = 0; i < asked.nstages; i++)
-		put_stage(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
+	crm_end_visits(visits);
+	for (int i = 0; i < crm_cohort_count(visits); i++)
+	{
+		crm_pass_cohort(visits, i, add_deal, &steps);
+		put_cohort(&steps, &asked, i, (ReturnSetInfo *) fcinfo->resultinfo);
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return (Datum) 0;
@@ -283,8 +359,8 @@ crm_stage_steps(PG_FUNCTION_ARGS)
 }
 
 /*
- * crm_pipeline_stage_steps(crm regnamespace, pipeline_id uuid, cohort bytea, ...)
- *		The same of the moves out of the stages of a pipeline.
+ * crm_pipeline_stage_steps(crm regnamespace, pipeline_id uuid, cohorts bytea[], ...)
+ *		The same of the moves out of the stages of a pipeline, for each cohort.
  */
 PG_FUNCTION_INFO_V1(crm_pipeline_stage_steps);
 Datum

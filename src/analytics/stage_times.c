@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -27,6 +28,8 @@
 #define ARG_PERIOD_FROM		3
 #define ARG_PERIOD_BEFORE	4
 #define ARG_PERCENTILES		5
+#define ARG_GROUPS			6	/* of a pipeline only, as the next one */
+#define ARG_COHORTS			7
 
 /* What one duration is of. */
 typedef enum TimesMeasure
@@ -69,6 +72,7 @@ typedef struct Times
 static const int percentile_tenths[] = {5, 9};
 
 #define NPERCENTILES	lengthof(percentile_tenths)
+#define ROW_COLUMNS		11
 
 static TimesMeasure
 get_measure(FunctionCallInfo fcinfo, int arg)
@@ -127,7 +131,7 @@ add_visit(void *arg, DealStatus status, const Visit *visit, bool is_first)
 
 /* DealReceiver: every visit counts, as only those were asked for. */
 static void
-add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
+add_deal(void *arg, const DealNow *now, Visit *visits, uint32 nvisits)
 {
 	Times	   *times = arg;
 	uint64		number = ++times->ndeals;
@@ -144,7 +148,7 @@ add_deal(void *arg, DealStatus status, Visit *visits, uint32 nvisits)
 		if (is_first)
 		{
 			of_stage->seen = number;
-			of_stage->by_status[status]++;
+			of_stage->by_status[now->status]++;
 			times->seen[nseen++] = stage;
 		}
 		if (times->measure == MEASURE_VISIT)
@@ -204,9 +208,18 @@ percentile(const Visit *durations, int64 count, int tenths)
 	return seconds(low * 10 + (high - low) * rest, 7);
 }
 
+/* A row of a group, without which those of a log are. */
+static void
+put_row(ReturnSetInfo *rsinfo, Datum *values, bool *nulls)
+{
+	int			skip = ROW_COLUMNS - rsinfo->setDesc->natts;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values + skip, nulls + skip);
+}
+
 /* A row for each stage where something was counted. */
 static void
-put_rows(const Times *times, const VisitsAsked *asked, ReturnSetInfo *rsinfo)
+put_rows(const Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
 {
 	const Visit *durations = times->durations;
 
@@ -214,27 +227,26 @@ put_rows(const Times *times, const VisitsAsked *asked, ReturnSetInfo *rsinfo)
 	{
 		const StageTimes *of_stage = &times->stages[i];
 		const int64 *by_status = of_stage->by_status;
-		Datum		values[10] = {0};
-		bool		nulls[10] = {false};
+		Datum		values[ROW_COLUMNS] = {Int32GetDatum(group), asked->stages[i]};
+		bool		nulls[ROW_COLUMNS] = {false};
 
 		if (of_stage->visits == 0)
 			continue;
-		values[0] = asked->stages[i];
-		values[1] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
+		values[2] = Int64GetDatum(by_status[DEAL_OPEN] + by_status[DEAL_WON] +
 								  by_status[DEAL_LOST]);
-		values[2] = Int64GetDatum(of_stage->visits);
-		values[3] = seconds(of_stage->total, 6);
-		values[4] = seconds(of_stage->longest, 6);
+		values[3] = Int64GetDatum(of_stage->visits);
+		values[4] = seconds(of_stage->total, 6);
+		values[5] = seconds(of_stage->longest, 6);
 		for (int j = 0; j < NPERCENTILES; j++)
 		{
-			nulls[5 + j] = !times->percentiles;
+			nulls[6 + j] = !times->percentiles;
 			if (times->percentiles)
-				values[5 + j] = percentile(durations, of_stage->durations, percentile_tenths[j]);
+				values[6 + j] = percentile(durations, of_stage->durations, percentile_tenths[j]);
 		}
-		values[7] = Int64GetDatum(by_status[DEAL_OPEN]);
-		values[8] = Int64GetDatum(by_status[DEAL_WON]);
-		values[9] = Int64GetDatum(by_status[DEAL_LOST]);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		values[8] = Int64GetDatum(by_status[DEAL_OPEN]);
+		values[9] = Int64GetDatum(by_status[DEAL_WON]);
+		values[10] = Int64GetDatum(by_status[DEAL_LOST]);
+		put_row(rsinfo, values, nulls);
 		if (times->percentiles)
 			durations += of_stage->durations;
 	}
@@ -253,6 +265,71 @@ prepare(FunctionCallInfo fcinfo, int first, Times *times, const VisitsAsked *ask
 		times->durations = palloc(times->durations_room * sizeof(Visit));
 }
 
+/* The rows of a group; then nothing is counted any more. */
+static void
+put_group(Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
+{
+	if (times->percentiles)
+		select_percentiles(times);
+	put_rows(times, asked, group, rsinfo);
+	for (int i = 0; i < times->nstages; i++)
+		times->stages[i] = (StageTimes)
+	{
+		.seen = times->stages[i].seen
+	};
+	times->ndurations = 0;
+}
+
+/* An array of numbers of as many elements as the other argument. */
+static int32 *
+get_numbers(FunctionCallInfo fcinfo, int arg, int *count)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(arg);
+
+	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups and their cohorts must be arrays of numbers")));
+	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	return (int32 *) ARR_DATA_PTR(array);
+}
+
+/*
+ * Counts group by group.  Two arrays tell the cohorts of each group, one after the
+ * other: a deal may be in several groups.
+ */
+static void
+count_groups(FunctionCallInfo fcinfo, int first, DealVisits *visits, Times *times,
+			 const VisitsAsked *asked)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			ngroups;
+	int			ncohorts;
+	int32	   *groups = get_numbers(fcinfo, first + ARG_GROUPS, &ngroups);
+	int32	   *cohorts = get_numbers(fcinfo, first + ARG_COHORTS, &ncohorts);
+
+	if (ngroups != ncohorts)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("groups and their cohorts must be equally many")));
+	for (int i = 0; i < ngroups; i++)
+	{
+		crm_pass_cohort(visits, cohorts[i], add_deal, times);
+		if (i + 1 == ngroups || groups[i + 1] != groups[i])
+			put_group(times, asked, groups[i], rsinfo);
+	}
+}
+
+/* Counts all deals as one group. */
+static void
+count_all(FunctionCallInfo fcinfo, DealVisits *visits, Times *times, const VisitsAsked *asked,
+		  bool passed_on)
+{
+	for (int i = 0; !passed_on && i < crm_cohort_count(visits); i++)
+		crm_pass_cohort(visits, i, add_deal, times);
+	put_group(times, asked, 0, (ReturnSetInfo *) fcinfo->resultinfo);
+}
+
 /*
  * Both functions: the arguments from first on are what is asked of the moves.
  */
@@ -260,6 +337,7 @@ static Datum
 stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 {
 	Times		times = {.measure = get_measure(fcinfo, first + ARG_MEASURE)};
+	bool		grouped = of_pipeline && !PG_ARGISNULL(first + ARG_GROUPS);
 	MemoryContext context;
 	MemoryContext caller;
 	VisitsAsked asked;
@@ -272,17 +350,18 @@ stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 	crm_visits_asked(fcinfo, first + ARG_STAGES, first + ARG_PERIOD_FROM, first + ARG_PERIOD_BEFORE,
 					 true, &asked);
 	prepare(fcinfo, first, &times, &asked);
-	pass_on = times.measure == MEASURE_VISIT && asked.nstages <= MAX_STAGES_PASSED_ON;
+	pass_on = times.measure == MEASURE_VISIT && asked.nstages <= MAX_STAGES_PASSED_ON && !grouped;
 	visits = crm_begin_visits(fcinfo, first + ARG_COHORT, &asked, pass_on ? add_visit : NULL,
 							  &times);
 	if (of_pipeline)
 		crm_add_moves_of_pipeline(visits, fcinfo);
 	else
 		crm_add_moves_of_log(visits, fcinfo, 0);
-	crm_end_visits(visits, add_deal, &times);
-	if (times.percentiles)
-		select_percentiles(&times);
-	put_rows(&times, &asked, (ReturnSetInfo *) fcinfo->resultinfo);
+	crm_end_visits(visits);
+	if (grouped)
+		count_groups(fcinfo, first, visits, &times, &asked);
+	else
+		count_all(fcinfo, visits, &times, &asked, pass_on);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return (Datum) 0;
@@ -301,8 +380,10 @@ crm_stage_times(PG_FUNCTION_ARGS)
 }
 
 /*
- * crm_pipeline_stage_times(crm regnamespace, pipeline_id uuid, cohort bytea, ...)
- *		The same of the moves out of the stages of a pipeline.
+ * crm_pipeline_stage_times(crm regnamespace, pipeline_id uuid, cohorts bytea[], ...,
+ *		groups integer[], group_cohorts integer[])
+ *		The same of the moves out of the stages of a pipeline, for each group
+ *		of cohorts; without groups, of all deals as group 0.
  */
 PG_FUNCTION_INFO_V1(crm_pipeline_stage_times);
 Datum

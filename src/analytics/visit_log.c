@@ -24,7 +24,9 @@
 #define MOVE_HAS_DURATION	4
 #define DEAL_STATUS			3
 #define DEAL_HAS_ENTERED_AT 4
-#define RECORD_BITS			3
+#define DEAL_HAS_AMOUNT		8
+#define MOVE_BITS			3
+#define DEAL_BITS			4
 
 /* Half of the slots stay free. */
 #define STAGES_FOR(nslots)	((nslots) / 2)
@@ -188,6 +190,13 @@ put_signed(uint8 *place, int64 number)
 	return put_number(place, ((uint64) number << 1) ^ (uint64) (number >> 63));
 }
 
+/* The upper half, which is nearly always 0 or -1, then the lower one. */
+static inline uint8 *
+put_amount(uint8 *place, int128 amount)
+{
+	return put_number(put_signed(place, (int64) (amount >> 64)), (uint64) amount);
+}
+
 static inline uint8 *
 put_time(uint8 *place, TimestampTz time)
 {
@@ -205,7 +214,7 @@ put_move(uint8 *place, const VisitRecord *record)
 	has |= record->next != 0 ? MOVE_HAS_NEXT : 0;
 	has |= record->has_entered_at ? MOVE_HAS_ENTERED_AT : 0;
 	has |= record->has_duration ? MOVE_HAS_DURATION : 0;
-	place = put_number(place, ((uint64) record->stage << RECORD_BITS) | has);
+	place = put_number(place, ((uint64) record->stage << MOVE_BITS) | has);
 	place = put_signed(place, record->move_no);
 	if (record->next != 0)
 		place = put_number(place, record->next);
@@ -219,10 +228,16 @@ put_move(uint8 *place, const VisitRecord *record)
 static inline uint8 *
 put_deal(uint8 *place, const VisitRecord *record)
 {
-	uint32		has = record->status | (record->has_entered_at ? DEAL_HAS_ENTERED_AT : 0);
+	uint32		has = record->status;
 
-	place = put_number(place, ((uint64) record->stage << RECORD_BITS) | has);
-	return record->has_entered_at ? put_time(place, record->entered_at) : place;
+	has |= record->has_entered_at ? DEAL_HAS_ENTERED_AT : 0;
+	has |= record->has_amount ? DEAL_HAS_AMOUNT : 0;
+	place = put_number(place, ((uint64) record->stage << DEAL_BITS) | has);
+	if (record->has_entered_at)
+		place = put_time(place, record->entered_at);
+	if (record->has_amount)
+		place = put_amount(place, record->amount);
+	return place;
 }
 
 void
@@ -304,6 +319,14 @@ get_signed(VisitLogReader *reader)
 	return (int64) (number >> 1) ^ -(int64) (number & 1);
 }
 
+static inline int128
+get_amount(VisitLogReader *reader)
+{
+	int128		upper = get_signed(reader);
+
+	return (int128) ((uint128) upper << 64 | get_number(reader));
+}
+
 static inline TimestampTz
 get_time(VisitLogReader *reader)
 {
@@ -335,7 +358,7 @@ get_move(VisitLogReader *reader, VisitRecord *record)
 		record->reverts_no = (int32) get_signed(reader);
 		return;
 	}
-	record->stage = get_stage(reader, head >> RECORD_BITS);
+	record->stage = get_stage(reader, head >> MOVE_BITS);
 	record->move_no = (int32) get_signed(reader);
 	record->next = (head & MOVE_HAS_NEXT) ? get_stage(reader, get_number(reader)) : 0;
 	record->has_entered_at = (head & MOVE_HAS_ENTERED_AT) != 0;
@@ -349,12 +372,14 @@ get_deal(VisitLogReader *reader, VisitRecord *record)
 {
 	uint64		head = get_number(reader);
 
-	record->stage = get_stage(reader, head >> RECORD_BITS);
+	record->stage = get_stage(reader, head >> DEAL_BITS);
 	record->status = head & DEAL_STATUS;
 	if (record->status == DEAL_STATUS)
 		bad_log();
 	record->has_entered_at = (head & DEAL_HAS_ENTERED_AT) != 0;
 	record->entered_at = record->has_entered_at ? get_time(reader) : 0;
+	record->has_amount = (head & DEAL_HAS_AMOUNT) != 0;
+	record->amount = record->has_amount ? get_amount(reader) : 0;
 }
 
 bool

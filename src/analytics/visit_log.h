@@ -10,7 +10,8 @@
  *
  * A record takes 16 bytes for the deal, a byte or two each for the stage, the
  * next stage and the number of the move, 8 for the time of entering and some 6
- * for the duration, those last three only where they are given.  A value is
+ * for the duration, and as many for the amount of a deal, those last four only where
+ * they are given.  A value is
  * at most 1 GB.
  */
 #ifndef CRM_ANALYTICS_VISIT_LOG_H
@@ -60,6 +61,8 @@ typedef struct VisitRecord
 	bool		has_duration;
 	TimestampTz entered_at;
 	int64		duration;		/* microseconds */
+	bool		has_amount;		/* of deals */
+	int128		amount;			/* fixed point of CRM_AMOUNT_SCALE */
 } VisitRecord;
 
 /* The records of a log, in the order in which they came. */

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "analytics/visit_log.h"
+#include "base/money.h"
 #include "stage/deal_status.h"
 
 /* The arguments of crm_stage_history_add(); 0 is the state. */
@@ -30,6 +31,7 @@
 #define DEAL_STATUS		2
 #define DEAL_STAGE		3
 #define DEAL_ENTERED_AT	4
+#define DEAL_AMOUNT		5		/* may be missing */
 
 static inline UuidKey
 uuid_arg(FunctionCallInfo fcinfo, int arg)
@@ -92,8 +94,17 @@ crm_stage_history_add(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(log);
 }
 
+static inline void
+get_amount(FunctionCallInfo fcinfo, VisitRecord *record)
+{
+	record->has_amount = PG_NARGS() > DEAL_AMOUNT && !PG_ARGISNULL(DEAL_AMOUNT);
+	if (record->has_amount)
+		record->amount = crm_amount_to_fixed(PG_GETARG_DATUM(DEAL_AMOUNT));
+}
+
 /*
- * crm_deal_cohort_add(bytea, deal_id uuid, status text, stage_id uuid, entered_at timestamptz)
+ * crm_deal_cohort_add(bytea, deal_id uuid, status text, stage_id uuid, entered_at timestamptz
+ *		[, amount numeric])
  *		Transition of crm_deal_cohort().  A row without a deal is none.
  */
 PG_FUNCTION_INFO_V1(crm_deal_cohort_add);
@@ -114,6 +125,7 @@ crm_deal_cohort_add(PG_FUNCTION_ARGS)
 	record.deal = uuid_arg(fcinfo, DEAL_ID);
 	record.status = status;
 	get_entered_at(fcinfo, DEAL_ENTERED_AT, &record);
+	get_amount(fcinfo, &record);
 	if (!PG_ARGISNULL(DEAL_STAGE))
 		stage = uuid_arg(fcinfo, DEAL_STAGE);
 	crm_visit_log_add(&log, &record, PG_ARGISNULL(DEAL_STAGE) ? NULL : &stage, NULL);

@@ -107,6 +107,9 @@ typedef struct WaterfallDeal
 	ReplayDeal	deal;			/* must be first */
 	WaterfallEvent *events;		/* in no order */
 	WaterfallEvent *after;		/* the first edit after to_at */
+	bool		has_visit;		/* the visit at from_at has ended */
+	ReplayOrder visit_ended;
+	TimestampTz visit_entered_at;
 } WaterfallDeal;
 
 typedef struct Waterfall
@@ -172,10 +175,25 @@ receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *edit)
 	set_values(replay, &event->before, &edit->values);
 }
 
+/* Of the moves of the life at from_at the first one ended the visit of then. */
+static inline void
+note_visit(WaterfallDeal *deal, const ReplayMove *move)
+{
+	if (move->life > 0 ||
+		(deal->has_visit && crm_replay_compare(&move->order, &deal->visit_ended) > 0))
+		return;
+	deal->has_visit = true;
+	deal->visit_ended = move->order;
+	deal->visit_entered_at = move->place.entered_at;
+}
+
 static void
 receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 {
+	WaterfallDeal *deal = (WaterfallDeal *) replay_deal;
 	WaterfallEvent *event;
+
+	note_visit(deal, move);
 
 	/*
 	 * From open to open within the pipeline nothing changes; but the move
@@ -184,7 +202,7 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	if (move->order.at <= replay->query.to_at && move->place.is_here == move->to_here &&
 		(move->place.status == DEAL_OPEN) == (move->to_status == DEAL_OPEN))
 		return;
-	event = add_event(replay, (WaterfallDeal *) replay_deal);
+	event = add_event(replay, deal);
 	event->order = move->order;
 	event->change = REPLAY_MOVED;
 	set_place(replay, &event->before, &move->place);
@@ -332,12 +350,12 @@ go_back(WaterfallState *state, const WaterfallEvent *event)
 
 /* When the deal entered the stage that it stood in at first. */
 static TimestampTz
-first_entered_at(const ReplayDeal *deal, const ReplayPresent *present)
+first_entered_at(const WaterfallDeal *deal, const ReplayPresent *present)
 {
-	const ReplayLife *end = deal != NULL ? crm_replay_end_of_life(deal) : NULL;
+	const ReplayLife *end = deal != NULL ? crm_replay_end_of_life(&deal->deal) : NULL;
 
 	if (deal != NULL && deal->has_visit)
-		return deal->visit.entered_at;
+		return deal->visit_entered_at;
 	return end != NULL ? end->place.entered_at : present->place.entered_at;
 }
 
@@ -352,7 +370,7 @@ receive_deal(Replay *replay, ReplayDeal *deal, const ReplayPresent *present)
 
 	/* One that began in the period did so as it entered its first stage. */
 	if (end == NULL || end->is_deleted)
-		entered_at = first_entered_at(deal, present);
+		entered_at = first_entered_at((WaterfallDeal *) deal, present);
 	if (entered_at > replay->query.to_at)
 		return;
 	if (present != NULL)
@@ -376,8 +394,19 @@ receive_deal(Replay *replay, ReplayDeal *deal, const ReplayPresent *present)
 				   state.currency, 1, state.amount);
 }
 
+static void
+prefetch(const ReplayDeal *deal, int step)
+{
+	const WaterfallEvent *event = ((const WaterfallDeal *) deal)->events;
+
+	if (step > 0 && event != NULL)
+		event = event->next;
+	__builtin_prefetch(event);
+	__builtin_prefetch((const char *) event + 64);
+}
+
 static const ReplayUser waterfall_user = {
-	sizeof(WaterfallDeal), receive_edit, receive_move, receive_deal
+	sizeof(WaterfallDeal), receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* A row for each bar that has something in it. */

@@ -30,6 +30,7 @@
 
 #include "base/declaration.h"
 #include "base/errors.h"
+#include "base/function_cache.h"
 #include "table/caller_query.h"
 
 typedef struct Call
@@ -190,6 +191,7 @@ crm_call(PG_FUNCTION_ARGS)
 
 	if (call == NULL)
 	{
+		crm_bound_function_cache();
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Call));
 		read_call(fcinfo->flinfo->fn_oid, call, fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = call;

@@ -195,16 +195,16 @@ ids(const char *query, const Datum *args)
  * its stage and, of a closed one, the time of closing that it clears.
  */
 #define MOVES \
-	"WITH elements AS MATERIALIZED (" ELEMENTS "), stays AS MATERIALIZED (" \
+	"WITH elements AS MATERIALIZED (" ELEMENTS "), visits AS MATERIALIZED (" \
 	"SELECT e.n, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, ($4)[e.n] AS at, " \
 	"COALESCE(pg_catalog.jsonb_object_field_text(e.o, 'actor'), $6) AS actor, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 ELSE COALESCE(" \
 	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric, s.probability) END AS probability, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
 	"FROM elements e JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), closed AS MATERIALIZED (" \
-	/* when the status that the stay has began: won, then won again, was won at first */ \
+	/* when the status that the visit has began: won, then won again, was won at first */ \
 	"SELECT t.*, (SELECT pg_catalog.max(b.at) FROM (SELECT x.at, x.n, x.status, pg_catalog.lag(x.status) OVER (ORDER BY x.n) AS before " \
-	"FROM stays x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM stays t), " \
+	"FROM visits x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM visits t), " \
 	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
 	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
 	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
@@ -228,6 +228,18 @@ ids(const char *query, const Datum *args)
 	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
 	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
 
+/* Whether the moves of the deal are those that were written, and no others. */
+static bool
+has_moves(const char *stage_changes, const Datum *args, uint64 nmoves)
+{
+	const char *query = psprintf("SELECT FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+								 "AND $3 IS NOT NULL AND $4 IS NOT NULL AND $5 IS NOT NULL AND $6 IS NOT NULL",
+								 stage_changes);
+
+	return run(query, args) == nmoves &&
+		run(psprintf("%s AND c.correction_id OPERATOR(pg_catalog.=) $5", query), args) == nmoves;
+}
+
 static void
 update_edits(Relation deals, const Datum *args, Datum edits)
 {
@@ -236,9 +248,16 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 	};
 	Datum		all[] = {args[0], args[1], args[2], args[3], args[4], args[5], edits};
 
-	(void) crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
-									  crm_trusted_sibling(deals, "deal_changes"),
-									  crm_trusted_sibling(deals, "stages")), lengthof(types), types, all);
+	ArrayType  *array = DatumGetArrayTypeP(edits);
+	uint64		nedits = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	uint64		nupdated;
+
+	nupdated = crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
+										  crm_trusted_sibling(deals, "deal_changes"),
+										  crm_trusted_sibling(deals, "stages")),
+								 lengthof(types), types, all);
+	if (nupdated != nedits)
+		crm_refuse_suppressed(DatumGetUUIDP(args[0]), "deal_changes");
 }
 
 /*
@@ -288,6 +307,8 @@ write_history(Relation deals, const Deal *deal, Datum history, const Element *el
 	args[4] = UUIDPGetDatum(correction);
 	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"),
 						deals_name(deals)), args);
+	if (!has_moves(stage_changes, args, nelements - 1))
+		crm_refuse_suppressed(&deal->id, "stage_changes");
 	update_edits(deals, args, superseded.edits);
 	remove_gap(deals, args);
 	crm_restore_user(&saved);

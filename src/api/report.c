@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
@@ -130,6 +131,33 @@ check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
 	}
 }
 
+static void
+check_rate_age(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	int			n = crm_find_argument(declaration, "max_rate_age");
+
+	if (n >= 0 && !params->params[n].isnull && DatumGetInt32(params->params[n].value) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rate_age must not be negative")));
+}
+
+/*
+ * The day of a time is that in the time zone asked for, until AtEOXact_GUC(true,
+ * level) of the level returned.
+ */
+static int
+pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	int			n = crm_find_argument(declaration, "time_zone");
+	int			level = NewGUCNestLevel();
+
+	if (n >= 0 && !params->params[n].isnull)
+		(void) set_config_option("timezone", TextDatumGetCString(params->params[n].value),
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
 /* ---- results ---- */
 
 static void
@@ -158,7 +186,7 @@ return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 {
 	Value		result = {
 		.context = CurrentMemoryContext,
-		.type = report->declaration.result,
+		.type = report->names.declaration.result,
 		.isnull = true
 	};
 	DestReceiver *dest = crm_row_receiver(receive_value, &result);
@@ -183,11 +211,39 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	dest->rDestroy(dest);
 }
 
+/* What deals are to be grouped by; NULL: nothing. */
+static char *
+find_dimension(FunctionCallInfo fcinfo, const CrmDeclaration *declaration)
+{
+	int			n = crm_find_argument(declaration, CRM_GROUP_ARGUMENT);
+	Datum		dimension;
+
+	if (n < 0 || (PG_ARGISNULL(n) && declaration->args[n].fallback_is_null))
+		return NULL;
+	dimension = PG_ARGISNULL(n) ? declaration->args[n].fallback : PG_GETARG_DATUM(n);
+	return crm_group_dimension(TextDatumGetCString(dimension));
+}
+
+/* The caller closes it.  Not inlined: setjmp() there would spoil its variables. */
+static pg_noinline CrmReport *
+open_report(FunctionCallInfo fcinfo)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	CrmReport  *report = crm_report_open(function, PG_GETARG_OID(0), NULL);
+	char	   *dimension = find_dimension(fcinfo, &report->names.declaration);
+
+	if (dimension == NULL)
+		return report;
+	crm_report_close(report);
+	return crm_report_open(function, PG_GETARG_OID(0), dimension);
+}
+
 /*
  * crm_NAME(crm regnamespace, ...)
  *		What the query NAME returns of the CRM in that schema, with the caller's
  *		rights.  Errors: 22004 for a required argument that is null, 22023 for
- *		a range that ends before it begins and for what is no currency, PT404
+ *		a range that ends before it begins, for what is no currency and for
+ *		what deals cannot be grouped by, PT404
  *		for the id of a row that the caller does not see.
  */
 PG_FUNCTION_INFO_V1(crm_report);
@@ -202,19 +258,23 @@ crm_report(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("crm must not be null")));
-	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
-	declaration = &report->declaration;
+	report = open_report(fcinfo);
+	declaration = &report->names.declaration;
 	PG_TRY();
 	{
 		ParamListInfo params = read_arguments(fcinfo, declaration);
 		bool		pushed = crm_report_check_ids(report, params);
+		int			level;
 
 		check_ranges(declaration, params);
 		check_currencies(declaration, params);
+		check_rate_age(declaration, params);
+		level = pin_time_zone(declaration, params);
 		if (declaration->returns_set)
 			return_rows(fcinfo, report, params);
 		else
 			result = return_value(fcinfo, report, params);
+		AtEOXact_GUC(true, level);
 		if (pushed)
 			PopActiveSnapshot();
 	}

@@ -80,27 +80,45 @@ digit_at(const NumericParts *parts, int i)
 	return read_uint16(parts->digits + i * sizeof(uint16));
 }
 
+/*
+ * The numbers that a summary of a table reads, most of all: packed, in short form,
+ * not negative, of at most FAST_DIGITS digits down to 10000^-places.  Returns false
+ * for any other.
+ */
+static inline bool
+read_common(Datum number, int places, int64 *result)
+{
+	const char *raw = DatumGetPointer(number);
+	uint16		header;
+	int			ndigits;
+	int			total;
+	int64		sum = 0;
+
+	if (unlikely(!VARATT_IS_1B(raw) || VARATT_IS_1B_E(raw)))
+		return false;
+	header = read_uint16(VARDATA_1B(raw));
+	if (unlikely((header & (HEADER_FORM | SHORT_NEGATIVE)) != HEADER_SHORT))
+		return false;
+	ndigits = (VARSIZE_1B(raw) - VARHDRSZ_SHORT) / (int) sizeof(uint16) - 1;
+	total = (header & SHORT_WEIGHT) - (header & SHORT_WEIGHT_SIGN) + places + 1;
+	if (unlikely(total > FAST_DIGITS || total < ndigits))
+		return false;
+	for (int i = 1; i <= ndigits; i++)
+		sum = sum * BASE + read_uint16(VARDATA_1B(raw) + i * sizeof(uint16));
+	if (ndigits > 0)
+		sum *= (int64) powers_of_base[total - ndigits];
+	*result = sum;
+	return true;
+}
+
 /* Takes a numeric apart; detoasts into the current context if it must. */
 static inline void
 take_apart(Datum number, NumericParts *parts)
 {
-	struct varlena *raw = (struct varlena *) DatumGetPointer(number);
-	const char *data;
-	int			size;
+	struct varlena *raw = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(number));
+	const char *data = VARDATA_ANY(raw);
+	int			size = VARSIZE_ANY_EXHDR(raw);
 	uint16		header;
-
-	/* The most common form first: a summary reads every row of a table here. */
-	if (likely(VARATT_IS_1B(raw) && !VARATT_IS_1B_E(raw)))
-	{
-		data = VARDATA_1B(raw);
-		size = VARSIZE_1B(raw) - VARHDRSZ_SHORT;
-	}
-	else
-	{
-		raw = pg_detoast_datum_packed(raw);
-		data = VARDATA_ANY(raw);
-		size = VARSIZE_ANY_EXHDR(raw);
-	}
 
 	header = read_uint16(data);
 	parts->finite = (header & HEADER_FORM) != HEADER_SPECIAL;
@@ -231,8 +249,11 @@ crm_amount_to_fixed(Datum amount)
 {
 	NumericParts parts;
 	FixedStatus status;
+	int64		common;
 	int128		result = 0;
 
+	if (likely(read_common(amount, CRM_AMOUNT_SCALE / BASE_DIGITS, &common)))
+		return common;
 	take_apart(amount, &parts);
 	status = to_fixed(&parts, CRM_AMOUNT_SCALE / BASE_DIGITS, &result);
 	if (unlikely(status != FIXED_EXACT ||
@@ -250,8 +271,12 @@ crm_probability_to_fixed(Datum probability)
 {
 	NumericParts parts;
 	FixedStatus status;
+	int64		common;
 	int128		result = 0;
 
+	if (likely(read_common(probability, CRM_PROBABILITY_SCALE / BASE_DIGITS, &common) &&
+			   common <= PROBABILITY_LIMIT))
+		return common;
 	take_apart(probability, &parts);
 	status = to_fixed(&parts, CRM_PROBABILITY_SCALE / BASE_DIGITS, &result);
 	if (unlikely(status != FIXED_EXACT || result < 0 || result > PROBABILITY_LIMIT))

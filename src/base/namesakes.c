@@ -8,46 +8,32 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
-#include "catalog/objectaddress.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/declaration.h"
 #include "base/namesakes.h"
 
 #define OWN_PREFIX "crm_"
 
-/* The owner of a function that could be taken for one of ours; else InvalidOid. */
-static Oid
-owner_of_namesake(Oid classid, Oid objid)
+/* Whether that is a function that could be taken for one of ours. */
+static bool
+is_called_like_ours(const ObjectAddress *object)
 {
-	Oid			owner = InvalidOid;
-	HeapTuple	tuple;
-	Form_pg_proc form;
+	char	   *name;
 
-	if (classid != ProcedureRelationId)
-		return InvalidOid;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(objid));
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	if (strncmp(NameStr(form->proname), OWN_PREFIX, strlen(OWN_PREFIX)) == 0)
-		owner = form->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	if (object->classId != ProcedureRelationId)
+		return false;
+	name = get_func_name(object->objectId);
+	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
 }
 
 /* Whether the extension has a function of that one's name. */
@@ -76,72 +62,44 @@ has_namesake(Oid function)
 static Oid
 owner_of_ours(Oid schema)
 {
-	Oid			function = crm_find_function(schema, "crm_version");
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	return crm_owner_of(ProcedureRelationId, crm_find_function(schema, "crm_version"));
 }
 
 /* Whoever owns the schema could have put there what they like before. */
 bool
 crm_is_trusted(Oid role, Oid schema)
 {
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid			schema_owner;
+	return has_privs_of_role(role, GetUserId()) ||
+		has_privs_of_role(role, crm_schema_owner(schema));
+}
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for namespace %u", schema);
-	schema_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	return has_privs_of_role(role, GetUserId()) || has_privs_of_role(role, schema_owner);
+/* To be a member of an extension proves nothing: its owner can add any. */
+static void
+check_object(const ObjectAddress *object, void *arg)
+{
+	Oid			ours = *(Oid *) arg;
+	Oid			owner;
+
+	if (!is_called_like_ours(object))
+		return;
+	owner = crm_owner_of(ProcedureRelationId, object->objectId);
+	if (!OidIsValid(owner) || owner == ours || has_privs_of_role(owner, GetUserId()) ||
+		!has_namesake(object->objectId))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s stands beside the extension", getObjectDescription(object, false)),
+			 errdetail("It would run in place of the extension's own, and its owner is %s.",
+					   GetUserNameFromId(owner, false)),
+			 errhint("Drop it, or give it another schema.")));
 }
 
 void
 crm_check_planted(Oid schema)
 {
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
 	Oid			ours = owner_of_ours(schema);
 
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(schema));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-		ObjectAddress object;
-		Oid			owner;
-
-		if (form->deptype != DEPENDENCY_NORMAL)
-			continue;
-		owner = owner_of_namesake(form->classid, form->objid);
-
-		/*
-		 * To be a member of an extension proves nothing: its owner can add
-		 * any.
-		 */
-		if (!OidIsValid(owner) || owner == ours || has_privs_of_role(owner, GetUserId()) ||
-			!has_namesake(form->objid))
-			continue;
-		ObjectAddressSubSet(object, form->classid, form->objid, form->objsubid);
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("%s stands beside the extension", getObjectDescription(&object, false)),
-				 errdetail("It would run in place of the extension's own, and its owner is %s.",
-						   GetUserNameFromId(owner, false)),
-				 errhint("Drop it, or give it another schema.")));
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
+	crm_receive_objects(schema, check_object, &ours);
 }
 
 /*

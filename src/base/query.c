@@ -65,6 +65,34 @@ crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nul
 	return check_result(crm_use_plan(statement, execute_plan, &run), statement->text);
 }
 
+void
+crm_select_kept(const CrmStatement *statement, const Datum *values, long max_rows)
+{
+	if (crm_run_kept(statement, values, NULL, false, max_rows) != SPI_OK_SELECT)
+		elog(ERROR, "query is no SELECT: %s", statement->text);
+}
+
+void
+crm_refuse_rule(const char *failure, const char *table, const char *command)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("%s in table \"%s\"", failure, table),
+			 errdetail("A rule of that table replaces the %s.", command),
+			 errhint("Drop the rule.")));
+}
+
+void
+crm_insert_kept(const CrmStatement *statement, const Datum *values, const char *failure,
+				const char *table)
+{
+	if (crm_run_kept(statement, values, NULL, false, 0) == SPI_OK_INSERT)
+		return;
+	/* A plan that does nothing depends on nothing: it would stay so. */
+	crm_forget_plan(statement);
+	crm_refuse_rule(failure, table, "INSERT");
+}
+
 int
 crm_run_snapshot(const CrmStatement *statement, const Datum *values, Snapshot snapshot)
 {

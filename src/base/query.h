@@ -25,6 +25,20 @@ extern void crm_run(const char *query);
 extern int	crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
 						 bool read_only, long max_rows);
 
+/* The same for a SELECT that may write, such as one of rows that it locks. */
+extern void crm_select_kept(const CrmStatement *statement, const Datum *values, long max_rows);
+
+/*
+ * The same for an INSERT into that table of the owner's.  ERROR 39P01 if a rule of
+ * the table made something else of it; failure says what cannot be done then.
+ */
+extern void crm_insert_kept(const CrmStatement *statement, const Datum *values,
+							const char *failure, const char *table);
+
+/* That error, for a command such as "UPDATE". */
+extern void crm_refuse_rule(const char *failure, const char *table,
+							const char *command) pg_attribute_noreturn();
+
 /* Takes a row of a query as it comes. */
 typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);
 

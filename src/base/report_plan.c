@@ -5,9 +5,9 @@
  * A query's text is in the extension, as what crm_query_NAME() returns; how it is
  * read stands in base/report_query.c.
  *
- * The plans of a function and a schema are kept until any function or the name of
- * a schema changes, or until there are too many (base/plan_cache.c).  PostgreSQL
- * itself plans anew when tables change.
+ * The plans of a function, a schema and a dimension of groups are kept until any
+ * function or the name of a schema changes, or until there are too many
+ * (base/plan_cache.c).  PostgreSQL itself plans anew when tables change.
  */
 #include "postgres.h"
 
@@ -41,6 +41,7 @@ typedef struct ReportKey
 {
 	Oid			function;
 	Oid			schema;
+	const char *dimension;		/* NULL: none */
 } ReportKey;
 
 static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
@@ -52,11 +53,11 @@ prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 {
 	char	   *query = psprintf("SELECT FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) %s.%s",
 								 crm_qualified_name(report->schema, id->table),
-								 quote_identifier(report->declaration.name), id->argument);
+								 quote_identifier(report->names.declaration.name), id->argument);
 
 	report->lookups[report->nlookups++] = (CrmLookup)
 	{
-		crm_report_prepare(query, &report->declaration), id, argument
+		crm_report_prepare(query, &report->names), id, argument
 	};
 }
 
@@ -66,7 +67,7 @@ prepare_lookups(CrmReport *report)
 	report->lookups = MemoryContextAlloc(report->kept.context, sizeof(CrmLookup) * lengthof(ids));
 	for (int i = 0; i < lengthof(ids); i++)
 	{
-		int			argument = crm_find_argument(&report->declaration, ids[i].argument);
+		int			argument = crm_find_argument(&report->names.declaration, ids[i].argument);
 
 		if (argument >= 0)
 			prepare_lookup(report, &ids[i], argument);
@@ -99,7 +100,7 @@ prepare_statements(CrmReport *report, const char *sql)
 
 		plans = lappend(plans, crm_report_prepare(raw->stmt_len == 0 ? start :
 												  pnstrdup(start, raw->stmt_len),
-												  &report->declaration));
+												  &report->names));
 	}
 	return plans;
 }
@@ -114,7 +115,7 @@ crm_report_source(SPIPlanPtr plan)
 static void
 check_result(const CrmReport *report)
 {
-	const CrmDeclaration *declaration = &report->declaration;
+	const CrmDeclaration *declaration = &report->names.declaration;
 	TupleDesc	desc = crm_report_source(llast(report->statements))->resultDesc;
 	int			natts = declaration->row != NULL ? declaration->row->natts : 1;
 
@@ -163,13 +164,20 @@ check_extension(Oid extension)
 /* ---- what is kept ---- */
 
 static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
 is_report_of(const CrmKeptPlans *kept, const void *key)
 {
 	const CrmReport *report = (const CrmReport *) kept;
 	const ReportKey *wanted = key;
 
-	return wanted == NULL || (report->declaration.function == wanted->function &&
-							  report->schema == wanted->schema);
+	return wanted == NULL || (report->names.declaration.function == wanted->function &&
+							  report->schema == wanted->schema &&
+							  is_same_text(report->names.group.dimension, wanted->dimension));
 }
 
 /*
@@ -198,7 +206,12 @@ watch_catalogs(void)
 static uint32
 hash_key(const ReportKey *key)
 {
-	return hash_bytes((const unsigned char *) key, sizeof(ReportKey));
+	uint32		hash = hash_combine(murmurhash32(key->function), murmurhash32(key->schema));
+
+	if (key->dimension == NULL)
+		return hash;
+	return hash_combine(hash, hash_bytes((const unsigned char *) key->dimension,
+										 strlen(key->dimension)));
 }
 
 /* The caller is connected to SPI: unless they are kept, the plans go with that. */
@@ -213,15 +226,20 @@ make_report(const ReportKey *key)
 	uint64		changes = nchanges;
 	char	   *text;
 
-	crm_read_declaration(key->function, &report->declaration);
+	crm_read_declaration(key->function, &report->names.declaration);
+	report->names.group = (CrmGroupSource)
+	{
+		extension, key->schema, key->dimension == NULL ? NULL : pstrdup(key->dimension)
+	};
 	MemoryContextSwitchTo(outer);
+	crm_group_check(&report->names.group);
 	report->schema = key->schema;
 	report->kept.context = context;
 	report->kept.match = is_report_of;
 	report->kept.hash = hash_key(key);
 
 	check_extension(extension);
-	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->declaration.name));
+	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->names.declaration.name));
 
 	prepare_all(report, crm_fill_in_schemas(text, key->schema, extension));
 	report->kept.forgotten = changes != nchanges;
@@ -229,9 +247,9 @@ make_report(const ReportKey *key)
 }
 
 CrmReport *
-crm_report_open(Oid function, Oid schema)
+crm_report_open(Oid function, Oid schema, const char *dimension)
 {
-	ReportKey	key = {function, schema};
+	ReportKey	key = {function, schema, dimension};
 	CrmReport  *report;
 
 	watch_catalogs();

@@ -5,13 +5,19 @@
  * Every name that is not qualified is pg_catalog's: the text is analyzed and
  * planned with a search_path that holds nothing else, so that what anybody
  * created elsewhere is never seen.  NAME.argument is the argument of crm_NAME.
+ *
+ * NAME.group_of.ALIAS is what a row of deals has in the dimension that the query was
+ * prepared for (base/report_group.c), and NAME.group_by is that dimension, a constant.
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -37,28 +43,57 @@ crm_report_pin_settings(void)
 	return level;
 }
 
-/* NAME.argument is a parameter, whatever a table may have of that name. */
 static Node *
-resolve_argument(ParseState *pstate, ColumnRef *cref)
+make_dimension(const char *dimension)
 {
-	const CrmDeclaration *declaration = pstate->p_ref_hook_state;
-	Param	   *param;
-	int			argument;
+	if (dimension == NULL)
+		return (Node *) makeNullConst(TEXTOID, -1, DEFAULT_COLLATION_OID);
+	return (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+							  CStringGetTextDatum(dimension), false, false);
+}
 
-	if (list_length(cref->fields) != 2 || !IsA(lsecond(cref->fields), String) ||
-		strcmp(strVal(linitial(cref->fields)), declaration->name) != 0)
-		return NULL;
-	argument = crm_find_argument(declaration, strVal(lsecond(cref->fields)));
-	if (argument < 0)
-		return NULL;
-	param = makeNode(Param);
+static Node *
+make_parameter(const CrmDeclaration *declaration, int argument, int location)
+{
+	Param	   *param = makeNode(Param);
+
 	param->paramkind = PARAM_EXTERN;
 	param->paramid = argument + 1;
 	param->paramtype = declaration->args[argument].type;
 	param->paramtypmod = -1;
 	param->paramcollid = get_typcollation(param->paramtype);
-	param->location = cref->location;
+	param->location = location;
 	return (Node *) param;
+}
+
+/* The name at that place; NULL if it is not one. */
+static const char *
+field(const ColumnRef *cref, int n)
+{
+	if (n >= list_length(cref->fields) || !IsA(list_nth(cref->fields, n), String))
+		return NULL;
+	return strVal(list_nth(cref->fields, n));
+}
+
+/* NAME.argument is a parameter, whatever a table may have of that name. */
+static Node *
+resolve_name(ParseState *pstate, ColumnRef *cref)
+{
+	const CrmQueryNames *names = pstate->p_ref_hook_state;
+	const CrmDeclaration *declaration = &names->declaration;
+	const char *second = field(cref, 1);
+	int			argument;
+
+	if (second == NULL || strcmp(field(cref, 0), declaration->name) != 0)
+		return NULL;
+	if (list_length(cref->fields) == 3 && strcmp(second, "group_of") == 0)
+		return crm_group_expression(pstate, &names->group, field(cref, 2));
+	argument = list_length(cref->fields) == 2 ? crm_find_argument(declaration, second) : -1;
+	if (argument < 0)
+		return NULL;
+	if (strcmp(second, CRM_GROUP_ARGUMENT) == 0)
+		return make_dimension(names->group.dimension);
+	return make_parameter(declaration, argument, cref->location);
 }
 
 /*
@@ -70,18 +105,18 @@ resolve_argument(ParseState *pstate, ColumnRef *cref)
 static void
 set_up_parser(ParseState *pstate, void *arg)
 {
-	const CrmDeclaration *declaration = arg;
+	const CrmQueryNames *names = arg;
 
-	pstate->p_pre_columnref_hook = resolve_argument;
+	pstate->p_pre_columnref_hook = resolve_name;
 	pstate->p_ref_hook_state = arg;
 	GetUserIdAndSecContext(&caller, &caller_context);
-	SetUserIdAndSecContext(declaration->owner, caller_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(names->declaration.owner, caller_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
 static void
 end_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
 {
-	if (pstate->p_pre_columnref_hook == resolve_argument)
+	if (pstate->p_pre_columnref_hook == resolve_name)
 		SetUserIdAndSecContext(caller, caller_context);
 	if (next_hook != NULL)
 		next_hook(pstate, query, jumble);
@@ -105,15 +140,15 @@ crm_report_check_user(Oid user)
 }
 
 SPIPlanPtr
-crm_report_prepare(const char *query, CrmDeclaration *declaration)
+crm_report_prepare(const char *query, CrmQueryNames *names)
 {
 	Oid			user = GetUserId();
-	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, declaration,
-										  declaration->read_only ? CURSOR_OPT_PARALLEL_OK : 0);
+	int			options = names->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0;
+	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, names, options);
 
 	crm_report_check_user(user);
 	if (plan == NULL)
-		elog(ERROR, "could not prepare a query of %s: %s", declaration->name,
+		elog(ERROR, "could not prepare a query of %s: %s", names->declaration.name,
 			 SPI_result_code_string(SPI_result));
 	return plan;
 }

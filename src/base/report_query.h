@@ -8,6 +8,14 @@
 #include "executor/spi.h"
 
 #include "base/declaration.h"
+#include "base/report_group.h"
+
+/* What the names in a query stand for. */
+typedef struct CrmQueryNames
+{
+	CrmDeclaration declaration; /* of the function whose query it is */
+	CrmGroupSource group;
+} CrmQueryNames;
 
 /*
  * Pins what gives a query its meaning, for analyzing and planning it, until
@@ -17,10 +25,11 @@ extern int	crm_report_pin_settings(void);
 
 /*
  * Prepares a query of the function's, in which NAME.argument stands for an
- * argument.  The declaration has to stay as long as the plan does.  The caller is
- * connected to SPI and has pinned the settings.
+ * argument, and NAME.group_of.ALIAS for what a row of deals is grouped by.  The names
+ * have to stay as long as the plan does.  The caller is connected to SPI and has
+ * pinned the settings.
  */
-extern SPIPlanPtr crm_report_prepare(const char *query, CrmDeclaration *declaration);
+extern SPIPlanPtr crm_report_prepare(const char *query, CrmQueryNames *names);
 
 /*
  * ERROR unless that is the current user: analysis ends with the rights of the

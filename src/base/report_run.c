@@ -95,7 +95,7 @@ run_statement(const CrmReport *report, SPIPlanPtr plan, ParamListInfo params, De
 	ErrorContextCallback context = {
 		.previous = error_context_stack,.callback = tell_query,.arg = source
 	};
-	bool		read_only = report->declaration.read_only;
+	bool		read_only = report->names.declaration.read_only;
 	uint64		rows;
 
 	error_context_stack = &context;
@@ -153,7 +153,7 @@ crm_report_check_ids(const CrmReport *report, ParamListInfo params)
 	const CrmLookup *missing = find_missing(report, params);
 	bool		pushed = false;
 
-	if (missing != NULL && report->declaration.read_only && !IsInParallelMode())
+	if (missing != NULL && report->names.declaration.read_only && !IsInParallelMode())
 	{
 		push_own_snapshot();
 		pushed = true;

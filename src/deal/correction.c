@@ -36,14 +36,14 @@ read_timeline(const DealWrite *deal)
 	return crm_timeline_read(deal->row.rel, &is);
 }
 
-/* The deal's own times, as those of its present stay are to be. */
+/* The deal's own times, as those of its present visit are to be. */
 static void
-set_times(DealWrite *deal, const TimelineStay *stay)
+set_times(DealWrite *deal, const TimelineVisit *visit)
 {
-	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(stay->new_entered_at));
-	if (stay->closer != TIMELINE_NO_MOVE)
-		deal_set(deal, stay->status == DEAL_WON ? DEAL_WON_AT : DEAL_LOST_AT,
-				 TimestampTzGetDatum(stay->new_closed_at));
+	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(visit->new_entered_at));
+	if (visit->closer != TIMELINE_NO_MOVE)
+		deal_set(deal, visit->status == DEAL_WON ? DEAL_WON_AT : DEAL_LOST_AT,
+				 TimestampTzGetDatum(visit->new_closed_at));
 }
 
 /* The version that the row will have. */
@@ -66,14 +66,14 @@ void
 crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name)
 {
 	Timeline   *timeline = read_timeline(deal);
-	const TimelineStay *stay = crm_timeline_present(timeline);
+	const TimelineVisit *visit = crm_timeline_present(timeline);
 	TimestampTz old = DatumGetTimestampTz(deal_get_old(deal, column));
 	TimestampTz earliest = creation(deal);
-	bool		is_move = stay->closer != TIMELINE_NO_MOVE && stay->closed_at == old;
+	bool		is_move = visit->closer != TIMELINE_NO_MOVE && visit->closed_at == old;
 	TimestampTz moment;
 
 	if (is_move)
-		earliest = Max(earliest, crm_timeline_earliest(timeline, stay->closer));
+		earliest = Max(earliest, crm_timeline_earliest(timeline, visit->closer));
 	moment = crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, column)), earliest);
 	crm_deal_check_past(deal, column, name, moment);
 	deal_set(deal, column, TimestampTzGetDatum(moment));
@@ -81,10 +81,10 @@ crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name)
 		return;
 	crm_deal_check_closed_after_creation(deal);
 	if (is_move)
-		crm_timeline_correct(timeline, stay->closer, moment);
+		crm_timeline_correct(timeline, visit->closer, moment);
 	crm_timeline_write(timeline, next_version(deal), deal->clock, crm_session_reason());
 	if (is_move)
-		set_times(deal, stay);
+		set_times(deal, visit);
 }
 
 bool
@@ -97,7 +97,7 @@ void
 crm_deal_follow_history(DealWrite *deal)
 {
 	Timeline   *timeline = read_timeline(deal);
-	TimelineStay *stay = crm_timeline_present(timeline);
+	TimelineVisit *visit = crm_timeline_present(timeline);
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 
 	if (timeline->nmoves > 0)
@@ -105,11 +105,11 @@ crm_deal_follow_history(DealWrite *deal)
 	else if (!timeline->has_earlier_life && timeline->created_at != DT_NOBEGIN)
 	{
 		move_no = 0;
-		if (stay->closer == TIMELINE_BEGINNING)
-			stay->new_closed_at = timeline->created_at;
-		stay->new_entered_at = timeline->created_at;
+		if (visit->closer == TIMELINE_BEGINNING)
+			visit->new_closed_at = timeline->created_at;
+		visit->new_entered_at = timeline->created_at;
 	}
-	if (stay->status == crm_deal_old_status(deal))
-		set_times(deal, stay);
+	if (visit->status == crm_deal_old_status(deal))
+		set_times(deal, visit);
 	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 }

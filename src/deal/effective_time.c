@@ -54,6 +54,27 @@ refuse_archived(const DealWrite *deal, const char *kind, const char *label,
 			 errhint("Name another stage, or set archived_at of the %s to null first.", kind)));
 }
 
+/*
+ * Imports may record that a deal entered before the stage was archived.  A move
+ * within a pipeline does not look the pipeline up.
+ */
+static void
+check_not_archived(const DealWrite *deal, const StageFacts *stage, TimestampTz effective)
+{
+	const PipelineFacts *pipeline;
+
+	if (effective >= stage->archived_at)
+		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
+						stage->archived_at, effective);
+	if (!deal->insert &&
+		crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID))))
+		return;
+	pipeline = crm_find_pipeline(deal->lookup, &stage->pipeline_id);
+	if (pipeline != NULL && effective >= pipeline->archived_at)
+		refuse_archived(deal, "pipeline", crm_pipeline_label(deal->lookup, pipeline),
+						pipeline->archived_at, effective);
+}
+
 /* When the deal can enter a stage at the earliest. */
 static TimestampTz
 earliest_time(const DealWrite *deal)
@@ -69,7 +90,6 @@ TimestampTz
 crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 {
 	TimestampTz effective = crm_deal_moment(deal, chosen_time(deal, stage), earliest_time(deal));
-	const PipelineFacts *pipeline = crm_find_pipeline(deal->lookup, &stage->pipeline_id);
 
 	if (TIMESTAMP_NOT_FINITE(effective))
 		ereport(ERROR,
@@ -100,14 +120,6 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 
-	/* Imports may record that a deal entered before the stage was archived. */
-	if (effective >= stage->archived_at)
-		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
-						stage->archived_at, effective);
-	if (pipeline != NULL && effective >= pipeline->archived_at &&
-		(deal->insert || !crm_uuid_equal(&stage->pipeline_id,
-										 DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID)))))
-		refuse_archived(deal, "pipeline", crm_pipeline_label(deal->lookup, pipeline),
-						pipeline->archived_at, effective);
+	check_not_archived(deal, stage, effective);
 	return effective;
 }

@@ -80,15 +80,18 @@ column_array(Column *column, Oid type)
 
 /* ---- deal_changes ---- */
 
-static void
-run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls,
-	int expected)
+#define FAILURE "history cannot be corrected"
+
+/* Returns what SPI does. */
+static int
+run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls)
 {
 	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
 											   unconstify(Datum *, args), nulls, false, 0);
 
-	if (result != expected)
+	if (result < 0)
 		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	return result;
 }
 
 static Edit *
@@ -101,13 +104,13 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
-				 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-				 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
-				 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
-				 "ORDER BY c.changed_at, c.version",
-				 crm_trusted_sibling(timeline->deals, "deal_changes")),
-		lengthof(types), types, args, NULL, SPI_OK_SELECT);
+	(void) run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
+						"COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+						"AND c.move_no OPERATOR(pg_catalog.>=) $3 "
+						"AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
+						"ORDER BY c.changed_at, c.version",
+						crm_trusted_sibling(timeline->deals, "deal_changes")),
+			   lengthof(types), types, args, NULL);
 	*nedits = (int) SPI_processed;
 	edits = palloc_array(Edit, *nedits + 1);
 	for (int i = 0; i < *nedits; i++)
@@ -127,9 +130,9 @@ read_edits(const Timeline *timeline, int *nedits)
 	return edits;
 }
 
-/* The index of the stay after that many moves; the first one with fewer is not known. */
+/* The index of the visit after that many moves; the first one with fewer is not known. */
 static int
-find_stay(const Timeline *timeline, int32 move_no)
+find_visit(const Timeline *timeline, int32 move_no)
 {
 	int			low = 0;
 	int			high = timeline->nmoves;
@@ -147,21 +150,21 @@ find_stay(const Timeline *timeline, int32 move_no)
 }
 
 /*
- * The new times of an edit: that of its stay, and its own if it was written with
+ * The new times of an edit: that of its visit, and its own if it was written with
  * a move, or is that of the deal's beginning.
  */
 static void
 follow_move(const Timeline *timeline, Edit *edit)
 {
-	int			stay = find_stay(timeline, edit->move_no);
-	const TimelineStay *stood = &timeline->stays[stay];
-	const TimelineMove *next = stay < timeline->nmoves ? &timeline->moves[stay] : NULL;
+	int			visit = find_visit(timeline, edit->move_no);
+	const TimelineVisit *stood = &timeline->visits[visit];
+	const TimelineMove *next = visit < timeline->nmoves ? &timeline->moves[visit] : NULL;
 
 	edit->new_entered_at = edit->entered_at == stood->entered_at ? stood->new_entered_at :
 		edit->entered_at;
 	edit->new_changed_at = edit->changed_at;
-	if (edit->is_created && edit->changed_at == timeline->stays[0].entered_at)
-		edit->new_changed_at = timeline->stays[0].new_entered_at;
+	if (edit->is_created && edit->changed_at == timeline->visits[0].entered_at)
+		edit->new_changed_at = timeline->visits[0].new_entered_at;
 	else if (next != NULL && edit->with_move == next->move_no)
 		edit->new_changed_at = next->new_changed_at;
 }
@@ -174,7 +177,7 @@ follow_move(const Timeline *timeline, Edit *edit)
 static void
 follow_moves(const Timeline *timeline, Edit *edits, int nedits)
 {
-	TimestampTz start = timeline->has_beginning ? timeline->stays[0].new_entered_at : DT_NOBEGIN;
+	TimestampTz start = timeline->has_beginning ? timeline->visits[0].new_entered_at : DT_NOBEGIN;
 	TimestampTz next = DT_NOEND;
 	TimestampTz last = start;
 
@@ -252,13 +255,15 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 	bool		isnull;
 
-	run(keep_query(superseded), lengthof(types), types, args, reason != NULL ? NULL : "        n",
-		SPI_OK_INSERT_RETURNING);
+	if (run(keep_query(superseded), lengthof(types), types, args,
+			reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
+		crm_refuse_rule(FAILURE, "deal_changes", "INSERT");
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("the correction of deal %s could not be recorded", crm_uuid_text(superseded->deal_id)),
-				 errdetail("A trigger or a rule of table \"deal_changes\" suppressed its row.")));
+				 errdetail("A trigger or a rule of table \"deal_changes\" suppressed its row."),
+				 errhint("Drop it, or let it pass rows of the change \"corrected\".")));
 	*id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	return id;
 }
@@ -293,8 +298,18 @@ corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, Times
 			   closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0, closed_at == NULL);
 }
 
+void
+crm_refuse_suppressed(const pg_uuid_t *deal_id, const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("the history of deal %s could not be corrected", crm_uuid_text(deal_id)),
+			 errdetail("A trigger or a rule of table \"%s\" suppressed some of its rows.", table),
+			 errhint("Drop it, or let it pass rows that set correction_id.")));
+}
+
 static void
-update(Corrected *corrected, const char *query, const pg_uuid_t *correction,
+update(Corrected *corrected, const char *table, const char *query, const pg_uuid_t *correction,
 	   const Timeline *timeline)
 {
 	static const Oid types[] = {
@@ -310,12 +325,10 @@ update(Corrected *corrected, const char *query, const pg_uuid_t *correction,
 
 	if (corrected->ids.n == 0)
 		return;
-	run(query, lengthof(types), types, args, NULL, SPI_OK_UPDATE);
+	if (run(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
+		crm_refuse_rule(FAILURE, table, "UPDATE");
 	if (SPI_processed != corrected->ids.n)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("the history of deal %s could not be corrected", crm_uuid_text(&timeline->deal.id)),
-				 errdetail("A trigger or a rule suppressed the update of some of its rows.")));
+		crm_refuse_suppressed(&timeline->deal.id, table);
 }
 
 #define FROM_ARRAYS \
@@ -326,21 +339,23 @@ update(Corrected *corrected, const char *query, const pg_uuid_t *correction,
 static void
 update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *timeline)
 {
-	update(moves, psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
-						   "closing = CASE WHEN n.closed_at IS NULL THEN c.closing "
-						   "ELSE c.closing OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("
-						   "CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN 'won_at' ELSE 'lost_at' END, "
-						   "n.closed_at) END " FROM_ARRAYS,
-						   crm_trusted_sibling(timeline->deals, "stage_changes")),
+	update(moves, "stage_changes",
+		   psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
+					"closing = CASE WHEN n.closed_at IS NULL THEN c.closing "
+					"ELSE c.closing OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("
+					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN 'won_at' ELSE 'lost_at' END, "
+					"n.closed_at) END " FROM_ARRAYS,
+					crm_trusted_sibling(timeline->deals, "stage_changes")),
 		   correction, timeline);
 }
 
 static void
 update_edits(Corrected *edits, const pg_uuid_t *correction, const Timeline *timeline)
 {
-	update(edits, psprintf("UPDATE %s c SET stage_entered_at = n.entered_at, changed_at = n.changed_at, "
-						   "correction_id = $1 " FROM_ARRAYS,
-						   crm_trusted_sibling(timeline->deals, "deal_changes")),
+	update(edits, "deal_changes",
+		   psprintf("UPDATE %s c SET stage_entered_at = n.entered_at, changed_at = n.changed_at, "
+					"correction_id = $1 " FROM_ARRAYS,
+					crm_trusted_sibling(timeline->deals, "deal_changes")),
 		   correction, timeline);
 }
 

@@ -24,7 +24,8 @@
 #include "table/trigger.h"
 
 static const char *const own_names[] = {
-	"title", "organization_id", "forecast_category", "lost_reason", "external_id", "created_at"
+	"title", "organization_id", "forecast_category", "lost_reason", "external_id", "created_at",
+	"merged_into"
 };
 
 static void
@@ -50,7 +51,7 @@ static void
 find_columns(Relation deals, const void *kind, void *data)
 {
 	OtherColumns *others = data;
-	const TriggerDesc *triggers = deals->trigdesc;
+	const TriggerDesc *triggers = crm_copy_triggers(deals);
 
 	memset(others, 0, sizeof(OtherColumns));
 	for (int i = 0; i < lengthof(own_names); i++)

@@ -194,7 +194,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 }
 
 /* Statements that reopen deals ask for each of them. */
-static int
+static void
 select_open_stage(const char *history, const pg_uuid_t *deal_id, const pg_uuid_t *tenant_id)
 {
 	static const Oid argtypes[] = {UUIDOID, UUIDOID};
@@ -208,7 +208,7 @@ select_open_stage(const char *history, const pg_uuid_t *deal_id, const pg_uuid_t
 	};
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(tenant_id)};
 
-	return crm_run_kept(&statement, args, NULL, false, 1);
+	crm_select_kept(&statement, args, 1);
 }
 
 bool
@@ -221,8 +221,7 @@ crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *t
 
 	SPI_connect();
 	crm_become_owner(deals, &saved);
-	if (select_open_stage(history, deal_id, tenant_id) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history of a deal");
+	select_open_stage(history, deal_id, tenant_id);
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;
 	if (found)

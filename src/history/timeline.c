@@ -44,9 +44,9 @@ find_move(const Timeline *timeline, int32 move_no)
 	return TIMELINE_NO_MOVE;
 }
 
-/* What the move does to the stay that it ends, which begins a new one. */
+/* What the move does to the visit that it ends, which begins a new one. */
 static void
-end_stay(const TimelineStay *before, TimelineMove *move)
+end_visit(const TimelineVisit *before, TimelineMove *move)
 {
 	/* Of an earlier part that was cut off, or of a life that is not known. */
 	bool		follows = move->entered_at == before->entered_at;
@@ -65,7 +65,7 @@ end_stay(const TimelineStay *before, TimelineMove *move)
 }
 
 static void
-begin_stay(TimelineStay *after, const TimelineStay *before, int i, const TimelineMove *move)
+begin_visit(TimelineVisit *after, const TimelineVisit *before, int i, const TimelineMove *move)
 {
 	after->status = move->to_status;
 	after->entered_at = move->changed_at;
@@ -96,11 +96,11 @@ follow(Timeline *timeline)
 		int			reverted = move->reverts_no > 0 ? find_move(timeline, move->reverts_no) :
 		TIMELINE_NO_MOVE;
 
-		end_stay(&timeline->stays[i], move);
+		end_visit(&timeline->visits[i], move);
 		if (reverted >= 0)
-			timeline->stays[i + 1] = timeline->stays[reverted];
+			timeline->visits[i + 1] = timeline->visits[reverted];
 		else
-			begin_stay(&timeline->stays[i + 1], &timeline->stays[i], i, move);
+			begin_visit(&timeline->visits[i + 1], &timeline->visits[i], i, move);
 	}
 }
 
@@ -142,8 +142,7 @@ run(const char *query, const Timeline *timeline)
 		Int32GetDatum(timeline->earlier_moves)
 	};
 
-	if (crm_run_kept(&statement, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the history of a deal");
+	crm_select_kept(&statement, args, 0);
 }
 
 /* What deal_changes says of the lives of the deal. */
@@ -196,8 +195,8 @@ read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 	timeline->nmoves = (int) SPI_processed;
 	timeline->moves = MemoryContextAllocHuge(context,
 											 (timeline->nmoves + 1) * sizeof(TimelineMove));
-	timeline->stays = MemoryContextAllocHuge(context,
-											 (timeline->nmoves + 1) * sizeof(TimelineStay));
+	timeline->visits = MemoryContextAllocHuge(context,
+											  (timeline->nmoves + 1) * sizeof(TimelineVisit));
 	for (int i = 0; i < timeline->nmoves; i++)
 		read_move(&timeline->moves[i], i);
 	for (int i = 0; i < timeline->nmoves; i++)
@@ -210,27 +209,27 @@ read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 	}
 }
 
-/* The stay before the first move. */
+/* The visit before the first move. */
 static void
 set_beginning(Timeline *timeline)
 {
-	TimelineStay *stay = &timeline->stays[0];
+	TimelineVisit *visit = &timeline->visits[0];
 	const TimelineMove *first = timeline->nmoves > 0 ? &timeline->moves[0] : NULL;
 
 	timeline->has_beginning = !timeline->has_earlier_life &&
 		(first != NULL ? first->move_no == 1 : timeline->deal.move_no == 0);
-	stay->status = first != NULL ? first->from_status : timeline->deal.status;
-	stay->entered_at = stay->new_entered_at = first != NULL ? first->entered_at :
+	visit->status = first != NULL ? first->from_status : timeline->deal.status;
+	visit->entered_at = visit->new_entered_at = first != NULL ? first->entered_at :
 		timeline->deal.entered_at;
-	stay->closer = TIMELINE_NO_MOVE;
-	stay->closed_at = stay->new_closed_at = DT_NOBEGIN;
-	if (stay->status == DEAL_OPEN)
+	visit->closer = TIMELINE_NO_MOVE;
+	visit->closed_at = visit->new_closed_at = DT_NOBEGIN;
+	if (visit->status == DEAL_OPEN)
 		return;
-	stay->closed_at = first == NULL ? timeline->deal.closed_at :
-		first->has_closed_at ? first->closed_at : stay->entered_at;
-	stay->new_closed_at = stay->closed_at;
-	if (stay->closed_at == stay->entered_at)
-		stay->closer = TIMELINE_BEGINNING;
+	visit->closed_at = first == NULL ? timeline->deal.closed_at :
+		first->has_closed_at ? first->closed_at : visit->entered_at;
+	visit->new_closed_at = visit->closed_at;
+	if (visit->closed_at == visit->entered_at)
+		visit->closer = TIMELINE_BEGINNING;
 }
 
 Timeline *
@@ -347,7 +346,7 @@ check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
 void
 crm_timeline_correct(Timeline *timeline, int move, TimestampTz at)
 {
-	TimelineStay *beginning = &timeline->stays[0];
+	TimelineVisit *beginning = &timeline->visits[0];
 
 	check_between_neighbours(timeline, move, at);
 	if (move >= 0)

@@ -2,9 +2,9 @@
  * history/timeline.h
  *		The moves of one deal, in their order, as they are and as they are to be.
  *
- * A stay is the time between two moves.  Each move tells when the stay that it
+ * A visit is the time between two moves.  Each move tells when the visit that it
  * ended had begun, so a move that is corrected changes the row behind it as
- * well; and a move that takes one back brings the stay before that one back.
+ * well; and a move that takes one back brings the visit before that one back.
  *
  * Only the present life of a deal is here: what was before it was deleted and
  * put back is another one's.
@@ -41,7 +41,7 @@ typedef struct TimelineMove
 				new_closed_at;
 } TimelineMove;
 
-typedef struct TimelineStay
+typedef struct TimelineVisit
 {
 	DealStatus	status;
 	TimestampTz entered_at,
@@ -54,7 +54,7 @@ typedef struct TimelineStay
 	int			closer;
 	TimestampTz closed_at,
 				new_closed_at;
-} TimelineStay;
+} TimelineVisit;
 
 /* A deal as it is, read under a lock. */
 typedef struct TimelineDeal
@@ -73,7 +73,7 @@ typedef struct Timeline
 	TimelineDeal deal;
 	int			nmoves;
 	TimelineMove *moves;
-	TimelineStay *stays;		/* before the first move, and after each */
+	TimelineVisit *visits;		/* before the first move, and after each */
 	bool		has_beginning;	/* the history has the deal from its beginning
 								 * on */
 	bool		has_earlier_life;
@@ -84,10 +84,10 @@ typedef struct Timeline
 /* Reads it with the rights of deals' owner; palloc'd. */
 extern Timeline *crm_timeline_read(Relation deals, const TimelineDeal *deal);
 
-static inline TimelineStay *
+static inline TimelineVisit *
 crm_timeline_present(const Timeline *timeline)
 {
-	return &timeline->stays[timeline->nmoves];
+	return &timeline->visits[timeline->nmoves];
 }
 
 /* The index of the move of that number, which must stand; ERROR PT404 or PT409. */
@@ -96,7 +96,7 @@ extern int	crm_timeline_find(const Timeline *timeline, int32 move_no);
 /* That of the last move that stands, TIMELINE_BEGINNING if the deal never moved. */
 extern int	crm_timeline_last(const Timeline *timeline);
 
-/* When a move can have happened at the earliest: as the stay began that it ended. */
+/* When a move can have happened at the earliest: as the visit began that it ended. */
 extern TimestampTz crm_timeline_earliest(const Timeline *timeline, int move);
 
 /*

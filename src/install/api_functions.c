@@ -4,34 +4,60 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
+#include "base/query.h"
 #include "install/api_functions.h"
+#include "install/schema_function.h"
+
+/* Makes what the extension's function stands for, whose first argument is the CRM's schema. */
+static void
+make_function(Oid schema, const char *name, Oid declared, const char *command)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(declared));
+	Form_pg_proc form;
+	CrmSchemaFunction function = {.schema = schema,.name = name};
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", declared);
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	function.nargs = form->pronargs - 1;
+	function.types = form->proargtypes.values + 1;
+	crm_make_schema_function(&function, command, GetComment(declared, ProcedureRelationId, 0));
+	ReleaseSysCache(tuple);
+}
 
 void
 crm_make_api(Oid schema, Oid extension)
 {
 	Oid			types[] = {OIDOID, OIDOID};
 	Datum		args[] = {ObjectIdGetDatum(schema), ObjectIdGetDatum(extension)};
-	SPITupleTable *commands;
+	SPITupleTable *rows;
 	uint64		count;
 
 	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(psprintf("SELECT command FROM %s.crm_api_commands($1, $2)",
-									   quote_identifier(get_namespace_name(extension))),
+	if (SPI_execute_with_args(psprintf("SELECT name, declared, drops, creates FROM %s($1, $2)",
+									   crm_qualified_name(extension, "crm_api_commands")),
 							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not query the functions of a CRM");
-	commands = SPI_tuptable;
+	rows = SPI_tuptable;
 	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 	{
-		char	   *command = SPI_getvalue(commands->vals[i], commands->tupdesc, 1);
+		char	   *drop = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
+		bool		isnull;
 
-		if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-			elog(ERROR, "could not run: %s", command);
-		pfree(command);
+		if (drop != NULL)
+			crm_run(drop);
+		make_function(schema, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
+					  DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull)),
+					  SPI_getvalue(rows->vals[i], rows->tupdesc, 4));
 	}
 }

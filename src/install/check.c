@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -24,13 +23,14 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
-#include "utils/resowner.h"
 
 #include "base/packed_text.h"
 #include "base/query.h"
 #include "base/report_plan.h"
+#include "base/subtransaction.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "table/trigger.h"
 
 typedef struct Check
 {
@@ -94,11 +94,12 @@ static const char *
 trigger_problem(Check *check, Oid relid, const CreateTrigStmt *create)
 {
 	Relation	rel = relation_open(relid, AccessShareLock);
+	const TriggerDesc *triggers = crm_copy_triggers(rel);
 	const char *problem = "is missing";
 
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 
 		if (strcmp(trigger->tgname, create->trigname) != 0)
 			continue;
@@ -176,31 +177,28 @@ check_functions(Check *check)
 			   SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 }
 
+/* A report, and the CRM that it is prepared for. */
+typedef struct PreparedReport
+{
+	Oid			function;
+	Oid			schema;
+} PreparedReport;
+
+static void
+prepare(void *arg)
+{
+	const PreparedReport *report = arg;
+
+	crm_report_try(report->function, report->schema);
+}
+
 /* The message of the error that preparing raises; NULL if there is none. */
 static char *
 query_problem(Oid function, Oid schema)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	PreparedReport report = {function, schema};
+	ErrorData  *error = crm_try(prepare, &report, true);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		crm_report_try(function, schema);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
 	return error != NULL ? error->message : NULL;

@@ -25,6 +25,7 @@
 
 #include "base/query.h"
 #include "install/computed_relationships.h"
+#include "install/schema_function.h"
 #include "table/installation.h"
 
 typedef struct Embedded
@@ -166,42 +167,70 @@ static const EmbeddedLink embedded_links[] = {
 	"The deals of the organization"}},
 };
 
-/* "schema"."name", quoted as needed. */
-static char *
-in_schema(Oid schema, const char *name)
-{
-	return quote_qualified_identifier(get_namespace_name(schema), name);
-}
-
 static char *
 body_of(Oid schema, const Embedded *what)
 {
 	return psprintf(what->body, quote_identifier(get_namespace_name(schema)));
 }
 
+/* The type of its argument. */
+static Oid
+argument_type(Oid schema, const Embedded *what)
+{
+	return get_rel_type_id(get_relname_relid(what->argument, schema));
+}
+
+static CrmSchemaFunction
+function_of(Oid schema, const Embedded *what, const Oid *argument)
+{
+	return (CrmSchemaFunction)
+	{
+		.schema = schema,.name = what->name,.nargs = 1,.types = argument
+	};
+}
+
+/* What is wrong with the function; NULL if it is right. */
+static const char *
+problem_of(Oid schema, const Embedded *what)
+{
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	HeapTuple	tuple = SearchSysCache1(PROCOID,
+										ObjectIdGetDatum(crm_find_schema_function(&function)));
+	Datum		body;
+	bool		isnull;
+	bool		right;
+
+	if (!HeapTupleIsValid(tuple))
+		return "is missing; crm_embed() makes it";
+	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
+	ReleaseSysCache(tuple);
+	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
+}
+
+static char *
+creation_of(Oid schema, const Embedded *what)
+{
+	char	   *returns = what->result == NULL ? pstrdup(what->type) :
+	psprintf("SETOF %s", crm_qualified_name(schema, what->result));
+
+	return psprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
+					crm_qualified_name(schema, what->name),
+					crm_qualified_name(schema, what->argument), returns,
+					what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
+					quote_literal_cstr(body_of(schema, what)));
+}
+
 /* Creates the function, or gives it its body anew; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
 {
-	char	   *function = psprintf("%s(%s)", in_schema(schema, what->name),
-									in_schema(schema, what->argument));
-	char	   *returns = what->result == NULL ? pstrdup(what->type) :
-	psprintf("SETOF %s", in_schema(schema, what->result));
-	char	   *body = body_of(schema, what);
-	bool		is_new;
+	Oid			argument = argument_type(schema, what);
+	CrmSchemaFunction function = function_of(schema, what, &argument);
+	bool		is_right = problem_of(schema, what) == NULL;
 
-	if (SPI_execute(psprintf("SELECT FROM pg_catalog.to_regprocedure(%s) AS f WHERE f IS NULL",
-							 quote_literal_cstr(function)), true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look up function %s", function);
-	is_new = SPI_processed > 0;
-
-	crm_run(psprintf("CREATE OR REPLACE FUNCTION %s RETURNS %s LANGUAGE sql STABLE PARALLEL SAFE%s AS %s",
-					 function, returns,
-					 what->result == NULL ? "" : psprintf(" ROWS %d", what->rows),
-					 quote_literal_cstr(body)));
-	if (is_new)
-		crm_run(psprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", function));
-	crm_run(psprintf("COMMENT ON FUNCTION %s IS %s", function, quote_literal_cstr(what->comment)));
+	crm_make_schema_function(&function, is_right ? NULL : creation_of(schema, what), what->comment);
 }
 
 void
@@ -222,8 +251,8 @@ crm_unembed_linked(Oid schema, const char *view)
 		const Embedded *what = &embedded_links[i].embedded;
 
 		if (strcmp(embedded_links[i].view, view) == 0)
-			crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)", in_schema(schema, what->name),
-							 in_schema(schema, what->argument)));
+			crm_run(psprintf("DROP FUNCTION IF EXISTS %s(%s)", crm_qualified_name(schema, what->name),
+							 crm_qualified_name(schema, what->argument)));
 	}
 }
 
@@ -245,26 +274,6 @@ crm_embed_all(Oid schema)
 		if (is_linked(schema, &embedded_links[i]))
 			embed(schema, &embedded_links[i].embedded);
 	}
-}
-
-/* What is wrong with the function; NULL if it is right. */
-static const char *
-problem_of(Oid schema, const Embedded *what)
-{
-	Oid			argument = get_rel_type_id(get_relname_relid(what->argument, schema));
-	HeapTuple	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(what->name),
-										PointerGetDatum(buildoidvector(&argument, 1)),
-										ObjectIdGetDatum(schema));
-	Datum		body;
-	bool		isnull;
-	bool		right;
-
-	if (!HeapTupleIsValid(tuple))
-		return "is missing; crm_embed() makes it";
-	body = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &isnull);
-	right = strcmp(TextDatumGetCString(body), body_of(schema, what)) == 0;
-	ReleaseSysCache(tuple);
-	return right ? NULL : "has another body, or one that names another schema; crm_embed() makes it anew";
 }
 
 static void

@@ -18,17 +18,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaddress.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -44,14 +38,12 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/errors.h"
 #include "base/namesakes.h"
 #include "base/packed_text.h"
@@ -114,15 +106,7 @@ create_schema(const char *name)
 static void
 check_owner(Oid schema)
 {
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for namespace %u", schema);
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-
-	if (!has_privs_of_role(GetUserId(), owner))
+	if (!has_privs_of_role(GetUserId(), crm_schema_owner(schema)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of schema %s", get_namespace_name(schema)),
@@ -169,52 +153,43 @@ crm_check_creators(Oid schema)
 	}
 }
 
-/*
- * Refuses a schema that holds anything but the extension and its members.
- * What a schema holds is what depends on it normally; the catalog's own
- * snapshot is used, so that a REPEATABLE READ caller sees it too.
- */
+/* What a schema holds but for the extension and its members. */
+typedef struct Contents
+{
+	Oid			extension;
+	int			count;
+	StringInfoData names;		/* of the first ones */
+} Contents;
+
+static void
+add_object(const ObjectAddress *object, void *arg)
+{
+	Contents   *contents = arg;
+
+	if ((object->classId == ExtensionRelationId && object->objectId == contents->extension) ||
+		getExtensionOfObject(object->classId, object->objectId) == contents->extension)
+		return;
+	if (contents->count++ >= MAX_NAMED)
+		return;
+	appendStringInfo(&contents->names, "%s%s", contents->count > 1 ? ", " : "",
+					 getObjectDescription(object, false));
+}
+
+/* Refuses a schema that holds anything but the extension and its members. */
 static void
 check_empty(Oid schema, Oid extension)
 {
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	StringInfoData names;
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			count = 0;
+	Contents	contents = {.extension = extension};
 
-	initStringInfo(&names);
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(schema));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-		ObjectAddress object;
-
-		if (form->deptype != DEPENDENCY_NORMAL ||
-			(form->classid == ExtensionRelationId && form->objid == extension) ||
-			getExtensionOfObject(form->classid, form->objid) == extension)
-			continue;
-		if (count++ >= MAX_NAMED)
-			continue;
-		ObjectAddressSubSet(object, form->classid, form->objid, form->objsubid);
-		appendStringInfo(&names, "%s%s", count > 1 ? ", " : "",
-						 getObjectDescription(&object, false));
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-
-	if (count > MAX_NAMED)
-		appendStringInfo(&names, ", and %d more", count - MAX_NAMED);
-	if (count > 0)
+	initStringInfo(&contents.names);
+	crm_receive_objects(schema, add_object, &contents);
+	if (contents.count > MAX_NAMED)
+		appendStringInfo(&contents.names, ", and %d more", contents.count - MAX_NAMED);
+	if (contents.count > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" is not empty", get_namespace_name(schema)),
-				 errdetail("It holds %s.", names.data),
+				 errdetail("It holds %s.", contents.names.data),
 				 errhint("Name an empty schema, or one that does not exist yet.")));
 }
 

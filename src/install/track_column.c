@@ -26,7 +26,7 @@ static const Trigger *
 find_trigger(FunctionCallInfo fcinfo, Relation deals)
 {
 	Oid			audit = crm_extension_function(fcinfo, "crm_deal_audit");
-	const TriggerDesc *triggers = deals->trigdesc;
+	const TriggerDesc *triggers = crm_copy_triggers(deals);
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{

@@ -3,15 +3,18 @@
  *		The tools that a CRM has for the caller, read from the system catalogs.
  *
  * Tools stand for tables (mcp/table_tools.c), for links between them
- * (mcp/link_tools.c), and for functions that are marked as tools
- * (mcp/function_tools.c).  A tool that the caller has no right to use is not
+ * (mcp/link_tools.c), for functions that are marked as tools
+ * (mcp/function_tools.c) or as reports (mcp/report_tools.c), and for finding rows by
+ * words (mcp/find_tools.c).  A tool that the caller has no right to use is not
  * listed, and is unknown when called.
  */
 #include "postgres.h"
 
 #include "mcp/catalog.h"
+#include "mcp/find_tools.h"
 #include "mcp/function_tools.h"
 #include "mcp/link_tools.h"
+#include "mcp/report_tools.h"
 #include "mcp/table_tools.h"
 
 static int
@@ -42,11 +45,12 @@ find(List *tools, const char *name)
 static List *
 collect(Oid schema, const char *name)
 {
-	List	   *tools = crm_mcp_function_tools(schema);
+	List	   *tools = crm_mcp_group_reports(crm_mcp_function_tools(schema));
 	List	   *generated = list_concat(crm_mcp_table_tools(schema, name),
 										crm_mcp_link_tools(schema, name));
 	ListCell   *cell;
 
+	generated = list_concat(generated, crm_mcp_find_tools(schema, name));
 	foreach(cell, generated)
 	{
 		McpTool    *tool = lfirst(cell);

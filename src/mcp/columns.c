@@ -15,6 +15,9 @@
 #include "mcp/columns.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "mcp/reference.h"
+#include "mcp/text.h"
+#include "table/cast_domain.h"
 #include "table/row.h"
 
 /* Without tenant_id: the session determines the tenant. */
@@ -25,16 +28,17 @@ static const char columns_query[] =
 " has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
 " has_column_privilege(a.attrelid, a.attnum, 'INSERT'),"
 " has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),"
-" c.description, d.adbin"
+" c.description, d.adbin, a.attnum"
 " FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
 " LEFT JOIN pg_description AS c ON c.objoid = a.attrelid AND c.classoid = 'pg_class'::regclass AND c.objsubid = a.attnum"
 " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'tenant_id'"
 " ORDER BY a.attnum";
 
+/* With the column, if it is of one. */
 static const char checks_query[] =
 "SELECT a.attname, c.conbin FROM pg_constraint AS c"
-" JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-" WHERE c.conrelid = $1 AND c.contype = 'c' AND cardinality(c.conkey) = 1 ORDER BY c.conname";
+" LEFT JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] AND cardinality(c.conkey) = 1"
+" WHERE c.conrelid = $1 AND c.contype = 'c' ORDER BY c.conname";
 
 static McpColumn *
 read_column(uint64 row)
@@ -54,13 +58,45 @@ read_column(uint64 row)
 	column->can_insert = crm_mcp_flag(row, 9);
 	column->can_update = crm_mcp_flag(row, 10);
 	property->nullable = !column->not_null;
-	property->description = crm_mcp_field(row, 11);
+	property->refers = crm_mcp_reference_of(property->name, property->type);
+	if (crm_mcp_field(row, 11) != NULL)
+		property->description = property->refers ? "Id or name" :
+			crm_mcp_first_clause(crm_mcp_field(row, 11));
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
 	/* It is not among the values that the column's CHECK allows. */
 	if (property->fallback != NULL && strcmp(property->fallback, "\"" CRM_FILLED_TEXT "\"") == 0)
 		property->fallback = NULL;
+	column->attno = pg_strtoint32(crm_mcp_field(row, 13));
+	column->domain = property->type;
 	return column;
+}
+
+/* What the CHECK of a column allows. */
+static void
+apply_check(McpColumn *column, Node *check)
+{
+	if (column == NULL)
+		return;
+	if (column->property.choices == NIL)
+		column->property.choices = crm_mcp_choices_of_check(check);
+	column->property.is_object |= crm_mcp_check_wants_object(check);
+}
+
+/* Notes the domains that a CHECK casts columns to. */
+static void
+note_domains(List *columns, Node *check)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns)
+	{
+		McpColumn  *column = lfirst(cell);
+		Oid			domain = crm_cast_domain(check, column->attno);
+
+		if (OidIsValid(domain))
+			column->domain = domain;
+	}
 }
 
 List *
@@ -78,22 +114,20 @@ crm_mcp_columns(Oid table)
 	crm_mcp_catalog_query(checks_query, 1, types, args);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		McpColumn  *column = crm_mcp_find_column(columns, crm_mcp_field(row, 1));
-		char	   *check = crm_mcp_field(row, 2);
+		Node	   *check = stringToNode(crm_mcp_field(row, 2));
 
-		if (column == NULL)
-			continue;
-		if (column->property.choices == NIL)
-			column->property.choices = crm_mcp_choices_of_check(check);
-		column->property.is_object |= crm_mcp_check_wants_object(check);
+		if (crm_mcp_field(row, 1) != NULL)
+			apply_check(crm_mcp_find_column(columns, crm_mcp_field(row, 1)), check);
+		note_domains(columns, check);
 	}
 
 	foreach(cell, columns)
 	{
-		McpProperty *property = &((McpColumn *) lfirst(cell))->property;
+		McpColumn  *column = lfirst(cell);
 
-		if (property->choices == NIL)
-			property->choices = crm_mcp_choices_of_type(property->type);
+		if (column->property.choices == NIL)
+			column->property.choices = crm_mcp_choices_of_type(column->domain);
+		column->property.is_object |= crm_mcp_type_wants_object(column->domain);
 	}
 	return columns;
 }
@@ -113,9 +147,8 @@ crm_mcp_find_column(List *columns, const char *name)
 	return NULL;
 }
 
-/* "t.a, t.b": the columns that the caller may read; NULL if there are none. */
-static char *
-readable(List *columns)
+char *
+crm_mcp_readable(List *columns)
 {
 	StringInfoData list;
 	ListCell   *cell;
@@ -135,13 +168,13 @@ readable(List *columns)
 char *
 crm_mcp_row_as_json(List *columns)
 {
-	return psprintf("(SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r)", readable(columns));
+	return psprintf("(SELECT pg_catalog.row_to_json(r) FROM (SELECT %s) AS r)", crm_mcp_readable(columns));
 }
 
 char *
 crm_mcp_run_returning(List *columns, const char *statement, Jsonb *arguments)
 {
-	char	   *list = readable(columns);
+	char	   *list = crm_mcp_readable(columns);
 
 	return crm_mcp_run(psprintf("WITH r AS (%s RETURNING %s) SELECT %s FROM r",
 								statement, list ? list : "1",
@@ -163,24 +196,29 @@ crm_mcp_names(List *properties, const char *prefix)
 }
 
 char *
-crm_mcp_record(List *properties)
+crm_mcp_record_columns(List *properties)
 {
-	StringInfoData record;
+	StringInfoData columns;
 	ListCell   *cell;
 
-	initStringInfo(&record);
+	initStringInfo(&columns);
 	foreach(cell, properties)
 	{
 		McpProperty *property = lfirst(cell);
 
-		appendStringInfo(&record, "%s%s %s",
-						 record.len > 0 ? ", " : "pg_catalog.jsonb_to_record($1) AS f(",
+		appendStringInfo(&columns, "%s%s %s", columns.len > 0 ? ", " : "",
 						 quote_identifier(property->name),
 						 crm_mcp_type_name(property->type, property->typmod));
 	}
-	if (record.len > 0)
-		appendStringInfoChar(&record, ')');
-	return record.data;
+	return columns.data;
+}
+
+char *
+crm_mcp_record(List *properties)
+{
+	if (properties == NIL)
+		return pstrdup("");
+	return psprintf("pg_catalog.jsonb_to_record($1) AS f(%s)", crm_mcp_record_columns(properties));
 }
 
 List *

@@ -8,12 +8,15 @@
 #ifndef CRM_MCP_COLUMNS_H
 #define CRM_MCP_COLUMNS_H
 
+#include "access/attnum.h"
 #include "utils/jsonb.h"
 #include "mcp/schema.h"
 
 typedef struct McpColumn
 {
 	McpProperty property;
+	AttrNumber	attno;
+	Oid			domain;			/* that a CHECK casts it to; else its type */
 	bool		not_null;
 	bool		has_default;
 	bool		generated;
@@ -38,6 +41,12 @@ extern char *crm_mcp_table_name(Oid table);
 
 /* "a, b"; with the prefix "f.", it is "f.a, f.b". */
 extern char *crm_mcp_names(List *properties, const char *prefix);
+
+/* "t.a, t.b": the columns that the caller may read; NULL if there are none. */
+extern char *crm_mcp_readable(List *columns);
+
+/* "a type, b type": columns of a record. */
+extern char *crm_mcp_record_columns(List *properties);
 
 /* jsonb_to_record($1) AS f(...) of the properties; empty if there are none. */
 extern char *crm_mcp_record(List *properties);

@@ -9,11 +9,12 @@
  *		additive		the tool destroys nothing (destructiveHint false)
  *		destructive		the tool may destroy data (the default, as in MCP)
  *		idempotent		a second call has no further effect
+ *		report=GROUP	it is no tool itself, but a report of the tool report_GROUP
  *
- * A line "@param NAME TEXT" describes an argument.  The other lines are the
- * tool's description, the first of them its title.  A function that is STABLE
- * or IMMUTABLE is read-only.  Arguments are passed by name, so each must have
- * one.
+ * A line "@param NAME TEXT" describes an argument.  The first of the other lines is
+ * the tool's title, and its description is a line "@tool TEXT" or, if there is none,
+ * the lines after the title.  A function that is STABLE or IMMUTABLE is read-only.
+ * Arguments are passed by name, so each must have one.
  */
 #include "postgres.h"
 
@@ -28,12 +29,16 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "mcp/arguments.h"
 #include "mcp/columns.h"
+#include "mcp/cursor.h"
 #include "mcp/function_tools.h"
+#include "mcp/message.h"
 #include "mcp/query.h"
 
 #define MARK		"@mcp"
 #define PARAM		"@param "
+#define TOOL		"@tool "
 #define MAX_NAME	128
 
 static const char functions_query[] =
@@ -69,6 +74,8 @@ read_mark(McpTool *tool, char *words)
 	{
 		if (strncmp(word, "name=", 5) == 0)
 			tool->name = pstrdup(word + 5);
+		else if (strncmp(word, "report=", 7) == 0)
+			tool->report = pstrdup(word + 7);
 		else if (strcmp(word, "additive") == 0)
 			tool->destructive = false;
 		else if (strcmp(word, "destructive") == 0)
@@ -101,6 +108,7 @@ read_comment(McpTool *tool, const char *comment)
 {
 	StringInfoData description;
 	bool		marked = false;
+	const char *told = NULL;
 	ListCell   *cell;
 
 	initStringInfo(&description);
@@ -113,35 +121,64 @@ read_comment(McpTool *tool, const char *comment)
 			marked = true;
 			read_mark(tool, line + strlen(MARK));
 		}
-		else if (!begins_with(line, PARAM))
+		else if (begins_with(line, TOOL))
+			told = line + strlen(TOOL);
+		else if (begins_with(line, PARAM))
+			tool->words = lappend(tool->words, line + strlen(PARAM));
+		else
 			appendStringInfo(&description, "%s\n", line);
 	}
 	while (description.len > 0 && strchr(" \r\n", description.data[description.len - 1]))
 		description.data[--description.len] = '\0';
 	if (description.len > 0)
 	{
-		tool->description = description.data;
 		tool->title = linitial(lines_of(description.data));
+		tool->comment = description.data;
+		tool->description = description.data + strlen(tool->title);
+		tool->description += strspn(tool->description, " \r\n");
 	}
+	if (told != NULL || tool->description[0] == '\0')
+		tool->description = told ? told : tool->title;
 	return marked;
 }
 
-/* The comment's description of an argument; NULL if there is none. */
-static char *
-describe_argument(const char *comment, const char *name)
+/* What an argument is, by the comment, or as functions of the CRM use its name. */
+static const char *
+describe_argument(McpTool *tool, const char *name)
 {
+	static const char *const usual[][2] = {
+		{"pipeline_id", "Id or name"},
+		{"stage_id", "Id or name"},
+		{"deal_id", "Id or title"},
+		{"tag_id", "Id or name"},
+		{"contact_id", "Id or name"},
+		{"person_id", "Id or name"},
+		{"owner_id", "Only their deals"},
+		{"currency", "Only amounts in this currency"},
+		{"in_currency", "Convert all amounts to this currency"},
+		{"at", "The moment"},
+		{"max_rows", "How many rows at most"},
+		{"after_cursor", "next_cursor of the last row before"},
+		{"value_period", "Only amounts per one_time, monthly, quarterly or annual"},
+		{"group_by", "Rows for each owner, organization, pipeline, tag, lost_reason, other column, metadata.key or won_at.quarter"},
+		{"time_zone", "Whose days count"},
+		{"max_rate_age", "How many days old a rate may be"},
+		{"by_stage", "Rows for each stage"},
+	};
+	int			length = strlen(name);
 	ListCell   *cell;
 
-	foreach(cell, lines_of(comment ? comment : ""))
+	foreach(cell, tool->words)
 	{
 		char	   *line = lfirst(cell);
-		int			length = strlen(name);
 
-		if (!begins_with(line, PARAM))
-			continue;
-		line += strlen(PARAM);
 		if (strncmp(line, name, length) == 0 && line[length] == ' ')
 			return line + length + 1;
+	}
+	for (int i = 0; i < lengthof(usual); i++)
+	{
+		if (strcmp(usual[i][0], name) == 0)
+			return usual[i][1];
 	}
 	return NULL;
 }
@@ -161,14 +198,13 @@ default_of(HeapTuple tuple, int argument, int nargs)
 }
 
 static McpProperty *
-make_argument(HeapTuple tuple, const char *comment, char *name, Oid type, int number)
+make_argument(HeapTuple tuple, McpTool *tool, char *name, Oid type, int number)
 {
 	Form_pg_proc function = (Form_pg_proc) GETSTRUCT(tuple);
-	McpProperty *property = crm_mcp_make_property(name, type, describe_argument(comment, name));
+	McpProperty *property = crm_mcp_make_property(name, type, describe_argument(tool, name));
 
 	property->choices = crm_mcp_choices_of_type(type);
 	property->required = number < function->pronargs - function->pronargdefaults;
-	property->nullable = !property->required;
 	if (!property->required)
 		property->fallback = default_of(tuple, number, function->pronargs);
 	return property;
@@ -184,11 +220,17 @@ function_of(McpTool *tool)
 	return tuple;
 }
 
+/* Whether the result is a list that is shown a page at a time. */
+static bool
+has_pages(McpTool *tool)
+{
+	return tool->read_only && get_func_retset(tool->object);
+}
+
 static List *
 function_properties(McpTool *tool)
 {
 	HeapTuple	tuple = function_of(tool);
-	char	   *comment = GetComment(tool->object, ProcedureRelationId, 0);
 	List	   *properties = NIL;
 	Oid		   *types;
 	char	  **names;
@@ -201,11 +243,11 @@ function_properties(McpTool *tool)
 		if (modes != NULL && modes[i] != PROARGMODE_IN && modes[i] != PROARGMODE_INOUT)
 			continue;
 		properties = lappend(properties,
-							 make_argument(tuple, comment, names[i], types[i], number));
+							 make_argument(tuple, tool, names[i], types[i], number));
 		number++;
 	}
 	ReleaseSysCache(tuple);
-	return properties;
+	return has_pages(tool) ? crm_mcp_page_properties(properties) : properties;
 }
 
 /* Whether each argument has a name, and none has a pseudo-type. */
@@ -259,6 +301,66 @@ as_json(Oid type, const char *value)
 	return psprintf("pg_catalog.to_json(%s)", value);
 }
 
+/* The number of rows before the page. */
+static int
+read_offset(Jsonb *arguments)
+{
+	char	   *cursor = crm_mcp_string(&arguments->root, "cursor");
+	int			length;
+	char	   *offset = cursor ? crm_mcp_decode_cursor(cursor, &length) : "0";
+
+	if (offset == NULL || offset[0] == '\0' || strspn(offset, "0123456789") != strlen(offset) ||
+		strlen(offset) > 9)
+		crm_mcp_invalid_cursor();
+	return atoi(offset);
+}
+
+/* A page of the set that from, with r for a row, gives. */
+static char *
+call_paged(McpTool *tool, const char *from, Jsonb *arguments)
+{
+	int			limit = crm_mcp_limit(arguments);
+	int			offset = read_offset(arguments);
+	char	   *item = as_json(get_func_rettype(tool->object), "r");
+	StringInfoData out;
+	char	   *items = crm_mcp_run(psprintf("WITH r AS MATERIALIZED (SELECT %s AS item FROM %s AS r)"
+											 " SELECT (SELECT pg_catalog.json_agg(p.item) FROM (SELECT r.item FROM r OFFSET %d LIMIT %d) AS p),"
+											 " (SELECT pg_catalog.count(*) FROM r)",
+											 item, from, offset, limit),
+									arguments);
+	char	   *total = crm_mcp_field(0, 2);
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "{\"items\":%s,\"total\":%s", items ? items : "[]", total);
+	if (pg_strtoint64(total) > (int64) offset + limit)
+	{
+		char	   *next = psprintf("%d", offset + limit);
+
+		appendStringInfo(&out, ",\"next\":\"%s\"", crm_mcp_encode_cursor(next, strlen(next)));
+	}
+	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+/* The arguments that are the function's own. */
+static List *
+given_to_function(McpTool *tool, Jsonb *arguments, List *properties)
+{
+	List	   *given = crm_mcp_given(arguments, properties, false);
+	ListCell   *cell;
+
+	if (!has_pages(tool))
+		return given;
+	foreach(cell, given)
+	{
+		/* limit and cursor, which crm_mcp_page_properties() added */
+		if (lfirst(cell) == llast(properties) ||
+			lfirst(cell) == list_nth(properties, list_length(properties) - 2))
+			given = foreach_delete_current(given, cell);
+	}
+	return given;
+}
+
 /*
  * A set becomes {"items": [...]}, a value that is not an object {"result": ...}.
  * A null argument counts as not given, so that its default applies.
@@ -266,12 +368,14 @@ as_json(Oid type, const char *value)
 static char *
 call_function(McpTool *tool, Jsonb *arguments, List *properties)
 {
-	List	   *given = crm_mcp_given(arguments, properties, false);
+	List	   *given = given_to_function(tool, arguments, properties);
 	char	   *call = call_expression(tool->object, given);
 	char	   *record = crm_mcp_record(given);
 	Oid			type = get_func_rettype(tool->object);
 	char	   *value;
 
+	if (has_pages(tool))
+		return call_paged(tool, psprintf("%s%s%s", record, record[0] ? ", LATERAL " : "", call), arguments);
 	if (get_func_retset(tool->object))
 	{
 		value = crm_mcp_run(psprintf("SELECT pg_catalog.json_agg(%s) FROM %s%s%s AS r",
@@ -290,7 +394,13 @@ call_function(McpTool *tool, Jsonb *arguments, List *properties)
 	return psprintf("{\"result\":%s}", value ? value : "null");
 }
 
-static const McpToolKind function_kind = {function_properties, call_function};
+static char *
+function_output(McpTool *tool)
+{
+	return get_func_retset(tool->object) ? MCP_LIST_OUTPUT : MCP_OBJECT_OUTPUT;
+}
+
+static const McpToolKind function_kind = {function_properties, call_function, function_output};
 
 /* The function as a tool; NULL if it is not marked as one or cannot be called by name. */
 static McpTool *
@@ -301,6 +411,7 @@ make_tool(Oid function)
 	HeapTuple	tuple;
 	bool		callable;
 
+	tool->schema = get_func_namespace(function);
 	tool->object = function;
 	tool->kind = &function_kind;
 	tool->destructive = true;

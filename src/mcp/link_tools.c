@@ -76,6 +76,7 @@ link_properties(McpTool *tool)
 			continue;
 		property = crm_mcp_copy_property(column);
 		property->required = column->not_null && !column->has_default;
+		property->nullable = false;
 		properties = lappend(properties, property);
 	}
 	return properties;
@@ -168,8 +169,20 @@ call_unlink(McpTool *tool, Jsonb *arguments, List *properties)
 	return psprintf("{\"removed\":%s}", removed && removed[0] == 't' ? "true" : "false");
 }
 
-static const McpToolKind link_kind = {link_properties, call_link};
-static const McpToolKind unlink_kind = {unlink_properties, call_unlink};
+static char *
+link_output(McpTool *tool)
+{
+	return "{\"type\":\"object\",\"properties\":{\"deal_id\":{\"type\":\"string\"}}}";
+}
+
+static char *
+unlink_output(McpTool *tool)
+{
+	return "{\"type\":\"object\",\"properties\":{\"removed\":{\"type\":\"boolean\"}}}";
+}
+
+static const McpToolKind link_kind = {link_properties, call_link, link_output};
+static const McpToolKind unlink_kind = {unlink_properties, call_unlink, unlink_output};
 
 static List *
 add_tool(List *tools, Oid relid, List *columns, const McpLink *link, const McpToolKind *kind)
@@ -177,6 +190,7 @@ add_tool(List *tools, Oid relid, List *columns, const McpLink *link, const McpTo
 	McpTool    *tool = palloc0(sizeof(McpTool));
 	bool		unlink = kind == &unlink_kind;
 
+	tool->schema = get_rel_namespace(relid);
 	tool->name = unlink ? link->unlink_name : link->link_name;
 	tool->title = unlink ? link->unlink_title : link->link_title;
 	tool->description = unlink ? link->unlink_description : link->link_description;

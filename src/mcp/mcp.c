@@ -4,8 +4,10 @@
  *		in, a reply out.
  *
  * mcp/message.c parses a message, mcp/protocol.c answers its method, finding
- * tools in mcp/catalog.c, which collects them from the three kinds: table_tools,
- * link_tools, function_tools.  mcp/http.c is all that knows of HTTP.
+ * tools in mcp/catalog.c, which collects them from their kinds: table_tools,
+ * link_tools, function_tools, report_tools, find_tools.  mcp/arguments.c and
+ * mcp/resolve.c read what a tool is given, mcp/text.c makes the text of what it
+ * returns.  mcp/http.c is all that knows of HTTP.
  *
  * A message is input from outside: whatever it is, the answer is a JSON-RPC
  * reply.  Each request runs in a subtransaction, so that a failed one leaves
@@ -14,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -22,9 +23,8 @@
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "base/subtransaction.h"
 #include "mcp/http.h"
 #include "mcp/message.h"
 #include "mcp/protocol.h"
@@ -62,39 +62,36 @@ reply_to_failure(McpReply *reply, ErrorData *error)
 											   unpack_sql_state(error->sqlerrcode)));
 }
 
+/* A request, and where its reply goes. */
+typedef struct Request
+{
+	Oid			schema;
+	McpMessage *message;
+	McpReply   *reply;
+} Request;
+
+static void
+answer(void *arg)
+{
+	const Request *request = arg;
+
+	SPI_connect();
+	crm_mcp_answer(request->schema, request->message, request->reply);
+	SPI_finish();
+}
+
 /* Answers a request in a subtransaction of its own. */
 static void
 answer_safely(Oid schema, McpMessage *message, McpReply *reply)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Request		request = {schema, message, reply};
+	ErrorData  *error = crm_try(answer, &request, true);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		SPI_connect();
-		crm_mcp_answer(schema, message, reply);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (is_fatal(error))
-			ReThrowError(error);
-		reply_to_failure(reply, error);
-	}
-	PG_END_TRY();
+	if (error == NULL)
+		return;
+	if (is_fatal(error))
+		ReThrowError(error);
+	reply_to_failure(reply, error);
 }
 
 /*

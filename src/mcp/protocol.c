@@ -18,7 +18,10 @@
 #include "mcp/catalog.h"
 #include "mcp/cursor.h"
 #include "mcp/http.h"
+#include "mcp/prompts.h"
 #include "mcp/protocol.h"
+#include "mcp/resources.h"
+#include "mcp/text.h"
 
 #define MODERN_VERSION		"2026-07-28"
 #define NEWEST_LEGACY		"2025-11-25"
@@ -30,11 +33,12 @@
 #define META_SERVER			"io.modelcontextprotocol/serverInfo"
 
 #define SERVER_INFO			"{\"name\":\"crm\",\"title\":\"CRM\",\"version\":\"" CRM_VERSION "\"}"
-#define CAPABILITIES		"{\"tools\":{}}"
+#define CAPABILITIES		"{\"tools\":{},\"resources\":{},\"prompts\":{}}"
 
 /* How long a client may cache the answers, in milliseconds. */
 #define DISCOVER_TTL		3600000
 #define TOOLS_TTL			60000
+#define CONTENTS_TTL		0
 
 #define TOOLS_PER_PAGE		50
 
@@ -44,9 +48,10 @@ static const char instructions[] =
 "A CRM: pipelines have ordered stages, deals stand in one stage of a pipeline. "
 "Move a deal with deals_move, which records the move; its status (open, won, lost) follows from the stage. "
 "An amount is per value_period and in its currency; do not add amounts in different currencies. "
-"Contacts are people in another system; here they have only an id. "
-"Lists are paged: pass next_cursor back as cursor. "
-"Start with pipelines_list and stages_list, or with context_for_deal and context_for_person.";
+"Where a tool takes the id of a pipeline, stage, tag, contact or deal, it takes its whole name too; find looks for names. "
+"Lists are paged: pass next back as cursor, and null members are left out. "
+"Amounts may be given as numbers or strings; one of more than 15 digits comes as a string. "
+"Start with find, deals_list, context_for_deal or context_for_person; totals and rates are in the report tools.";
 
 static bool
 is_legacy_version(const char *version)
@@ -107,6 +112,16 @@ static void
 append_caching(StringInfo out, int ttl, const char *scope)
 {
 	appendStringInfo(out, ",\"ttlMs\":%d,\"cacheScope\":\"%s\"", ttl, scope);
+}
+
+/* Ends a result that a modern client may keep, and makes it the reply. */
+static void
+end_cacheable(StringInfo out, McpReply *reply, int ttl)
+{
+	if (reply->modern)
+		append_caching(out, ttl, "private");
+	appendStringInfoChar(out, '}');
+	crm_mcp_result(reply, out->data);
 }
 
 static void
@@ -189,10 +204,75 @@ answer_list(Oid schema, McpMessage *message, McpReply *reply)
 		appendStringInfoString(&out, ",\"nextCursor\":");
 		escape_json(&out, crm_mcp_encode_cursor(last->name, strlen(last->name)));
 	}
-	if (reply->modern)
-		append_caching(&out, TOOLS_TTL, "private");
-	appendStringInfoChar(&out, '}');
-	crm_mcp_result(reply, out.data);
+	end_cacheable(&out, reply, TOOLS_TTL);
+}
+
+static void
+answer_resources(Oid schema, McpReply *reply)
+{
+	StringInfoData out;
+
+	begin_result(&out, reply->modern);
+	appendStringInfoString(&out, "\"resources\":");
+	crm_mcp_append_resources(&out, schema);
+	end_cacheable(&out, reply, TOOLS_TTL);
+}
+
+/* There are none. */
+static void
+answer_templates(McpReply *reply)
+{
+	StringInfoData out;
+
+	begin_result(&out, reply->modern);
+	appendStringInfoString(&out, "\"resourceTemplates\":[]");
+	end_cacheable(&out, reply, TOOLS_TTL);
+}
+
+static void
+answer_read(Oid schema, McpMessage *message, McpReply *reply)
+{
+	char	   *uri = crm_mcp_string(message->params, "uri");
+	StringInfoData out;
+
+	begin_result(&out, reply->modern);
+	appendStringInfoString(&out, "\"contents\":");
+	if (uri == NULL)
+		crm_mcp_error(reply, MCP_INVALID_PARAMS, 200, "Invalid params: uri must be a string");
+	else if (!crm_mcp_append_contents(&out, schema, uri))
+		crm_mcp_error(reply, reply->modern ? MCP_INVALID_PARAMS : MCP_RESOURCE_NOT_FOUND, 200,
+					  "Unknown resource: %s", uri);
+	else
+		end_cacheable(&out, reply, CONTENTS_TTL);
+}
+
+static void
+answer_prompts(McpReply *reply)
+{
+	StringInfoData out;
+
+	begin_result(&out, reply->modern);
+	appendStringInfoString(&out, "\"prompts\":");
+	crm_mcp_append_prompts(&out);
+	end_cacheable(&out, reply, TOOLS_TTL);
+}
+
+static void
+answer_prompt(McpMessage *message, McpReply *reply)
+{
+	char	   *name = crm_mcp_string(message->params, "name");
+	const char *problem = "name must be a string";
+	StringInfoData out;
+
+	begin_result(&out, reply->modern);
+	if (name != NULL &&
+		crm_mcp_append_prompt(&out, name, crm_mcp_object(message->params, "arguments"), &problem))
+	{
+		appendStringInfoChar(&out, '}');
+		crm_mcp_result(reply, out.data);
+	}
+	else
+		crm_mcp_error(reply, MCP_INVALID_PARAMS, 200, "Invalid params: %s", problem);
 }
 
 /* A tool's result: structured is JSON, an object. */
@@ -282,14 +362,26 @@ answer_call(Oid schema, McpMessage *message, McpReply *reply)
 	reply->calling = true;
 	result = crm_mcp_call_tool(tool, arguments);
 	reply->calling = false;
-	crm_mcp_result(reply, tool_result(result, result, false, reply->modern));
+	result = crm_mcp_exact_numbers(result);
+	crm_mcp_result(reply, tool_result(result, crm_mcp_summary(result), false, reply->modern));
+}
+
+/* What the header Mcp-Name must repeat; NULL if nothing. */
+static char *
+name_in(McpMessage *message)
+{
+	if (strcmp(message->method, "tools/call") == 0 || strcmp(message->method, "prompts/get") == 0)
+		return crm_mcp_string(message->params, "name");
+	if (strcmp(message->method, "resources/read") == 0)
+		return crm_mcp_string(message->params, "uri");
+	return NULL;
 }
 
 /* Whether the headers repeat the values of the body; else makes an error the reply. */
 static bool
 check_headers(McpMessage *message, const char *version, McpReply *reply)
 {
-	char	   *name = crm_mcp_string(message->params, "name");
+	char	   *name = name_in(message);
 	const char *header = NULL;
 
 	if (!crm_mcp_over_http())
@@ -298,7 +390,7 @@ check_headers(McpMessage *message, const char *version, McpReply *reply)
 		header = "MCP-Protocol-Version";
 	else if (!crm_mcp_header_is("mcp-method", message->method))
 		header = "Mcp-Method";
-	else if (strcmp(message->method, "tools/call") == 0 && name != NULL &&
+	else if (name != NULL &&
 			 !crm_mcp_header_is("mcp-name", name))
 		header = "Mcp-Name";
 	if (header == NULL)
@@ -363,6 +455,16 @@ crm_mcp_answer(Oid schema, McpMessage *message, McpReply *reply)
 		answer_list(schema, message, reply);
 	else if (strcmp(method, "tools/call") == 0)
 		answer_call(schema, message, reply);
+	else if (strcmp(method, "resources/list") == 0)
+		answer_resources(schema, reply);
+	else if (strcmp(method, "resources/templates/list") == 0)
+		answer_templates(reply);
+	else if (strcmp(method, "resources/read") == 0)
+		answer_read(schema, message, reply);
+	else if (strcmp(method, "prompts/list") == 0)
+		answer_prompts(reply);
+	else if (strcmp(method, "prompts/get") == 0)
+		answer_prompt(message, reply);
 	else if (reply->modern && strcmp(method, "server/discover") == 0)
 		answer_discover(reply);
 	else if (!reply->modern && strcmp(method, "initialize") == 0)

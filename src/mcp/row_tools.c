@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "mcp/reference.h"
 #include "mcp/row_tools.h"
 #include "mcp/table.h"
 
@@ -20,7 +21,7 @@ is_kept(McpColumn *column)
 	const char *name = column->property.name;
 
 	return strcmp(name, "version") == 0 || strcmp(name, "move_no") == 0 ||
-		strcmp(name, "updated_at") == 0;
+		strcmp(name, "updated_at") == 0 || strcmp(name, "merged_into") == 0;
 }
 
 bool
@@ -40,6 +41,7 @@ key_property(McpTool *tool)
 												  psprintf("The %s", tool->table->singular));
 
 	property->required = true;
+	property->refers = crm_mcp_reference_to(tool->table->name);
 	return property;
 }
 
@@ -79,6 +81,16 @@ call_get(McpTool *tool, Jsonb *arguments, List *properties)
 	return row;
 }
 
+/* Whether nobody gives the column when creating a row, apart from those that copy rows. */
+static bool
+is_of_no_use(McpTool *tool, McpColumn *column)
+{
+	const char *name = column->property.name;
+
+	return strcmp(name, "archived_at") == 0 || strcmp(name, "rank") == 0 ||
+		(strcmp(name, "created_at") == 0 && !tool->table->wide);
+}
+
 static List *
 create_properties(McpTool *tool)
 {
@@ -90,10 +102,14 @@ create_properties(McpTool *tool)
 		McpColumn  *column = lfirst(cell);
 		McpProperty *property;
 
-		if (!column->can_insert || column->generated || is_kept(column))
+		if (!column->can_insert || column->generated || is_kept(column) ||
+			is_of_no_use(tool, column))
 			continue;
 		property = crm_mcp_copy_property(column);
 		property->required = column->not_null && !column->has_default;
+		property->nullable = false;
+		if (strcmp(property->name, MCP_KEY) == 0)
+			property->description = "A uuid that you choose, if you like";
 		properties = lappend(properties, property);
 	}
 	return properties;
@@ -148,7 +164,7 @@ update_properties(McpTool *tool)
 	if (version != NULL && version->can_select && version->property.type == INT4OID)
 		properties = lappend(properties,
 							 crm_mcp_make_property("expected_version", INT4OID,
-												   "The version that you have read; if the row has another one by now, nothing is changed"));
+												   "The version that you have read"));
 	return properties;
 }
 
@@ -207,7 +223,15 @@ call_delete(McpTool *tool, Jsonb *arguments, List *properties)
 	return row;
 }
 
-const McpToolKind crm_mcp_get_kind = {key_properties, call_get};
-const McpToolKind crm_mcp_create_kind = {create_properties, call_create};
-const McpToolKind crm_mcp_update_kind = {update_properties, call_update};
-const McpToolKind crm_mcp_delete_kind = {key_properties, call_delete};
+/* What a client finds in every row. */
+static char *
+row_output(McpTool *tool)
+{
+	return psprintf("{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"},\"%s\":{\"type\":\"string\"}}}",
+					tool->table->label);
+}
+
+const McpToolKind crm_mcp_get_kind = {key_properties, call_get, row_output};
+const McpToolKind crm_mcp_create_kind = {create_properties, call_create, row_output};
+const McpToolKind crm_mcp_update_kind = {update_properties, call_update, row_output};
+const McpToolKind crm_mcp_delete_kind = {key_properties, call_delete, row_output};

@@ -2,8 +2,9 @@
  * mcp/schema.c
  *		JSON Schema (2020-12) of SQL types, CHECK constraints and defaults.
  *
- * A type without a counterpart in JSON becomes a string, or any value: PostgreSQL
- * checks the value when the tool runs.
+ * Each property has one type, or that and null, as some models know no other
+ * unions.  A type without a counterpart in JSON becomes a string, and JSON itself
+ * an object: PostgreSQL checks the value when the tool runs.
  */
 #include "postgres.h"
 
@@ -17,7 +18,9 @@
 #include "utils/syscache.h"
 
 #include "mcp/query.h"
+#include "mcp/reference.h"
 #include "mcp/schema.h"
+#include "mcp/text.h"
 
 McpProperty *
 crm_mcp_make_property(const char *name, Oid type, const char *description)
@@ -28,7 +31,23 @@ crm_mcp_make_property(const char *name, Oid type, const char *description)
 	property->type = type;
 	property->typmod = -1;
 	property->description = description;
+	property->refers = crm_mcp_reference_of(name, type);
 	return property;
+}
+
+McpProperty *
+crm_mcp_find_property(List *properties, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+
+		if (strcmp(property->name, name) == 0)
+			return property;
+	}
+	return NULL;
 }
 
 /* The name of a type for use in SQL, whatever the search_path. */
@@ -77,9 +96,9 @@ text_of_constant(Node *node)
 
 /* column = ANY (ARRAY['a', 'b']), which is how IN is stored. */
 List *
-crm_mcp_choices_of_check(const char *expression)
+crm_mcp_choices_of_check(Node *expression)
 {
-	ScalarArrayOpExpr *any = stringToNode(expression);
+	ScalarArrayOpExpr *any = (ScalarArrayOpExpr *) expression;
 	ArrayExpr  *array;
 	List	   *choices = NIL;
 	ListCell   *cell;
@@ -103,9 +122,9 @@ crm_mcp_choices_of_check(const char *expression)
 
 /* jsonb_typeof(column) = 'object' */
 bool
-crm_mcp_check_wants_object(const char *expression)
+crm_mcp_check_wants_object(Node *expression)
 {
-	OpExpr	   *equal = stringToNode(expression);
+	OpExpr	   *equal = (OpExpr *) expression;
 	FuncExpr   *typeof_call;
 	char	   *wanted;
 
@@ -116,6 +135,17 @@ crm_mcp_check_wants_object(const char *expression)
 	return IsA(typeof_call, FuncExpr) &&
 		(typeof_call->funcid == F_JSONB_TYPEOF || typeof_call->funcid == F_JSON_TYPEOF) &&
 		wanted != NULL && strcmp(wanted, "object") == 0;
+}
+
+/* The CHECKs of a domain: rows of one column, the expression. */
+static void
+query_domain_checks(Oid domain)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(domain)};
+
+	crm_mcp_catalog_query("SELECT conbin FROM pg_constraint WHERE contypid = $1 AND contype = 'c' ORDER BY oid",
+						  1, types, args);
 }
 
 /* The labels of an enum; what the CHECKs of a domain allow. */
@@ -135,12 +165,24 @@ crm_mcp_choices_of_type(Oid type)
 	}
 	else if (get_typtype(type) == TYPTYPE_DOMAIN)
 	{
-		crm_mcp_catalog_query("SELECT conbin FROM pg_constraint WHERE contypid = $1 AND contype = 'c' ORDER BY oid",
-							  1, types, args);
+		query_domain_checks(type);
 		for (uint64 row = 0; row < SPI_processed && choices == NIL; row++)
-			choices = crm_mcp_choices_of_check(crm_mcp_field(row, 1));
+			choices = crm_mcp_choices_of_check(stringToNode(crm_mcp_field(row, 1)));
 	}
 	return choices;
+}
+
+bool
+crm_mcp_type_wants_object(Oid type)
+{
+	bool		wants = false;
+
+	if (get_typtype(type) != TYPTYPE_DOMAIN)
+		return false;
+	query_domain_checks(type);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		wants |= crm_mcp_check_wants_object(stringToNode(crm_mcp_field(row, 1)));
+	return wants;
 }
 
 char *
@@ -183,7 +225,7 @@ crm_mcp_constant(Node *node)
 	}
 }
 
-/* The JSON type of a SQL type, and its format; NULL: anything. */
+/* The JSON type of a SQL type, and its format, which may be NULL. */
 static const char *
 json_type(Oid type, const char **format)
 {
@@ -211,41 +253,20 @@ json_type(Oid type, const char **format)
 			return "string";
 		case JSONOID:
 		case JSONBOID:
-			return NULL;
+			return "object";
 		default:
 			break;
 	}
 	if (OidIsValid(get_element_type(type)))
 		return "array";
-	return get_typtype(type) == TYPTYPE_COMPOSITE ? NULL : "string";
+	return get_typtype(type) == TYPTYPE_COMPOSITE ? "object" : "string";
 }
 
-/* Appends the members that describe a value's type. */
-static void
-append_type(StringInfo out, Oid type, bool is_object, bool nullable)
+/* A name or a date serves where an id or a moment is asked for. */
+static bool
+is_free(McpProperty *property)
 {
-	Oid			base = getBaseType(type);
-	const char *format;
-	const char *name = is_object ? "object" : json_type(base, &format);
-
-	if (is_object)
-		format = NULL;
-	if (name == NULL)
-		return;
-	if (nullable)
-		appendStringInfo(out, "\"type\":[\"%s\",\"null\"],", name);
-	else
-		appendStringInfo(out, "\"type\":\"%s\",", name);
-	if (format != NULL)
-		appendStringInfo(out, "\"format\":\"%s\",", format);
-	if (strcmp(name, "array") == 0)
-	{
-		appendStringInfoString(out, "\"items\":{");
-		append_type(out, get_element_type(base), false, false);
-		if (out->data[out->len - 1] == ',')
-			out->data[--out->len] = '\0';
-		appendStringInfoString(out, "},");
-	}
+	return property->refers != NULL || property->filter != NULL;
 }
 
 static void
@@ -266,25 +287,75 @@ append_choices(StringInfo out, List *choices, bool nullable)
 	appendStringInfoString(out, "],");
 }
 
+static void
+remove_comma(StringInfo out)
+{
+	if (out->data[out->len - 1] == ',')
+		out->data[--out->len] = '\0';
+}
+
+/* Appends the members that describe a value's type. */
+static void
+append_type(StringInfo out, McpProperty *property, Oid type, bool nullable)
+{
+	Oid			base = getBaseType(type);
+	const char *format;
+	const char *name = json_type(base, &format);
+	bool		is_array;
+
+	if (property->is_object)
+		name = "object";
+	else if (name[0] == 'o' && property->fallback != NULL && property->fallback[0] == '[')
+		name = "array";
+	is_array = strcmp(name, "array") == 0;
+	appendStringInfo(out, nullable ? "\"type\":[\"%s\",\"null\"]," : "\"type\":\"%s\",", name);
+	if (is_array)
+	{
+		Oid			element = get_element_type(base);
+
+		appendStringInfoString(out, "\"items\":{");
+		append_type(out, property, OidIsValid(element) ? element : TEXTOID, false);
+		remove_comma(out);
+		appendStringInfoString(out, "},");
+		return;
+	}
+	if (format != NULL && !is_free(property))
+		appendStringInfo(out, "\"format\":\"%s\",", format);
+	if (property->choices != NIL)
+		append_choices(out, property->choices, nullable);
+}
+
+/* A default that stands for what the CRM fills in is no value to be given. */
+static bool
+is_choice(McpProperty *property, const char *value)
+{
+	ListCell   *cell;
+	StringInfoData choice;
+
+	initStringInfo(&choice);
+	foreach(cell, property->choices)
+	{
+		resetStringInfo(&choice);
+		escape_json(&choice, lfirst(cell));
+		if (strcmp(choice.data, value) == 0)
+			return true;
+	}
+	return property->choices == NIL;
+}
+
 /* Appends the schema of a property: a JSON object. */
 void
 crm_mcp_append_schema(StringInfo out, McpProperty *property)
 {
 	appendStringInfoChar(out, '{');
-	append_type(out, property->type, property->is_object, property->nullable);
-	if (property->choices != NIL)
-		append_choices(out, property->choices, property->nullable);
-	if (property->fallback != NULL)
+	append_type(out, property, property->type, property->nullable);
+	if (property->fallback != NULL && is_choice(property, property->fallback))
 		appendStringInfo(out, "\"default\":%s,", property->fallback);
-	if (property->limits != NULL)
-		appendStringInfo(out, "%s,", property->limits);
 	if (property->description != NULL)
 	{
 		appendStringInfoString(out, "\"description\":");
-		escape_json(out, property->description);
-		appendStringInfoChar(out, ',');
+		escape_json(out, crm_mcp_clip(property->description, MCP_MAX_DESCRIPTION));
 	}
-	if (out->data[out->len - 1] == ',')
-		out->data[--out->len] = '\0';
+	remove_comma(out);
 	appendStringInfoChar(out, '}');
 }

@@ -15,6 +15,10 @@ typedef struct McpTable
 	const char *name;
 	const char *singular;
 	const char *label;			/* the column that holds a row's name */
+	const char *order[2];		/* of lists, before the id; the columns are
+								 * never null */
+	bool		wide;			/* of many columns: its list has ranges,
+								 * orders and fields */
 } McpTable;
 
 #endif							/* CRM_MCP_TABLE_H */

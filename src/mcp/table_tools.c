@@ -19,11 +19,12 @@
 #include "mcp/row_tools.h"
 #include "mcp/table.h"
 #include "mcp/table_tools.h"
+#include "mcp/text.h"
 
 static const McpTable tables[] = {
 	{"pipelines", "pipeline", "name"},
-	{"stages", "stage", "name"},
-	{"deals", "deal", "title"},
+	{"stages", "stage", "name", {"pipeline_id", "position"}},
+	{"deals", "deal", "title",.wide = true},
 	{"tags", "tag", "name"},
 };
 
@@ -66,15 +67,18 @@ make_tool(const McpTable *table, Oid relid, List *columns, const McpToolKind *ki
 		  const char *verb, const char *title, const char *description)
 {
 	McpTool    *tool = palloc0(sizeof(McpTool));
-	char	   *comment = GetComment(relid, RelationRelationId, 0);
+	char	   *comment = NULL;
 	bool		many = kind == &crm_mcp_list_kind;
 
+	if (kind == &crm_mcp_create_kind)
+		comment = GetComment(relid, RelationRelationId, 0);
 	tool->name = psprintf("%s_%s", table->name, verb);
 	tool->title = psprintf("%s %s", title, many ? table->name : table->singular);
 	tool->description = psprintf(description, many ? table->name : table->singular);
 	if (comment != NULL)
-		tool->description = psprintf("%s\n\n%s", tool->description, comment);
+		tool->description = psprintf("%s %s.", tool->description, crm_mcp_first_clause(comment));
 	tool->kind = kind;
+	tool->schema = get_rel_namespace(relid);
 	tool->object = relid;
 	tool->columns = columns;
 	tool->table = table;
@@ -99,15 +103,16 @@ tools_of(const McpTable *table, Oid relid)
 		const char *description;
 	}			kinds[] = {
 		{rights.read, &crm_mcp_list_kind, "list", "List",
-		"Lists %s in the order of their ids (the order of creation), a page at a time: items and, if there are more, next_cursor."},
+			table->order[0] ? "In the order of each pipeline, a page at a time: items, total and, if there are more, next to pass as cursor." :
+		"A page at a time: items, total and, if there are more, next to pass as cursor; arguments choose %s."},
 		{rights.read, &crm_mcp_get_kind, "get", "Get a",
-		"Returns the %s with that id."},
+		"All columns of one %s."},
 		{rights.create, &crm_mcp_create_kind, "create", "Create a",
-		"Creates a %s and returns it. If you choose its id, a repeated call cannot create a second one."},
+		"Returns the new %s. If you choose its id, a repeated call cannot create a second one."},
 		{rights.update, &crm_mcp_update_kind, "update", "Update a",
-		"Changes the given columns of the %s with that id and returns it."},
+		"Changes what is given, null clears it; returns the %s."},
 		{rights.delete, &crm_mcp_delete_kind, "delete", "Delete a",
-		"Deletes the %s with that id and returns it."},
+		"Returns the %s that was deleted, as it was."},
 	};
 	List	   *tools = NIL;
 

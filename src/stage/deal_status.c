@@ -9,12 +9,13 @@
 #include "utils/fmgrprotos.h"
 
 #include "base/compat.h"
+#include "base/short_text.h"
 #include "stage/deal_status.h"
 
 bool
 crm_parse_deal_status(Datum text, DealStatus *status)
 {
-	struct varlena *value = PG_DETOAST_DATUM_PACKED(text);
+	const struct varlena *value = crm_short_text(text);
 	const char *data = VARDATA_ANY(value);
 	Size		len = VARSIZE_ANY_EXHDR(value);
 

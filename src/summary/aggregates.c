@@ -11,6 +11,7 @@
 
 #include "miscadmin.h"
 
+#include "base/short_text.h"
 #include "summary/summary.h"
 #include "table/trigger.h"
 
@@ -61,34 +62,23 @@ get_state(FunctionCallInfo fcinfo)
 	return crm_summary_from_view(&view);
 }
 
-/* A text argument in place; fetched into the current context if toasted. */
-static inline struct varlena *
-get_packed(FunctionCallInfo fcinfo, int arg)
-{
-	struct varlena *value = (struct varlena *) PG_GETARG_POINTER(arg);
-
-	if (unlikely(VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
-		value = pg_detoast_datum_packed(value);
-	return value;
-}
-
 /* The key of the entry that counts a deal. */
 static pg_attribute_always_inline void
 get_row_key(FunctionCallInfo fcinfo, SummaryKey *key)
 {
 	uint64		rest = CRM_ONE_TIME;
-	struct varlena *value;
+	const struct varlena *value;
 
 	if (PG_NARGS() > ARG_PERIOD && !PG_ARGISNULL(ARG_PERIOD))
 	{
-		value = get_packed(fcinfo, ARG_PERIOD);
+		value = crm_short_text(PG_GETARG_DATUM(ARG_PERIOD));
 		rest = crm_summary_period_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	if (PG_ARGISNULL(ARG_CURRENCY))
 		rest |= SUMMARY_NO_CURRENCY;
 	else
 	{
-		value = get_packed(fcinfo, ARG_CURRENCY);
+		value = crm_short_text(PG_GETARG_DATUM(ARG_CURRENCY));
 		rest |= crm_summary_currency_key(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	if (PG_ARGISNULL(ARG_STAGE))

@@ -21,9 +21,10 @@ enum
 	ROW_DEALS_WITHOUT_AMOUNT,
 	ROW_DEALS_WITHOUT_PROBABILITY,
 	ROW_VALUE,
-	ROW_WEIGHTED_VALUE,
-	ROW_COLUMNS
+	ROW_WEIGHTED_VALUE
 };
+
+StaticAssertDecl(ROW_WEIGHTED_VALUE + 1 == SUMMARY_ROW_COLUMNS, "columns of crm_summary_rows()");
 
 static Datum
 plus_or_minus(FunctionCallInfo fcinfo, bool subtract)
@@ -99,12 +100,9 @@ crm_summary_hash_extended(PG_FUNCTION_ARGS)
 							 view.nentries * sizeof(SummaryEntry), PG_GETARG_INT64(1));
 }
 
-/* An entry as a row of crm_summary_rows(). */
-static HeapTuple
-make_row(const SummaryEntry *entry, TupleDesc desc)
+void
+crm_summary_row(const SummaryEntry *entry, Datum *values, bool *nulls)
 {
-	Datum		values[ROW_COLUMNS];
-	bool		nulls[ROW_COLUMNS] = {false};
 	const SummaryKey *key = &entry->key;
 	char		currency[3];
 
@@ -122,6 +120,16 @@ make_row(const SummaryEntry *entry, TupleDesc desc)
 	values[ROW_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->value, CRM_AMOUNT_SCALE));
 	values[ROW_WEIGHTED_VALUE] = NumericGetDatum(crm_fixed_to_numeric(entry->weighted_value,
 																	  CRM_WEIGHTED_SCALE));
+}
+
+/* An entry as a row of crm_summary_rows(). */
+static HeapTuple
+make_row(const SummaryEntry *entry, TupleDesc desc)
+{
+	Datum		values[SUMMARY_ROW_COLUMNS];
+	bool		nulls[SUMMARY_ROW_COLUMNS] = {false};
+
+	crm_summary_row(entry, values, nulls);
 	return heap_form_tuple(desc, values, nulls);
 }
 
@@ -146,8 +154,8 @@ crm_summary_rows(PG_FUNCTION_ARGS)
 		funcctx = SRF_FIRSTCALL_INIT();
 		oldcontext = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-			desc->natts != ROW_COLUMNS)
-			elog(ERROR, "crm_summary_rows() must return %d columns", ROW_COLUMNS);
+			desc->natts != SUMMARY_ROW_COLUMNS)
+			elog(ERROR, "crm_summary_rows() must return %d columns", SUMMARY_ROW_COLUMNS);
 		funcctx->tuple_desc = BlessTupleDesc(desc);
 
 		/* A copy, as the argument may be freed before the last call. */

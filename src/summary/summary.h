@@ -168,6 +168,10 @@ crm_summary_period_key(const char *period, int len)
 	return 0;					/* not reached */
 }
 
+/* summary/operators.c: the columns of crm_summary_rows(), of an entry. */
+#define SUMMARY_ROW_COLUMNS	8
+extern void crm_summary_row(const SummaryEntry *entry, Datum *values, bool *nulls);
+
 /* summary/value.c */
 extern WorkingSummary *crm_summary_new(void);
 extern WorkingSummary *crm_summary_from_view(const SummaryView *view);

@@ -9,18 +9,19 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
-#include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/query.h"
 #include "base/version.h"
 #include "table/columns.h"
 #include "table/table_cache.h"
+#include "table/trigger.h"
 
 AttrNumber
 crm_optional_column(Relation rel, const char *name, Oid type)
@@ -51,9 +52,11 @@ crm_optional_column(Relation rel, const char *name, Oid type)
 static const char *
 table_version(Relation rel)
 {
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	const TriggerDesc *triggers = crm_copy_triggers(rel);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 		char	   *function = trigger->tgnargs > 0 ? get_func_name(trigger->tgfoid) : NULL;
 
 		if (function != NULL && strncmp(function, "crm_", strlen("crm_")) == 0 &&
@@ -144,15 +147,7 @@ crm_required_slot_value(Relation rel, TupleTableSlot *row, AttrNumber attno)
 Oid
 crm_table_owner(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
+	return crm_owner_of(RelationRelationId, relid);
 }
 
 /*

@@ -14,23 +14,16 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -38,6 +31,7 @@
 #include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/compat.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
@@ -82,21 +76,19 @@ watch_types(void)
 }
 
 static void
-check_type(Oid type)
+check_type(const ObjectAddress *object, void *arg)
 {
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 	Oid			owner;
 
-	if (!HeapTupleIsValid(tuple))
+	if (object->classId != TypeRelationId)
 		return;
-	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
-	ReleaseSysCache(tuple);
-	if (has_privs_of_role(owner, GetUserId()))
+	owner = crm_owner_of(TypeRelationId, object->objectId);
+	if (!OidIsValid(owner) || has_privs_of_role(owner, GetUserId()))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("the CRM's owner runs nothing in a session with the temporary type %s",
-					format_type_be(type)),
+					format_type_be(object->objectId)),
 			 errdetail("The owner's triggers, defaults and checks could take it for another type."),
 			 errhint("Drop the type, or make it in a schema that lasts.")));
 }
@@ -110,30 +102,12 @@ check_temporary_types(void)
 {
 	Oid			schema,
 				toast_schema;
-	Relation	depend;
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
 	GetTempNamespaceState(&schema, &toast_schema);
 	if (!OidIsValid(schema) || types_checked_for == GetUserId())
 		return;
 	watch_types();
-	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(schema));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == TypeRelationId)
-			check_type(form->objid);
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
+	crm_receive_objects(schema, check_type, NULL);
 	types_checked_for = GetUserId();
 }
 

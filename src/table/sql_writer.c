@@ -92,16 +92,7 @@ write_batch(SqlWriter *writer)
 	SavedUser	saved;
 
 	crm_become_owner(writer->deals, &saved);
-	if (crm_run_kept(&writer->statement, &array, NULL, false, 0) != SPI_OK_INSERT)
-	{
-		/* A plan that does nothing depends on nothing: it would stay so. */
-		crm_forget_plan(&writer->statement);
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("%s in table \"%s\"", writer->target->failure, writer->target->table),
-				 errdetail("A rule of that table replaces the INSERT."),
-				 errhint("Drop the rule.")));
-	}
+	crm_insert_kept(&writer->statement, &array, writer->target->failure, writer->target->table);
 	crm_restore_user(&saved);
 
 	MemoryContextSwitchTo(caller);

@@ -65,6 +65,12 @@ crm_trigger_data(FunctionCallInfo fcinfo, const char *function, TriggerEvent tim
 	return trigdata;
 }
 
+TriggerDesc *
+crm_copy_triggers(Relation rel)
+{
+	return CopyTriggerDesc(rel->trigdesc);
+}
+
 bool
 crm_trigger_has_argument(const Trigger *trigger, const char *argument)
 {

@@ -19,6 +19,12 @@
 extern TriggerData *crm_trigger_data(FunctionCallInfo fcinfo, const char *function,
 									 TriggerEvent timing, int events);
 
+/*
+ * The table's triggers, NULL if it has none.  A copy: those of the relation are freed
+ * when an invalidation message that any lookup in a catalog reads has it built anew.
+ */
+extern TriggerDesc *crm_copy_triggers(Relation rel);
+
 /* Whether one of the trigger's arguments after the version is that text. */
 extern bool crm_trigger_has_argument(const Trigger *trigger, const char *argument);
 

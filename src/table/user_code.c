@@ -17,6 +17,7 @@
 #include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
+#include "table/trigger.h"
 #include "table/user_code.h"
 
 static bool
@@ -106,7 +107,7 @@ in_indexes(Relation rel)
 bool
 crm_insert_runs_user_code(Relation rel, const List *columns)
 {
-	return in_triggers(rel->trigdesc) ||
+	return in_triggers(crm_copy_triggers(rel)) ||
 		in_constraints(RelationGetDescr(rel)->constr) ||
 		has_user_code((Node *) columns, NULL) ||
 		in_indexes(rel);

@@ -15,6 +15,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "nodes/nodes.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
@@ -26,11 +27,13 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "base/currency.h"
 #include "base/name_key.h"
 #include "base/time.h"
 #include "base/uuid.h"
+#include "table/cast_domain.h"
 #include "table/columns.h"
 #include "table/value_checks.h"
 
@@ -45,6 +48,7 @@ typedef struct Facts
 	{
 		AttrNumber	attno;
 		int			rule;		/* an index of rules */
+		Oid			domain;		/* that states it; InvalidOid: a CHECK does */
 	}			checks[MAX_CHECKS];
 	int			nrequired;
 	AttrNumber	required[MAX_CHECKS];
@@ -285,16 +289,6 @@ check_positive(const Value *value)
 }
 
 static void
-check_not_negative(const Value *value)
-{
-	if (DatumGetInt32(value->datum) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s must not be negative", value->column),
-				 errtablecol(value->row->rel, value->attno)));
-}
-
-static void
 refuse_time(const Value *value)
 {
 	ereport(ERROR,
@@ -342,7 +336,6 @@ static const ValueRule rules[] = {
 	{"forecast_category", TEXTOID, check_forecast_category},
 	{"lost_at", TIMESTAMPTZOID, check_time},
 	{"metadata", JSONBOID, check_object},
-	{"move_no", INT4OID, check_not_negative},
 	{"name", TEXTOID, check_not_blank},
 	{"probability", NUMERICOID, check_probability},
 	{"quote", TEXTOID, check_quote},
@@ -379,31 +372,52 @@ invalidate_facts(Datum arg, Oid relid)
 	}
 }
 
-/* The columns of deals that crm_check_deal() looks at, in the CHECK of all of them. */
-static const char *const in_deals_check[] = {
-	"amount", "currency", "move_no", "probability", "title"
-};
+static bool
+is_time_rule(const ValueRule *rule)
+{
+	return rule->check == check_time || rule->check == check_date;
+}
+
+/* Whether it is the CHECK of that column, or of all times, as crm_install() names them. */
+static bool
+is_check_of(const char *name, const ValueRule *rule)
+{
+	return strstr(name, psprintf("_%s_check", is_time_rule(rule) ? "times" : rule->column)) != NULL;
+}
+
+/* Whether crm_check_deal() looks at the column. */
+static bool
+is_deals_rule(const ValueRule *rule)
+{
+	static const char *const columns[] = {
+		"amount", "currency", "probability", "title"
+	};
+
+	return is_time_rule(rule) || is_any_of(rule->column, columns, lengthof(columns));
+}
 
 #define DEALS_CHECK	"deals_check"
 
 /*
- * Whether the table has the CHECK of that column, which crm_install() named
- * TABLE_COLUMN_check, or of all its times, or of a deal as a whole.
+ * Whether the table has a CHECK of that column, or of a deal as a whole; if
+ * that casts the column to a domain, so that its CHECK is the domain's, which.
  */
 static bool
-has_check(Relation rel, const ValueRule *rule)
+has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
 {
-	bool		time = rule->check == check_time || rule->check == check_date;
 	TupleConstr *constraints = RelationGetDescr(rel)->constr;
-	char	   *name = psprintf("_%s_check", time ? "times" : rule->column);
 
+	*domain = InvalidOid;
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{
-		const char *check = constraints->check[i].ccname;
+		const ConstrCheck *check = &constraints->check[i];
 
-		if (strstr(check, name) != NULL ||
-			(strcmp(check, DEALS_CHECK) == 0 &&
-			 is_any_of(rule->column, in_deals_check, lengthof(in_deals_check))))
+		if (is_check_of(check->ccname, rule))
+			return true;
+		if (strcmp(check->ccname, DEALS_CHECK) != 0)
+			continue;
+		*domain = crm_cast_domain(stringToNode(check->ccbin), attno);
+		if (OidIsValid(*domain) || is_deals_rule(rule))
 			return true;
 	}
 	return false;
@@ -420,15 +434,17 @@ find_facts(Relation rel, Facts *facts)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		const char *name = NameStr(att->attname);
+		Oid			domain;
 
 		if (att->attisdropped)
 			continue;
 		for (int rule = 0; rule < lengthof(rules); rule++)
 		{
 			if (strcmp(rules[rule].column, name) == 0 && rules[rule].type == att->atttypid &&
-				facts->nchecks < MAX_CHECKS && has_check(rel, &rules[rule]))
+				facts->nchecks < MAX_CHECKS && has_check(rel, att->attnum, &rules[rule], &domain))
 			{
 				facts->checks[facts->nchecks].attno = att->attnum;
+				facts->checks[facts->nchecks].domain = domain;
 				facts->checks[facts->nchecks++].rule = rule;
 			}
 		}
@@ -493,10 +509,12 @@ crm_check_values(const RowEdit *row)
 	for (int i = 0; i < facts->nchecks; i++)
 	{
 		AttrNumber	attno = facts->checks[i].attno;
+		Oid			domain = facts->checks[i].domain;
 		const ValueRule *rule = &rules[facts->checks[i].rule];
 		Value		value = {row, facts, attno, rule->column};
 
-		if (crm_row_is_null(row, attno) || is_unchanged(row, attno))
+		if (crm_row_is_null(row, attno) || is_unchanged(row, attno) ||
+			(OidIsValid(domain) && !DomainHasConstraints(domain)))
 			continue;
 		value.datum = crm_row_get(row, attno);
 		rule->check(&value);

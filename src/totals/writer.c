@@ -205,18 +205,9 @@ static void
 compact(void *arg)
 {
 	const Compaction *compaction = arg;
-	int			result;
 
-	result = crm_run_kept(&compaction->statement, &compaction->pipeline_id, NULL, false, 0);
-	if (result == SPI_OK_INSERT)
-		return;
-	/* A plan that does nothing depends on nothing: it would stay so. */
-	crm_forget_plan(&compaction->statement);
-	ereport(ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("totals cannot be kept in table \"stage_totals\""),
-			 errdetail("A rule of that table replaces the INSERT."),
-			 errhint("Drop the rule.")));
+	crm_insert_kept(&compaction->statement, &compaction->pipeline_id, "totals cannot be kept",
+					CRM_TOTALS_TABLE);
 }
 
 int64
@@ -251,8 +242,7 @@ has_rows(const char *table)
 static void
 mark_complete(void *arg)
 {
-	if (crm_run_kept(arg, NULL, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write stage_totals");
+	crm_insert_kept(arg, NULL, "totals cannot be kept", CRM_TOTALS_TABLE);
 }
 
 void

@@ -12,7 +12,7 @@ LEVELS = [
     ["history"],
     ["totals"],
     ["deal"],
-    ["api", "install", "analytics", "mcp"],
+    ["api", "install", "analytics", "import", "mcp"],
     ["module"],
 ]
 LEVEL = {folder: n for n, level in enumerate(LEVELS) for folder in level}

@@ -17,10 +17,10 @@ from pglast.enums import ObjectType
 problems = []
 
 # The placeholders, and what they are here.
-EXTENSION, CRM = "extension_schema", "crm_schema"
+EXTENSION, CRM, IMPORT = "extension_schema", "crm_schema", "import_schema"
 # The schema of sql/extension/defaults.sql, which every role may use.
 DEFAULTS = "crm_defaults"
-PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@VERSION@": "0.0.0"}
+PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@import@": IMPORT, "@VERSION@": "0.0.0"}
 
 
 def read(path):
@@ -31,7 +31,7 @@ def read(path):
             text = handle.read()
     # A name that is put into a string could end it.
     for literal in re.findall(r"'(?:[^']|'')*'", re.sub(r"--.*", "", text)):
-        if "@crm@" in literal or "@extension@" in literal:
+        if re.search("@(crm|extension|import)@", literal):
             problems.append(f"{path}: a placeholder in {literal}")
     for placeholder, name in PLACEHOLDERS.items():
         text = text.replace(placeholder, name)
@@ -72,7 +72,7 @@ def check_function(statement):
     language = options["language"].arg
     language = getattr(language, "val", None) or language.sval
     missing = []
-    if returns not in ("trigger", "event_trigger"):
+    if returns not in ("trigger", "event_trigger") and not statement.is_procedure:
         missing += [word for word in ("volatility", "parallel") if word not in options]
     if language in ("sql", "plpgsql") and not statement.sql_body and "search_path" not in settings:
         missing.append("SET search_path (or a body BEGIN ATOMIC)")
@@ -135,7 +135,7 @@ def check_file(path, own_schema):
 
 
 def check_query(path):
-    """Tables are the CRM's, and named with its schema, or parts of WITH.
+    """Tables are the CRM's or an import's, and named with its schema, or parts of WITH.
 
     Queries are analyzed with the rights of the extension's owner, when literals
     are read as the types that they are compared with: one of a range or a row
@@ -150,7 +150,7 @@ def check_query(path):
         for node in walk(statement):
             if not isinstance(node, ast.RangeVar):
                 continue
-            if node.schemaname != CRM and not (node.schemaname is None and (
+            if node.schemaname not in (CRM, IMPORT) and not (node.schemaname is None and (
                     node.relname in parts or node.relname.startswith("pg_"))):
                 problems.append(f"{path}: {node.relname} is not named with its schema")
 
@@ -159,7 +159,7 @@ for name in sorted(glob.glob("sql/extension/*.sql") + glob.glob("sql/api/*.sql")
     check_file(name, own_schema=DEFAULTS if name == "sql/extension/defaults.sql" else EXTENSION)
 for name in sorted(glob.glob("sql/schema/*.sql")):
     check_file(name, own_schema=None)
-for name in sorted(glob.glob("sql/queries/*.sql")):
+for name in sorted(glob.glob("sql/queries/*.sql") + glob.glob("sql/import/*.sql")):
     check_query(name)
 # What build.sh makes of them has to be SQL as well.
 for name in sorted(glob.glob("build/crm--*.sql") + glob.glob("sql/released/crm--*.sql")):

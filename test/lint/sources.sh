@@ -32,7 +32,8 @@ says_version()
 	grep -nE "(^|[^0-9.])$(echo "$version" | sed 's/\./\\./g')([^0-9.]|\$)" -rI . \
 		--exclude-dir=.git --exclude=crm.control --exclude='crm--*.sql' --exclude=META.json \
 		--exclude-dir=results --exclude-dir=tmp_check --exclude-dir=released \
-		--exclude-dir=migrations --exclude-dir=updates --exclude=CHANGELOG.md |
+		--exclude-dir=migrations --exclude-dir=updates --exclude=CHANGELOG.md --exclude=changelog \
+		--exclude=package-lock.json |
 		grep -v '\.since = "'
 }
 forbid "the version stands in crm.control only" says_version

@@ -1,9 +1,9 @@
 -- pipeline_summary_as_of() against what was told then, and against a replay of
--- the histories by other means, on random deals.
+-- the histories by other means, on random deals; pipeline_trend() against it.
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(18);
+SELECT plan(27);
 
 -- Where each deal stood, by going through its moves from the first one on.  A
 -- move that was taken back drops its visit, and the one before goes on.
@@ -225,9 +225,74 @@ SELECT is(plain(pipeline_summary_as_of(id('empty'), now())), plain(pipeline_summ
 CREATE TABLE t.before AS SELECT pipeline_summary_as_of(id('Renewals'), t.at) AS report, t.at
     FROM (SELECT clock_timestamp() AS at) AS t;
 SELECT delete_stage(id('Renewed'), id('Contacted')) \g /dev/null
+-- with the triggers, a stage with a history is archived only
+ALTER TABLE stages DISABLE TRIGGER USER;
+DELETE FROM stages WHERE id = id('Renewed');
+ALTER TABLE stages ENABLE TRIGGER USER;
 SELECT is((SELECT pipeline_summary_as_of(id('Renewals'), at) #- '{stages}' FROM t.before), (SELECT report #- '{stages}' FROM t.before), 'a stage deleted since');
 SELECT is((SELECT s - '{name,position}'::text[] FROM t.before, jsonb_array_elements(pipeline_summary_as_of(id('Renewals'), at) -> 'stages') AS s WHERE s ->> 'stage_id' = id('Renewed')::text),
     (SELECT s - '{name,position}'::text[] FROM t.before, jsonb_array_elements(report -> 'stages') AS s WHERE s ->> 'stage_id' = id('Renewed')::text), 'is there without a name');
+
+-- Many moments from one reading are what each is by itself.
+CREATE TABLE t.points AS SELECT row_number() OVER (ORDER BY at) AS n, at FROM (SELECT at FROM t.moments ORDER BY md5(at::text) LIMIT 150) AS m;
+CREATE FUNCTION t.at_points(points timestamptz[], in_currency text) RETURNS TABLE (pipeline uuid, at timestamptz, sums text) LANGUAGE sql AS $$
+    SELECT p.id, points[n], (SELECT row(s.rate_day, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals, s.deals_without_amount,
+        s.deals_without_probability, s.value, s.weighted_value)::text)
+    FROM crm.pipelines AS p, extensions.crm_summaries_as_of('crm', p.tenant_id, p.id, points, in_currency) AS s, generate_series(s.first_point, s.last_point) AS n
+$$;
+CREATE TABLE t.waterfalls AS SELECT p.id, w.* FROM pipelines AS p, pipeline_waterfall(p.id, '2024-02-01') AS w;
+CREATE FUNCTION t.bars() RETURNS SETOF t.waterfalls LANGUAGE sql AS $$
+    TABLE t.waterfalls EXCEPT ALL SELECT p.id, w.* FROM crm.pipelines AS p, crm.pipeline_waterfall(p.id, '2024-02-01') AS w
+$$;
+CREATE TABLE t.together AS SELECT c AS in_currency, s.* FROM (VALUES (NULL), ('EUR')) AS v (c), t.at_points((SELECT array_agg(p.at ORDER BY p.n) FROM points AS p), c) AS s;
+CREATE TABLE t.singly AS SELECT c AS in_currency, s.* FROM (VALUES (NULL), ('EUR')) AS v (c), t.points AS p, t.at_points(ARRAY[p.at], c) AS s;
+SELECT is_empty('(TABLE t.together EXCEPT ALL TABLE t.singly) UNION ALL (TABLE t.singly EXCEPT ALL TABLE t.together)', 'many moments from one reading');
+SELECT cmp_ok((SELECT count(*) FROM t.together), '>', 2000::bigint, '(which are many rows)');
+
+-- Of a large pipeline the changes of all deals are read, of a small one those of its own.
+ALTER TABLE deals DISABLE TRIGGER USER;
+INSERT INTO deals (tenant_id, pipeline_id, stage_id, title, status, archived_at, stage_entered_at, created_at)
+    SELECT p.tenant_id, p.id, s.id, 'filler', 'open', '2023-01-02', '2023-01-01', '2023-01-01'
+    FROM pipelines AS p JOIN stages AS s ON s.id IN (id('Lead'), id('Contacted')) AND s.pipeline_id = p.id, generate_series(1, 1001);
+SELECT is_empty($$TABLE t.together EXCEPT ALL SELECT c AS in_currency, s.*
+        FROM (VALUES (NULL), ('EUR')) AS v (c), t.at_points((SELECT array_agg(p.at ORDER BY p.n) FROM points AS p), c) AS s$$, 'the same of large pipelines');
+SELECT is_empty('SELECT * FROM t.bars()', 'and their waterfalls');
+DELETE FROM deals WHERE title = 'filler';
+ALTER TABLE deals ENABLE TRIGGER USER;
+
+-- The trend beside the summary of each moment, by currency and by stage.
+CREATE TABLE t.trend AS
+    SELECT p.id AS pipeline, p.currency AS home, r.* FROM pipelines AS p
+        CROSS JOIN (SELECT at, n, (ARRAY['day', 'week', 'month', 'quarter'])[1 + n % 4] AS step FROM t.points WHERE n % 12 = 0) AS m
+        CROSS JOIN LATERAL pipeline_trend(p.id, m.at, least(m.at + 12 * ('1 ' || CASE m.step WHEN 'quarter' THEN 'month' ELSE m.step END)::interval, clock_timestamp()), m.step) AS r
+    WHERE p.id IN (id('Sales'), id('Renewals'));
+CREATE TABLE t.report AS SELECT pipeline, home, at, pipeline_summary_as_of(pipeline, at) AS report FROM (SELECT DISTINCT pipeline, home, at FROM t.trend) AS a;
+SELECT is_empty($$
+    (SELECT DISTINCT pipeline, at, value_currency, open_deals, open_value, open_weighted_value, won_deals, won_value, won_weighted_value,
+            lost_deals, lost_value, lost_weighted_value FROM t.trend WHERE open_deals + won_deals + lost_deals > 0)
+    EXCEPT SELECT r.pipeline, r.at, coalesce(c ->> 'currency', r.home), sum((c #>> '{open,total_deals}')::bigint), sum((c #>> '{open,total_value}')::numeric),
+        sum((c #>> '{open,weighted_value}')::numeric), sum((c #>> '{won,total_deals}')::bigint), sum((c #>> '{won,total_value}')::numeric),
+        sum((c #>> '{won,weighted_value}')::numeric), sum((c #>> '{lost,total_deals}')::bigint), sum((c #>> '{lost,total_value}')::numeric),
+        sum((c #>> '{lost,weighted_value}')::numeric)
+    FROM t.report AS r CROSS JOIN LATERAL jsonb_array_elements(r.report -> 'by_currency') AS c GROUP BY 1, 2, 3$$, 'the trend is the summary of each moment');
+SELECT is_empty($$SELECT r.pipeline, r.at FROM t.report AS r CROSS JOIN LATERAL (SELECT sum(t.open_deals + t.won_deals + t.lost_deals) AS deals,
+            sum(t.deals_without_amount) AS deals_without_amount, sum(t.deals_without_probability) AS deals_without_probability
+        FROM (SELECT DISTINCT pipeline, at, value_currency, open_deals, won_deals, lost_deals, deals_without_amount, deals_without_probability FROM t.trend) AS t
+        WHERE t.pipeline = r.pipeline AND t.at = r.at) AS t
+    WHERE row(t.*)::text <> format('(%s,%s,%s)', r.report ->> 'total_deals', r.report ->> 'deals_without_amount', r.report ->> 'deals_without_probability')$$,
+    'and leaves no deal out');
+SELECT cmp_ok((SELECT count(*) FROM t.report), '>', 80::bigint, '(at many moments)');
+CREATE TABLE t.staged AS SELECT p.id AS pipeline, r.* FROM pipelines AS p CROSS JOIN t.before AS b
+    CROSS JOIN LATERAL pipeline_trend(p.id, b.at - interval '60 weeks', b.at, 'week', by_stage => true) AS r WHERE p.id IN (id('Sales'), id('Renewals'));
+SELECT is_empty($$SELECT s.pipeline, s.at, r.stage, s.stage_id, s.deals, s.value FROM
+        (SELECT pipeline, at, stage_id, sum(open_deals + won_deals + lost_deals) AS deals, sum(open_value + won_value + lost_value) AS value
+            FROM t.staged GROUP BY 1, 2, 3) AS s
+        FULL JOIN (SELECT a.pipeline, a.at, r.stage, (r.stage ->> 'stage_id')::uuid AS stage_id
+            FROM (SELECT DISTINCT pipeline, at FROM t.staged) AS a
+                CROSS JOIN LATERAL jsonb_array_elements(pipeline_summary_as_of(a.pipeline, a.at) -> 'stages') AS r (stage)) AS r USING (pipeline, at, stage_id)
+    WHERE (s.deals, s.value) IS DISTINCT FROM ((r.stage ->> 'total_deals')::numeric, coalesce((r.stage ->> 'total_value')::numeric, s.value))
+        AND (r.stage IS NOT NULL OR s.deals > 0)$$, 'and so it is by stage');
+SELECT ok((SELECT count(*) FILTER (WHERE stage IS NULL AND won_deals + open_deals + lost_deals > 0) > 0 FROM t.staged), '(also of a stage that is no more)');
 
 -- Who sees some of the deals sees the past of those.
 CREATE ROLE as_of_reader;

@@ -87,6 +87,7 @@ INSERT INTO t.deeds (statement, writes, admin) VALUES
     ('SELECT crm.pipeline_summary([pipeline])', false, false),
     ('SELECT crm.pipeline_summary([pipeline], in_currency => ''USD'', tag_id => [tag])', false, false),
     ('SELECT crm.pipeline_summary_as_of([pipeline], now() - interval ''1 second'')', false, false),
+    ('SELECT f FROM crm.pipeline_trend([pipeline], now() - interval ''1 day'') AS f', false, false),
     ('SELECT f FROM crm.[report]([pipeline]) AS f', false, false),
     ('SELECT crm.exchange_rate(''EUR'', ''USD'')', false, false),
     ('SELECT crm.mcp(''{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"[tool]","arguments":{}}}'')', false, false),
@@ -157,7 +158,7 @@ BEGIN
             WHEN 'status' THEN t.pick(ARRAY['''open''', '''won''', '''lost''', '''x''', 'NULL'])
             WHEN 'amount' THEN t.pick(ARRAY['1', '-5', '999999999999999.9999', '''NaN''', 'NULL'])
             WHEN 'table' THEN t.pick('{pipelines,stages,deals,deal_contacts,tags,deal_tags,exchange_rates,stage_changes,deal_changes}')
-            WHEN 'view' THEN t.pick('{pipeline_stage_summary,stage_visits,rotting_deals,stage_forecast_categories,deal_pushes}')
+            WHEN 'view' THEN t.pick('{pipeline_stage_summary,stage_visits,rotting_deals,stage_forecast_categories,deal_pushes,deal_facts,move_facts}')
             WHEN 'report' THEN t.pick('{time_in_stage,funnel,stage_conversion,win_rate,sales_cycle,sales_velocity,slippage,stage_probabilities,recurring_revenue}')
             WHEN 'tool' THEN t.pick('{deals_list,stages_list,pipelines_list,tags_list}')
             ELSE t.pick_id(who, kind) END, '\', '\\'));

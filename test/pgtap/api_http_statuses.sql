@@ -81,6 +81,11 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('context_for_person', '{"person_id": null}', '22004 400', 'the argument is null'),
     ('context_for_deal', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
     ('context_for_deal', '{"deal_id": null}', '22004 400', 'the argument is null'),
+    ('context_for_person', '{"person_id": "@Ann", "max_deals": 101}', '22023 400', 'that is too many'),
+    ('deal_history', '{"deal_id": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@nothing"}', 'PT404 404', 'there is no such deal'),
+    ('merge_deals', '{"keep": "@A", "merge": "@A"}', '22023 400', 'it is the same deal'),
+    ('unmerge_deals', '{"merged": "@A"}', 'PT409 409', 'it is not merged'),
     ('time_in_stage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('stage_conversion', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('funnel', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
@@ -96,9 +101,23 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
-    ('forecast', '{"period": "week"}', '22023 400', 'there is no such period'),
+    ('pipeline_trend', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "year"}', '22023 400', 'there is no such step'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "1924-01-01"}', '22023 400', 'these are too many steps'),
+    ('forecast', '{"period": "decade"}', '22023 400', 'there is no such period'),
+    ('lost_reasons', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('lost_reasons', '{"group_by": "nothing"}', '22023 400', 'there is no such dimension'),
+    ('win_rate', '{"time_zone": "Mars"}', '22023 400', 'there is no such time zone'),
+    ('win_rate', '{"in_currency": "EUR", "max_rate_age": -1}', '22023 400', 'nothing is that old'),
+    ('stage_flow', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('stage_flow', '{"pipeline_id": "@Sales", "period": "decade"}', '22023 400', 'there is no such choice'),
+    ('changes_since', '{"at": "2024-01-01", "pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('changes_since', '{"at": "2024-01-01", "max_rows": 0}', '22023 400', 'too few'),
+    ('changes_since', '{"at": "2024-01-01", "after_cursor": "x"}', '22023 400', 'that is no cursor'),
+    ('changes_since', '{"at": null}', '22004 400', 'the argument is null'),
+    ('forecast', '{"target": 1}', '22023 400', 'the target has no currency'),
     ('slippage', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
-    ('slippage', '{"each": "stage"}', '22023 400', 'there is no such choice'),
+    ('slippage', '{"group_by": "nothing"}', '22023 400', 'there is no such dimension'),
     ('pipeline_waterfall', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_waterfall', '{"pipeline_id": "@Sales", "from_at": null}', '22004 400', 'the argument is null'),
     ('pipeline_waterfall', '{"pipeline_id": "@Sales", "from_at": "2024-02-01", "to_at": "2024-01-01"}', '22023 400', 'the end is before the beginning'),
@@ -120,10 +139,10 @@ SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm
     AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
-    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal',
+    WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal', 'deal_history',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
-        'pipeline_summary_as_of') ORDER BY function, n) AS f;
+        'pipeline_summary_as_of', 'pipeline_trend', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Read the deal again before you move it.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))
@@ -174,9 +193,9 @@ SELECT is(CASE method WHEN 'POST' THEN said(post('st_admin', '{}', tab, ids(body
 SELECT is(said(post('st_reader', '{}', tab, ids(body))), '42501 403', 'POST ' || tab || ': the role may not')
 FROM (SELECT DISTINCT ON (tab) tab, body FROM t.writes WHERE method = 'POST' ORDER BY tab, n) AS w;
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM %I RETURNING 1) SELECT ''[]''::jsonb FROM d', v))), '42501 403', 'DELETE ' || v || ': a view')
-FROM unnest('{pipeline_stage_summary,stage_visits,rotting_deals,stage_forecast_categories,deal_pushes}'::text[]) AS v;
+FROM unnest('{pipeline_stage_summary,stage_visits,rotting_deals,stage_forecast_categories,deal_pushes,deal_facts,move_facts}'::text[]) AS v;
 SELECT is(t.error_of(format('INSERT INTO %I DEFAULT VALUES', v)), format(E'42501\nview "%s" cannot be written\nWrite "%s", from which it is computed.', v, tab), v || ': not by the owner either')
-FROM (VALUES ('pipeline_stage_summary', 'deals'), ('stage_visits', 'deals'), ('rotting_deals', 'deals'), ('stage_forecast_categories', 'stages'), ('deal_pushes', 'deals')) AS v (v, tab);
+FROM (VALUES ('pipeline_stage_summary', 'deals'), ('stage_visits', 'deals'), ('rotting_deals', 'deals'), ('stage_forecast_categories', 'stages'), ('deal_pushes', 'deals'), ('deal_facts', 'deals'), ('move_facts', 'deals')) AS v (v, tab);
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM stages WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Lead')))),
     '23503 409', 'DELETE stages: deals stand in it');
 SELECT is(said(request('st_admin', '{}', format('WITH d AS (DELETE FROM pipelines WHERE id = %L RETURNING 1) SELECT ''[]''::jsonb FROM d', id('Sales')))),
@@ -198,6 +217,7 @@ SELECT is_empty($$SELECT answer FROM t.answers WHERE answer ->> 'code' ~ '^(PT|2
 -- What the owner has erased.
 SELECT extensions.crm_trim_history('crm', '2024-02-15') \g /dev/null
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_summary_as_of', ids('{"pipeline_id": "@Sales", "at": "2024-01-15"}'))), 'PT410 410', 'pipeline_summary_as_of: the history was erased');
+SELECT is(said(rpc('st_admin', '{}', 'pipeline_trend', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15", "step": "quarter"}'))), 'PT410 410', 'pipeline_trend: the history was erased');
 SELECT is(said(rpc('st_admin', '{}', 'pipeline_waterfall', ids('{"pipeline_id": "@Sales", "from_at": "2024-01-15"}'))), 'PT410 410', 'pipeline_waterfall: the history was erased');
 
 SELECT * FROM finish();

@@ -13,10 +13,13 @@ CREATE TABLE t.needed (function text, arguments text);
 INSERT INTO t.needed VALUES
     ('context_for_deal', format('deal_id => %L', id('A'))), ('context_for_person', format('person_id => %L', id('Ann'))),
     ('correct_move', format('deal_id => %L, changed_at => now()', id('A'))), ('create_pipeline', 'name => ''New'''), ('delete_stage', format('stage_id => %L', id('Disqualified'))),
+    ('changes_since', 'at => ''2020-01-01'''), ('stage_flow', format('pipeline_id => %L', id('Sales'))),
     ('exchange_rate', 'base => ''EUR'', quote => ''USD'''), ('funnel', format('pipeline_id => %L', id('Sales'))),
+    ('deal_history', format('deal_id => %L', id('A'))), ('exchange_rate', 'base => ''EUR'', quote => ''USD'''), ('funnel', format('pipeline_id => %L', id('Sales'))),
     ('move_deal', format('deal_id => %L, stage_id => %L', id('A'), id('Qualified'))),
     ('pipeline_summary', format('pipeline_id => %L', id('Sales'))),
     ('pipeline_summary_as_of', format('pipeline_id => %L, at => now()', id('Sales'))),
+    ('pipeline_trend', format('pipeline_id => %L, from_at => now() - interval ''1 hour''', id('Sales'))),
     ('pipeline_waterfall', format('pipeline_id => %L, from_at => now() - interval ''1 hour''', id('Sales'))),
     ('stage_conversion', format('pipeline_id => %L', id('Sales'))), ('stage_probabilities', format('pipeline_id => %L', id('Sales'))),
     ('time_in_stage', format('pipeline_id => %L', id('Sales')));

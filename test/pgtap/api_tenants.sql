@@ -52,7 +52,9 @@ INSERT INTO t.attacks (function, body) VALUES
     ('set_default_pipeline', '{"pipeline_id": "@acme p"}'), ('delete_stage', '{"stage_id": "@acme s1"}'),
     ('delete_stage', '{"stage_id": "@mallory s2", "move_deals_to": "@acme s1"}'), ('apply_stage_probability', '{"stage_id": "@acme s1"}'),
     ('reorder_stages', '{"pipeline_id": "@acme p", "stage_ids": "{}"}'), ('pipeline_summary', '{"pipeline_id": "@acme p"}'),
-    ('context_for_deal', '{"deal_id": "@acme d"}');
+    ('context_for_deal', '{"deal_id": "@acme d"}'), ('deal_history', '{"deal_id": "@acme d"}'),
+    ('merge_deals', '{"keep": "@mallory d", "merge": "@acme d"}'), ('merge_deals', '{"keep": "@acme d", "merge": "@mallory d"}'),
+    ('unmerge_deals', '{"merged": "@acme d"}');
 CREATE FUNCTION t.ids(body jsonb, of text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT coalesce(jsonb_object_agg(k, CASE WHEN v #>> '{}' ~ '^@' THEN to_jsonb(t.id(replace(substr(v #>> '{}', 2), 'acme', of))) ELSE v END), '{}')
     FROM jsonb_each(body) AS e (k, v) $$;

@@ -94,7 +94,7 @@ SELECT is_empty($$SELECT c.table_name, c.column_name FROM information_schema.col
     WHERE c.table_schema = 'crm' AND t.table_type = 'BASE TABLE' AND c.data_type IN ('date', 'timestamp with time zone')
         AND c.table_name NOT IN ('stage_changes', 'deal_changes', 'stage_totals')
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = format('crm.%I', c.table_name)::regclass
-            AND pg_get_constraintdef(oid) LIKE '%crm_are_times(%' AND pg_get_constraintdef(oid) ~ ('[ (]' || c.column_name || '[,)]'))$$,
+            AND pg_get_constraintdef(oid) ~ 'crm_(are_times|check_deal)\(' AND pg_get_constraintdef(oid) ~ ('[ (]' || c.column_name || '[,)]'))$$,
     'each date and time that users write has its CHECK');
 SELECT throws_ok($$UPDATE deals SET expected_close_date = '294277-01-01' WHERE id = id('m')$$, '23514',
     'expected_close_date must be in the years 1900 to 9999', 'expected in the year 294277');

@@ -6,7 +6,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(65);
+SELECT plan(71);
 
 CREATE ROLE crm_mallory;
 GRANT USAGE ON SCHEMA crm TO crm_mallory;
@@ -156,7 +156,10 @@ FROM (VALUES ('deals_list', '{"limit":1,"search":"o","archived":false}'), ('deal
         ('deals_unlink_contact', format('{"deal_id":"%s","contact_id":"%s"}', id('three'), id('person'))),
         ('deals_move', format('{"deal_id":"%s","stage_id":"%s"}', id('three'), id('Due'))),
         ('deals_undo_move', format('{"deal_id":"%s"}', id('three'))),
-        ('pipeline_summary', format('{"pipeline_id":"%s"}', id('Sales'))),
+        ('report_value', format('{"report":"pipeline_summary","pipeline_id":"%s"}', id('Sales'))), ('report_value', '{"report":"forecast","pipeline_id":"Sales","limit":1}'),
+        ('report_flow', '{"report":"deal_history","deal_id":"drei","limit":1}'), ('find', '{"text":"drei r"}'), ('stages_list', '{"limit":1}'),
+        ('deals_list', '{"order":"amount","descending":true,"limit":1,"amount_min":1,"created_from":"2024-01-01","status":["open","won"],"tag_id":"tag","fields":["stage","tags","title"]}'),
+        ('deals_move', '{"deal_id":"drei","stage_id":"Qualified"}'),
         ('context_for_person', format('{"person_id":"%s"}', id('person'))),
         ('context_for_deal', format('{"deal_id":"%s"}', id('three'))),
         ('pipelines_create_with_stages', '{"name":"Q","stages":["a"]}'),

@@ -10,7 +10,7 @@ SET search_path = analytics_currencies, public;
 \set empty '\'00000000-0000-0000-0000-000000000002\''
 
 -- one currency needs no rates, nor does a deal without an amount
-SELECT a - '{as_of,source,by_currency}'::text[] = b - '{as_of,source,by_currency,rates}'::text[] AS same, b -> 'rates' AS rates, b -> 'source' AS source
+SELECT a - '{as_of,source,by_currency}'::text[] = b - '{as_of,source,by_currency,rates,oldest_rate}'::text[] AS same, b -> 'rates' AS rates, b -> 'source' AS source
 FROM pipeline_summary(:sales) AS a, pipeline_summary(:sales, in_currency => 'USD') AS b;
 SELECT s -> 'currency' AS currency, s -> 'total_value' AS total, s -> 'rates' AS rates FROM pipeline_summary(:empty, in_currency => 'EUR') AS s;
 UPDATE deals SET currency = 'CHF' WHERE title = 'Epsilon';

@@ -68,11 +68,19 @@ SELECT bucket, value_currency, open_value FROM forecast(currency => 'EUR', today
 SELECT bucket, value_currency, open_value FROM forecast(value_period => 'monthly', today => '2024-02-10');
 ROLLBACK;
 
+-- a pipeline of plain names has no probabilities: how many deals that concerns is said
+BEGIN;
+SELECT id AS plain FROM create_pipeline('Plain', '["One", {"name": "Won", "deal_status": "won"}]') \gset
+INSERT INTO deals (pipeline_id, title, amount, expected_close_date, probability, value_period) VALUES
+	(:'plain', 'Known', 100, '2024-02-20', 0.5, 'monthly'), (:'plain', 'Unknown', 300, '2024-02-20', NULL, 'monthly');
+SELECT bucket, open_deals, open_value, weighted_value, deals_without_probability FROM forecast(:'plain', today => '2024-02-10');
+ROLLBACK;
+
 -- nothing, no stage, wrong arguments
 SELECT * FROM forecast(:empty);
 SELECT bucket, period_start, open_deals, won_deals FROM forecast(today => '2024-02-10');
 SELECT forecast('00000000-0000-0000-0000-00000000dead');
-SELECT forecast(period => 'week');
+SELECT forecast(period => 'decade');
 SELECT forecast(period => NULL);
 SELECT forecast(period_from => '2024-02-01', period_before => '2024-01-01');
 DROP SCHEMA analytics_forecast CASCADE;

@@ -32,6 +32,13 @@ UPDATE deals SET archived_at = now() WHERE title = 'Monthly';
 SELECT arr FROM recurring_revenue(:empty, 'won', currency => 'USD');
 ROLLBACK;
 SELECT * FROM recurring_revenue(:empty);
+-- a pipeline of plain names has no probabilities: how many deals that concerns is said
+BEGIN;
+SELECT id AS plain FROM create_pipeline('Plain', '["One", {"name": "Won", "deal_status": "won"}]') \gset
+INSERT INTO deals (pipeline_id, title, amount, probability, value_period) VALUES
+	(:'plain', 'Known', 120, 0.5, 'monthly'), (:'plain', 'Unknown', 30, NULL, 'annual'), (:'plain', 'Once', 7, NULL, 'one_time');
+SELECT deal_status, recurring_deals, mrr, weighted_mrr, one_time_deals, deals_without_probability FROM recurring_revenue(:'plain');
+ROLLBACK;
 
 -- rotting: 14 days in First; without rotting_days never, closed or archived neither
 SELECT * FROM rotting_deals();

@@ -11,7 +11,7 @@ SET search_path = analytics_slippage, public;
 
 -- no dates, no pushes
 SELECT * FROM slippage();
-SELECT * FROM slippage(each => 'deal');
+SELECT * FROM slippage(group_by => 'deal');
 
 -- the worked example
 CREATE FUNCTION expect(deal text, day date, at timestamptz) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -28,13 +28,13 @@ SELECT expect('Archived', '2024-03-01', '2024-03-01'), expect('Archived', '2024-
 SET LOCAL crm.effective_at = '';
 SELECT d.title, p.old_expected_close_date, p.new_expected_close_date, p.months, p.days, p.pushed_at, p.pushed_by = session_user AS by_me, p.owner_id
 FROM deal_pushes AS p JOIN deals AS d ON d.id = p.deal_id ORDER BY p.deal_id, p.version;
-SELECT name, deals, pushed_deals, pushed_share, pushes, pushes_per_deal, months_pushed, average_months, days_pushed, average_days FROM slippage();
-SELECT id, deals, pushed_deals, pushed_share, pushes, months_pushed, average_months, days_pushed, average_days FROM slippage(each => 'owner');
-SELECT id, name, deals, pushed_deals, pushes, months_pushed, days_pushed FROM slippage(:sales, 'deal');
+SELECT group_name, is_total, deals, pushed_deals, pushed_share, pushes, pushes_per_deal, months_pushed, average_months, days_pushed, average_days FROM slippage();
+SELECT group_key, is_total, deals, pushed_deals, pushed_share, pushes, months_pushed, average_months, days_pushed, average_days FROM slippage(group_by => 'owner');
+SELECT group_key, group_name, is_total, deals, pushed_deals, pushes, months_pushed, days_pushed FROM slippage(:sales, group_by => 'deal');
 -- filters
 SELECT pushes, months_pushed, days_pushed FROM slippage(pushed_from => '2024-02-01', pushed_before => '2024-02-09');
 SELECT pushes, months_pushed, days_pushed FROM slippage(pushed_from => '2024-02-09', pushed_before => '2024-02-10');
-SELECT id, deals, pushes FROM slippage(each => 'owner', owner_id => '00000000-0000-0000-0000-000000000012');
+SELECT group_key, is_total, deals, pushes FROM slippage(group_by => 'owner', owner_id => '00000000-0000-0000-0000-000000000012');
 SELECT * FROM slippage(currency => 'EUR');
 SELECT deals FROM slippage(currency => 'USD');
 SELECT * FROM slippage(:empty);
@@ -48,25 +48,25 @@ UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2026-01-01' WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2026-01-01' WHERE title = 'Alpha';
-SELECT name, pushes, months_pushed, days_pushed FROM slippage(each => 'deal') WHERE name = 'Alpha';
+SELECT group_name, is_total, pushes, months_pushed, days_pushed FROM slippage(group_by => 'deal') WHERE group_name = 'Alpha';
 -- one that has no date any more, but was pushed, was pushed
 UPDATE deals SET expected_close_date = NULL WHERE title = 'Alpha';
-SELECT name, deals, pushed_deals FROM slippage();
+SELECT group_name, is_total, deals, pushed_deals FROM slippage();
 -- with a move, with archiving, in the same statement
 UPDATE deals SET expected_close_date = '2024-05-01', status = 'won' WHERE title = 'Epsilon';
-SELECT name, pushes, months_pushed, days_pushed FROM slippage(each => 'deal') WHERE name = 'Epsilon';
+SELECT group_name, is_total, pushes, months_pushed, days_pushed FROM slippage(group_by => 'deal') WHERE group_name = 'Epsilon';
 UPDATE deals SET archived_at = now(), expected_close_date = '2024-07-01' WHERE title = 'Epsilon';
-SELECT count(*) FROM slippage(each => 'deal') WHERE name = 'Epsilon';
+SELECT count(*) FROM slippage(group_by => 'deal') WHERE group_name = 'Epsilon';
 UPDATE deals SET archived_at = NULL WHERE title = 'Epsilon';
-SELECT name, pushes, months_pushed, days_pushed FROM slippage(each => 'deal') WHERE name = 'Epsilon';
+SELECT group_name, is_total, pushes, months_pushed, days_pushed FROM slippage(group_by => 'deal') WHERE group_name = 'Epsilon';
 DELETE FROM deals WHERE title = 'Epsilon';
-SELECT count(*) FROM slippage(each => 'deal') WHERE name = 'Epsilon';
+SELECT count(*) FROM slippage(group_by => 'deal') WHERE group_name = 'Epsilon';
 SELECT count(*) FROM deal_pushes WHERE deal_id = '00000000-0000-0000-0000-0000000000d5';
 ROLLBACK;
 
 -- wrong arguments
 SELECT slippage('00000000-0000-0000-0000-00000000dead');
-SELECT slippage(each => 'stage');
-SELECT slippage(each => NULL);
+SELECT slippage(group_by => 'nothing');
+SELECT slippage(group_by => NULL);
 SELECT slippage(pushed_from => '2024-02-01', pushed_before => '2024-01-01');
 DROP SCHEMA analytics_slippage CASCADE;

@@ -47,7 +47,7 @@ CREATE TEMP VIEW everything AS SELECT
 	(SELECT count(*) FROM analytics_tenants.rotting_deals()) AS rotting,
 	(SELECT sum(s.closed_deals) FROM analytics_tenants.pipelines AS p, analytics_tenants.stage_probabilities(p.id) AS s) AS closed,
 	(SELECT sum(f.open_deals + f.won_deals) FROM analytics_tenants.forecast() AS f) AS forecast,
-	(SELECT pushes FROM analytics_tenants.slippage()) AS pushes,
+	(SELECT pushes FROM analytics_tenants.slippage() WHERE is_total) AS pushes,
 	(SELECT string_agg(w.bar || ' ' || w.value, ', ' ORDER BY w.bar_no)
 		FROM analytics_tenants.pipelines AS p, analytics_tenants.pipeline_waterfall(p.id, '-infinity') AS w WHERE w.changes <> 0) AS waterfall,
 	(SELECT sum((analytics_tenants.pipeline_summary_as_of(p.id, '2024-01-05') ->> 'total_value')::numeric) FROM analytics_tenants.pipelines AS p) AS as_of;

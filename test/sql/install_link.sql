@@ -344,7 +344,7 @@ INSERT INTO crm.deals (title, owner_id, created_at, expected_close_date) VALUES
 SELECT title, owner_id IS NOT NULL AS owned, owner_name FROM crm.rotting_deals() ORDER BY title;
 SELECT title, owner_name FROM crm.rotting_deals ORDER BY title;
 UPDATE crm.deals SET expected_close_date = '2026-05-01' WHERE title = 'Old';
-SELECT name, pushes FROM crm.slippage(each => 'owner') ORDER BY name;
+SELECT group_name, pushes FROM crm.slippage(group_by => 'owner') WHERE NOT is_total ORDER BY group_name;
 SELECT d.title, o.name AS owner, g.name AS organization FROM crm.deals AS d, crm.owner(d) AS o, crm.organization(d) AS g;
 SELECT o.name, d.title FROM crm.owners AS o, crm.deals(o) AS d ORDER BY o.name;
 SELECT o.name FROM crm.deal_changes AS c, crm.new_owner(c) AS o WHERE c.new_owner_id = '00000000-0000-4000-8000-00000000000a';

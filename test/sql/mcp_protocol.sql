@@ -40,7 +40,22 @@ SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"c
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"%"}}');
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}');
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":5}}');
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"completion/complete"}');
+
+-- resources and prompts
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/list"}');
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/templates/list"}');
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"crm://pipelines"}}');
+SELECT (pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"crm://data-dictionary"}}')::jsonb #>> '{result,contents,0,text}')
+	~ '## deals\n\nA sales opportunity.*- amount \(numeric' AS the_dictionary_has_columns;
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"crm://nothing"}}');
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{}}');
+SELECT p ->> 'name', p -> 'arguments' FROM jsonb_array_elements(pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"prompts/list"}')::jsonb #> '{result,prompts}') AS p;
+SELECT m ->> 'role', m #>> '{content,type}', left(m #>> '{content,text}', 60)
+FROM unnest(ARRAY['{"name":"weekly_review"}', '{"name":"qualify_deal","arguments":{"deal":"Acme \"x\""}}', '{"name":"forecast_call","arguments":{"period":"2027-Q1"}}']) AS p,
+	jsonb_array_elements(pg_temp.reply(format('{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":%s}', p))::jsonb #> '{result,messages}') AS m;
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"qualify_deal"}}');
+SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"nothing"}}');
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":""}');
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/call"}');
 SELECT pg_temp.reply('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}');

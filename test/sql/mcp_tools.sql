@@ -92,9 +92,9 @@ SELECT pg_temp.call('deals_move', jsonb_build_object('deal_id', :'d1', 'stage_id
 SELECT pg_temp.call('deals_move', jsonb_build_object('deal_id', :'d1', 'stage_id', :'s1', 'expected_stage_id', :'s1'));
 SELECT regexp_replace(pg_temp.call('context_for_deal', jsonb_build_object('deal_id', :'d1')), '"changed_by": "[^"]*"', '"changed_by":"…"');
 SELECT pg_temp.call('deals_undo_move', jsonb_build_object('deal_id', :'d1'))::jsonb ->> 'status';
-SELECT pg_temp.call('pipeline_summary', jsonb_build_object('pipeline_id', :'p1'))::jsonb -> 'total_deals';
-SELECT pg_temp.call('forecast', jsonb_build_object('pipeline_id', :'p1', 'period', 'quarter'))::jsonb #> '{items,0,bucket}';
-SELECT pg_temp.call('forecast', '{"period": "week"}');
+SELECT pg_temp.call('report_value', jsonb_build_object('report', 'pipeline_summary', 'pipeline_id', :'p1'))::jsonb -> 'total_deals';
+SELECT pg_temp.call('report_value', jsonb_build_object('report', 'forecast', 'pipeline_id', :'p1', 'period', 'quarter'))::jsonb #> '{items,0,bucket}';
+SELECT pg_temp.call('report_value', '{"report": "forecast", "period": "decade"}');
 SELECT pg_temp.call('context_for_person', jsonb_build_object('person_id', :'c1'))::jsonb -> 'deals' -> 0 ->> 'title';
 SELECT pg_temp.call('deals_unlink_contact', jsonb_build_object('deal_id', :'d1', 'contact_id', :'c1'));
 SELECT pg_temp.call('context_for_deal', jsonb_build_object('deal_id', :'c1'));
@@ -128,7 +128,7 @@ SELECT pg_temp.call('deals_create', '{"title": "own", "region": "north", "mood":
 	- ARRAY['id', 'created_at', 'updated_at', 'stage_entered_at', 'stage_id', 'pipeline_id'];
 SELECT pg_temp.call('deals_list', '{"region": "north", "mood": "sad", "size": "m", "Odd \"Name\"": 9}')::jsonb #>> '{items,0,title}';
 SELECT pg_temp.call('deals_create', '{"title": "own", "mood": "odd"}');
-SELECT pg_temp.call('deals_create', '{"title": "own", "parts": "a"}');
+SELECT pg_temp.call('deals_create', '{"title": "own", "parts": {"a": 1}}');
 
 -- tools of the user's own
 CREATE FUNCTION greet(who text, times int DEFAULT 2, loud boolean DEFAULT false, moods mood[] DEFAULT NULL, size size DEFAULT 'm')
@@ -156,6 +156,9 @@ SELECT pg_temp.call('plain', '{"n": 2}');
 CREATE FUNCTION newest() RETURNS tags LANGUAGE sql STABLE BEGIN ATOMIC SELECT t FROM tags AS t ORDER BY id DESC LIMIT 1; END;
 COMMENT ON FUNCTION newest() IS '@mcp';
 SELECT pg_temp.call('newest');
+CREATE FUNCTION odd(which int) RETURNS json LANGUAGE sql STABLE AS $$ SELECT (ARRAY['{"items": {"a": 1}}', '{"items": 3}', '{"a": "\u0000"}']::json[])[which] $$;
+COMMENT ON FUNCTION odd(int) IS '@mcp';
+SELECT mcp(json_build_object('jsonrpc', '2.0', 'id', n, 'method', 'tools/call', 'params', json_build_object('name', 'odd', 'arguments', json_build_object('which', n)))) FROM generate_series(1, 3) AS n;
 -- one in the place of a generated tool
 CREATE FUNCTION list_tags() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT 'mine'; END;
 COMMENT ON FUNCTION list_tags() IS '@mcp name=tags_list';

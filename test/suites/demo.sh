@@ -43,10 +43,10 @@ is "a file that is not there is refused"
 refused "$work" 'no such file'
 is "a folder is refused"
 sed '1s/close_value/value/' "$sample" >"$work/bad.csv"
-refused "$work/bad.csv" 'column name mismatch'
+refused "$work/bad.csv" 'has no column close_value'
 is "a file with other columns is refused"
 sed '3s/Won/Wonn/' "$sample" >"$work/bad.csv"
-refused "$work/bad.csv" 'row 2: unknown deal_stage "Wonn"'
+refused "$work/bad.csv" '| *3 |.*unknown deal_stage "Wonn"'
 is "an unknown stage is refused, with its place"
 
 # Staying up: connect as it says, then stop it as it says.

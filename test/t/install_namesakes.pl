@@ -51,6 +51,8 @@ for my $pair (@queries)
 		BEGIN
 			EXECUTE 'SELECT ' || $query\::regproc::text || '()' INTO body;
 			body := replace(replace(body, '\@crm\@', 'crm'), '\@extension\@', 'extensions');
+			-- what deals are grouped by is no name: a column stands for it
+			body := regexp_replace(body, name || '\\.group_of\\.(\\w+)', '\\1.title', 'g');
 			EXECUTE format('CREATE FUNCTION queries.%I(%s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s; END',
 				name, arguments, rtrim(body, E' \\n;'));
 		END \$do\$;
@@ -265,6 +267,9 @@ my %own_call = (
 	replace_history =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d2', history => '[{\"stage_id\": \"00000000-0000-4000-8000-0000000000b1\", \"at\": \"2024-01-01\"}]', reason => 'late'",
 	mcp => q{'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'},
+	merge_deals =>
+	  "keep => '00000000-0000-4000-8000-0000000000d1', merge => '00000000-0000-4000-8000-0000000000d2'",
+	unmerge_deals => "merged => '00000000-0000-4000-8000-0000000000d2'",
 	move_deal =>
 	  "deal_id => '00000000-0000-4000-8000-0000000000d1', stage_id => '00000000-0000-4000-8000-0000000000b3'",
 	delete_stage =>
@@ -345,7 +350,7 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'win_rate, converted');
 	$do->("TABLE $schema.$_;", $_)
 	  for
-	  qw(stage_visits deal_pushes rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
+	  qw(stage_visits deal_pushes deal_facts move_facts rotting_deals pipeline_stage_summary stage_forecast_categories contacts stage_totals);
 	$do->(
 		"SELECT d.*, d.weighted_value FROM $schema.deals AS d; SELECT p.summary FROM $schema.pipelines AS p;",
 		'computed fields');
@@ -363,7 +368,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'crm_installations');
 	$do->(
 		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
-		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list);
+		"mcp: $_")
+	  for qw(deals_list stages_list pipelines_list tags_list contacts_search);
 	$do->(
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');

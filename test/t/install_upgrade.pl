@@ -521,6 +521,8 @@ sub reads_of
 		FROM pipelines AS p, LATERAL (
 			SELECT 'summary', (pipeline_summary(p.id) - 'as_of')::text
 			UNION ALL SELECT 'as of', (pipeline_summary_as_of(p.id, '2023-06-01') - 'as_of')::text
+			UNION ALL SELECT 'trend', json_agg(t)::text
+				FROM pipeline_trend(p.id, '2023-01-01', '2024-01-01', 'month') AS t
 			UNION ALL SELECT 'funnel', json_agg(f)::text FROM funnel(p.id) AS f
 			UNION ALL SELECT 'conversion', json_agg(c)::text FROM stage_conversion(p.id) AS c
 			UNION ALL SELECT 'time in stage', json_agg(t)::text FROM time_in_stage(p.id) AS t

@@ -58,7 +58,7 @@ my @queries = split /\n/, $node->safe_psql('cancel', <<~'SQL');
 	SQL
 push @queries,
   map { "SELECT count(v::text) FROM $_ AS v" }
-  qw(stage_visits rotting_deals deal_pushes pipeline_stage_summary);
+  qw(stage_visits rotting_deals deal_pushes deal_facts move_facts pipeline_stage_summary);
 
 # Summaries of many keys, and of ids that were chosen to collide.
 push @queries,

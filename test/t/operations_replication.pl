@@ -40,6 +40,7 @@ is( $standby->safe_psql(
 foreach my $query (
 	'SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals',
 	q{SELECT pipeline_summary(id) - 'as_of' FROM pipelines ORDER BY id},
+	'SELECT * FROM crm_fleet_summary()',
 	'SELECT count(*), sum(value) FROM pipeline_stage_summary')
 {
 	my $sql = CrmTest::crm_session('crm_owner', 'crm') . $query;

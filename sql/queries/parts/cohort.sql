@@ -1,11 +1,11 @@
 -- The deals that stand in the pipeline, or stood there and went to another one.
-FROM (SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at, d.won_at, d.lost_at,
-            d.owner_id, d.currency, d.archived_at
+FROM (SELECT @query@.group_of.d AS keys, d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at, d.won_at, d.lost_at,
+            d.owner_id, d.amount, d.currency, d.tenant_id, d.archived_at
         FROM @crm@.deals AS d
         WHERE d.pipeline_id = @query@.pipeline_id
         UNION ALL
-        SELECT d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at, d.won_at, d.lost_at,
-            d.owner_id, d.currency, d.archived_at
+        SELECT @query@.group_of.d, d.id, d.status, d.stage_id, d.stage_entered_at, d.pipeline_id, d.created_at, d.won_at, d.lost_at,
+            d.owner_id, d.amount, d.currency, d.tenant_id, d.archived_at
         FROM @crm@.deals AS d
         WHERE d.pipeline_id <> @query@.pipeline_id
             AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c

@@ -4,5 +4,5 @@ FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS curr
         array_agg(s.rate_day) AS days
     FROM @of@) AS c
     CROSS JOIN LATERAL @extension@.crm_conversion_rates(@query@.crm, @query@.in_currency,
-        c.tenant_ids, c.currencies, c.days) AS e
+        c.tenant_ids, c.currencies, c.days, @query@.max_rate_age) AS e
 WHERE @query@.in_currency IS NOT NULL

@@ -1,7 +1,7 @@
 -- The history follows the deals that a user sees, whatever the tenancy: run by
 -- history_policies_single.sql and history_policies_shared.sql, after
 -- include/setup.sql and include/roles.sql.
-SELECT plan(39);
+SELECT plan(47);
 SET LOCAL crm.tenant_id = '11111111-1111-4111-8111-111111111111';
 
 -- Anna and Bob each have deals; the boss sees everything by BYPASSRLS, the
@@ -44,7 +44,7 @@ BEGIN
     RETURN result;
 END $$;
 CREATE TABLE t.relations (name text);
-INSERT INTO t.relations VALUES ('crm.stage_changes'), ('crm.deal_changes'), ('crm.stage_visits'), ('crm.deal_pushes');
+INSERT INTO t.relations VALUES ('crm.stage_changes'), ('crm.deal_changes'), ('crm.stage_visits'), ('crm.deal_pushes'), ('crm.move_facts');
 
 -- Without policies of one's own.
 SELECT is(told_to('hist_anna', name), 'anna,bob,gone', name || ': all of it, as long as deals are not hidden') FROM t.relations;
@@ -74,7 +74,7 @@ END $$;
 -- What Anna is told is what the boss is told of her deals.
 SELECT is(reported('hist_anna', format('crm.%s(%L)', name, t.id('Sales'))),
     reported('hist_boss', format('crm.%s(%L, owner_id => %L)', name, t.id('Sales'), t.id('hist_anna'))), name || ': as for the deals of an owner')
-FROM unnest('{time_in_stage,funnel,stage_conversion,win_rate,sales_cycle,sales_velocity,slippage}'::text[]) AS name;
+FROM unnest('{time_in_stage,funnel,stage_conversion,win_rate,sales_cycle,sales_velocity,slippage,lost_reasons,stage_flow}'::text[]) AS name;
 SELECT isnt(reported('hist_anna', format('crm.funnel(%L)', t.id('Sales'))), reported('hist_boss', format('crm.funnel(%L)', t.id('Sales'))), 'which is not all');
 SELECT is(reported(who, format('(SELECT s ->> ''total_deals'' FROM crm.pipeline_summary_as_of(%L, at => ''2024-01-15'') AS s)', t.id('Sales'))),
     expected, who || ': the summary of a moment of the past')

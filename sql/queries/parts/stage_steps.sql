@@ -1,0 +1,55 @@
+-- How many deals, and of what value, came from stage to stage, by the groups that
+-- deals are in; the cohorts are of deals that have the same in the dimension
+-- group_by and the same currency, and whose amounts have the same rate.
+cohorts AS MATERIALIZED (
+    SELECT k.keys, k.currency, k.tenant_id, k.rate_day, k.deals, row_number() OVER () - 1 AS no
+    FROM (SELECT d.keys, CASE WHEN d.amount IS NOT NULL THEN d.currency END AS currency,
+                @part conversion_day of CASE WHEN d.amount IS NOT NULL THEN d.currency END@,
+                @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at, d.amount) AS deals
+            @part cohort@
+                AND (@query@.cohort <> 'created'
+                    OR (@query@.period_from IS NULL OR d.created_at >= @query@.period_from)
+                    AND (@query@.period_before IS NULL OR d.created_at < @query@.period_before))
+            GROUP BY 1, 2, 3, 4) AS k
+), conversions AS MATERIALIZED (
+    @part conversions of cohorts AS s WHERE s.rate_day IS NOT NULL@
+), counted AS (
+    SELECT t.cohort_no, t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won,
+        t.value, t.open_value, t.won_value, t.lost_value, t.to_won_value
+    FROM (SELECT array_agg(c.deals ORDER BY c.no) AS deals FROM cohorts AS c) AS k,
+        @part pipeline_stages@,
+        @extension@.crm_pipeline_stage_steps(@query@.crm, @query@.pipeline_id, k.deals, p.ids, p.statuses, @query@.rule,
+            CASE @query@.cohort WHEN 'entered' THEN @query@.period_from END,
+            CASE @query@.cohort WHEN 'entered' THEN @query@.period_before END) AS t
+), steps AS MATERIALIZED (
+    SELECT g.group_key, g.is_total, t.from_stage_id, t.to_stage_id, sum(t.deals)::bigint AS deals,
+        sum(t.open_deals)::bigint AS open_deals, sum(t.won_deals)::bigint AS won_deals,
+        sum(t.lost_deals)::bigint AS lost_deals, sum(t.to_won)::bigint AS to_won,
+        count(DISTINCT coalesce(@query@.in_currency, c.currency)) FILTER (WHERE c.currency IS NOT NULL) AS currencies,
+        min(coalesce(@query@.in_currency, c.currency)) FILTER (WHERE c.currency IS NOT NULL) AS currency,
+        sum(coalesce(@extension@.crm_convert(t.value, e.multiply_by, e.divide_by), t.value)) AS value,
+        sum(coalesce(@extension@.crm_convert(t.won_value, e.multiply_by, e.divide_by), t.won_value)) AS won_value,
+        sum(coalesce(@extension@.crm_convert(t.lost_value, e.multiply_by, e.divide_by), t.lost_value)) AS lost_value,
+        sum(coalesce(@extension@.crm_convert(t.to_won_value, e.multiply_by, e.divide_by), t.to_won_value)) AS to_won_value,
+        CASE WHEN @query@.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(e.rates)) END AS rates
+    FROM counted AS t
+        JOIN cohorts AS c ON c.no = t.cohort_no
+        LEFT JOIN conversions AS e ON e.tenant_id = c.tenant_id AND e.currency = c.currency AND e.day = c.rate_day
+        @part groups of c.keys@
+    GROUP BY g.group_key, g.is_total, t.from_stage_id, t.to_stage_id
+), stood AS MATERIALIZED (
+    SELECT t.group_key, t.is_total, coalesce(t.group_key, '') AS match_key, t.group_key IS NULL AS no_key, t.from_stage_id AS stage_id,
+        t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won, t.currencies, t.currency,
+        t.value, t.won_value, t.lost_value, t.to_won_value, t.rates
+    FROM steps AS t
+    WHERE t.to_stage_id IS NULL
+), came AS MATERIALIZED (
+    SELECT t.is_total, coalesce(t.group_key, '') AS match_key, t.group_key IS NULL AS no_key, t.from_stage_id, t.to_stage_id, t.deals, t.value
+    FROM steps AS t
+    WHERE t.to_stage_id IS NOT NULL
+), groups AS (
+    -- there is a total, though of nothing
+    SELECT true AS is_total, NULL AS group_key, '' AS match_key, true AS no_key
+    UNION
+    SELECT t.is_total, t.group_key, t.match_key, t.no_key FROM stood AS t
+)

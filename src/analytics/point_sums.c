@@ -1,0 +1,146 @@
+/*
+ * analytics/point_sums.c
+ *		Sums of deals at several points in time.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "analytics/point_sums.h"
+#include "analytics/uuid_key.h"
+
+#define BLOCK_POINTS 16
+
+typedef struct PointSum
+{
+	PointKey	key;
+	char		status;			/* of the entry */
+	SummaryEntry **blocks;		/* of changes at BLOCK_POINTS points; NULL:
+								 * none */
+} PointSum;
+
+static inline uint32
+hash_key(const HashSeed *seed, const PointKey *key)
+{
+	UuidKey		stage = {{key->summary.stage[0], key->summary.stage[1]}};
+	uint64		rest = key->summary.rest * 4 + key->status;
+	uint64		rate = (uint64) key->day << 2 | key->rate;
+
+	return crm_uuid_hash(stage, *seed) ^
+		(uint32) crm_hash_mix(rest ^ seed->word[0], rate ^ seed->word[1]);
+}
+
+static inline bool
+keys_equal(const PointKey *a, const PointKey *b)
+{
+	return crm_summary_keys_equal(&a->summary, &b->summary) && a->day == b->day &&
+		a->rate == b->rate && a->status == b->status;
+}
+
+#define SH_PREFIX point_sum
+#define SH_ELEMENT_TYPE PointSum
+#define SH_KEY_TYPE PointKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) hash_key((tb)->private_data, &(k))
+#define SH_EQUAL(tb, a, b) keys_equal(&(a), &(b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct PointSums
+{
+	MemoryContext context;
+	HashSeed	seed;
+	uint32		npoints;
+	point_sum_hash *sums;
+};
+
+PointSums *
+crm_point_sums_create(uint32 npoints)
+{
+	PointSums  *sums = palloc(sizeof(PointSums));
+
+	sums->context = CurrentMemoryContext;
+	sums->seed = crm_new_hash_seed();
+	sums->npoints = npoints;
+	sums->sums = point_sum_create(sums->context, 64, &sums->seed);
+	return sums;
+}
+
+/* The change of a sum at a point. */
+static inline SummaryEntry *
+get_cell(const PointSums *sums, PointSum *sum, uint32 point)
+{
+	SummaryEntry **block = &sum->blocks[point / BLOCK_POINTS];
+
+	if (unlikely(*block == NULL))
+		*block = MemoryContextAllocZero(sums->context,
+										Min(sums->npoints, BLOCK_POINTS) * sizeof(SummaryEntry));
+	return &(*block)[point % BLOCK_POINTS];
+}
+
+void
+crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *entry,
+				   uint32 first, uint32 end)
+{
+	bool		found;
+	PointSum   *sum = point_sum_insert(sums->sums, *key, &found);
+
+	if (unlikely(!found))
+	{
+		Size		nblocks = sums->npoints / BLOCK_POINTS + 1;
+
+		sum->blocks = MemoryContextAllocZero(sums->context, nblocks * sizeof(SummaryEntry *));
+	}
+	crm_summary_add_entry(get_cell(sums, sum, first), entry);
+	if (end < sums->npoints)
+		crm_summary_subtract_entry(get_cell(sums, sum, end), entry);
+}
+
+/* Passes the run on that ends before the point, unless there is nothing in it. */
+static void
+end_run(PointRun *run, uint32 point, void (*put) (const PointRun *run, void *arg), void *arg)
+{
+	if (run->first < point && !crm_summary_entry_is_zero(&run->sums))
+	{
+		run->last = point - 1;
+		put(run, arg);
+	}
+	run->first = point;
+}
+
+static void
+put_runs(const PointSums *sums, const PointSum *sum, void (*put) (const PointRun *run, void *arg),
+		 void *arg)
+{
+	PointRun	run = {.key = &sum->key,.sums.key = sum->key.summary};
+
+	for (uint32 point = 0; point < sums->npoints; point++)
+	{
+		const SummaryEntry *block = sum->blocks[point / BLOCK_POINTS];
+		const SummaryEntry *change = block != NULL ? &block[point % BLOCK_POINTS] : NULL;
+		bool		changes = change != NULL && !crm_summary_entry_is_zero(change);
+
+		if (changes || sum->key.rate == POINT_RATE_OF_POINT)
+			end_run(&run, point, put, arg);
+		if (changes)
+			crm_summary_add_entry(&run.sums, change);
+	}
+	end_run(&run, sums->npoints, put, arg);
+}
+
+void
+crm_point_sums_put(PointSums *sums, void (*put) (const PointRun *run, void *arg), void *arg)
+{
+	point_sum_iterator iterator;
+	const PointSum *sum;
+
+	point_sum_start_iterate(sums->sums, &iterator);
+	while ((sum = point_sum_iterate(sums->sums, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_runs(sums, sum, put, arg);
+	}
+}

@@ -1,0 +1,60 @@
+/*
+ * analytics/point_sums.h
+ *		Sums of deals at several points in time.
+ *
+ * What is the same at many points in a row is added where it begins, and
+ * subtracted where it ends; the sums at a point are what was added up to there.
+ * So a deal costs as much as its changes, however many points there are.
+ *
+ * The cells of a sum, a point each, are allocated in blocks, as most sums of one
+ * day's exchange rate change at a few points only.
+ */
+#ifndef CRM_ANALYTICS_POINT_SUMS_H
+#define CRM_ANALYTICS_POINT_SUMS_H
+
+#include "stage/deal_status.h"
+#include "summary/summary.h"
+#include "utils/date.h"
+
+/* Which exchange rate amounts have. */
+typedef enum PointRate
+{
+	POINT_RATE_NONE,
+	POINT_RATE_OF_DAY,
+	POINT_RATE_OF_POINT			/* of the day of each point */
+} PointRate;
+
+typedef struct PointKey
+{
+	SummaryKey	summary;
+	DateADT		day;			/* 0 unless POINT_RATE_OF_DAY */
+	uint16		rate;			/* PointRate */
+	uint16		status;			/* DealStatus */
+} PointKey;
+
+typedef struct PointSums PointSums;
+
+/* What holds at the points first, ..., last, from 0. */
+typedef struct PointRun
+{
+	const PointKey *key;
+	uint32		first;
+	uint32		last;
+	SummaryEntry sums;
+} PointRun;
+
+/* In the current memory context, for that many points. */
+extern PointSums *crm_point_sums_create(uint32 npoints);
+
+/* Adds what entry has, whose key is not used, at the points from first to before end. */
+extern void crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *entry,
+							   uint32 first, uint32 end);
+
+/*
+ * Calls put for each run of points that have the same sums, but for sums of 0; with
+ * POINT_RATE_OF_POINT for each point.
+ */
+extern void crm_point_sums_put(PointSums *sums, void (*put) (const PointRun *run, void *arg),
+							   void *arg);
+
+#endif							/* CRM_ANALYTICS_POINT_SUMS_H */

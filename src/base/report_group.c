@@ -1,0 +1,237 @@
+/*
+ * base/report_group.c
+ *		What the deals of a report are grouped by.
+ *
+ * A dimension is a word ("owner"), a column of deals, or a column and, behind a
+ * point, a part of it: a key of a JSON object ("metadata.region") or a period
+ * of a time ("created_at.month").  It never becomes part of a query's text:
+ * columns are looked up in the catalog, and nodes are made of them while the
+ * query is analyzed.  So the plan is that of a query that names the column, and
+ * the caller needs the right to read that column and no other.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "base/report_group.h"
+
+/* Words for columns, and for parts of them. */
+static const char *const words[][2] = {
+	{"deal", "id"},
+	{"owner", "owner_id"},
+	{"organization", "organization_id"},
+	{"pipeline", "pipeline_id"},
+	{"stage", "stage_id"},
+	{"created_month", "created_at.month"},
+};
+
+/* Dimensions that are no column; %s is the schema, then the alias. */
+static const char *const queries[][2] = {
+	{"tag", "SELECT ARRAY(SELECT t.tag_id FROM %1$s.deal_tags AS t"
+		" WHERE t.deal_id OPERATOR(pg_catalog.=) %2$s.id"
+	" AND t.tenant_id OPERATOR(pg_catalog.=) %2$s.tenant_id ORDER BY t.tag_id)"},
+	/* a deal without an amount is of its pipeline's currency, as everywhere */
+	{"currency", "SELECT coalesce(%2$s.currency, (SELECT p.currency FROM %1$s.pipelines AS p"
+	" WHERE p.id OPERATOR(pg_catalog.=) %2$s.pipeline_id))"},
+};
+
+static const char *const periods[] = {"day", "week", "month", "quarter", "year"};
+
+char *
+crm_group_dimension(const char *dimension)
+{
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strcmp(dimension, words[i][0]) == 0)
+			return pstrdup(words[i][1]);
+	}
+	return pstrdup(dimension);
+}
+
+static void
+refuse_dimension(const char *dimension)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("deals cannot be grouped by \"%s\"", dimension),
+			 errhint("Group them by owner, organization, pipeline, stage, tag, currency, created_month, a column of deals, "
+					 "a key such as metadata.region, or a period such as won_at.quarter (day, week, month, quarter, year).")));
+}
+
+/* The type of a column of deals; InvalidOid if there is none of that name. */
+static Oid
+column_type(Oid schema, const char *column)
+{
+	Oid			deals = get_relname_relid("deals", schema);
+	HeapTuple	tuple = OidIsValid(deals) ? SearchSysCacheAttName(deals, column) : NULL;
+	Oid			type = InvalidOid;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	if (((Form_pg_attribute) GETSTRUCT(tuple))->attnum > 0)
+		type = getBaseType(((Form_pg_attribute) GETSTRUCT(tuple))->atttypid);
+	ReleaseSysCache(tuple);
+	return type;
+}
+
+static Node *
+make_column(const char *alias, const char *column)
+{
+	ColumnRef  *ref = makeNode(ColumnRef);
+
+	ref->fields = list_make2(makeString(pstrdup(alias)), makeString(pstrdup(column)));
+	ref->location = -1;
+	return (Node *) ref;
+}
+
+static Node *
+make_text(const char *text)
+{
+	A_Const    *constant = makeNode(A_Const);
+
+	constant->val.sval.type = T_String;
+	constant->val.sval.sval = pstrdup(text);
+	constant->location = -1;
+	return (Node *) constant;
+}
+
+static Node *
+make_cast(Node *expression, char *type)
+{
+	TypeCast   *cast = makeNode(TypeCast);
+
+	cast->arg = expression;
+	cast->typeName = SystemTypeName(type);
+	cast->location = -1;
+	return (Node *) cast;
+}
+
+/* The expression of a query that is one of ours. */
+static Node *
+make_of_query(const char *query, Oid schema, const char *alias)
+{
+	char	   *text = psprintf(query, quote_identifier(get_namespace_name(schema)), alias);
+	RawStmt    *raw = linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT));
+
+	return linitial_node(ResTarget, castNode(SelectStmt, raw->stmt)->targetList)->val;
+}
+
+/* The first day of the period that a time is in. */
+static Node *
+make_period(Oid extension, Node *time, const char *period)
+{
+	return (Node *) makeFuncCall(list_make2(makeString(get_namespace_name(extension)),
+											makeString("crm_period_start")),
+								 list_make2(make_text(period), make_cast(time, "date")),
+								 COERCE_EXPLICIT_CALL, -1);
+}
+
+static Node *
+make_key(Node *object, const char *key)
+{
+	return (Node *) makeA_Expr(AEXPR_OP, list_make2(makeString("pg_catalog"), makeString("->")),
+							   make_cast(object, "jsonb"), make_cast(make_text(key), "text"), -1);
+}
+
+static bool
+is_period(Oid type, const char *name)
+{
+	if (type != DATEOID && type != TIMESTAMPOID && type != TIMESTAMPTZOID)
+		return false;
+	for (int i = 0; i < lengthof(periods); i++)
+	{
+		if (strcmp(name, periods[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* COLUMN.PART; NULL if there is nothing of that name. */
+static Node *
+make_part(const CrmGroupSource *source, const char *alias)
+{
+	const char *point = strchr(source->dimension, '.');
+	char	   *column = point == NULL ? NULL :
+	pnstrdup(source->dimension, point - source->dimension);
+	Oid			type = column == NULL ? InvalidOid : column_type(source->schema, column);
+
+	if (type == JSONBOID || type == JSONOID)
+		return make_key(make_column(alias, column), point + 1);
+	if (OidIsValid(type) && is_period(type, point + 1))
+		return make_period(source->extension, make_column(alias, column), point + 1);
+	return NULL;
+}
+
+/* As it is parsed; NULL if there is no such dimension. */
+static Node *
+make_expression(const CrmGroupSource *source, const char *alias)
+{
+	for (int i = 0; i < lengthof(queries); i++)
+	{
+		if (strcmp(source->dimension, queries[i][0]) == 0)
+			return make_of_query(queries[i][1], source->schema, alias);
+	}
+	if (OidIsValid(column_type(source->schema, source->dimension)))
+		return make_column(alias, source->dimension);
+	return make_part(source, alias);
+}
+
+static Node *
+coerce(ParseState *pstate, Node *expression, Oid type)
+{
+	return coerce_to_target_type(pstate, expression, exprType(expression), type, -1,
+								 COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+}
+
+/* Values of some types cannot be told apart: then their texts are. */
+static Node *
+make_comparable(ParseState *pstate, Node *expression)
+{
+	Oid			type = exprType(expression);
+
+	if (type == JSONOID)
+		return coerce(pstate, expression, JSONBOID);
+	if (!OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr))
+		return coerce(pstate, expression, TEXTOID);
+	return expression;
+}
+
+/* ERROR 22023 if there is no such dimension. */
+static Node *
+find_expression(const CrmGroupSource *source, const char *alias)
+{
+	Node	   *expression = make_expression(source, alias);
+
+	if (expression == NULL)
+		refuse_dimension(source->dimension);
+	return expression;
+}
+
+void
+crm_group_check(const CrmGroupSource *source)
+{
+	if (source->dimension != NULL)
+		(void) find_expression(source, "d");
+}
+
+Node *
+crm_group_expression(ParseState *pstate, const CrmGroupSource *source, const char *alias)
+{
+	if (source->dimension == NULL)
+		return (Node *) makeNullConst(TEXTOID, -1, DEFAULT_COLLATION_OID);
+	return make_comparable(pstate, transformExpr(pstate, find_expression(source, alias),
+												 pstate->p_expr_kind));
+}

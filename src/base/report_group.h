@@ -1,0 +1,37 @@
+/*
+ * base/report_group.h
+ *		What the deals of a report are grouped by.
+ */
+#ifndef CRM_BASE_REPORT_GROUP_H
+#define CRM_BASE_REPORT_GROUP_H
+
+#include "parser/parse_node.h"
+
+/* An argument of reports; its value is a dimension. */
+#define CRM_GROUP_ARGUMENT	"group_by"
+
+/*
+ * The dimension in one form: a column for the words that stand for one.  palloc'd.
+ */
+extern char *crm_group_dimension(const char *dimension);
+
+/* What a dimension is looked up in. */
+typedef struct CrmGroupSource
+{
+	Oid			extension;		/* schemas */
+	Oid			schema;
+	const char *dimension;		/* by crm_group_dimension(); NULL: none */
+} CrmGroupSource;
+
+/* ERROR 22023 if deals have no such dimension. */
+extern void crm_group_check(const CrmGroupSource *source);
+
+/*
+ * What the deal has in that dimension, as an expression for the query that is
+ * being analyzed, where the table deals is known as alias; a null for no
+ * dimension.  Errors as those of crm_group_check().
+ */
+extern Node *crm_group_expression(ParseState *pstate, const CrmGroupSource *source,
+								  const char *alias);
+
+#endif							/* CRM_BASE_REPORT_GROUP_H */

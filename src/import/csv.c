@@ -1,0 +1,116 @@
+/*
+ * import/csv.c
+ *		A record of a CSV file (RFC 4180), taken apart.
+ *
+ * COPY reads whole files, and gives up at the first line that is not as the
+ * table.  Here a line that has too few fields can be told beside the others.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+typedef struct Fields
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int			room;
+} Fields;
+
+static void
+add_field(Fields *fields, const char *text, int length, bool isnull)
+{
+	if (fields->n == fields->room)
+	{
+		fields->room *= 2;
+		fields->values = repalloc_array(fields->values, Datum, fields->room);
+		fields->nulls = repalloc_array(fields->nulls, bool, fields->room);
+	}
+	fields->nulls[fields->n] = isnull;
+	fields->values[fields->n++] = isnull ? (Datum) 0 :
+		PointerGetDatum(cstring_to_text_with_len(text, length));
+}
+
+/* Reads a field in quotes from behind the first one; NULL if they do not end. */
+static const char *
+unquote(const char *from, const char *end, StringInfo buf)
+{
+	resetStringInfo(buf);
+	while (from < end)
+	{
+		const char *quote = memchr(from, '"', end - from);
+
+		if (quote == NULL)
+			return NULL;
+		appendBinaryStringInfo(buf, from, quote - from);
+		from = quote + 1;
+		if (from == end || *from != '"')
+			return from;
+		appendStringInfoChar(buf, '"');
+		from++;
+	}
+	return NULL;
+}
+
+/* False if quotes do not end, or something else than a delimiter is behind them. */
+static bool
+split(const char *from, const char *end, char delimiter, Fields *fields)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		const char *to;
+
+		if (from < end && *from == '"')
+		{
+			to = unquote(from + 1, end, &buf);
+			if (to == NULL || (to < end && *to != delimiter))
+				return false;
+			add_field(fields, buf.data, buf.len, false);
+		}
+		else
+		{
+			to = memchr(from, delimiter, end - from);
+			if (to == NULL)
+				to = end;
+			add_field(fields, from, to - from, to == from);
+		}
+		if (to == end)
+			return true;
+		from = to + 1;
+	}
+}
+
+/*
+ * crm_import_fields(record text, delimiter text) -> text[]
+ *		The fields of a record, whose lines are joined by newlines; NULL for an
+ *		empty one without quotes.  NULL in place of the array if the record is
+ *		broken.  Errors: 22023 for a delimiter that is not one ASCII character.
+ */
+PG_FUNCTION_INFO_V1(crm_import_fields);
+Datum
+crm_import_fields(PG_FUNCTION_ARGS)
+{
+	text	   *record = PG_GETARG_TEXT_PP(0);
+	char	   *delimiter = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *from = VARDATA_ANY(record);
+	Fields		fields = {.room = 32};
+	int			lower = 1;
+
+	if (strlen(delimiter) != 1 || IS_HIGHBIT_SET(delimiter[0]) || delimiter[0] == '"')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the delimiter must be one ASCII character, and not \"\"\"")));
+	fields.values = palloc_array(Datum, fields.room);
+	fields.nulls = palloc_array(bool, fields.room);
+	if (!split(from, from + VARSIZE_ANY_EXHDR(record), delimiter[0], &fields))
+		PG_RETURN_NULL();
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(fields.values, fields.nulls, 1, &fields.n, &lower,
+											 TEXTOID, -1, false, TYPALIGN_INT));
+}

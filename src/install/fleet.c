@@ -1,0 +1,149 @@
+/*
+ * install/fleet.c
+ *		Going through all CRMs of a database, one at a time.
+ *
+ * Anybody may make a schema that looks like a CRM, so nothing there is done
+ * with the rights of the caller, who may be a superuser: reading a table runs
+ * its policies, and planning a query the functions in the predicates of its
+ * indexes.  Each task runs as the owner of the CRM, in a subtransaction.
+ * Unless it is to keep what it wrote, that is rolled back, and so gives up its
+ * locks: hundreds of CRMs have more tables and indexes than one transaction can
+ * lock.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/query.h"
+#include "base/subtransaction.h"
+#include "install/fleet.h"
+#include "table/owner_rights.h"
+
+/* After so many CRMs, what the caches have of them is freed: some 10 MB. */
+#define FORGET_AFTER	16
+
+static bool
+is_owner(const CrmInstallation *installation)
+{
+	return has_privs_of_role(GetUserId(), installation->owner);
+}
+
+/* Nothing of the owner's outlasts the subtransaction: no PREPARE, cursor or temporary table. */
+static void
+run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
+{
+	Relation	deals = relation_open(installation->deals, AccessShareLock);
+	SavedUser	saved;
+	Oid			userid;
+	int			sec_context;
+
+	crm_become_owner(deals, &saved);
+	relation_close(deals, NoLock);	/* the task may alter it */
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(userid, sec_context | SECURITY_RESTRICTED_OPERATION);
+	task->run(fcinfo, installation, task->arg);
+	crm_restore_user(&saved);
+}
+
+/* A task, and where it is done. */
+typedef struct Call
+{
+	FunctionCallInfo fcinfo;
+	Oid			schema;
+	const CrmFleetTask *task;
+} Call;
+
+static void
+run_if_permitted(void *arg)
+{
+	const Call *call = arg;
+	const CrmFleetTask *task = call->task;
+	CrmInstallation installation;
+
+	if (crm_find_installation(call->fcinfo, call->schema, &installation) &&
+		(task->permitted != NULL ? task->permitted(&installation) : is_owner(&installation)))
+		run_as_owner(call->fcinfo, &installation, task);
+}
+
+/* Cancelling, shutting down and running out of memory end the whole. */
+static bool
+ends_all(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
+bool
+crm_fleet_run(FunctionCallInfo fcinfo, Oid schema, const CrmFleetTask *task)
+{
+	Call		call = {fcinfo, schema, task};
+	char	   *name = get_namespace_name(schema);
+	ErrorData  *error;
+
+	CHECK_FOR_INTERRUPTS();
+	if (name == NULL)
+		return true;			/* dropped meanwhile */
+	error = crm_try(run_if_permitted, &call, task->keep);
+	if (error == NULL)
+		return true;
+	if (ends_all(error->sqlerrcode))
+		ReThrowError(error);
+	task->failed(name, error->message, task->arg);
+	return false;
+}
+
+void
+crm_fleet_forget(int n)
+{
+	if (n % FORGET_AFTER == 0)
+		InvalidateSystemCaches();
+}
+
+List *
+crm_fleet_schemas(FunctionCallInfo fcinfo, const char *condition)
+{
+	char	   *query = psprintf("SELECT i.schema_name FROM %s() AS i WHERE %s",
+								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installations"), condition);
+	List	   *schemas = NIL;
+
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not query the CRMs");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		Oid			schema = get_namespace_oid(name, true);
+
+		if (OidIsValid(schema))
+			schemas = lappend_oid(schemas, schema);
+	}
+	return schemas;
+}
+
+void
+crm_fleet_run_all(FunctionCallInfo fcinfo, const CrmFleetTask *task)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm fleet",
+												  ALLOCSET_DEFAULT_SIZES);
+	ListCell   *cell;
+
+	foreach(cell, crm_fleet_schemas(fcinfo, "true"))
+	{
+		MemoryContext outer = MemoryContextSwitchTo(context);
+
+		(void) crm_fleet_run(fcinfo, lfirst_oid(cell), task);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(context);
+		crm_fleet_forget(foreach_current_index(cell) + 1);
+	}
+	MemoryContextDelete(context);
+}

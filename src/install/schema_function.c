@@ -1,0 +1,53 @@
+/*
+ * install/schema_function.c
+ *		Making a function of a CRM's schema.
+ *
+ * Functions are told by all that identifies them, and once they are made by OID:
+ * what SQL names, in COMMENT and REVOKE, PostgreSQL looks up in all schemas, so
+ * that with 600 CRMs each such statement takes some milliseconds.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_proc.h"
+#include "commands/comment.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "base/query.h"
+#include "install/schema_function.h"
+
+Oid
+crm_find_schema_function(const CrmSchemaFunction *function)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(function->name),
+						   PointerGetDatum(buildoidvector(function->types, function->nargs)),
+						   ObjectIdGetDatum(function->schema));
+}
+
+static void
+describe(Oid function, const char *comment)
+{
+	char	   *present = GetComment(function, ProcedureRelationId, 0);
+
+	if (present == NULL || strcmp(present, comment) != 0)
+		CreateComments(function, ProcedureRelationId, 0, comment);
+}
+
+void
+crm_make_schema_function(const CrmSchemaFunction *function, const char *command,
+						 const char *comment)
+{
+	bool		is_new = !OidIsValid(crm_find_schema_function(function));
+	Oid			oid;
+
+	if (command != NULL)
+		crm_run(command);
+	oid = crm_find_schema_function(function);
+	if (!OidIsValid(oid))
+		elog(ERROR, "function \"%s\" is not there after all", function->name);
+	if (is_new)
+		RemoveRoleFromObjectACL(ACL_ID_PUBLIC, ProcedureRelationId, oid);
+	describe(oid, comment);
+}

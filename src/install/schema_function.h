@@ -1,0 +1,28 @@
+/*
+ * install/schema_function.h
+ *		Making a function of a CRM's schema.
+ */
+#ifndef CRM_INSTALL_SCHEMA_FUNCTION_H
+#define CRM_INSTALL_SCHEMA_FUNCTION_H
+
+/* A function of a CRM's schema, told by its name and the types of its arguments. */
+typedef struct CrmSchemaFunction
+{
+	Oid			schema;
+	const char *name;
+	int			nargs;
+	const Oid  *types;
+} CrmSchemaFunction;
+
+/* InvalidOid if there is none. */
+extern Oid	crm_find_schema_function(const CrmSchemaFunction *function);
+
+/*
+ * Runs the command that creates the function, or replaces it, unless it is NULL,
+ * and gives the function the comment.  From a new one PUBLIC has no right; rights
+ * on one that is there stay.  The caller owns the schema and is connected to SPI.
+ */
+extern void crm_make_schema_function(const CrmSchemaFunction *function,
+									 const char *command, const char *comment);
+
+#endif							/* CRM_INSTALL_SCHEMA_FUNCTION_H */

@@ -1,0 +1,113 @@
+/*
+ * install/uninstall.c
+ *		Dropping a CRM, and nothing else.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/catalog.h"
+#include "base/query.h"
+#include "table/installation.h"
+
+static void
+check_owner(const ObjectAddress *object)
+{
+	Oid			owner = crm_owner_of(object->classId, object->objectId);
+
+	if (OidIsValid(owner) && !has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of %s", getObjectDescription(object, false)),
+				 errhint("Its owner is %s.", GetUserNameFromId(owner, false))));
+}
+
+/* What crm_install() and crm_link() made in the schema. */
+static ObjectAddresses *
+find_objects(FunctionCallInfo fcinfo, Oid schema)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(schema)};
+	ObjectAddresses *objects = new_object_addresses();
+	char	   *query = psprintf("SELECT o.catalog, o.object FROM %s($1) AS o",
+								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installed_objects"));
+
+	/* not read-only: with a snapshot that sees what this command has done */
+	if (SPI_execute_with_args(query, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not query the objects of a CRM");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+		ObjectAddress object;
+
+		ObjectAddressSet(object,
+						 DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull)),
+						 DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)));
+		check_owner(&object);
+		add_exact_object_address(&object, objects);
+	}
+	return objects;
+}
+
+static void
+count_object(const ObjectAddress *object, void *arg)
+{
+	(*(int *) arg)++;
+}
+
+/* Drops the schema if nothing is left in it and it is the caller's. */
+static void
+drop_schema(Oid schema)
+{
+	ObjectAddress address;
+	int			left = 0;
+
+	CommandCounterIncrement();
+	crm_receive_objects(schema, count_object, &left);
+	if (left > 0 || !has_privs_of_role(GetUserId(), crm_schema_owner(schema)))
+	{
+		ereport(NOTICE,
+				(errmsg("schema \"%s\" stays", get_namespace_name(schema)),
+				 left > 0 ? errdetail("It holds other objects.") : errdetail("Its owner is somebody else.")));
+		return;
+	}
+	ObjectAddressSet(address, NamespaceRelationId, schema);
+	performDeletion(&address, DROP_RESTRICT, 0);
+}
+
+/*
+ * crm_uninstall(schema_name text) -> void
+ *		Drops a CRM with all its data, and its schema if nothing else is there.
+ *		ERROR 2BP01 if something depends on it that is not the CRM's.  For its
+ *		owner.
+ */
+PG_FUNCTION_INFO_V1(crm_uninstall);
+Datum
+crm_uninstall(PG_FUNCTION_ARGS)
+{
+	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
+	CrmInstallation installation;
+
+	PreventCommandIfReadOnly("crm_uninstall()");
+	crm_get_own_installation(fcinfo, schema_name, &installation);
+	/* Writers lock deals first: those that are at it end before. */
+	LockRelationOid(installation.deals, AccessExclusiveLock);
+	SPI_connect();
+	performMultipleDeletions(find_objects(fcinfo, installation.schema), DROP_RESTRICT, 0);
+	SPI_finish();
+	drop_schema(installation.schema);
+	PG_RETURN_VOID();
+}

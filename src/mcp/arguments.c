@@ -1,0 +1,246 @@
+/*
+ * mcp/arguments.c
+ *		The arguments of a call: checked, and put into the form that SQL reads.
+ *
+ * What the values must be is mostly left to SQL, which reads them and applies the
+ * constraints.  Models write whole numbers as 2.0 or "2", and a single value where
+ * several are possible.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "mcp/arguments.h"
+#include "mcp/message.h"
+#include "mcp/resolve.h"
+
+static char *
+names_of(List *properties)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, properties)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 ((McpProperty *) lfirst(cell))->name);
+	return names.data;
+}
+
+/* The property of that name; ERROR 22023 if the tool has no such argument. */
+static McpProperty *
+known_property(const char *tool, List *properties, const char *name)
+{
+	McpProperty *property = crm_mcp_find_property(properties, name);
+
+	if (property == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("tool %s has no argument \"%s\"", tool, name),
+				 properties == NIL ? errdetail("It has no arguments.") :
+				 errdetail("Its arguments are %s.", names_of(properties))));
+	return property;
+}
+
+static void
+check_required(const char *tool, Jsonb *arguments, List *properties)
+{
+	ListCell   *cell;
+
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+		JsonbValue	value;
+
+		if (property->required &&
+			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("tool %s needs the argument \"%s\"", tool, property->name),
+					 property->refers == NULL ? 0 :
+					 errhint("It is the id or the name of a %s; the tool %s finds them.",
+							 property->refers->what, property->refers->tool)));
+	}
+}
+
+/* The value as a number without a fraction, if it is one; else as it is. */
+static JsonbValue
+whole_number(McpProperty *property, JsonbValue *value)
+{
+	JsonbValue	result = *value;
+	char	   *text;
+	Datum		number;
+	Datum		whole;
+
+	if (value->type != jbvString && value->type != jbvNumeric)
+		return result;
+	text = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) :
+	DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+
+	if (text[0] == '\0' || strspn(text, "+-.0123456789") != strlen(text))
+		return result;
+	number = DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+								 Int32GetDatum(-1));
+	whole = DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0));
+	result.type = jbvNumeric;
+	result.val.numeric = DatumGetNumeric(whole);
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a whole number, not %s", property->name, text)));
+	return result;
+}
+
+/*
+ * ERROR 22023 unless the value is one of those that the property can have.  Only for
+ * filters: what is written meets the constraints, and a filter would find nothing.
+ */
+static void
+check_choice(McpProperty *property, JsonbValue *value)
+{
+	StringInfoData choices;
+	ListCell   *cell;
+
+	if (property->filter == NULL || property->choices == NIL || value->type != jbvString)
+		return;
+	initStringInfo(&choices);
+	foreach(cell, property->choices)
+	{
+		const char *choice = lfirst(cell);
+
+		if (strlen(choice) == value->val.string.len &&
+			memcmp(choice, value->val.string.val, value->val.string.len) == 0)
+			return;
+		appendStringInfo(&choices, "%s%s", choices.len > 0 ? ", " : "", choice);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be one of %s, not \"%s\"", property->name, choices.data,
+					pnstrdup(value->val.string.val, value->val.string.len))));
+}
+
+/*
+ * The value as SQL is to read it.  ERROR 22023 for an object or array that SQL would
+ * accept as the text of a scalar.
+ */
+static JsonbValue
+read_value(McpProperty *property, JsonbValue *value)
+{
+	Oid			base = getBaseType(property->type);
+	bool		is_array = OidIsValid(get_element_type(base));
+	bool		is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
+	JsonbParseState *state = NULL;
+
+	for (uint32 i = 0; is_list && i < JsonContainerSize(value->val.binary.data); i++)
+		check_choice(property, getIthJsonbValueFromContainer(value->val.binary.data, i));
+	check_choice(property, value);
+	if (base == JSONOID || base == JSONBOID || get_typtype(base) == TYPTYPE_COMPOSITE ||
+		value->type == jbvNull || (is_array && is_list))
+		return *value;
+	if (value->type == jbvBinary)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 is_array ? errmsg("%s must be an array", property->name) :
+				 errmsg("%s must be neither an object nor an array", property->name)));
+	if (is_array)
+	{
+		(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+		(void) pushJsonbValue(&state, WJB_ELEM, value);
+		return *pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	}
+	if (base == INT2OID || base == INT4OID || base == INT8OID)
+		return whole_number(property, value);
+	return *value;
+}
+
+Jsonb *
+crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *properties,
+						bool exact)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	McpProperty *property = NULL;
+	JsonbValue *object = NULL;
+
+	check_required(tool, arguments, properties);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			property = known_property(tool, properties,
+									  pnstrdup(value.val.string.val, value.val.string.len));
+		else if (token == WJB_VALUE)
+			value = read_value(property, &value);
+		object = pushJsonbValue(&state, token,
+								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
+	}
+	return crm_mcp_resolve(schema, JsonbValueToJsonb(object), properties, exact);
+}
+
+List *
+crm_mcp_page_properties(List *properties)
+{
+	McpProperty *limit = crm_mcp_make_property("limit", INT4OID, "1 to " CppAsString2(MCP_MAX_LIMIT));
+
+	limit->fallback = CppAsString2(MCP_DEFAULT_LIMIT);
+	properties = lappend(properties, limit);
+	return lappend(properties,
+				   crm_mcp_make_property("cursor", TEXTOID, "next of the page before"));
+}
+
+int
+crm_mcp_limit(Jsonb *arguments)
+{
+	JsonbValue	value;
+	Datum		one;
+	Datum		most;
+
+	if (!crm_mcp_member(&arguments->root, "limit", &value) || value.type == jbvNull)
+		return MCP_DEFAULT_LIMIT;
+	one = NumericGetDatum(int64_to_numeric(1));
+	most = NumericGetDatum(int64_to_numeric(MCP_MAX_LIMIT));
+	if (value.type != jbvNumeric ||
+		DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value.val.numeric), one)) ||
+		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value.val.numeric), most)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("limit must be a whole number from 1 to %d", MCP_MAX_LIMIT)));
+	return DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
+}
+
+bool
+crm_mcp_is_true(Jsonb *arguments, const char *name)
+{
+	JsonbValue	value;
+
+	if (!crm_mcp_member(&arguments->root, name, &value) || value.type == jbvNull)
+		return false;
+	if (value.type == jbvString)
+	{
+		char	   *text = pnstrdup(value.val.string.val, value.val.string.len);
+
+		if (strcmp(text, "true") == 0)
+			return true;
+		if (strcmp(text, "false") == 0)
+			return false;
+	}
+	if (value.type != jbvBool)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be true or false", name)));
+	return value.val.boolean;
+}
+
+void
+crm_mcp_invalid_cursor(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid cursor"),
+			 errhint("Pass next of the page before, with the same other arguments, or no cursor for the first page.")));
+}

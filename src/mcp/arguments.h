@@ -1,0 +1,36 @@
+/*
+ * mcp/arguments.h
+ *		The arguments of a call: checked, and put into the form that SQL reads.
+ */
+#ifndef CRM_MCP_ARGUMENTS_H
+#define CRM_MCP_ARGUMENTS_H
+
+#include "base/compat.h"
+#include "mcp/schema.h"
+#include "utils/jsonb.h"
+
+#define MCP_DEFAULT_LIMIT	20
+#define MCP_MAX_LIMIT		100
+
+/*
+ * The arguments with whole numbers for integers (2.0 and "2" are such), arrays where
+ * one value was given for an array, and ids in place of names.  ERROR 22023 for an
+ * argument that the tool does not have, one that is missing, and a value that cannot
+ * be one of its type; for names, and exact, see crm_mcp_resolve().
+ */
+extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments,
+									  List *properties, bool exact);
+
+/* The properties limit and cursor. */
+extern List *crm_mcp_page_properties(List *properties);
+
+/* The argument limit; ERROR 22023 if it is out of bounds. */
+extern int	crm_mcp_limit(Jsonb *arguments);
+
+/* A boolean argument; false if it is not given. */
+extern bool crm_mcp_is_true(Jsonb *arguments, const char *name);
+
+/* ERROR 22023: the cursor is none. */
+pg_noreturn extern void crm_mcp_invalid_cursor(void);
+
+#endif							/* CRM_MCP_ARGUMENTS_H */

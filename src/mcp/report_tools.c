@@ -1,0 +1,300 @@
+/*
+ * mcp/report_tools.c
+ *		Tools that run reports: functions that are marked as reports of a group.
+ *
+ * A tool has the arguments of all its reports; a report that does not know one that
+ * is given refuses it.  The range of time that a report is for has the same two names
+ * in all of them.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "mcp/arguments.h"
+#include "mcp/columns.h"
+#include "mcp/message.h"
+#include "mcp/report_tools.h"
+
+/* The groups whose tools have words of their own. */
+static const struct
+{
+	const char *name;
+	const char *title;
+}			groups[] = {
+	{"value", "Report what deals are worth: now, then and in time to come"},
+	{"flow", "Report how deals move: conversion, time, slippage, history"},
+};
+
+/* The common name of an argument that bounds a range of time; else its own. */
+static const char *
+common_name(McpProperty *property)
+{
+	const char *end = strrchr(property->name, '_');
+
+	if (property->type != DATEOID && property->type != TIMESTAMPTZOID)
+		return property->name;
+	if ((end != NULL && strcmp(end, "_from") == 0 && strcmp(property->name, "closing_from") != 0) ||
+		strcmp(property->name, "from_at") == 0)
+		return "from";
+	if ((end != NULL && strcmp(end, "_before") == 0) || strcmp(property->name, "to_at") == 0)
+		return "before";
+	return property->name;
+}
+
+/* A copy for the tool of all reports. */
+static McpProperty *
+share(McpProperty *property)
+{
+	McpProperty *shared = palloc(sizeof(McpProperty));
+
+	*shared = *property;
+	shared->name = common_name(property);
+	shared->required = false;
+	if (strcmp(shared->name, "limit") != 0)
+		shared->fallback = NULL;
+	if (shared->description == NULL)
+		shared->description = "See explain";
+	if (strcmp(shared->name, property->name) != 0)
+	{
+		shared->type = TEXTOID;
+		shared->description = strcmp(shared->name, "from") == 0 ?
+			"First day or moment" : "First day or moment no longer in it";
+	}
+	return shared;
+}
+
+static List *
+report_properties(McpTool *tool)
+{
+	McpProperty *report = crm_mcp_make_property("report", TEXTOID, "Which one");
+	List	   *properties = list_make1(report);
+	ListCell   *cell;
+	ListCell   *inner;
+
+	report->required = true;
+	foreach(cell, tool->reports)
+	{
+		McpTool    *function = lfirst(cell);
+
+		report->choices = lappend(report->choices, pstrdup(function->name));
+		foreach(inner, function->kind->properties(function))
+		{
+			McpProperty *property = share(lfirst(inner));
+
+			if (crm_mcp_find_property(properties, property->name) == NULL)
+				properties = lappend(properties, property);
+		}
+	}
+	return lappend(properties,
+				   crm_mcp_make_property("explain", BOOLOID, "Only tell what it counts and its arguments"));
+}
+
+static McpTool *
+find_report(McpTool *tool, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, tool->reports)
+	{
+		if (name != NULL && strcmp(((McpTool *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("there is no report \"%s\" here", name ? name : ""),
+			 errdetail("%s", tool->description)));
+	return NULL;				/* keep compiler quiet */
+}
+
+/* The arguments of a report, "*" after those that are required. */
+static char *
+argument_names(McpTool *report)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, report->kind->properties(report))
+	{
+		McpProperty *property = lfirst(cell);
+
+		appendStringInfo(&names, "%s%s%s", names.len > 0 ? ", " : "", common_name(property),
+						 property->required ? "*" : "");
+	}
+	return names.data;
+}
+
+/* The definition of a report, and its arguments. */
+static char *
+explain(McpTool *report)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "{\"report\":");
+	escape_json(&out, report->name);
+	appendStringInfoString(&out, ",\"arguments\":");
+	escape_json(&out, argument_names(report));
+	appendStringInfoString(&out, ",\"definition\":");
+	escape_json(&out, report->comment);
+	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+/*
+ * The name that the report has for an argument of the tool; NULL: it is to be left
+ * out.  ERROR 22023 if the report does not know it.
+ */
+static const char *
+own_name(McpTool *report, List *properties, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, properties)
+	{
+		if (strcmp(common_name(lfirst(cell)), name) == 0)
+			return ((McpProperty *) lfirst(cell))->name;
+	}
+	/* What has no pages is small. */
+	if (strcmp(name, "report") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "explain") == 0)
+		return NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("report %s has no argument \"%s\"", report->name, name),
+			 errdetail("Its arguments are %s; those with * are required.", argument_names(report))));
+	return NULL;				/* keep compiler quiet */
+}
+
+/* The arguments with the names that the report has for them; null is not given. */
+static Jsonb *
+own_arguments(McpTool *report, List *properties, Jsonb *arguments)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	JsonbValue	key;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		const char *name;
+
+		if (token == WJB_KEY)
+			key = value;
+		if (token != WJB_VALUE || value.type == jbvNull)
+			continue;
+		name = own_name(report, properties, pnstrdup(key.val.string.val, key.val.string.len));
+		if (name == NULL)
+			continue;
+		key.val.string.val = pstrdup(name);
+		key.val.string.len = strlen(name);
+		(void) pushJsonbValue(&state, WJB_KEY, &key);
+		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static char *
+call_report(McpTool *tool, Jsonb *arguments, List *properties)
+{
+	McpTool    *report = find_report(tool, crm_mcp_string(&arguments->root, "report"));
+
+	if (crm_mcp_is_true(arguments, "explain"))
+		return explain(report);
+	properties = report->kind->properties(report);
+	arguments = own_arguments(report, properties, arguments);
+	arguments = crm_mcp_check_arguments(report->schema, report->name, arguments, properties,
+										false);
+	return report->kind->call(report, arguments, properties);
+}
+
+/* An item of a list, or a whole report. */
+static char *
+report_output(McpTool *tool)
+{
+	return MCP_LIST_OUTPUT;
+}
+
+static const McpToolKind report_kind = {report_properties, call_report, report_output};
+
+/* "report: what it is", of each. */
+static char *
+describe_reports(List *reports)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, reports)
+	{
+		McpTool    *report = lfirst(cell);
+
+		appendStringInfo(&text, "%s%s: %s", text.len > 0 ? "\n" : "", report->name,
+						 pnstrdup(report->title, strcspn(report->title, ":")));
+	}
+	return text.data;
+}
+
+static McpTool *
+make_group(McpTool *first)
+{
+	McpTool    *tool = palloc0(sizeof(McpTool));
+
+	tool->name = psprintf("report_%s", first->report);
+	tool->title = psprintf("Reports: %s", first->report);
+	for (int i = 0; i < lengthof(groups); i++)
+	{
+		if (strcmp(groups[i].name, first->report) == 0)
+			tool->title = groups[i].title;
+	}
+	tool->kind = &report_kind;
+	tool->schema = first->schema;
+	tool->report = first->report;
+	tool->read_only = true;
+	return tool;
+}
+
+static McpTool *
+find_group(List *tools, const char *report)
+{
+	ListCell   *cell;
+
+	foreach(cell, tools)
+	{
+		McpTool    *tool = lfirst(cell);
+
+		if (tool->kind == &report_kind && strcmp(tool->report, report) == 0)
+			return tool;
+	}
+	return NULL;
+}
+
+List *
+crm_mcp_group_reports(List *functions)
+{
+	List	   *tools = NIL;
+	ListCell   *cell;
+
+	foreach(cell, functions)
+	{
+		McpTool    *function = lfirst(cell);
+		McpTool    *group;
+
+		/* What writes is no report. */
+		if (function->report == NULL || !function->read_only)
+		{
+			tools = lappend(tools, function);
+			continue;
+		}
+		group = find_group(tools, function->report);
+		if (group == NULL)
+			tools = lappend(tools, group = make_group(function));
+		group->reports = lappend(group->reports, function);
+		group->description = describe_reports(group->reports);
+	}
+	return tools;
+}

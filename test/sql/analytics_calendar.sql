@@ -1,0 +1,84 @@
+-- periods of reports: weeks, fiscal quarters and years, time zones, leap days
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SELECT crm_install('analytics_calendar');
+SET search_path = analytics_calendar, public;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set example :abs_srcdir '/sql/include/analytics.sql'
+\i :example
+\set sales '\'00000000-0000-0000-0000-000000000001\''
+
+-- the first and the last day of what a day is in
+SELECT day, crm_period_start('week', day) AS week, crm_period_end('week', day) AS week_end, crm_period_start('month', day) AS month,
+	crm_period_end('month', day) AS month_end, crm_period_start('quarter', day) AS quarter, crm_period_end('quarter', day) AS quarter_end,
+	crm_period_start('year', day) AS year, crm_period_end('year', day) AS year_end, crm_period_end('day', day) AS day_end
+FROM unnest('{2024-02-29,2023-02-28,1900-02-28,2000-02-29,2024-12-31,1999-12-31,0001-01-01}'::date[]) AS day;
+-- every day is in one period, which begin where date_trunc() says, and follow each other
+SELECT unit, count(*) FILTER (WHERE crm_period_start(unit, day) <> date_trunc(unit, day::timestamp)) AS differ,
+	count(*) FILTER (WHERE day NOT BETWEEN crm_period_start(unit, day) AND crm_period_end(unit, day)) AS outside,
+	count(*) FILTER (WHERE crm_period_start(unit, crm_period_end(unit, day) + 1) <> crm_period_end(unit, day) + 1) AS gaps
+FROM unnest('{day,week,month,quarter,year}'::text[]) AS unit, generate_series(0, 3000, 1) AS n, LATERAL (SELECT '1995-11-11'::date + n * 7 + n % 7) AS d (day)
+GROUP BY unit ORDER BY unit;
+SET crm.week_start = 'sunday';
+SELECT crm_period_start('week', '2024-03-03'), crm_period_start('week', '2024-03-02'), crm_period_end('week', '2024-03-03');
+SET crm.week_start = 'saturday';
+SELECT crm_period_start('week', '2024-03-03'), crm_period_start('week', '2024-03-01');
+SET crm.fiscal_year_start = 2;
+SELECT day, crm_period_start('quarter', day), crm_period_end('quarter', day), crm_period_start('year', day), crm_period_end('year', day)
+FROM unnest('{2024-01-31,2024-02-01,2024-02-29,2024-05-01,2023-12-01}'::date[]) AS day;
+SELECT m, count(*) FILTER (WHERE day NOT BETWEEN crm_period_start('quarter', day) AND crm_period_end('quarter', day)
+	OR crm_period_start('quarter', crm_period_end('quarter', day) + 1) <> crm_period_end('quarter', day) + 1
+	OR extract(month FROM crm_period_start('year', day)) <> m OR extract(day FROM crm_period_start('quarter', day)) <> 1) AS wrong
+FROM generate_series(1, 12) AS m, set_config('crm.fiscal_year_start', m::text, false) AS c, generate_series(0, 800) AS n, LATERAL (SELECT '1999-01-01'::date + n) AS d (day)
+WHERE c = m::text GROUP BY m HAVING count(*) FILTER (WHERE day NOT BETWEEN crm_period_start('quarter', day) AND crm_period_end('quarter', day)) > 0;
+SET crm.fiscal_year_start = 13;
+SET crm.week_start = 'someday';
+RESET crm.fiscal_year_start;
+RESET crm.week_start;
+SELECT crm_period_start('month', 'infinity'), crm_period_end('week', '-infinity'), crm_period_start('month', NULL);
+SELECT crm_period_start('decade', '2024-01-01');
+
+-- the worked example: the fiscal year begins in February
+SET crm.fiscal_year_start = 2;
+SELECT bucket, period_start, period_end, won_deals, won_value, open_value FROM forecast(:sales, 'quarter', today => '2024-02-10');
+SELECT group_key, won, won_value FROM win_rate(:sales, group_by => 'won_at.year') WHERE NOT is_total;
+RESET crm.fiscal_year_start;
+
+-- a deal that is won at half past eleven in New York, the next day elsewhere; in the
+-- hour that clocks skip, and in the one that they repeat
+BEGIN;
+UPDATE deals SET won_at = '2024-02-01 04:30+00' WHERE title = 'Gamma';
+SELECT zone, period_start, won_value FROM (VALUES (NULL), ('America/New_York'), ('Asia/Tokyo')) AS z (zone), forecast(:sales, time_zone => zone) WHERE won_deals > 0;
+SELECT zone, group_key, won FROM (VALUES (NULL), ('America/New_York')) AS z (zone), win_rate(:sales, group_by => 'won_at.day', time_zone => zone) WHERE won > 0 AND NOT is_total;
+SHOW timezone;
+UPDATE deals SET won_at = '2024-03-31 00:59:59+00' WHERE title = 'Alpha';
+UPDATE deals SET won_at = '2024-03-31 22:00:00+00' WHERE title = 'Gamma';
+SELECT group_key, won FROM win_rate(:sales, group_by => 'won_at.day', time_zone => 'Europe/Berlin') WHERE won > 0 AND NOT is_total;
+UPDATE deals SET won_at = '2024-10-26 22:00:00+00' WHERE title = 'Alpha';
+UPDATE deals SET won_at = '2024-10-27 22:59:59+00' WHERE title = 'Gamma';
+SELECT group_key, won FROM win_rate(:sales, group_by => 'won_at.day', time_zone => 'Europe/Berlin') WHERE won > 0 AND NOT is_total;
+-- today is that of the time zone, too
+SELECT count(DISTINCT x.overdue) FROM (VALUES ('Etc/GMT+12'), ('Etc/GMT-14')) AS z (zone),
+	LATERAL (SELECT (now() AT TIME ZONE zone)::date AS today) AS t,
+	LATERAL (SELECT zone || (SELECT count(*) FROM (SELECT f.* FROM forecast(time_zone => zone) AS f EXCEPT SELECT f.* FROM forecast(time_zone => zone, today => t.today) AS f) AS d)) AS x (overdue)
+WHERE x.overdue LIKE '%0';
+ROLLBACK;
+-- after an error the session's time zone is what it was
+SELECT count(*) FROM forecast(time_zone => 'Asia/Tokyo', target => 1);
+SELECT count(*) FROM forecast(time_zone => 'Mars');
+\echo :LAST_ERROR_SQLSTATE
+SHOW timezone;
+SELECT count(*) FROM forecast(period => 'decade');
+
+-- coverage: 2,000 to be won in each month, on February 10
+BEGIN;
+INSERT INTO deals (stage_id, title, amount, expected_close_date, created_at) VALUES
+	('00000000-0000-0000-0000-0000000000a3', 'Zeta', 2000, '2024-02-20', '2024-02-01'), ('00000000-0000-0000-0000-0000000000a1', 'Eta', 800, '2024-03-15', '2024-02-01');
+SELECT bucket, period_start, won_value, open_value, weighted_value, target_value, attainment, coverage, weighted_coverage
+FROM forecast(:sales, currency => 'USD', target => 4000, today => '2024-02-10');
+ROLLBACK;
+SELECT count(*) FROM forecast(:sales, target => 100);
+SELECT count(*) FROM forecast(:sales, target => 0, currency => 'USD');
+
+RESET search_path;
+DROP SCHEMA analytics_calendar CASCADE;

@@ -1,0 +1,90 @@
+-- pipeline_trend(): the worked example, steps, currencies, errors
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SELECT crm_install('analytics_trend');
+SET search_path = analytics_trend, public;
+SET timezone = 'UTC';
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set example :abs_srcdir '/sql/include/analytics.sql'
+\i :example
+\set sales '\'00000000-0000-0000-0000-000000000001\''
+\set empty '\'00000000-0000-0000-0000-000000000002\''
+SET crm.effective_at = '2024-02-10';
+UPDATE deals SET amount = 500, expected_close_date = '2024-06-30' WHERE title = 'Epsilon';
+RESET crm.effective_at;
+
+SELECT at::date, open_deals AS open, open_value, open_weighted_value AS weighted, won_deals AS won, won_value, won_weighted_value AS weighted,
+	lost_deals AS lost, lost_value, lost_weighted_value AS weighted, deals_without_amount AS no_amount, deals_without_probability AS no_probability
+FROM pipeline_trend(:sales, '2024-01-01', '2024-02-12', 'week');
+SELECT at::date, stage, open_deals, open_value, open_weighted_value, won_deals, won_value, lost_deals
+FROM pipeline_trend(:sales, '2024-01-12', '2024-02-12', 'month', by_stage => true);
+SELECT value_currency, stage_id, stage, rates FROM pipeline_trend(:sales, '2024-01-01', '2024-01-01');
+
+-- each step is counted from the beginning
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS months FROM pipeline_trend(:sales, '2024-01-31', '2024-07-31', 'month');
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS quarters FROM pipeline_trend(:sales, '2023-11-30', '2024-12-01', 'quarter');
+SELECT count(*) AS days FROM pipeline_trend(:sales, '2024-01-01', '2024-12-31');
+-- in the session's time zone
+SET timezone = 'Europe/Berlin';
+SELECT min(at) AS first, max(at) AS last, count(*) FROM pipeline_trend(:sales, '2024-03-30', '2024-04-01');
+-- an island that left out December 30
+SET timezone = 'Pacific/Apia';
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS days FROM pipeline_trend(:sales, '2011-12-28', '2012-01-01');
+SET timezone = 'UTC';
+-- up to now; before the first deal
+SELECT count(*) AS days FROM pipeline_trend(:sales, now() - interval '30 days');
+SELECT at::date, value_currency, open_deals, open_value, won_deals FROM pipeline_trend(:sales, '2023-11-01', '2024-01-01', 'month');
+SELECT at::date, value_currency, open_deals, open_value, won_deals FROM pipeline_trend(:empty, '2023-11-01', '2023-12-01', 'month');
+SELECT count(*) AS stages FROM pipeline_trend(:empty, '2023-11-01', '2023-11-01', by_stage => true);
+
+-- several currencies: a row for each, at every moment
+INSERT INTO deals (id, stage_id, title, amount, currency, created_at, stage_entered_at) VALUES
+	('00000000-0000-0000-0000-0000000000e1', '00000000-0000-0000-0000-0000000000a4', 'Euro', 100, 'EUR', '2024-01-01', '2024-01-31 23:30Z'),
+	('00000000-0000-0000-0000-0000000000e2', '00000000-0000-0000-0000-0000000000a2', 'Pound', 1000, 'GBP', '2024-01-01', '2024-02-01');
+SELECT at::date, value_currency, open_deals, open_value, won_deals, won_value FROM pipeline_trend(:sales, '2024-01-31', '2024-02-02');
+\set VERBOSITY terse
+SELECT count(*) FROM pipeline_trend(:sales, '2024-01-31', '2024-02-02', in_currency => 'USD');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'USD', '2024-01-01', 1.10), ('EUR', 'USD', '2024-02-01', 1.0823),
+	('EUR', 'GBP', '2024-02-01', 0.85), ('GBP', 'USD', '2024-02-02', 1.27);
+SELECT at::date, open_deals AS open, open_value, won_deals AS won, won_value, (SELECT string_agg(concat(r ->> 'base', r ->> 'quote', ' ', r ->> 'valid_from'), ', ' ORDER BY r) FROM jsonb_array_elements(rates) AS r) AS rates
+FROM pipeline_trend(:sales, '2024-01-31', '2024-02-03', in_currency => 'USD');
+-- what is divided is rounded as the summary of each moment rounds it
+CREATE FUNCTION differ(in_currency text) RETURNS TABLE (moments bigint, differ bigint) LANGUAGE sql SET search_path FROM CURRENT AS $$
+	SELECT count(*), count(*) FILTER (WHERE row(t.open_deals, t.open_value, t.open_weighted_value, t.won_deals, t.won_value, t.won_weighted_value, t.lost_deals, t.lost_value, t.lost_weighted_value)
+		<> row((r #>> '{open,total_deals}')::bigint, (r #>> '{open,total_value}')::numeric, (r #>> '{open,weighted_value}')::numeric, (r #>> '{won,total_deals}')::bigint,
+			(r #>> '{won,total_value}')::numeric, (r #>> '{won,weighted_value}')::numeric, (r #>> '{lost,total_deals}')::bigint, (r #>> '{lost,total_value}')::numeric, (r #>> '{lost,weighted_value}')::numeric))
+	FROM pipeline_trend('00000000-0000-0000-0000-000000000001', '2024-01-01', '2024-05-01', 'day', in_currency) AS t,
+		pipeline_summary_as_of('00000000-0000-0000-0000-000000000001', t.at, in_currency) AS r
+$$;
+INSERT INTO exchange_rates (base, quote, valid_from, rate)
+	SELECT b, 'CHF', '2023-12-01'::date + n, 0.5 + (n * 7919 % 1000) / 1000.0 + length(b) / 7.0
+	FROM generate_series(0, 150, 3) AS n, unnest(ARRAY['USD', 'GBP']) AS b;
+INSERT INTO exchange_rates (base, quote, valid_from, rate) SELECT 'NZD', 'GBP', '2023-12-01'::date + n, 0.3 + n / 7.0 FROM generate_series(0, 150, 5) AS n;
+SELECT setseed(0.5);
+INSERT INTO deals (stage_id, title, amount, currency, stage_entered_at)
+	SELECT ('00000000-0000-0000-0000-0000000000a' || 1 + n % 5)::uuid, 'Random ' || n, n * 1.37, (ARRAY['EUR', 'USD', 'GBP'])[1 + n % 3], '2024-01-01'::timestamptz + random() * interval '90 days'
+	FROM generate_series(1, 60) AS n;
+UPDATE deals SET stage_id = ('00000000-0000-0000-0000-0000000000a' || 1 + (3 * amount)::integer % 5)::uuid, stage_entered_at = stage_entered_at + random() * interval '30 days'
+	WHERE title LIKE 'Random %' AND stage_id <> ('00000000-0000-0000-0000-0000000000a' || 1 + (3 * amount)::integer % 5)::uuid;
+UPDATE deals SET archived_at = '2024-04-03' WHERE title LIKE 'Random %5';
+INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'CHF', '2023-01-01', 0.97), ('NZD', 'EUR', '2023-01-01', 0.57), ('NZD', 'USD', '2023-01-01', 0.61);
+SELECT * FROM differ('CHF');
+SELECT * FROM differ('NZD');
+
+-- errors
+SELECT pipeline_trend(:sales, '2024-01-01', '2024-02-01', 'year');
+SELECT pipeline_trend(:sales, '2024-02-01', '2024-01-01');
+SELECT pipeline_trend(:sales, '2024-01-01', '2999-01-01');
+SELECT pipeline_trend(:sales, '2999-01-01');
+SELECT pipeline_trend(:sales, '2024-01-01', 'infinity');
+SELECT pipeline_trend(:sales, '-infinity', '2024-01-01');
+SELECT pipeline_trend(:sales, '1900-01-01', '2024-01-01');
+SELECT count(*) AS months FROM pipeline_trend(:sales, '1900-01-01', '2024-01-01', 'month');
+SELECT pipeline_trend(:sales, NULL);
+SELECT pipeline_trend(NULL, '2024-01-01');
+SELECT pipeline_trend('00000000-0000-0000-0000-00000000dead', '2024-01-01');
+SELECT pipeline_trend(:sales, '2024-01-01', in_currency => 'BUCKS');
+
+RESET search_path;
+DROP SCHEMA analytics_trend CASCADE;

@@ -1,0 +1,60 @@
+-- MCP: reports, and the bounds of what is read at once
+SET client_min_messages = warning;
+SELECT crm_install('mcp_reports');
+SET search_path = mcp_reports, public;
+CREATE FUNCTION pg_temp.call(tool text, arguments jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS
+$$
+	SELECT mcp(json_build_object('jsonrpc', '2.0', 'id', 1, 'method', 'tools/call',
+			'params', json_build_object('name', tool, 'arguments', arguments)))::jsonb #> '{result,structuredContent}'
+$$;
+SELECT name FROM create_pipeline('Sales', '["New", "Proposal", {"name": "Won", "deal_status": "won"}, {"name": "Lost", "deal_status": "lost"}]', is_default => true, currency => 'EUR');
+INSERT INTO deals (id, title, amount, created_at, description, metadata)
+SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Deal ' || n, n, '2026-01-01 12:00+00', repeat('x', 3000), jsonb_build_object('y', repeat('y', 5000))
+FROM generate_series(1, 45) AS n;
+INSERT INTO deal_contacts (deal_id, contact_id) SELECT id, '00000000-0000-4000-8000-000000000001' FROM deals;
+INSERT INTO deal_contacts (deal_id, contact_id) SELECT '00000000-0000-7000-8000-000000000001', ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid FROM generate_series(2, 31) AS n;
+UPDATE deals SET stage_id = s.id, stage_entered_at = '2026-02-01 12:00+00' FROM stages AS s WHERE s.name = 'Won' AND deals.amount <= 2;
+UPDATE deals SET stage_id = s.id, stage_entered_at = '2026-03-01 12:00+00', lost_reason = 'price' FROM stages AS s WHERE s.name = 'Lost' AND deals.amount = 3;
+
+-- which there are
+SELECT t ->> 'name', t ->> 'description' FROM json_array_elements(mcp('{"jsonrpc":"2.0","id":1,"method":"tools/list"}') -> 'result' -> 'tools') AS t WHERE t ->> 'name' LIKE 'report%';
+SELECT pg_temp.call('report_flow', '{"report": "funnel", "pipeline_id": "sales"}') #> '{items,0,deals}';
+-- a range by its common names, also with the function's own
+SELECT a, pg_temp.call('report_flow', a::jsonb) #> '{items,0,won}' FROM unnest(ARRAY['{"report": "win_rate", "from": "2026-02-01", "before": "2026-02-15"}',
+	'{"report": "win_rate", "from": "2026-02-15"}', '{"report": "win_rate", "before": "2026-01-15", "limit": 5}', '{"report": "win_rate", "from": null}']) AS a;
+SELECT a, concat_ws(' | ', r ->> 'code', r ->> 'message', r ->> 'details', r ->> 'hint')
+FROM unnest(ARRAY['{}', '{"report": "nothing"}', '{"report": "funnel"}', '{"report": "win_rate", "each": "deal"}', '{"report": "win_rate", "nothing": 1}',
+	'{"report": "slippage", "each": "nothing"}', '{"report": "deal_history", "deal_id": "00000000-0000-7000-8000-000000000001", "cursor": "x"}']) AS a, pg_temp.call('report_flow', a::jsonb) AS r;
+SELECT pg_temp.call('report_flow', '{"report": "sales_cycle", "explain": true}') - 'definition';
+SELECT pg_temp.call('report_flow', '{"report": "sales_cycle", "explain": true}') ->> 'definition' LIKE 'How long it takes%Of the deals that are won%' AS defined;
+-- pages
+SELECT jsonb_array_length(p -> 'items'), p -> 'total', jsonb_array_length(pg_temp.call('report_flow', jsonb_build_object('report', 'funnel', 'pipeline_id', 'Sales', 'limit', 3, 'cursor', p -> 'next')) -> 'items')
+FROM pg_temp.call('report_flow', '{"report": "funnel", "pipeline_id": "Sales", "limit": 3}') AS p;
+-- one of the user's own
+CREATE FUNCTION biggest(pipeline_id uuid, created_from timestamptz DEFAULT NULL) RETURNS TABLE (title text) LANGUAGE sql STABLE
+BEGIN ATOMIC SELECT d.title FROM deals AS d WHERE d.pipeline_id = biggest.pipeline_id AND (created_from IS NULL OR d.created_at >= created_from) ORDER BY d.amount DESC; END;
+COMMENT ON FUNCTION biggest(uuid, timestamptz) IS E'The biggest deals\n\n@mcp report=value';
+SELECT pg_temp.call('report_value', '{"report": "biggest", "pipeline_id": "Sales", "limit": 1}'), pg_temp.call('report_value', '{"report": "biggest", "pipeline_id": "Sales", "from": "2999-01-01"}');
+
+-- contexts have bounds
+SELECT jsonb_array_length(c -> 'deals') AS deals, c -> 'deals_total' AS total, c -> 'next_deals' AS next, c #> '{totals,0,deals}' AS open, octet_length(c::text) < 10000 AS small
+FROM context_for_person('00000000-0000-4000-8000-000000000001') AS c;
+SELECT jsonb_array_length(c -> 'deals') AS deals, c -> 'next_deals' AS next FROM context_for_person('00000000-0000-4000-8000-000000000001', 30, 40) AS c;
+SELECT jsonb_array_length(c -> 'deals') AS deals, c -> 'next_deals' AS next FROM context_for_person('00000000-0000-4000-8000-000000000001', NULL, NULL) AS c;
+SELECT context_for_person('00000000-0000-4000-8000-000000000001', 0);
+SELECT context_for_person('00000000-0000-4000-8000-000000000001', 5, -1);
+SELECT jsonb_array_length(c -> 'contacts') AS contacts, c -> 'contacts_total' AS total, length(c #>> '{deal,description}') AS description, c #> '{deal,metadata}' AS metadata, c #> '{deal,metadata_bytes}' AS bytes
+FROM context_for_deal('00000000-0000-7000-8000-000000000001') AS c;
+
+-- the text beside the data is short
+SELECT mcp('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"report_value","arguments":{"report":"biggest","pipeline_id":"Sales","limit":3}}}') #>> '{result,content,0,text}' AS text;
+SELECT length(x.r #>> '{content,0,text}') < length(x.r ->> 'structuredContent') / 2 AS short
+FROM mcp('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"context_for_person","arguments":{"person_id":"00000000-0000-4000-8000-000000000001"}}}') AS m (r), LATERAL (SELECT m.r -> 'result') AS x (r);
+
+-- the history of a deal
+SELECT h.change, h.from_stage, h.to_stage, h.status, h.changes - 'probability' AS changes FROM deal_history('00000000-0000-7000-8000-000000000002') AS h;
+UPDATE deals SET amount = 20, expected_close_date = '2026-12-01' WHERE title = 'Deal 20';
+SELECT i -> 'changes' FROM jsonb_array_elements(pg_temp.call('report_flow', '{"report": "deal_history", "deal_id": "Deal 20", "limit": 1}') -> 'items') AS i;
+SELECT count(*) FROM deal_history('00000000-0000-7000-8000-000000000002', '2026-01-15', '2026-02-15');
+SELECT deal_history('00000000-0000-4000-8000-000000000001');
+DROP SCHEMA mcp_reports CASCADE;

@@ -1,0 +1,9 @@
+# gcc's static analyzer has nothing to say.
+make -s with_llvm=no PG_CONFIG="$PG_CONFIG" clean
+if make -s -k -j2 with_llvm=no PG_CONFIG="$PG_CONFIG" COPT=-fanalyzer >analysis.log 2>&1
+then
+	echo "ok 1 - gcc -fanalyzer"
+else
+	echo "not ok 1 - gcc -fanalyzer"
+	sed 's/^/# /' analysis.log
+fi
