@@ -42,7 +42,7 @@ COMMENT ON FUNCTION @extschema@.crm_rates_told(jsonb[]) IS
 CREATE FUNCTION @extschema@.crm_conversion_rates(crm regnamespace, in_currency text, tenant_ids uuid[] DEFAULT NULL,
 	currencies text[] DEFAULT NULL, days date[] DEFAULT NULL, max_age integer DEFAULT NULL)
 	RETURNS TABLE (tenant_id uuid, currency text, day date, multiply_by numeric, divide_by numeric, rates jsonb)
-	LANGUAGE c STABLE PARALLEL SAFE
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 10
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_conversion_rates(regnamespace, text, uuid[], text[], date[], integer) IS
 'How amounts of several currencies and days are converted to one: a row for each currency and day

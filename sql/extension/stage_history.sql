@@ -140,7 +140,7 @@ CREATE FUNCTION @extschema@.crm_pipeline_stage_times(
 	group_no integer, stage_id uuid, deals bigint, visits bigint, total_seconds numeric, longest_seconds numeric,
 	median_seconds numeric, p90_seconds numeric, open_deals bigint, won_deals bigint, lost_deals bigint
 )
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_times(regnamespace, uuid, bytea[], uuid[], text, timestamptz, timestamptz, boolean, integer[], integer[]) IS
@@ -154,7 +154,7 @@ CREATE FUNCTION @extschema@.crm_pipeline_stage_steps(
 	open_deals bigint, won_deals bigint, lost_deals bigint, to_won bigint,
 	value numeric, open_value numeric, won_value numeric, lost_value numeric, to_won_value numeric
 )
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 50
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_steps(regnamespace, uuid, bytea[], uuid[], text[], text, timestamptz, timestamptz) IS

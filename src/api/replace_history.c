@@ -228,6 +228,18 @@ ids(const char *query, const Datum *args)
 	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
 	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
 
+/* Whether the moves of the deal are those that were written, and no others. */
+static bool
+has_moves(const char *stage_changes, const Datum *args, uint64 nmoves)
+{
+	const char *query = psprintf("SELECT FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+								 "AND $3 IS NOT NULL AND $4 IS NOT NULL AND $5 IS NOT NULL AND $6 IS NOT NULL",
+								 stage_changes);
+
+	return run(query, args) == nmoves &&
+		run(psprintf("%s AND c.correction_id OPERATOR(pg_catalog.=) $5", query), args) == nmoves;
+}
+
 static void
 update_edits(Relation deals, const Datum *args, Datum edits)
 {
@@ -236,9 +248,16 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 	};
 	Datum		all[] = {args[0], args[1], args[2], args[3], args[4], args[5], edits};
 
-	(void) crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
-									  crm_trusted_sibling(deals, "deal_changes"),
-									  crm_trusted_sibling(deals, "stages")), lengthof(types), types, all);
+	ArrayType  *array = DatumGetArrayTypeP(edits);
+	uint64		nedits = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	uint64		nupdated;
+
+	nupdated = crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
+										  crm_trusted_sibling(deals, "deal_changes"),
+										  crm_trusted_sibling(deals, "stages")),
+								 lengthof(types), types, all);
+	if (nupdated != nedits)
+		crm_refuse_suppressed(DatumGetUUIDP(args[0]), "deal_changes");
 }
 
 /*
@@ -288,6 +307,8 @@ write_history(Relation deals, const Deal *deal, Datum history, const Element *el
 	args[4] = UUIDPGetDatum(correction);
 	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"),
 						deals_name(deals)), args);
+	if (!has_moves(stage_changes, args, nelements - 1))
+		crm_refuse_suppressed(&deal->id, "stage_changes");
 	update_edits(deals, args, superseded.edits);
 	remove_gap(deals, args);
 	crm_restore_user(&saved);

@@ -36,7 +36,8 @@ extern void crm_insert_kept(const CrmStatement *statement, const Datum *values,
 							const char *failure, const char *table);
 
 /* That error, for a command such as "UPDATE". */
-extern void crm_refuse_rule(const char *failure, const char *table, const char *command) pg_attribute_noreturn();
+extern void crm_refuse_rule(const char *failure, const char *table,
+							const char *command) pg_attribute_noreturn();
 
 /* Takes a row of a query as it comes. */
 typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);

@@ -21,7 +21,7 @@
 #include "base/uuid.h"
 #include "table/trigger.h"
 
-/* The table that the column refers to, and the column that identifies its rows; InvalidOid: none. */
+/* The table that the column refers to, and its key; InvalidOid if there is none. */
 static Oid
 linked_table(Relation rel, AttrNumber column, AttrNumber *key)
 {
@@ -49,7 +49,8 @@ is_visible(Oid table, AttrNumber key, Datum id)
 	bool		found;
 
 	query.text = psprintf("SELECT FROM %s AS c WHERE c.%s OPERATOR(pg_catalog.=) $1",
-						  crm_relation_name(table), quote_identifier(get_attname(table, key, false)));
+						  crm_relation_name(table),
+						  quote_identifier(get_attname(table, key, false)));
 	SPI_connect();
 	(void) crm_run_kept(&query, &id, NULL, false, 1);
 	found = SPI_processed > 0;

@@ -418,7 +418,8 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 	if (statement == NULL)
 		statement = begin_statement(fcinfo->flinfo, trigdata->tg_relation);
 
-	crm_row_open(&deal.row, trigdata, statement->columns[DEAL_STATUS], &statement->upsert, statement_memory);
+	crm_row_open(&deal.row, trigdata, statement->columns[DEAL_STATUS], &statement->upsert,
+				 statement_memory);
 	deal.columns = statement->columns;
 	if (deal.row.restored ||
 		(deal.row.insert && crm_deal_comes_from_partition(&deal, statement_memory)))

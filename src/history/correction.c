@@ -298,6 +298,16 @@ corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, Times
 			   closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0, closed_at == NULL);
 }
 
+void
+crm_refuse_suppressed(const pg_uuid_t *deal_id, const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("the history of deal %s could not be corrected", crm_uuid_text(deal_id)),
+			 errdetail("A trigger or a rule of table \"%s\" suppressed some of its rows.", table),
+			 errhint("Drop it, or let it pass rows that set correction_id.")));
+}
+
 static void
 update(Corrected *corrected, const char *table, const char *query, const pg_uuid_t *correction,
 	   const Timeline *timeline)
@@ -318,11 +328,7 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 	if (run(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
 		crm_refuse_rule(FAILURE, table, "UPDATE");
 	if (SPI_processed != corrected->ids.n)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("the history of deal %s could not be corrected", crm_uuid_text(&timeline->deal.id)),
-				 errdetail("A trigger or a rule of table \"%s\" suppressed the update of some of its rows.", table),
-				 errhint("Drop it, or let it pass updates that set correction_id.")));
+		crm_refuse_suppressed(&timeline->deal.id, table);
 }
 
 #define FROM_ARRAYS \

@@ -29,4 +29,8 @@ typedef struct Superseded
 extern pg_uuid_t *crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at,
 									  int32 version, TimestampTz at, const char *reason);
 
+/* ERROR 39P01: the owner's code has left out rows of that table that a correction writes. */
+extern void crm_refuse_suppressed(const pg_uuid_t *deal_id,
+								  const char *table) pg_attribute_noreturn();
+
 #endif							/* CRM_HISTORY_CORRECTION_H */

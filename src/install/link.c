@@ -28,18 +28,12 @@
 #include "base/errors.h"
 #include "base/query.h"
 #include "install/computed_relationships.h"
-#include "install/link.h"
 #include "install/linked_table.h"
+#include "install/links.h"
 #include "table/installation.h"
 
 /* How many ids without a match an error names. */
 #define MAX_NAMED		3
-
-const CrmLink crm_links[CRM_NLINKS] = {
-	{"deal_contacts.contact_id", "deal_contacts", "contact_id", "contacts", "contact", true},
-	{"deals.owner_id", "deals", "owner_id", "owners", "owner", false},
-	{"deals.organization_id", "deals", "organization_id", "organizations", "organization", false},
-};
 
 /* One link of one CRM. */
 typedef struct Linking
@@ -249,7 +243,8 @@ add_triggers(FunctionCallInfo fcinfo, const Linking *linking)
 					 " WHEN ((NEW.%s OPERATOR(pg_catalog.=) OLD.%s) IS NOT TRUE AND NEW.%s IS NOT NULL)"
 					 " EXECUTE FUNCTION %s(%s, '%s', '%s')",
 					 trigger_name(link, "update"), linking->table, link->attribute,
-					 link->attribute, link->attribute, function, version, link->attribute, link->noun));
+					 link->attribute, link->attribute, function, version, link->attribute,
+					 link->noun));
 }
 
 /*

@@ -24,7 +24,7 @@
 
 #include "base/compat.h"
 #include "base/query.h"
-#include "install/link.h"
+#include "install/links.h"
 
 typedef enum RowState
 {

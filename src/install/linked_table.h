@@ -11,7 +11,7 @@
 #include "utils/array.h"
 #include "utils/relcache.h"
 
-#include "install/link.h"
+#include "install/links.h"
 
 typedef struct LinkedTable
 {
@@ -19,7 +19,7 @@ typedef struct LinkedTable
 	Relation	rel;
 	AttrNumber	key;			/* a unique uuid */
 	AttrNumber	name;			/* shown as "name"; 0: none was given */
-	List	   *columns;		/* attribute numbers to show, the key first, then name */
+	List	   *columns;		/* numbers of those to show: key, name, others */
 } LinkedTable;
 
 /*

@@ -289,13 +289,19 @@ append_items(StringInfo out, JsonbContainer *items)
 char *
 crm_mcp_summary(const char *json)
 {
-	Jsonb	   *result = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	const char *problem;
+	char	   *id;
+	Jsonb	   *result = crm_mcp_parse(json, &problem, &id);
 	StringInfoData out;
 	JsonbValue	items;
 	JsonbValue	value;
 
+	/* a function of the user's may return JSON that jsonb cannot hold */
+	if (result == NULL)
+		return "The result is in structuredContent.";
 	initStringInfo(&out);
-	if (!crm_mcp_member(&result->root, "items", &items) || items.type != jbvBinary)
+	if (!crm_mcp_member(&result->root, "items", &items) || items.type != jbvBinary ||
+		!JsonContainerIsArray(items.val.binary.data))
 	{
 		(void) append_name(&out, &result->root, "\n");
 		append_members(&out, &result->root, "\n", MAX_OF_OBJECT, 0);

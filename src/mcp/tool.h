@@ -11,7 +11,7 @@
 /* The schemas of what tools return. */
 #define MCP_OBJECT_OUTPUT	"{\"type\":\"object\"}"
 #define MCP_LIST_OUTPUT		"{\"type\":\"object\",\"properties\":{" \
-	"\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":\"string\"}}}"
+	"\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}"
 
 typedef struct McpTool McpTool;
 

@@ -307,7 +307,8 @@ crm_stage_rules(PG_FUNCTION_ARGS)
 	}
 
 	row_columns = crm_row_columns(fcinfo->flinfo, rel, trigger->tgnargs - 1, trigger->tgargs + 1);
-	crm_row_open(&row, trigdata, columns[STAGE_DEAL_STATUS], &row_columns->upsert, fcinfo->flinfo->fn_mcxt);
+	crm_row_open(&row, trigdata, columns[STAGE_DEAL_STATUS], &row_columns->upsert,
+				 fcinfo->flinfo->fn_mcxt);
 	crm_apply_row_rules(&row, row_columns, apply_stage_rules, columns);
 	return PointerGetDatum(crm_row_close(&row));
 }

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(57);
+SELECT plan(65);
 
 CREATE FUNCTION t.moves(deal text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(concat_ws(' ', c.move_no, a.name, to_char(c.entered_at, 'MM-DD'), b.name, to_char(c.changed_at, 'MM-DD'),
@@ -138,5 +138,31 @@ RESET ROLE;
 SELECT throws_ok($$UPDATE stage_changes SET changed_at = now(), correction_id = (SELECT c.id FROM deal_changes AS c WHERE c.deal_id = id('g') AND c.change = 'corrected' LIMIT 1) WHERE deal_id = id('g')$$,
     '42501', 'rows of "stage_changes" are never updated', 'a correction is good for once');
 SELECT is_empty('SELECT * FROM extensions.crm_check_totals(''crm'')', 'the totals');
+-- What stands in the way of a correction: rules of the owner's, and triggers.
+SELECT deal('ruled') \g /dev/null
+CREATE FUNCTION t.under(variation text, command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    said text;
+BEGIN
+    EXECUTE variation;
+    said := t.error_of(command);
+    RAISE EXCEPTION USING errcode = 'TT000', message = coalesce(said, 'nothing');
+EXCEPTION WHEN SQLSTATE 'TT000' THEN
+    RETURN SQLERRM;
+END $$;
+SELECT is(under(format('CREATE RULE r AS ON UPDATE TO crm.%s DO INSTEAD %s', tab, instead), format('SELECT correct_move(%L, %L, %s)', id('ruled'), at, no)),
+    format(E'39P01\nhistory cannot be corrected in table "%s"\nA rule of that table replaces the UPDATE.\nDrop the rule.', tab), format('a rule: %s, %s', tab, instead))
+FROM (VALUES ('stage_changes', 'NOTHING', '2024-01-11', 1), ('deal_changes', 'NOTHING', '2023-12-31', 0),
+    ('stage_changes', 'SELECT 1', '2024-01-11', 1)) AS v (tab, instead, at, no);
+CREATE FUNCTION t.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+SELECT alike(under('CREATE TRIGGER t BEFORE UPDATE ON crm.stage_changes FOR EACH ROW EXECUTE FUNCTION t.nothing()', format('SELECT correct_move(%L, %L, 1)', id('ruled'), '2024-01-11')),
+    E'39P01\nthe history of deal % could not be corrected\n%let it pass rows that set correction_id.', 'a trigger');
+SELECT alike(under(variation, format('SELECT replace_history(%L, %L, %L)', id('ruled'), format('[{"stage_id": "%s", "at": "2024-01-02"}, {"stage_id": "%s", "at": "2024-02-01"}]', id('Lead'), id('Won')), 'why')),
+    format(E'39P01\n%%A trigger or a rule of table "%s" suppressed some of its rows.\n%%', tab), 'a history replaced: ' || variation)
+FROM (VALUES ('CREATE RULE r AS ON INSERT TO crm.stage_changes DO INSTEAD NOTHING', 'stage_changes'),
+    ('CREATE TRIGGER t BEFORE INSERT ON crm.stage_changes FOR EACH ROW EXECUTE FUNCTION t.nothing()', 'stage_changes'),
+    ('CREATE RULE r AS ON UPDATE TO crm.deal_changes DO INSTEAD NOTHING', 'deal_changes')) AS v (variation, tab);
+SELECT is(times('ruled'), '01-01 04-02 04-02 2', 'and nothing has changed');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -156,6 +156,9 @@ SELECT pg_temp.call('plain', '{"n": 2}');
 CREATE FUNCTION newest() RETURNS tags LANGUAGE sql STABLE BEGIN ATOMIC SELECT t FROM tags AS t ORDER BY id DESC LIMIT 1; END;
 COMMENT ON FUNCTION newest() IS '@mcp';
 SELECT pg_temp.call('newest');
+CREATE FUNCTION odd(which int) RETURNS json LANGUAGE sql STABLE AS $$ SELECT (ARRAY['{"items": {"a": 1}}', '{"items": 3}', '{"a": "\u0000"}']::json[])[which] $$;
+COMMENT ON FUNCTION odd(int) IS '@mcp';
+SELECT mcp(json_build_object('jsonrpc', '2.0', 'id', n, 'method', 'tools/call', 'params', json_build_object('name', 'odd', 'arguments', json_build_object('which', n)))) FROM generate_series(1, 3) AS n;
 -- one in the place of a generated tool
 CREATE FUNCTION list_tags() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT 'mine'; END;
 COMMENT ON FUNCTION list_tags() IS '@mcp name=tags_list';

@@ -51,6 +51,8 @@ for my $pair (@queries)
 		BEGIN
 			EXECUTE 'SELECT ' || $query\::regproc::text || '()' INTO body;
 			body := replace(replace(body, '\@crm\@', 'crm'), '\@extension\@', 'extensions');
+			-- what deals are grouped by is no name: a column stands for it
+			body := regexp_replace(body, name || '\\.group_of\\.(\\w+)', '\\1.title', 'g');
 			EXECUTE format('CREATE FUNCTION queries.%I(%s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s; END',
 				name, arguments, rtrim(body, E' \\n;'));
 		END \$do\$;
@@ -366,7 +368,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'crm_installations');
 	$do->(
 		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
-		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list contacts_search);
+		"mcp: $_")
+	  for qw(deals_list stages_list pipelines_list tags_list contacts_search);
 	$do->(
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');

@@ -1,9 +1,9 @@
 /*
- * install/link.h
+ * install/links.h
  *		The columns of a CRM that can be linked to tables of the user's.
  */
-#ifndef CRM_INSTALL_LINK_H
-#define CRM_INSTALL_LINK_H
+#ifndef CRM_INSTALL_LINKS_H
+#define CRM_INSTALL_LINKS_H
 
 typedef struct CrmLink
 {
@@ -18,4 +18,4 @@ typedef struct CrmLink
 #define CRM_NLINKS	3
 extern const CrmLink crm_links[CRM_NLINKS];
 
-#endif							/* CRM_INSTALL_LINK_H */
+#endif							/* CRM_INSTALL_LINKS_H */
