@@ -19,7 +19,8 @@ typedef struct LinkedTable
 	Relation	rel;
 	AttrNumber	key;			/* a unique uuid */
 	AttrNumber	name;			/* shown as "name"; 0: none was given */
-	List	   *columns;		/* attribute numbers to show, the key first, then name */
+	List	   *columns;		/* attribute numbers to show, the key first,
+								 * then name */
 } LinkedTable;
 
 /*

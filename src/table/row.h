@@ -20,7 +20,8 @@ typedef struct RowEdit
 	Datum	   *values;			/* by attno - 1 */
 	bool	   *nulls;
 	bool	   *given;			/* not NULL as it came */
-	AttrNumber	filled_text;	/* a text that a rule fills; or InvalidAttrNumber */
+	AttrNumber	filled_text;	/* a text that a rule fills; or
+								 * InvalidAttrNumber */
 	bool		insert;
 	bool		restored;		/* inserted as it is: no rule applies */
 	bool		stands;			/* inserted, but its key stands already */

@@ -264,10 +264,14 @@ sub test_export
 	my $tmp = $PostgreSQL::Test::Utils::tmp_check;
 
 	new_crm('lines');
-	append_to_file("$tmp/crm.jsonl", ask('sample', q{SELECT crm_export()}) . "\n");
+	append_to_file("$tmp/crm.jsonl",
+		ask('sample', q{SELECT crm_export()}) . "\n");
 	my $status = IPC::Run::run [
-		'psql', '-X', '-q', '-d', $node->connstr('lines'), '-v',
-		"lines=$tmp/crm.jsonl", '-f', 'examples/import/export.sql'
+		'psql',                  '-X',
+		'-q',                    '-d',
+		$node->connstr('lines'), '-v',
+		"lines=$tmp/crm.jsonl",  '-f',
+		'examples/import/export.sql'
 	  ],
 	  '>', \my $said, '2>', \my $complaint;
 	ok($status, 'JSON lines are imported') or diag $complaint;

@@ -366,7 +366,8 @@ for my $case ([ 'postgres', 'crm' ], [ 'crm_owner', 'team' ])
 		'crm_installations');
 	$do->(
 		"SELECT $schema.mcp('{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$_\",\"arguments\":{}}}');",
-		"mcp: $_") for qw(deals_list stages_list pipelines_list tags_list contacts_search);
+		"mcp: $_")
+	  for qw(deals_list stages_list pipelines_list tags_list contacts_search);
 	$do->(
 		"DELETE FROM $schema.deals; TRUNCATE $schema.deals, $schema.deal_tags, $schema.deal_contacts;",
 		'the end of deals');

@@ -57,7 +57,9 @@ my %writes = (
 	  q{SELECT crm_undo_move('crm', id) FROM deals WHERE external_id = 'won'},
 	'a deal' => q{INSERT INTO deals (title) VALUES ('x')},
 	'a CRM' => q{SELECT crm_install('another')},
-	'a link' => q{SELECT crm_link('Büro "Nord" 1', 'deal_contacts.contact_id', 'app.people')});
+	'a link' =>
+	  q{SELECT crm_link('Büro "Nord" 1', 'deal_contacts.contact_id', 'app.people')}
+);
 foreach my $what (sort keys %writes)
 {
 	my $stderr;
