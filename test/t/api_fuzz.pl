@@ -58,6 +58,9 @@ $node->safe_psql('fuzz', <<~'SQL');
 		UNION ALL SELECT extensions.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) FROM crm.deals AS d;
 	SQL
 
+# What the triggers of this version's CRMs are given.
+my ($version) = slurp_file('crm.control') =~ /default_version *= *'(.*)'/;
+
 sub rows
 {
 	return split /\n/, $node->safe_psql('fuzz', shift);
@@ -330,7 +333,7 @@ sub trigger
 	my $event = pick(qw(INSERT UPDATE DELETE TRUNCATE));
 	my $each = $event eq 'TRUNCATE' ? 'STATEMENT' : pick(qw(ROW STATEMENT));
 	my $arguments = join ', ', map {
-		quoted(pick('0.1.0', 'x', '', '99.0.0', 'amount', '1'), 'text') =~
+		quoted(pick($version, 'x', '', '99.0.0', 'amount', '1'), 'text') =~
 		  s/::text//r
 	} 1 .. rand 3;
 	my %new = (
