@@ -18,6 +18,7 @@
 #include "mcp/reference.h"
 #include "mcp/text.h"
 #include "table/cast_domain.h"
+#include "table/row.h"
 
 /* Without tenant_id: the session determines the tenant. */
 static const char columns_query[] =
@@ -63,6 +64,9 @@ read_column(uint64 row)
 			crm_mcp_first_clause(crm_mcp_field(row, 11));
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
+	/* It is not among the values that the column's CHECK allows. */
+	if (property->fallback != NULL && strcmp(property->fallback, "\"" CRM_FILLED_TEXT "\"") == 0)
+		property->fallback = NULL;
 	column->attno = pg_strtoint32(crm_mcp_field(row, 13));
 	column->domain = property->type;
 	return column;
