@@ -2,7 +2,9 @@
 
 -- A uuid as it is, a mapped one, else the uuid that stands for the name.
 CREATE UNLOGGED TABLE @import@.work_people AS
-SELECT p.kind, p.value,
+SELECT i.*, i.id IS NOT NULL AND @extension@.crm_linked_row_is_missing((SELECT q.schema_name::regnamespace FROM @import@.run AS q), i.kind || 's', i.id)
+    AS is_missing
+FROM (SELECT p.kind, p.value,
     CASE WHEN coalesce(m.target, p.value) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN coalesce(m.target, p.value)::uuid
         WHEN m.target IS NULL AND (p.kind <> 'owner' OR r.policies ->> 'unknown_owners' = 'derive')
         THEN @extension@.crm_external_uuid(r.source || '/' || p.kind, p.value) END AS id
@@ -12,7 +14,7 @@ FROM (SELECT 'owner' AS kind, d.owner AS value FROM @import@.work_deals AS d WHE
     UNION SELECT 'owner', v.old_value FROM @import@.work_values AS v WHERE v.field = 'owner' AND v.old_value IS NOT NULL
     UNION SELECT 'owner', v.new_value FROM @import@.work_values AS v WHERE v.field = 'owner' AND v.new_value IS NOT NULL) AS p
     CROSS JOIN @import@.run AS r
-    LEFT JOIN @import@.mapping AS m ON m.kind = p.kind AND m.value = p.value;
+    LEFT JOIN @import@.mapping AS m ON m.kind = p.kind AND m.value = p.value) AS i;
 
 CREATE UNLOGGED TABLE @import@.work_final AS
 SELECT d.deal_no, d.file, d.line, d.external_id, d.pipeline, d.stage,
@@ -23,7 +25,7 @@ SELECT d.deal_no, d.file, d.line, d.external_id, d.pipeline, d.stage,
     d.value_period_text,
     coalesce(mv.target, CASE WHEN d.value_period_text IN ('one_time', 'monthly', 'quarterly', 'annual') THEN d.value_period_text END)
         AS value_period,
-    o.id AS owner_id, g.id AS organization_id, d.owner, d.organization, d.other_currency_text
+    o.id AS owner_id, coalesce(o.is_missing, false) AS has_no_owner, g.id AS organization_id, coalesce(g.is_missing, false) AS has_no_organization, d.owner, d.organization, d.other_currency_text
 FROM @import@.work_deals AS d
     LEFT JOIN @import@.work_places AS l ON l.pipeline = d.pipeline AND l.stage = d.stage
     LEFT JOIN @import@.work_endings AS e ON e.pipeline_id = l.pipeline_id
@@ -61,7 +63,9 @@ FROM @import@.work_final AS f
         ('value_period', f.value_period_text, f.value_period_text IS NOT NULL AND f.value_period IS NULL,
             'is not one_time, monthly, quarterly or annual (mapping)'),
         ('owner', f.owner, f.owner IS NOT NULL AND f.owner_id IS NULL, 'is no uuid, and not mapped (mapping, or policy unknown_owners)'),
-        ('organization', f.organization, f.organization IS NOT NULL AND f.organization_id IS NULL, 'the mapping has no uuid')
+        ('organization', f.organization, f.organization IS NOT NULL AND f.organization_id IS NULL, 'the mapping has no uuid'),
+        ('owner', f.owner, f.has_no_owner, 'there is no such row in the table that owners are linked to (mapping)'),
+        ('organization', f.organization, f.has_no_organization, 'there is no such row in the table that organizations are linked to (mapping)')
     ) AS c (column_name, value, fails, reason)
 WHERE c.fails;
 
@@ -79,8 +83,9 @@ WHERE m.deal_no IS NOT NULL
 ORDER BY m.external_id, m.file, m.line;
 
 INSERT INTO @import@.rejects
-SELECT f.file, f.line, f.external_id, 'contacts', c, CASE WHEN p.id IS NULL THEN 'the mapping has no uuid' ELSE 'there is no such contact' END
+SELECT f.file, f.line, f.external_id, 'contacts', c, CASE WHEN p.id IS NULL THEN 'the mapping has no uuid'
+    ELSE 'there is no such row in the table that contacts are linked to (mapping)' END
 FROM @import@.work_deals AS f
     CROSS JOIN LATERAL unnest(f.contacts) AS c
     JOIN @import@.work_people AS p ON p.kind = 'contact' AND p.value = btrim(c)
-WHERE p.id IS NULL OR @extension@.crm_contact_is_missing((SELECT r.schema_name::regnamespace FROM @import@.run AS r), p.id);
+WHERE p.id IS NULL OR p.is_missing;

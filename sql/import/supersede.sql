@@ -30,12 +30,12 @@ WHERE c.deal_id = s.deal_id AND c.change <> ALL (ARRAY['corrected', 'erased']);
 INSERT INTO @crm@.deal_changes (id, tenant_id, deal_id, pipeline_id, stage_id, status, move_no, stage_entered_at, changed_at, version, change,
     old_amount, new_amount, old_currency, new_currency, old_probability, new_probability, old_value_period, new_value_period,
     old_expected_close_date, new_expected_close_date, old_owner_id, new_owner_id, old_archived_at, new_archived_at,
-    changed_by, reason, superseded)
+    changed_by, recorded_by, reason, superseded)
 SELECT s.id, r.tenant_id, t.deal_id, t.pipeline_id, t.stage_id, t.status, t.move_no, t.stage_entered_at, r.started_at,
     greatest(s.version, t.version) + 1, 'corrected',
     t.amount, t.amount, t.currency, t.currency, t.probability, t.probability, t.value_period, t.value_period,
     t.expected_close_date, t.expected_close_date, t.owner_id, t.owner_id, t.archived_at, t.archived_at,
-    r.actor, format('imported from %s', r.source), s.superseded
+    r.actor, session_user, format('imported from %s', r.source), s.superseded
 FROM @import@.work_superseded AS s
     JOIN @import@.work_target AS t ON t.deal_no = s.deal_no
     CROSS JOIN @import@.run AS r;

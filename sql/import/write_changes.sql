@@ -1,10 +1,10 @@
 INSERT INTO @crm@.deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, move_no, version, change, status,
     old_amount, new_amount, old_currency, new_currency, old_probability, new_probability, old_value_period, new_value_period,
     old_expected_close_date, new_expected_close_date, old_owner_id, new_owner_id, old_archived_at, new_archived_at,
-    changed_by, with_move, other)
+    changed_by, recorded_by, with_move, other)
 SELECT r.tenant_id, t.deal_id, g.pipeline_id, g.stage_id, x.entered_at, x.changed_at, x.move_no, x.version, x.change, g.deal_status,
     x.old_amount, x.new_amount, x.old_currency, x.new_currency, x.old_probability, x.new_probability, x.old_period, x.new_period,
-    x.old_expected, x.new_expected, x.old_owner, x.new_owner, NULL, x.archived_at, x.actor, x.with_move, x.other
+    x.old_expected, x.new_expected, x.old_owner, x.new_owner, NULL, x.archived_at, x.actor, session_user, x.with_move, x.other
 FROM @import@.work_target AS t
     CROSS JOIN @import@.run AS r
     CROSS JOIN LATERAL (

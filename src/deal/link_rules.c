@@ -52,7 +52,7 @@ is_visible(Oid table, AttrNumber key, Datum id)
 						  crm_relation_name(table),
 						  quote_identifier(get_attname(table, key, false)));
 	SPI_connect();
-	(void) crm_run_kept(&query, &id, NULL, false, 1);
+	crm_select_kept(&query, &id, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
 	return found;

@@ -39,7 +39,7 @@ SELECT throws_ok($$SELECT extensions.crm_import_export('copy', 'imp')$$, '23505'
 SELECT is(current_setting('crm.restoring'), 'off', 'nothing is left switched on');
 
 -- CSV: what crm_import_fields() reads back, null is not the empty text.
-SELECT results_eq($$SELECT extensions.crm_import_fields(l, ',') FROM extensions.crm_export('crm', 'csv', 'deal_tags') AS l LIMIT 1$$, $$VALUES ('{deal_id,tag_id,tenant_id,created_at}'::text[])$$, 'a header');
+SELECT results_eq($$SELECT extensions.crm_import_fields(l, ',') FROM extensions.crm_export('crm', 'csv', 'deal_tags') AS l LIMIT 1$$, $$SELECT array_agg(attname::text COLLATE "default" ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'crm.deal_tags'::regclass AND attnum > 0$$, 'a header');
 SELECT is((SELECT array_agg((extensions.crm_import_fields(l, ','))[array_position(h.names, 'title')] ORDER BY l) FROM extensions.crm_export('crm', 'csv', 'deals') AS l,
         (SELECT extensions.crm_import_fields(x, ',') AS names FROM extensions.crm_export('crm', 'csv', 'deals') AS x LIMIT 1) AS h WHERE l LIKE '%Two%'),
     (SELECT array_agg(title) FROM deals WHERE id = t.id('a')), 'a title with all that CSV has to quote');

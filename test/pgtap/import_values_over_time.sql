@@ -65,5 +65,14 @@ SELECT results_eq($$SELECT c.change, c.old_amount, c.new_amount, c.old_owner_id:
     $$VALUES ('created', NULL, 3.0, NULL, '11111111-1111-4111-8111-111111111111'::uuid, 'USD'), ('updated', 3.0, 4.0, '11111111-1111-4111-8111-111111111111', extensions.crm_external_uuid('test/owner', 'Bob'), 'USD'),
         ('updated', 4.0, 5.0, extensions.crm_external_uuid('test/owner', 'Bob')::text, extensions.crm_external_uuid('test/owner', 'Bob'), 'USD')$$, 'values that end elsewhere: a change now');
 
+-- Linked owners have to be there.
+CREATE TABLE public.people (id uuid PRIMARY KEY, name text);
+INSERT INTO public.people VALUES ('11111111-1111-4111-8111-111111111111', 'Ann'), (extensions.crm_external_uuid('test/owner', 'Bob'), 'Bob');
+SELECT extensions.crm_link('crm', 'deals.owner_id', 'public.people') \g /dev/null
+SELECT extensions.crm_prepare_import('imp') \g /dev/null
+INSERT INTO imp.deals (external_id, pipeline, stage, owner, created_at) VALUES ('e', 'Sales', 'Lead', 'Ann', '2024-01-02'), ('f', 'Sales', 'Lead', 'Eve', '2024-01-02');
+SELECT lives_ok($$SELECT extensions.crm_import('crm', 'test', 'imp', policies => '{"rejects": "skip"}')$$, 'owners of a linked table');
+SELECT results_eq('SELECT external_id, column_name, value FROM imp.rejects', $$VALUES ('f', 'owner', 'Eve')$$, 'one who is not there is told');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -85,6 +85,9 @@ push @queries,
   q{SELECT crm_rebuild_totals('crm')},
   q{SELECT crm_compact_totals('crm')},
   q{SELECT * FROM crm_check_totals('crm')},
+  q{SELECT * FROM crm_trim_history('crm', now())},
+  q{SELECT * FROM crm_forget_actor('crm', (SELECT min(changed_by) FROM stage_changes))},
+  q{SELECT * FROM crm_purge_tenant('crm', '00000000-0000-0000-0000-000000000000')},
   q{TRUNCATE deals CASCADE};
 
 # What is asked for, and the milliseconds that it took.

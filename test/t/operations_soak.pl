@@ -1,6 +1,6 @@
 
 # Clients move deals one by one and many at once, while others sum up, rebuild,
-# reorder and delete; meanwhile sessions are cancelled and terminated, and the
+# import, reorder and delete; meanwhile sessions are cancelled and terminated, and the
 # server is killed.  What a client was told to be committed is in the history, and
 # nothing but that, each time.
 #
@@ -91,6 +91,14 @@ my $others = <<~'SQL';
 	UPDATE deals SET amount = amount + 1, archived_at = CASE WHEN archived_at IS NULL THEN now() END
 		WHERE title = 'Short-lived';
 	DELETE FROM deals WHERE title = 'Short-lived';
+	INSERT INTO deals (title, stage_id, created_at)
+		SELECT 'Imported', md5('s1')::uuid, timestamptz '2023-01-01' + i * interval '1 hour' FROM generate_series(1, 200) AS i;
+	UPDATE deals SET stage_id = md5('s2')::uuid, stage_entered_at = created_at + interval '1 day' WHERE title = 'Imported';
+	SELECT count(replace_history(id, jsonb_build_array(
+			jsonb_build_object('stage_id', md5('s1')::uuid, 'at', created_at),
+			jsonb_build_object('stage_id', stage_id, 'at', created_at + interval '2 days')), 'a fuller one'))
+		FROM (SELECT * FROM deals WHERE title = 'Imported' AND stage_id = md5('s2')::uuid ORDER BY id LIMIT 20) AS d;
+	DELETE FROM deals WHERE title = 'Imported';
 	SQL
 
 append_to_file("$dir/others.sql", $others x 500);
