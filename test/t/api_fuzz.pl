@@ -63,6 +63,8 @@ sub rows
 	return split /\n/, $node->safe_psql('fuzz', shift);
 }
 
+my $version = $node->safe_psql('fuzz', 'SELECT crm_version()');
+
 sub pick { return $_[ rand @_ ] }
 
 sub quoted
@@ -330,7 +332,7 @@ sub trigger
 	my $event = pick(qw(INSERT UPDATE DELETE TRUNCATE));
 	my $each = $event eq 'TRUNCATE' ? 'STATEMENT' : pick(qw(ROW STATEMENT));
 	my $arguments = join ', ', map {
-		quoted(pick('0.1.0', 'x', '', '99.0.0', 'amount', '1'), 'text') =~
+		quoted(pick($version, 'x', '', '99.0.0', 'amount', '1'), 'text') =~
 		  s/::text//r
 	} 1 .. rand 3;
 	my %new = (
