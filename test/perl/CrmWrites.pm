@@ -26,8 +26,9 @@ our %writes = (
 	'undo' => 'SELECT undo_move(any_deal())',
 	'correct' =>
 	  q{SELECT correct_move(any_deal(), now() - random() * interval '1 hour')},
-	'replace' =>
-	  q{SELECT replace_history(d.id, jsonb_build_array(jsonb_build_object('stage_id', d.stage_id, 'at', d.created_at)), 'as it was') FROM deals AS d WHERE d.id = (SELECT any_deal())},
+	'replace' => q{SELECT replace_history(d.id, jsonb_build_array(
+			jsonb_build_object('stage_id', d.stage_id, 'at', d.created_at)), 'as it was')
+			FROM deals AS d WHERE d.id = (SELECT any_deal())},
 	'insert' =>
 	  q{INSERT INTO deals (title, stage_id) VALUES ('New', any_stage())},
 	'upsert' =>

@@ -105,7 +105,7 @@ foreach (rows(<<~'SQL'))
 my %relations =
   map { $_ => 1 }
   rows(
-	q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'v')}
+	q{SELECT oid::regclass FROM pg_class WHERE relnamespace::regnamespace::text IN ('crm', 'pg_catalog') AND relkind IN ('r', 'v')}
   );
 my @ids = rows(
 	'SELECT id FROM pipelines UNION ALL SELECT id FROM stages UNION ALL (SELECT id FROM deals LIMIT 30)'
