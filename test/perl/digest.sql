@@ -1,4 +1,4 @@
--- What digest() of CrmTest.pm compares of the catalogs; @in@ chooses the schemas.
+-- What digest() of CrmTest.pm compares of the catalogs of some schemas.
 SET search_path = pg_catalog;
 CREATE TEMP VIEW n AS SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE @in@;
 CREATE FUNCTION pg_temp.acl(aclitem[]) RETURNS text LANGUAGE sql
