@@ -352,9 +352,10 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 	initStringInfo(&from);
 	appendStringInfo(&from, "FROM %s AS t WHERE true", crm_mcp_table_name(tool->object));
 	crm_mcp_append_filters(&from, tool, arguments, properties);
-	run(psprintf("SELECT (SELECT pg_catalog.json_object_agg(e.key, e.value) FROM (SELECT %s) AS i,"
+	run(psprintf("SELECT COALESCE((SELECT pg_catalog.json_object_agg(e.key, e.value) FROM (SELECT %s) AS i,"
 				 " pg_catalog.json_each(pg_catalog.row_to_json(i)) AS e"
-				 " WHERE pg_catalog.json_typeof(e.value) OPERATOR(pg_catalog.<>) 'null'), %s"
+				 " WHERE pg_catalog.json_typeof(e.value) OPERATOR(pg_catalog.<>) 'null'),"
+				 " '{}'::pg_catalog.json), %s"
 				 " FROM (SELECT %s %s%s ORDER BY %s LIMIT %d) AS r ORDER BY %s",
 				 fields_of(tool, arguments), cursor_expression(order),
 				 crm_mcp_readable(tool->columns), from.data,
