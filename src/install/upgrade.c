@@ -80,7 +80,7 @@ typedef struct VersionedTrigger
 	"SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = $1 " \
 	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid) " \
 	"SELECT format('%I.%I', n.nspname, c.relname), t.tgname::text, t.tgenabled, " \
-	"t.tgparentid <> 0, pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs " \
+	"t.tgparentid <> 0, pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs, c.relkind = 'v' " \
 	"FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
 	"JOIN pg_namespace AS n ON n.oid = c.relnamespace " \
 	"JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
@@ -242,7 +242,8 @@ read_triggers(const Upgrade *upgrade)
 /*
  * The strongest lock on all tables of the CRM before any of them is changed.
  * One after the other, as the steps come to them, could deadlock with a
- * transaction that moves a deal.
+ * transaction that moves a deal.  Views are not for LOCK TABLE, which locks what
+ * they read, too: catalogs, where the owner has no right to that.
  */
 static void
 lock_tables(const Upgrade *upgrade)
@@ -256,6 +257,8 @@ lock_tables(const Upgrade *upgrade)
 	{
 		char	   *table = result_text(i, 1);
 
+		if (result_text(i, 8)[0] == 't')
+			continue;
 		if (last == NULL || strcmp(table, last) != 0)
 			appendStringInfo(&command, "%s%s", last == NULL ? "LOCK TABLE " : ", ", table);
 		last = table;

@@ -231,11 +231,11 @@ sub make_first
 	set_version($first);
 	edit(
 		'sql/schema/{??-,}deals.sql',
-		qr/^(    updated_at timestamptz .*)$/m,
+		qr/^(    merged_into uuid,)$/m,
 		sub { "$1\n    next_step text,\n    $check," });
 	edit(
 		'sql/schema/{??-,}deals.sql',
-		qr/^(COMMENT ON COLUMN deals.updated_at .*\n)/m,
+		qr/^(COMMENT ON COLUMN deals.merged_into .*\n)/m,
 		sub { "$1$comment$index" });
 	new_file("sql/updates/$old--$first.sql", "-- Nothing but texts.\n");
 	new_file("sql/migrations/$old--$first.sql",
@@ -358,7 +358,7 @@ sub write_code
 			RowEdit		row;
 			Upsert	   *upsert = NULL;
 
-			crm_row_open(&row, trigdata, &upsert, CurrentMemoryContext);
+			crm_row_open(&row, trigdata, InvalidAttrNumber, &upsert, CurrentMemoryContext);
 			if (!crm_row_is_null(&row, attno))
 				crm_row_set(&row, attno, DirectFunctionCall1(btrim1, crm_row_get(&row, attno)));
 			return PointerGetDatum(crm_row_close(&row));
@@ -399,7 +399,7 @@ sub make_old_databases
 			$node->connstr('origin'), '-v',
 			"csv=$csv",               '-v',
 			'crm=sales',              '-f',
-			'examples/import_csv.sql'
+			'examples/import/csv.sql'
 		],
 		"$csv is imported");
 	$node->safe_psql('origin', <<~'SQL');

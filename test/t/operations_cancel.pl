@@ -104,6 +104,8 @@ foreach my $query (@queries)
 			$query \\g /dev/null
 			\\timing off
 			ROLLBACK;
+			-- a timeout at the end of the query cancels the first
+			ROLLBACK;
 			SQL
 	}
 }
