@@ -66,6 +66,8 @@ sub rows
 	return split /\n/, $node->safe_psql('fuzz', shift);
 }
 
+my $version = $node->safe_psql('fuzz', 'SELECT crm_version()');
+
 sub pick { return $_[ rand @_ ] }
 
 sub quoted
@@ -106,7 +108,7 @@ foreach (rows(<<~'SQL'))
 my %relations =
   map { $_ => 1 }
   rows(
-	q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'v')}
+	q{SELECT oid::regclass FROM pg_class WHERE relnamespace::regnamespace::text IN ('crm', 'pg_catalog') AND relkind IN ('r', 'v')}
   );
 my @ids = rows(
 	'SELECT id FROM pipelines UNION ALL SELECT id FROM stages UNION ALL (SELECT id FROM deals LIMIT 30)'
