@@ -216,7 +216,8 @@ read_created_at(DealWrite *deal)
 
 	if (!crm_deal_written(deal, DEAL_CREATED_AT))
 		return;
-	created = crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT)), DT_NOBEGIN);
+	created = DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+	created = crm_deal_moment(deal, created, DT_NOBEGIN);
 	crm_deal_check_past(deal, DEAL_CREATED_AT, "created_at", created);
 	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(created));
 }
