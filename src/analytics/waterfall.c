@@ -196,11 +196,12 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	note_visit(deal, move);
 
 	/*
-	 * From open to open within the pipeline nothing changes; but the move
-	 * after the period tells the end of it.
+	 * Within the pipeline and its status nothing changes; but the move after
+	 * the period tells the end of it.  From won to lost is no bar, but tells
+	 * which one the move before it is in.
 	 */
 	if (move->order.at <= replay->query.to_at && move->place.is_here == move->to_here &&
-		(move->place.status == DEAL_OPEN) == (move->to_status == DEAL_OPEN))
+		move->place.status == move->to_status)
 		return;
 	event = add_event(replay, deal);
 	event->order = move->order;

@@ -76,7 +76,8 @@ check_shape(Jsonb *history)
 	"ELSE '{}'::pg_catalog.jsonb END) k WHERE k OPERATOR(pg_catalog.<>) ALL " \
 	"('{stage_id,at,actor,probability,lost_reason}')) AS unknown_key, " \
 	"pg_catalog.jsonb_object_field_text(e.o, 'stage_id')::pg_catalog.uuid AS stage_id, " \
-	"pg_catalog.jsonb_object_field_text(e.o, 'at')::pg_catalog.timestamptz AS at " \
+	"pg_catalog.jsonb_object_field_text(e.o, 'at')::pg_catalog.timestamptz AS at, " \
+	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric AS probability " \
 	"FROM pg_catalog.jsonb_array_elements($3) WITH ORDINALITY AS e (o, n)"
 
 pg_noreturn static void
@@ -126,7 +127,8 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 	TimestampTz clock = GetCurrentTimestamp();
 	Element    *elements;
 
-	*nelements = (int) crm_api_run_typed(psprintf("SELECT e.is_object, e.unknown_key, e.stage_id, e.at, s.id IS NOT NULL, s.archived_at "
+	*nelements = (int) crm_api_run_typed(psprintf("SELECT e.is_object, e.unknown_key, e.stage_id, e.at, s.id IS NOT NULL, s.archived_at, "
+												  "e.probability OPERATOR(pg_catalog.<) 0 OR e.probability OPERATOR(pg_catalog.>) 1 "
 												  "FROM (" ELEMENTS ") e LEFT JOIN %s s ON s.id OPERATOR(pg_catalog.=) e.stage_id "
 												  "AND s.tenant_id OPERATOR(pg_catalog.=) $2 "
 												  "WHERE $1 IS NOT NULL ORDER BY e.n", crm_sibling_name(deals, "stages")),
@@ -134,8 +136,8 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 	elements = palloc_array(Element, *nelements);
 	for (int i = 0; i < *nelements; i++)
 	{
-		Datum		values[6];
-		bool		nulls[6];
+		Datum		values[7];
+		bool		nulls[7];
 
 		for (int j = 0; j < lengthof(values); j++)
 			values[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1,
@@ -148,6 +150,8 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 			refuse_element(i + 1, "has no stage_id");
 		if (nulls[3])
 			refuse_element(i + 1, "has no time");
+		if (!nulls[6] && DatumGetBool(values[6]))
+			refuse_element(i + 1, "has a probability that is not between 0 and 1");
 		elements[i].stage_id = *DatumGetUUIDP(values[2]);
 		elements[i].at = DatumGetTimestampTz(values[3]);
 		if (!DatumGetBool(values[4]))
@@ -199,7 +203,7 @@ ids(const char *query, const Datum *args)
 	"SELECT e.n, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, ($4)[e.n] AS at, " \
 	"COALESCE(pg_catalog.jsonb_object_field_text(e.o, 'actor'), $6) AS actor, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 ELSE COALESCE(" \
-	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric, s.probability) END AS probability, " \
+	"e.probability, s.probability) END AS probability, " \
 	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
 	"FROM elements e JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), closed AS MATERIALIZED (" \
 	/* when the status that the visit has began: won, then won again, was won at first */ \

@@ -205,16 +205,21 @@ set_created_at(DealWrite *deal)
 	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(created));
 }
 
-/* The moment that created_at means, if it was written. */
+/*
+ * The moment that created_at means, if it was written.  No deal is of the future: it
+ * could not be closed before then.
+ */
 static void
 read_created_at(DealWrite *deal)
 {
-	TimestampTz given;
+	TimestampTz created;
 
 	if (!crm_deal_written(deal, DEAL_CREATED_AT))
 		return;
-	given = DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
-	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(crm_deal_moment(deal, given, DT_NOBEGIN)));
+	created = DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
+	created = crm_deal_moment(deal, created, DT_NOBEGIN);
+	crm_deal_check_past(deal, DEAL_CREATED_AT, "created_at", created);
+	deal_set(deal, DEAL_CREATED_AT, TimestampTzGetDatum(created));
 }
 
 static void

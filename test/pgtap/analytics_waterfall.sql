@@ -5,7 +5,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(15);
+SELECT plan(16);
 
 CREATE FUNCTION t.pick(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT choices[1 + floor(random() * cardinality(choices))::integer] $$;
@@ -250,6 +250,13 @@ SELECT is_empty($$SELECT a.pipeline, a.currency, a.bar, a.changes, a.deals, a.va
         CROSS JOIN (VALUES ('-infinity'::timestamptz, '2024-02-15'::timestamptz), ('2024-02-15', '2024-03-15'), ('2024-03-15', 'infinity')) AS d (a, b)
         CROSS JOIN LATERAL pipeline_waterfall(p.id, d.a, d.b) AS w
     GROUP BY 1, 2, 3$$, 'the bars of periods add up to those of all of them together');
+
+-- from one closed status to another
+INSERT INTO deals (id, title, stage_id, amount, currency, owner_id, created_at) VALUES (id('twice closed'), 'Twice closed', id('Lead'), 10, 'USD', id('cy'), '2023-01-01');
+UPDATE deals SET stage_id = id('Won'), stage_entered_at = '2023-02-01' WHERE id = id('twice closed');
+UPDATE deals SET stage_id = id('Lost'), stage_entered_at = '2023-02-10' WHERE id = id('twice closed');
+SELECT results_eq($$SELECT w.bar, w.deals FROM pipeline_waterfall(id('Sales'), '2023-01-15', '2023-03-01', id('cy')) AS w WHERE w.changes <> 0$$,
+    $$VALUES ('opening', 1::bigint), ('won', -1)$$, 'a deal that was won, then lost, is in the bar of what ended it as an open one');
 
 SELECT finish();
 ROLLBACK;

@@ -42,7 +42,7 @@ SELECT matches(error_of($$INSERT INTO deals (id, title, stage_entered_at) VALUES
     E'^23514\ndeal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot enter a stage as of 2.*, which is in the future\nThe clock says 2.*\\.$',
     'INSERT: not in the future');
 SELECT throws_like($$INSERT INTO deals (id, title, created_at) VALUES (id('x'), 'X', clock_timestamp() + interval '1 hour')$$,
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot enter a stage as of %, which is in the future', 'INSERT: by created_at neither');
+    'created_at of deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot be %, which is in the future', 'INSERT: by created_at neither');
 SELECT throws_like($$INSERT INTO deals (id, title, status, won_at) VALUES (id('x'), 'X', 'won', clock_timestamp() + interval '1 hour')$$,
     'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 cannot enter a stage as of %, which is in the future', 'INSERT: nor by won_at');
 SELECT throws_ok($$INSERT INTO deals (id, title, stage_entered_at) VALUES (id('x'), 'X', 'infinity')$$, '23514',

@@ -4,7 +4,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(48);
+SELECT plan(50);
 
 CREATE FUNCTION t.deal(name text, entered timestamptz, created timestamptz DEFAULT NULL, stage text DEFAULT 'Lead') RETURNS void LANGUAGE sql AS $$
     INSERT INTO crm.deals (id, title, stage_id, stage_entered_at, created_at) VALUES (t.id(name), name, t.id(stage), entered, created)
@@ -14,6 +14,9 @@ CREATE FUNCTION t.is_now(at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE A
 -- A clock that is ahead.
 INSERT INTO deals (id, title, created_at) VALUES (id('a'), 'A', clock_timestamp() + interval '5 seconds');
 SELECT ok(is_now(created_at) AND stage_entered_at = created_at, 'INSERT: created_at') FROM deals WHERE id = id('a');
+SELECT alike(error_of($$UPDATE deals SET created_at = clock_timestamp() + interval '1 minute' WHERE id = id('a')$$),
+    E'23514\ncreated_at of deal % cannot be %, which is in the future%', 'created in the future');
+SELECT throws_ok($$INSERT INTO deals (title, stage_entered_at, created_at) VALUES ('x', '2024-01-01', '9000-01-01')$$, '23514', NULL, 'nor if it entered its stage before');
 INSERT INTO deals (id, title, status, stage_entered_at, won_at) VALUES (id('b'), 'B', 'won', clock_timestamp() + interval '5 seconds', clock_timestamp() + interval '6 seconds');
 SELECT ok(is_now(won_at) AND stage_entered_at = won_at AND created_at = won_at, 'INSERT: won_at and stage_entered_at are the same present') FROM deals WHERE id = id('b');
 SELECT deal('c', '2024-01-01') \g /dev/null

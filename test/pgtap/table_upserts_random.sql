@@ -35,8 +35,8 @@ INSERT INTO tables SELECT tab, key, key_columns, choices FROM (VALUES
         'metadata', '["''{}''", "''[]''"]'::jsonb, 'archived_at', '["''2024-01-01''", "''infinity''"]'::jsonb, 'created_at', '["''2023-01-01''"]'::jsonb)),
     ('tags', '{"(id)": ["id"], "(tenant_id, crm_name_key(name))": ["name"], "(color, code)": ["color", "code"]}', jsonb_build_object(
         'id', '[]'::jsonb, 'name', '["''cold''", "''warm''"]'::jsonb, 'color', '["''blue''"]'::jsonb, 'code', '["7", "8"]'::jsonb, 'created_at', '["''2023-01-01''"]'::jsonb)),
-    ('deal_tags', '{"(deal_id, tag_id)": ["deal_id", "tag_id"]}', jsonb_build_object(
-        'deal_id', jsonb_build_array(quote_literal(id('nowhere'))), 'tag_id', '[]'::jsonb, 'tenant_id', '[]'::jsonb, 'created_at', '["''2023-01-01''"]'::jsonb)),
+    ('deal_tags', '{"(deal_id, tag_id)": ["deal_id", "tag_id"], "(id)": ["id"]}', jsonb_build_object(
+        'id', '[]'::jsonb, 'deal_id', jsonb_build_array(quote_literal(id('nowhere'))), 'tag_id', '[]'::jsonb, 'tenant_id', '[]'::jsonb, 'created_at', '["''2023-01-01''"]'::jsonb)),
     ('deal_contacts', '{"(id)": ["id"], "(deal_id, contact_id)": ["deal_id", "contact_id"]}', jsonb_build_object(
         'id', '[]'::jsonb, 'deal_id', jsonb_build_array(quote_literal(id('B'))), 'contact_id', jsonb_build_array(quote_literal(id('Cy'))), 'role', '["''user''"]'::jsonb,
         'is_primary', '["true", "false"]'::jsonb, 'metadata', '["''{\"b\": 2}''"]'::jsonb, 'created_at', '["''2023-01-01''"]'::jsonb)),
