@@ -523,7 +523,7 @@ INSERT INTO deals SELECT * FROM back;
 DROP TABLE back;
 
 -- Times that were corrected, and a version that counts.
-UPDATE deals SET created_at = now() + interval '1 hour' WHERE external_id = 'born later';
+UPDATE deals SET created_at = clock_timestamp() WHERE external_id = 'born later';
 UPDATE deals SET description = repeat('long ', 5000) WHERE external_id IN ('won', 'max');
 BEGIN;
 UPDATE deals SET stage_id = pg_temp.stage('Sales', 'Won') WHERE external_id = 'zero';

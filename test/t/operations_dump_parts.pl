@@ -16,6 +16,7 @@ my $north = '"Büro ""Nord"" 1"';
 
 make_origin($node, 'origin');
 $node->safe_psql('postgres', 'CREATE ROLE crm_other LOGIN');
+
 # They name the role that they are of, so that only that one can restore them.
 $node->safe_psql('origin', <<~'SQL');
 	ALTER DEFAULT PRIVILEGES FOR ROLE crm_owner IN SCHEMA app REVOKE SELECT ON TABLES FROM crm_agent
@@ -192,10 +193,8 @@ $node->command_ok(
 	'by another');
 my $renamed = dump_text($node, 'origin');
 $renamed =~ s/\bcrm_owner\b/crm_other/g;
-same_text(
-	sorted(dump_text($node, 'by_other')),
-	sorted($renamed),
-	'by another: identical but for the owner');
+same_text(sorted(dump_text($node, 'by_other')),
+	sorted($renamed), 'by another: identical but for the owner');
 all_work($node, 'by_other', 'by another');
 
 # Where a superuser has created the extension, the comment on it is not the
