@@ -61,7 +61,7 @@ for page in PAGES:
     if page.parent == INDEX.parent:
         if page != INDEX and page.name not in listed:
             faults.append(f"{page}: {INDEX} does not list it")
-        if not re.match(r"# .+\n\n[^\n#|`<\-]", page.read_text()):
+        if not re.match(r"# .+\n\n(?!```)[^\n#|<\-]", page.read_text()):
             faults.append(f"{page}: opens with no paragraph that tells what it is for")
 
 print("\n".join(faults))
