@@ -32,7 +32,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test bench indent release
+.PHONY: demo test bench indent reference release
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -57,6 +57,9 @@ bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh
 indent:
 	@scripts/indent.pl
+# Writes docs/reference.md from the COMMENTs.
+reference:
+	@scripts/reference.sh
 # Freezes the scripts of this version: see docs/upgrade.md.
 release:
 	@scripts/release.sh
