@@ -13,8 +13,10 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my %empty = map { $_ => 1 } qw(README.md docs/quick-start.md docs/installing.md);
-my @pages = grep { $_ ne 'docs/quick-start.md' } ('README.md', sort glob 'docs/*.md');
+my %empty =
+  map { $_ => 1 } qw(README.md docs/quick-start.md docs/installing.md);
+my @pages =
+  grep { $_ ne 'docs/quick-start.md' } ('README.md', sort glob 'docs/*.md');
 
 my $node = PostgreSQL::Test::Cluster->new('pages');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
@@ -25,10 +27,13 @@ $node->start;
 sub script_of
 {
 	my ($page, $text) = @_;
-	my $script = $empty{$page} ? '' : "SET search_path = crm, extensions, public;\n";
+	my $script =
+	  $empty{$page} ? '' : "SET search_path = crm, extensions, public;\n";
 	my ($run, $skipped) = (0, 0);
 
-	while ($text =~ /(?:^ *<!-- (first|not run): ([^>]*?) -->\n)? *```sql\n(.*?)^ *```$/msg)
+	while ($text =~
+		/(?:^ *<!-- (first|not run): ([^>]*?) -->\n)? *```sql\n(.*?)^ *```$/msg
+	  )
 	{
 		my ($mark, $words, $block) = ($1 // '', $2 // '', $3);
 
@@ -57,7 +62,9 @@ sub run_page
 		$text,
 		qr/\n\n {4,}(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|GRANT|CALL|SET|WITH) /,
 		"$page: its SQL stands in blocks that are marked as SQL");
-	is($run + $skipped, () = $text =~ /^ *```sql$/mg, "$page: all blocks are found");
+	is( $run + $skipped,
+		() = $text =~ /^ *```sql$/mg,
+		"$page: all blocks are found");
 	return if $run == 0;
 	is( $node->psql(
 			$database, $script,
@@ -71,7 +78,8 @@ sub run_page
 $node->safe_psql('postgres', 'CREATE DATABASE quick_start');
 run_page('docs/quick-start.md', 'quick_start');
 is( $node->safe_psql(
-		'quick_start', 'SELECT title, status, move_no FROM crm.deals ORDER BY id'),
+		'quick_start',
+		'SELECT title, status, move_no FROM crm.deals ORDER BY id'),
 	"Twelve presses|open|1\nA spare part|won|1",
 	'the quick start leaves the deals it speaks of');
 
@@ -80,16 +88,19 @@ foreach my $page (@pages)
 	my $database = $page =~ s/\W/_/gr;
 	my $template = $empty{$page} ? 'template1' : 'quick_start';
 
-	$node->safe_psql('postgres', qq{CREATE DATABASE "$database" TEMPLATE $template});
+	$node->safe_psql('postgres',
+		qq{CREATE DATABASE "$database" TEMPLATE $template});
 	run_page($page, $database);
 }
 
 is( $node->safe_psql(
-		'docs_tables_md', 'SELECT title, status, move_no, region FROM crm.deals ORDER BY id'),
+		'docs_tables_md',
+		'SELECT title, status, move_no, region FROM crm.deals ORDER BY id'),
 	"Twelve presses|lost|2|EMEA\nA spare part|won|1|EMEA\nSupport contract|open|2|EMEA",
 	'the page on tables leaves the deals it speaks of');
 is( $node->safe_psql(
-		'docs_installing_md', q{SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'crm%'}),
+		'docs_installing_md',
+		q{SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'crm%'}),
 	'0',
 	'and nothing is left after uninstalling');
 

@@ -20,12 +20,15 @@ is($result, 0, 'the reference can be written') or diag($stderr);
 cmp_ok(length $stdout, '>', 50_000, 'it is whole');
 
 my @written = split /\n/, $written;
-my @now = split /\n/, $stdout;
+my @now = split /\n/,     $stdout;
 my ($line) =
-  grep { ($written[$_] // '') ne ($now[$_] // '') } 0 .. ($#now > $#written ? $#now : $#written);
+  grep { ($written[$_] // '') ne ($now[$_] // '') }
+  0 .. ($#now > $#written ? $#now : $#written);
 
 is($line, undef, 'and is as docs/reference.md has it')
-  or diag("line ", $line + 1, "\n- $written[$line]\n+ $now[$line]\n",
+  or diag(
+	"line ", $line + 1,
+	"\n- $written[$line]\n+ $now[$line]\n",
 	'make reference writes it anew');
 
 done_testing();
