@@ -48,7 +48,7 @@
 
 	/* A bar from one share of its track to another. */
 	function bar(from, to, kind = "") {
-		const fill = element("span", { className: `fill ${kind}` });
+		const fill = element("span", { className: `fill ${kind}`, hidden: from === to });
 		fill.style.marginLeft = `${from * 100}%`;
 		fill.style.width = `${Math.max(0, to - from) * 100}%`;
 		return element("span", { className: "track", "aria-hidden": "true" }, fill);
