@@ -419,11 +419,15 @@ read_points(AsOf *as_of, ArrayType *array)
 	as_of->at = (const TimestampTz *) ARR_DATA_PTR(array);
 	as_of->npoints = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	if (as_of->npoints == 0 || array_contains_nulls(array))
-		elog(ERROR, "no moments, or some that are null");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no moments, or some that are null")));
 	for (uint32 i = 1; i < as_of->npoints; i++)
 	{
 		if (as_of->at[i - 1] >= as_of->at[i])
-			elog(ERROR, "moments are not in their order");
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("moments are not in their order")));
 	}
 }
 
@@ -458,7 +462,9 @@ crm_summaries_as_of(PG_FUNCTION_ARGS)
 	query.tenant_id = *crm_api_uuid(fcinfo, 1, "tenant_id");
 	query.pipeline_id = *crm_api_uuid(fcinfo, 2, "pipeline_id");
 	if (PG_ARGISNULL(3))
-		elog(ERROR, "no moments");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no moments")));
 	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
 	query.from_at = as_of.at[0];
 	query.to_at = as_of.at[as_of.npoints - 1];

@@ -44,7 +44,7 @@ static const char *const queries[] = {
 	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored," CRM_ERASED "}') "
 	"AND c.pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$2, '" CRM_NO_ID "'::pg_catalog.uuid]) "
 	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
-	"LIMIT " CppAsString2(REPLAY_SMALL) " + 1",
+	"LIMIT " CppAsString2(REPLAY_SMALL) " OPERATOR(pg_catalog.+) 1",
 	[REPLAY_READ_UNDONE] =
 	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
 	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "

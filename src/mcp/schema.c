@@ -325,31 +325,13 @@ append_type(StringInfo out, McpProperty *property, Oid type, bool nullable)
 		append_choices(out, property->choices, nullable);
 }
 
-/* A default that stands for what the CRM fills in is no value to be given. */
-static bool
-is_choice(McpProperty *property, const char *value)
-{
-	ListCell   *cell;
-	StringInfoData choice;
-
-	initStringInfo(&choice);
-	foreach(cell, property->choices)
-	{
-		resetStringInfo(&choice);
-		escape_json(&choice, lfirst(cell));
-		if (strcmp(choice.data, value) == 0)
-			return true;
-	}
-	return property->choices == NIL;
-}
-
 /* Appends the schema of a property: a JSON object. */
 void
 crm_mcp_append_schema(StringInfo out, McpProperty *property)
 {
 	appendStringInfoChar(out, '{');
 	append_type(out, property, property->type, property->nullable);
-	if (property->fallback != NULL && is_choice(property, property->fallback))
+	if (property->fallback != NULL)
 		appendStringInfo(out, "\"default\":%s,", property->fallback);
 	if (property->description != NULL)
 	{

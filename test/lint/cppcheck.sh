@@ -5,5 +5,5 @@ set -eu
 cppcheck --quiet --error-exitcode=1 --enable=warning,portability -I src -j "$(nproc)" \
 	-DPG_VERSION_NUM=150000 -DHAVE_INT128 \
 	-D'foreach(cell,list)=while (list)' -D'ereport(level,rest)=exit(1)' \
-	-UCRM_ON_WRITE -UKEPT \
+	-D'CppAsString2(text)="text"' -UCRM_ON_WRITE -UKEPT \
 	--suppress=missingInclude --suppress=uninitvar src crm-mcp

@@ -58,10 +58,15 @@ $node->safe_psql('fuzz', <<~'SQL');
 		UNION ALL SELECT extensions.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) FROM crm.deals AS d;
 	SQL
 
+# What the triggers of this version's CRMs are given.
+my ($version) = slurp_file('crm.control') =~ /default_version *= *'(.*)'/;
+
 sub rows
 {
 	return split /\n/, $node->safe_psql('fuzz', shift);
 }
+
+my $version = $node->safe_psql('fuzz', 'SELECT crm_version()');
 
 sub pick { return $_[ rand @_ ] }
 
@@ -103,7 +108,7 @@ foreach (rows(<<~'SQL'))
 my %relations =
   map { $_ => 1 }
   rows(
-	q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'v')}
+	q{SELECT oid::regclass FROM pg_class WHERE relnamespace::regnamespace::text IN ('crm', 'pg_catalog') AND relkind IN ('r', 'v')}
   );
 my @ids = rows(
 	'SELECT id FROM pipelines UNION ALL SELECT id FROM stages UNION ALL (SELECT id FROM deals LIMIT 30)'
@@ -330,7 +335,7 @@ sub trigger
 	my $event = pick(qw(INSERT UPDATE DELETE TRUNCATE));
 	my $each = $event eq 'TRUNCATE' ? 'STATEMENT' : pick(qw(ROW STATEMENT));
 	my $arguments = join ', ', map {
-		quoted(pick('0.1.0', 'x', '', '99.0.0', 'amount', '1'), 'text') =~
+		quoted(pick($version, 'x', '', '99.0.0', 'amount', '1'), 'text') =~
 		  s/::text//r
 	} 1 .. rand 3;
 	my %new = (
