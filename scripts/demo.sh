@@ -72,7 +72,10 @@ echo
 sql -f "$src/examples/summary.sql"
 
 [ $stay = yes ] || exit 0
+sql -At -c "SELECT pipeline_page(id) FROM pipelines WHERE name = 'Sales'" >"$work/pipeline.html"
 cat <<END
+To see the pipeline in a browser, as long as this runs, open
+    $work/pipeline.html
 To look around (schema crm; start with \\d, or SELECT * FROM deals LIMIT 5):
     psql 'postgresql://postgres:$password@127.0.0.1:$port/crm'
 To stop and remove all of it: Ctrl-C, or
