@@ -89,12 +89,12 @@ include $(PGXS)
 $(OBJS): $(wildcard src/*/*.h) crm.control
 
 # The extension script, made of all that sql/ holds.
-build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql) sql/build.sh sql/queries/parts.awk crm.control
+build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql sql/page/*) sql/build.sh sql/queries/parts.awk crm.control
 	mkdir -p build
 	sh sql/build.sh $(EXTVERSION) > $@.tmp
 	mv $@.tmp $@
 # What ALTER EXTENSION UPDATE runs to get from an earlier version to this one.
-build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql) sql/build.sh sql/queries/parts.awk crm.control
+build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql sql/page/*) sql/build.sh sql/queries/parts.awk crm.control
 	mkdir -p build
 	sh sql/build.sh $(EXTVERSION) $* > $@.tmp
 	mv $@.tmp $@

@@ -72,7 +72,10 @@ echo
 sql -f "$src/examples/summary.sql" -f "$src/examples/reports.sql"
 
 [ $stay = yes ] || exit 0
+sql -At -c "SELECT pipeline_page(id) FROM pipelines WHERE name = 'Sales'" >"$work/pipeline.html"
 cat <<END
+To see the pipeline in a browser, as long as this runs, open
+    $work/pipeline.html
 To look around (tables: \\d, what a column means: \\d+ deals, functions: \\df crm.*):
     psql 'postgresql://postgres:$password@127.0.0.1:$port/crm'
 What stands longest in its stage, to begin with:

@@ -70,6 +70,9 @@ query=$(sed -n '/^ *SELECT d.title/,/;$/p' "$out")
 is "the query that it suggests runs"
 ! PGPASSWORD=wrong psql -X "postgresql://postgres@${url#*@}" -c 'SELECT 1' >/dev/null 2>&1
 is "but not without the password"
+page=$(grep -o '/.*/pipeline\.html' "$out")
+[ "$(head -c 15 "$page")" = '<!DOCTYPE html>' ] && [ "$(tail -n 1 "$page")" = '</html>' ]
+is "the page is where it says"
 postmaster=$(psql -X -At "$url" -c "SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)")
 kill "$pid"
 wait "$pid"
