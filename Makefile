@@ -32,7 +32,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test bench indent release
+.PHONY: demo test bench indent reference release
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -57,6 +57,9 @@ bench:
 	@SCALE=$(or $(SCALE),100k) ROUNDS=$(or $(ROUNDS),5) bench/run.sh
 indent:
 	@scripts/indent.pl
+# Writes docs/reference.md from the COMMENTs.
+reference:
+	@scripts/reference.sh
 # Freezes the scripts of this version: see docs/upgrade.md.
 release:
 	@scripts/release.sh
@@ -86,12 +89,12 @@ include $(PGXS)
 $(OBJS): $(wildcard src/*/*.h) crm.control
 
 # The extension script, made of all that sql/ holds.
-build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql) sql/build.sh sql/queries/parts.awk crm.control
+build/crm--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql sql/page/*) sql/build.sh sql/queries/parts.awk crm.control
 	mkdir -p build
 	sh sql/build.sh $(EXTVERSION) > $@.tmp
 	mv $@.tmp $@
 # What ALTER EXTENSION UPDATE runs to get from an earlier version to this one.
-build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql) sql/build.sh sql/queries/parts.awk crm.control
+build/crm--%--$(EXTVERSION).sql: $(wildcard sql/*/*.sql sql/queries/parts/*.sql sql/page/*) sql/build.sh sql/queries/parts.awk crm.control
 	mkdir -p build
 	sh sql/build.sh $(EXTVERSION) $* > $@.tmp
 	mv $@.tmp $@

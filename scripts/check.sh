@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/scripts/server.sh"
 
 # The longest first.  The minutes are those of two idle processors.
-all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients lint regress isolation demo nginx"
+all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients page lint regress isolation demo nginx"
 
 # A suite that takes this many times its minutes, and five more, hangs: it is ended,
 # and fails.
@@ -67,7 +67,7 @@ run_suite()			# some run as the caller, the rest as the server's owner
 		*-*) argument=${1#*-} ;;
 	esac
 	case $1 in
-		regress | isolation | pgtap | mcp) server_start local "$1" ;;
+		regress | isolation | pgtap | mcp | page) server_start local "$1" ;;
 		clients) server_start tcp "$1" ;;
 	esac
 	cp -R "$src" "$src.$1"

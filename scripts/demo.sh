@@ -1,11 +1,11 @@
 #!/bin/sh
 # Starts a private PostgreSQL, installs a CRM in it, loads a CSV of opportunities
-# with their dates, prints the summary of the pipeline, and keeps running so that
-# you can connect.
+# with their dates, prints the summary of the pipeline and reports on its history, and
+# keeps running so that you can connect.
 #
 #	scripts/demo.sh [--exit] [file.csv]
 #
-# --exit stops it after the summary.  The CSV has the columns of
+# --exit stops it after the reports.  The CSV has the columns of
 # examples/sample_pipeline.csv.  Without an argument it is
 # ../shared/data/sales_pipeline.csv if that exists, else the example.
 set -eu
@@ -69,12 +69,20 @@ sql -v csv="$work/pipeline.csv" -c 'SET client_min_messages = warning' \
 	-f "$src/examples/import/csv.sql" ||
 	die "$csv was not imported"
 echo
-sql -f "$src/examples/summary.sql"
+sql -f "$src/examples/summary.sql" -f "$src/examples/reports.sql"
 
 [ $stay = yes ] || exit 0
+sql -At -c "SELECT pipeline_page(id) FROM pipelines WHERE name = 'Sales'" >"$work/pipeline.html"
 cat <<END
-To look around (schema crm; start with \\d, or SELECT * FROM deals LIMIT 5):
+To see the pipeline in a browser, as long as this runs, open
+    $work/pipeline.html
+To look around (tables: \\d, what a column means: \\d+ deals, functions: \\df crm.*):
     psql 'postgresql://postgres:$password@127.0.0.1:$port/crm'
+What stands longest in its stage, to begin with:
+    SELECT d.title, s.name AS stage, d.amount, d.stage_entered_at::date AS since
+    FROM deals d JOIN stages s ON s.id = d.stage_id
+    WHERE d.status = 'open' ORDER BY d.stage_entered_at LIMIT 10;
+More to try is in docs/quick-start.md.
 To stop and remove all of it: Ctrl-C, or
     kill $$
 END

@@ -34,6 +34,8 @@ other_test_packages()		# the major version
 	command -v npm >/dev/null || echo npm
 	# For examples/clients.
 	echo python3-sqlalchemy python3-psycopg2 python3-django ruby-activerecord ruby-pg
+	# For the pages.
+	echo chromium
 	# For examples/nginx.
 	echo nginx libnginx-mod-http-js
 	# For the releases of Debian that have the other versions of PostgreSQL.

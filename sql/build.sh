@@ -11,6 +11,9 @@
 #
 # The steps of imports, sql/import, are packed in the same way.
 #
+# So are the style and the scripts of the pages, sql/page, to which uPlot belongs: the
+# files of the npm package uplot as they are, with its licence.
+#
 # A query may have parts that stand in others as well: see sql/queries/parts.awk.
 #
 # Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
@@ -25,11 +28,11 @@ create=${create:-CREATE}
 # What others need comes first.
 extension='version errors session uuid defaults currency time calendar groups names
 	summary_type summary_aggregates summary_report conversion stage_history replay
-	triggers totals api mcp access computed_relationships events install fleet link
+	triggers totals api mcp page access computed_relationships events install fleet link
 	track_column erasure import_values import_read import export'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits
-	rotting_deals stage_forecast_categories deal_pushes facts read_only_views mcp'
+	rotting_deals stage_forecast_categories deal_pushes facts read_only_views mcp page'
 
 files()				# folder, topics: their files; all there are
 {
@@ -107,6 +110,10 @@ pack_migrations()		# a row for each step: from, to, script
 	do
 		pack "crm_import_sql_$step" "import/$step.sql"
 	done
+	pack crm_page_style page/uPlot.min.css page/page.css
+	{ echo '/*'; cat page/uPlot.LICENSE; echo '*/'; cat page/uPlot.iife.min.js; } |
+		pack crm_page_charts
+	pack crm_page_script page/page.js
 	pack crm_schema_sql $(files schema $schema)
 	pack crm_schema_single_sql schema/tenancy_single.sql
 	pack crm_schema_shared_sql schema/tenancy_shared.sql

@@ -21,7 +21,7 @@ COMMENT ON LANGUAGE crm IS
 
 -- The only list of them.  levels are those of crm_grant_access() that may
 -- execute it; returns is the table or view whose rows it returns where
--- crm_NAME returns their ids, or their columns.
+-- crm_NAME returns their ids, or their columns, or the domain over what crm_NAME returns.
 CREATE FUNCTION @extschema@.crm_api_functions()
 	RETURNS TABLE (name text, levels text[], returns text)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -29,6 +29,7 @@ BEGIN ATOMIC
 	SELECT f.name, string_to_array(f.levels, ' '), f.returns
 	FROM (VALUES
 		('apply_stage_probability', 'admin', NULL),
+		('board_page', 'read', 'text/html'),
 		('changes_since', 'read', NULL),
 		('context_for_deal', 'read', NULL),
 		('context_for_person', 'read', NULL),
@@ -43,6 +44,8 @@ BEGIN ATOMIC
 		('mcp', 'read', NULL),
 		('merge_deals', 'admin', 'deals'),
 		('move_deal', 'write agent', 'deals'),
+		('pipeline_chart', 'read', NULL),
+		('pipeline_page', 'read', 'text/html'),
 		('pipeline_summary', 'read', NULL),
 		('pipeline_summary_as_of', 'read', NULL),
 		('pipeline_trend', 'read', NULL),
@@ -65,7 +68,7 @@ BEGIN ATOMIC
 		('win_rate', 'read', NULL)) AS f (name, levels, returns);
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_functions() IS
-'The functions of a CRM: the levels of crm_grant_access() that may execute each one, and the table or view whose rows it returns, if any';
+'The functions of a CRM: the levels of crm_grant_access() that may execute each one, and the table or view whose rows it returns, or the domain that its result is of, if any';
 
 CREATE FUNCTION @extschema@.crm_function_attributes(function pg_proc)
 	RETURNS text

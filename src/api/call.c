@@ -40,6 +40,8 @@ typedef struct Call
 	bool		returns_set;
 	FmgrInfo	target;			/* the extension's function */
 	Oid			target_result;
+	bool		result_is_domain;	/* over target_result */
+	void	   *domain;			/* what domain_check() keeps */
 } Call;
 
 /* The schema of the extension: that of the language's handler. */
@@ -73,9 +75,9 @@ find_target(Form_pg_proc function)
 }
 
 /*
- * Whether what the target returns can be what the function returns: the same,
- * or the id of a row in place of the row, or the columns of a view in place of
- * its rows, which the executor compares.
+ * Whether what the target returns can be what the function returns: the same, or
+ * what a domain of the function's is over, or the id of a row in place of the row,
+ * or the columns of a view in place of its rows, which the executor compares.
  */
 static bool
 fits(Form_pg_proc function, Form_pg_proc target)
@@ -86,6 +88,8 @@ fits(Form_pg_proc function, Form_pg_proc target)
 		return false;
 	if (function->prorettype == target->prorettype)
 		return function->proretset == target->proretset;
+	if (!target->proretset && getBaseType(function->prorettype) == target->prorettype)
+		return !function->proretset;
 	if (function->proretset && target->proretset)
 		return row && target->prorettype == RECORDOID;
 	return row && !target->proretset &&
@@ -114,6 +118,8 @@ read_call(Oid oid, Call *call, MemoryContext context)
 	{
 		found = fits(function, (Form_pg_proc) GETSTRUCT(target_tuple));
 		call->target_result = ((Form_pg_proc) GETSTRUCT(target_tuple))->prorettype;
+		call->result_is_domain = call->result != call->target_result &&
+			getBaseType(call->result) == call->target_result;
 		ReleaseSysCache(target_tuple);
 	}
 	ReleaseSysCache(tuple);
@@ -204,6 +210,8 @@ crm_call(PG_FUNCTION_ARGS)
 		else if (call->target_result == UUIDOID)
 			isnull = !crm_current_row(call->result, DatumGetUUIDP(result), &result);
 	}
+	if (call->result_is_domain)
+		domain_check(result, isnull, call->result, &call->domain, fcinfo->flinfo->fn_mcxt);
 	fcinfo->isnull = isnull;
 	return result;
 }

@@ -13,8 +13,9 @@
  *
  * A line "@param NAME TEXT" describes an argument.  The first of the other lines is
  * the tool's title, and its description is a line "@tool TEXT" or, if there is none,
- * the lines after the title.  A function that is STABLE or IMMUTABLE is read-only.
- * Arguments are passed by name, so each must have one.
+ * the lines after the title.  White space before a line does not count, so that a
+ * comment may be indented as the statement is.  A function that is STABLE or IMMUTABLE
+ * is read-only.  Arguments are passed by name, so each must have one.
  */
 #include "postgres.h"
 
@@ -85,7 +86,7 @@ read_mark(McpTool *tool, char *words)
 	}
 }
 
-/* The lines of a comment, a list of strings. */
+/* The lines of a comment, a list of strings without the white space before them. */
 static List *
 lines_of(const char *comment)
 {
@@ -93,8 +94,10 @@ lines_of(const char *comment)
 
 	for (;;)
 	{
-		int			length = strcspn(comment, "\n");
+		int			length;
 
+		comment += strspn(comment, " \t");
+		length = strcspn(comment, "\n");
 		lines = lappend(lines, pnstrdup(comment, length));
 		if (comment[length] == '\0')
 			return lines;
@@ -125,7 +128,7 @@ read_comment(McpTool *tool, const char *comment)
 			told = line + strlen(TOOL);
 		else if (begins_with(line, PARAM))
 			tool->words = lappend(tool->words, line + strlen(PARAM));
-		else
+		else if (description.len > 0 || line[strspn(line, "\r")] != '\0')
 			appendStringInfo(&description, "%s\n", line);
 	}
 	while (description.len > 0 && strchr(" \r\n", description.data[description.len - 1]))

@@ -140,6 +140,11 @@ SELECT pg_temp.call('people.greet', '{"who": "you", "times": 1, "loud": true, "m
 SELECT pg_temp.call('people.greet', '{"who": "you", "size": "xl"}');
 SELECT pg_temp.call('people.greet', '{"times": 1}');
 SELECT pg_temp.call('greet', '{"who": "you"}');
+-- a comment that is indented, as the statement is
+CREATE FUNCTION wave(who text) RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT who; END;
+COMMENT ON FUNCTION wave IS E'\n    Wave to somebody\n\n    From afar.\n\t@param who The name\n    @mcp name=people.wave\n    ';
+SELECT t ->> 'title' AS title, t ->> 'description' AS description, t #>> '{inputSchema,properties,who,description}' AS who FROM CAST(pg_temp.tool('people.wave') AS jsonb) AS t;
+SELECT pg_temp.call('people.wave', '{"who": "you"}');
 CREATE FUNCTION nothing() RETURNS void LANGUAGE sql VOLATILE BEGIN ATOMIC END;
 COMMENT ON FUNCTION nothing() IS '@mcp additive';
 SELECT pg_temp.call('nothing');

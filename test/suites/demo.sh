@@ -33,8 +33,12 @@ mkdir -m 1777 "$TMPDIR"
 
 make -C "$top" demo EXIT=1 CSV="$sample" >"$out" 2>&1
 is "the demo with the sample ends with success"
-grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| (█)+$' "$out"
+grep -qE '^ Won +\| +89 \| +299,836\.39 \| +299,836\.39 \| USD +\| (█)+$' "$out"
 is "it prints the stage with its numbers and its bar"
+grep -qE '^ Prospecting +\| +200 \| +[0-9]+ \| +[0-9.]+ \| +89 \|' "$out"
+is "and its funnel"
+! grep -qE '[0-9]\.[0-9]{3}' "$out"
+is "no number of it has more than two decimals"
 ! grep -q psql "$out"
 is "with --exit it names no way to connect"
 
@@ -61,8 +65,14 @@ is "it stays up and says how to stop it"
 url=$(grep -o "postgresql://[^']*" "$out")
 [ "$(psql -X -At "$url" -c 'SELECT count(*) FROM deals')" = 200 ]
 is "one can connect as it says"
+query=$(sed -n '/^ *SELECT d.title/,/;$/p' "$out")
+[ "$(psql -X -At "$url" -c "$query" | wc -l)" = 10 ]
+is "the query that it suggests runs"
 ! PGPASSWORD=wrong psql -X "postgresql://postgres@${url#*@}" -c 'SELECT 1' >/dev/null 2>&1
 is "but not without the password"
+page=$(grep -o '/.*/pipeline\.html' "$out")
+[ "$(head -c 15 "$page")" = '<!DOCTYPE html>' ] && [ "$(tail -n 1 "$page")" = '</html>' ]
+is "the page is where it says"
 postmaster=$(psql -X -At "$url" -c "SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)")
 kill "$pid"
 wait "$pid"
