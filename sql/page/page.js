@@ -316,7 +316,7 @@
 
 	/* The lines of a currency, by uPlot on a canvas; the table behind them has the same figures. */
 	function trend(rows) {
-		return section("trend", "Trend of 52 weeks", ...currencies(rows).map((currency) => {
+		return section("trend", "Trend", ...currencies(rows).map((currency) => {
 			const same = rows.filter((row) => row.currency === currency);
 			const first = same[0];
 			const last = same[same.length - 1];
@@ -361,8 +361,8 @@
 		charts.forEach(plot);
 	}
 
-	function waterfall(rows) {
-		return section("waterfall", "Waterfall of 90 days", ...currencies(rows).map((currency) => {
+	function waterfall(rows, from) {
+		return section("waterfall", "Waterfall", ...currencies(rows).map((currency) => {
 			let sum = 0;
 			const steps = rows.filter((row) => row.currency === currency).map((row) => {
 				const total = row.bar === "opening" || row.bar === "closing";
@@ -374,7 +374,7 @@
 			const low = Math.min(0, ...steps.map((row) => row.from));
 			const high = Math.max(...steps.map((row) => row.to), low + 1e-9);
 			const share = (at) => (at - low) / (high - low);
-			return table(`Open value in ${currency}`, [
+			return table(`Open value in ${currency} since ${day(from)}`, [
 				text("", (row) => words(row.bar)),
 				number("Changes", (row) => (row.total ? "–" : count(row.changes))),
 				number("Deals", (row) => count(row.deals)),
@@ -442,7 +442,7 @@
 		const sections = data.pipelines.map(board);
 		if (reports)
 			sections.push(funnel(rows("funnel")), value(data.pipelines[0]), forecast(rows("forecast")), trend(rows("trend")),
-				waterfall(rows("waterfall")), times(rows("times")), closed(rows("closed"), rows("reasons")),
+				waterfall(rows("waterfall"), reports.waterfall_from), times(rows("times")), closed(rows("closed"), rows("reasons")),
 				rotting(rows("rotting")), changes(rows("changes")));
 		if (sections.length === 0)
 			sections.push(element("p", {}, "There is no pipeline yet."));

@@ -1,7 +1,16 @@
 -- A pipeline with its board and its reports as a page.
 --
 -- Amounts are texts: a number of JavaScript would round them.
+--
+-- The trend and the waterfall begin where the history does, if a part of it was erased.
 
+WITH times AS (
+    SELECT greatest(now() - interval '52 weeks', e.until) AS trend_from, greatest(now() - interval '90 days', e.until) AS waterfall_from
+    FROM (SELECT max(k.changed_at) AS until
+        FROM @crm@.deal_changes AS k
+        WHERE k.change = 'erased'
+            AND k.tenant_id = (SELECT p.tenant_id FROM @crm@.pipelines AS p WHERE p.id = pipeline_page.pipeline_id)) AS e
+)
 SELECT @extension@.crm_page(pipeline_page.crm, p.name, jsonb_build_object('at', now(),
     'pipelines', jsonb_build_array(@extension@.crm_page_board(pipeline_page.crm, p.id)),
     'reports', jsonb_build_object(
@@ -21,11 +30,12 @@ SELECT @extension@.crm_page(pipeline_page.crm, p.name, jsonb_build_object('at', 
             SELECT jsonb_agg(jsonb_build_object('at', extract(epoch FROM t.at), 'currency', t.value_currency, 'deals', t.open_deals,
                 'open', t.open_value::text, 'weighted', trim_scale(t.open_weighted_value)::text,
                 'won', t.won_value::text, 'lost', t.lost_deals) ORDER BY t.value_currency, t.at)
-            FROM @extension@.crm_pipeline_trend(pipeline_page.crm, p.id, now() - interval '52 weeks', now(), 'week') AS t),
+            FROM @extension@.crm_pipeline_trend(pipeline_page.crm, p.id, b.trend_from, now(), 'week') AS t),
         'waterfall', (
             SELECT jsonb_agg(jsonb_build_object('currency', w.value_currency, 'bar', w.bar, 'changes', w.changes,
                 'deals', w.deals, 'value', w.value::text) ORDER BY w.value_currency, w.bar_no)
-            FROM @extension@.crm_pipeline_waterfall(pipeline_page.crm, p.id, now() - interval '90 days') AS w),
+            FROM @extension@.crm_pipeline_waterfall(pipeline_page.crm, p.id, b.waterfall_from) AS w),
+        'waterfall_from', b.waterfall_from,
         'times', (
             SELECT jsonb_agg(jsonb_build_object('stage', t.stage_name, 'visits', t.visits, 'average', round(t.average_days, 1),
                 'median', round(t.median_days, 1), 'p90', round(t.p90_days, 1), 'max', round(t.max_days, 1)) ORDER BY t.stage_position)
@@ -48,4 +58,5 @@ SELECT @extension@.crm_page(pipeline_page.crm, p.name, jsonb_build_object('at', 
             SELECT jsonb_agg(jsonb_build_object('at', c.changed_at, 'text', c.summary, 'by', c.changed_by))
             FROM @extension@.crm_changes_since(pipeline_page.crm, now() - interval '90 days', p.id, max_rows => 50) AS c))))
 FROM @crm@.pipelines AS p
+    CROSS JOIN times AS b
 WHERE p.id = pipeline_page.pipeline_id;

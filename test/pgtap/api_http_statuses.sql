@@ -101,6 +101,8 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_summary_as_of', '{"pipeline_id": "@nothing", "at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2999-01-01"}', '22023 400', 'that is in the future'),
     ('pipeline_summary_as_of', '{"pipeline_id": "@Sales", "at": "2024-01-01", "in_currency": "BUCKS"}', '22023 400', 'the currency is none'),
+    ('pipeline_page', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
+    ('pipeline_chart', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_trend', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "year"}', '22023 400', 'there is no such step'),
     ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "1924-01-01"}', '22023 400', 'these are too many steps'),
@@ -142,7 +144,7 @@ FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal', 'deal_history',
         'time_in_stage', 'stage_conversion', 'funnel', 'win_rate', 'sales_cycle', 'sales_velocity', 'recurring_revenue', 'rotting_deals',
         'stage_probabilities', 'forecast', 'exchange_rate', 'slippage', 'pipeline_waterfall',
-        'pipeline_summary_as_of', 'pipeline_trend', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;
+        'pipeline_summary_as_of', 'pipeline_trend', 'pipeline_page', 'pipeline_chart', 'lost_reasons', 'stage_flow', 'changes_since') ORDER BY function, n) AS f;
 SELECT is(rpc('st_admin', '{}', 'move_deal', ids('{"deal_id": "@A", "stage_id": "@Won", "expected_stage_id": "@Qualified"}')) - 'message',
     jsonb_build_object('code', 'PT409', 'status', 409, 'hint', 'Read the deal again before you move it.',
         'details', (SELECT format('It stands in stage "Lead" (%s), since %s, not in stage "Qualified" (%s).', id('Lead'), stage_entered_at, id('Qualified'))

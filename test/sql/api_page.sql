@@ -47,6 +47,17 @@ SELECT api_page.board_page();
 RESET ROLE;
 DROP ROLE api_page_reader;
 
+-- Trend and waterfall begin after what was erased of the history.
+UPDATE deals SET amount = 60 WHERE title = 'JPY';
+DELETE FROM deal_changes WHERE change = 'updated';
+\set VERBOSITY sqlstate
+SELECT * FROM pipeline_trend(:'sales', now() - interval '1 week');
+\set VERBOSITY default
+SELECT t ->> 'currency' AS currency, t -> 'deals' AS deals, t -> 'open' AS open
+FROM jsonb_array_elements(pg_temp.data(pipeline_page(:'sales')) #> '{reports,trend}') AS t;
+SELECT (pg_temp.data(pipeline_page(:'sales')) #>> '{reports,waterfall_from}')::timestamptz = max(changed_at) AS after_it
+FROM deal_changes WHERE change = 'erased';
+
 -- A domain over what the extension returns is checked.
 CREATE DOMAIN short AS text CHECK (length(VALUE) < 10);
 DROP FUNCTION board_page();
