@@ -17,6 +17,7 @@
 
 #include "analytics/uuid_key.h"
 #include "analytics/visit_log.h"
+#include "base/compat.h"
 #include "stage/deal_status.h"
 
 /* A pipeline has as many stages as that, at most. */
@@ -96,7 +97,7 @@ extern void crm_visits_asked(FunctionCallInfo fcinfo, int stages_arg, int from_a
 							 bool times, VisitsAsked *asked);
 
 /* ERROR 22023: a stage is null, or named twice. */
-extern void crm_refuse_stages(void) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_stages(void);
 
 /* The cohorts in an argument that is not NULL: a bytea, or an array of several. */
 extern Datum *crm_get_cohorts(FunctionCallInfo fcinfo, int arg, int *ncohorts);

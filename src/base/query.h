@@ -8,6 +8,7 @@
 #include "executor/spi.h"
 #include "utils/relcache.h"
 
+#include "base/compat.h"
 #include "base/plan_cache.h"
 
 /* The name of that relation of a schema, qualified and quoted as needed, and that of a relation. */
@@ -36,8 +37,8 @@ extern void crm_insert_kept(const CrmStatement *statement, const Datum *values,
 							const char *failure, const char *table);
 
 /* That error, for a command such as "UPDATE". */
-extern void crm_refuse_rule(const char *failure, const char *table,
-							const char *command) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_rule(const char *failure, const char *table,
+										const char *command);
 
 /* Takes a row of a query as it comes. */
 typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);

@@ -7,6 +7,8 @@
 
 #include "fmgr.h"
 
+#include "base/compat.h"
+
 /*
  * The value to be read by VARDATA_ANY() and VARSIZE_ANY_EXHDR(): without a call for
  * a short one, which is read in place.

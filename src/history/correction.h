@@ -9,6 +9,8 @@
 #include "utils/relcache.h"
 #include "utils/uuid.h"
 
+#include "base/compat.h"
+
 /* Rows of the history of one deal that are to be corrected or deleted. */
 typedef struct Superseded
 {
@@ -30,7 +32,6 @@ extern pg_uuid_t *crm_keep_superseded(const Superseded *superseded, TimestampTz 
 									  int32 version, TimestampTz at, const char *reason);
 
 /* ERROR 39P01: the owner's code has left out rows of that table that a correction writes. */
-extern void crm_refuse_suppressed(const pg_uuid_t *deal_id,
-								  const char *table) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_suppressed(const pg_uuid_t *deal_id, const char *table);
 
 #endif							/* CRM_HISTORY_CORRECTION_H */

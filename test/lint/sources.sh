@@ -15,7 +15,7 @@ forbid()			# $1: what it breaks; the rest: a grep that must find nothing
 }
 
 forbid "version differences belong in src/base/compat.h" \
-	grep -n --include='*.[ch]' --exclude=compat.h PG_VERSION_NUM -r src
+	grep -n --include='*.[ch]' --exclude=compat.h -e PG_VERSION_NUM -e pg_attribute_noreturn -r src
 forbid "// comments" \
 	grep -nE '(^|[;{},[:space:]])//' -r src --include='*.[ch]'
 forbid "white space at the end of a line" \
