@@ -10,12 +10,12 @@ check()				# $1: what it shows; the rest is a command
 	number=$((number + 1))
 	name=$1
 	shift
-	if "$@" >"$work/package.log" 2>&1 </dev/null
+	if "$@" >"$work/package.said" 2>&1 </dev/null
 	then
 		echo "ok $number - $name"
 	else
 		echo "not ok $number - $name"
-		tail -n 60 "$work/package.log" | sed 's/^/# /'
+		tail -n 60 "$work/package.said" | sed 's/^/# /'
 	fi
 }
 
@@ -33,10 +33,10 @@ then
 fi
 if ! { chroot_put_up bookworm && inside "apt-get -qq update; $apt_install \
 	build-essential fakeroot debhelper lintian libpq-dev postgresql-all postgresql-server-dev-all uuid-dev"
-	} >"$work/package.log" 2>&1
+	} >"$work/package.said" 2>&1
 then
 	echo "ok 1 - Debian's packages # SKIP no Debian bookworm to be had here"
-	tail -n 3 "$work/package.log" | sed 's/^/# /'
+	tail -n 3 "$work/package.said" | sed 's/^/# /'
 	exit
 fi
 
