@@ -106,7 +106,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
 	else if (!deal->insert)
 	{
-		/* A reopened deal does not keep the probability of a closed one, 1 or 0. */
+		/* A reopened deal does not keep the 1 or 0 of a closed one. */
 		if (crm_deal_old_status(deal) != DEAL_OPEN)
 			deal_set_null(deal, DEAL_PROBABILITY);
 		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))

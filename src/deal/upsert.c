@@ -70,7 +70,7 @@ crm_deal_fit_standing(DealWrite *deal)
 	fill_old(deal, DEAL_WON_AT);
 	fill_old(deal, DEAL_LOST_AT);
 	fill_currency(deal);
-	/* An invalid status is left to the UPDATE, whose error is better than the CHECK's. */
+	/* An invalid status is left to the UPDATE, whose error says more. */
 	if (!status_to_be(deal, &status))
 		status = crm_deal_old_status(deal);
 	deal_set(deal, DEAL_STATUS, CStringGetTextDatum(crm_deal_status_name(status)));
