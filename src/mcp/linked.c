@@ -34,7 +34,7 @@ is_text(McpColumn *column)
 		(type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID);
 }
 
-/* t.column as text; NULL if there is no such column, it is no text, or the caller may not read it. */
+/* t.column as text; NULL if there is no such text column that the caller may read. */
 static char *
 text_column(List *columns, const char *name)
 {
