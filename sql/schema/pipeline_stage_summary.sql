@@ -27,5 +27,3 @@ COMMENT ON COLUMN pipeline_stage_summary.deals_without_amount IS 'Number of deal
 COMMENT ON COLUMN pipeline_stage_summary.deals_without_probability IS 'Number of deals without a probability: they add nothing to weighted_value';
 COMMENT ON COLUMN pipeline_stage_summary.value IS 'Sum of the amounts';
 COMMENT ON COLUMN pipeline_stage_summary.weighted_value IS 'Sum of amount times probability, exact';
-
-
