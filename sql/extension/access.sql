@@ -1,4 +1,4 @@
--- Who may do what with a CRM: rights of four levels, for roles that exist.
+-- Rights on a CRM: four levels, granted to existing roles.
 
 -- The only list of it.  What a CRM of this version does not have is skipped.
 CREATE FUNCTION @extschema@.crm_access_rules()

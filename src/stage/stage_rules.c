@@ -209,7 +209,7 @@ fit_standing(RowEdit *row, const AttrNumber *columns)
 		return;					/* the UPDATE reports it */
 	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
 	{
-		/* What is no status, the UPDATE will say better than the CHECK. */
+		/* An invalid status is left to the UPDATE, whose error says more. */
 		status = old_status;
 		crm_row_set(row, columns[STAGE_DEAL_STATUS],
 					CStringGetTextDatum(crm_deal_status_name(status)));
