@@ -1,4 +1,4 @@
--- Who may do what with a CRM: rights of four levels, for roles that exist.
+-- Rights on a CRM: four levels, granted to existing roles.
 
 -- The only list of it.  What a CRM of this version does not have is skipped.
 CREATE FUNCTION @extschema@.crm_access_rules()
@@ -18,17 +18,17 @@ BEGIN ATOMIC
 		('write', ARRAY['deals', 'deal_contacts', 'tags', 'deal_tags'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
 		('admin', ARRAY['pipelines', 'stages', 'exchange_rates'], ARRAY['INSERT', 'UPDATE', 'DELETE'], NULL),
 		('agent', ARRAY['deals', 'deal_contacts', 'tags', 'deal_tags'], ARRAY['INSERT'], NULL),
-		-- what moves write, and taking them back
+		-- the columns that moves and undo_move write
 		('agent', ARRAY['deals'], ARRAY['UPDATE'], ARRAY['pipeline_id', 'stage_id', 'status', 'probability',
 			'stage_entered_at', 'won_at', 'lost_at', 'lost_reason']),
-		-- what is agreed with the customer
+		-- the columns that are agreed with the customer
 		('agent', ARRAY['deals'], ARRAY['UPDATE'], ARRAY['title', 'amount', 'expected_close_date', 'forecast_category']),
 		('agent', ARRAY['deal_contacts'], ARRAY['UPDATE'], ARRAY['role', 'is_primary'])
 	), functions (includes, name) AS (
 		SELECT l.level, f.name
 		FROM @extschema@.crm_api_functions() AS f CROSS JOIN LATERAL unnest(f.levels) AS l (level)
 		UNION ALL
-		-- what crm_embed() makes
+		-- the functions that crm_embed() makes
 		SELECT 'read', e.name
 		FROM unnest(ARRAY['weighted_value', 'summary', 'stage_changes', 'contacts', 'deals',
 			'deal', 'from_stage', 'to_stage', 'from_pipeline', 'to_pipeline', 'deal_changes', 'stage_visits', 'deal_pushes',
@@ -81,7 +81,7 @@ BEGIN ATOMIC
 		WHERE p.pronamespace = schema AND p.prokind = 'f' AND NOT p.prosecdef AND p.proowner = owner
 			AND p.proname IN (SELECT r.name FROM @extschema@.crm_access_rules() AS r WHERE r.kind = 'function')
 	), held AS (
-		-- what the role has now
+		-- the rights that the role has now
 		SELECT o.kind, o.shown, a.privilege_type,
 			has_table_privilege(o.oid, a.privilege_type || ' WITH GRANT OPTION') AS permitted
 		FROM objects AS o JOIN pg_class AS c ON c.oid = o.oid AND o.kind = 'table'

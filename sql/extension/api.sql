@@ -3,8 +3,9 @@
 --
 -- A function NAME of a CRM's schema is declared once, in sql/api/NAME.sql, as
 -- crm_NAME(crm regnamespace, ...) with its arguments, defaults and COMMENT.
--- What crm_install() makes of it has these, too, and no body: it is of the
--- language crm, whose functions call crm_NAME with the schema that they are in.
+-- crm_install() makes a function NAME with the same arguments, defaults and COMMENT, but
+-- without a body: it is of the language crm, whose functions call crm_NAME with their
+-- own schema.
 CREATE FUNCTION @extschema@.crm_call() RETURNS language_handler
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_call() IS
@@ -19,9 +20,10 @@ CREATE TRUSTED LANGUAGE crm HANDLER @extschema@.crm_call VALIDATOR @extschema@.c
 COMMENT ON LANGUAGE crm IS
 'The language of the functions that crm_install() makes; they have no body';
 
--- The only list of them.  levels are those of crm_grant_access() that may
--- execute it; returns is the table or view whose rows it returns where
--- crm_NAME returns their ids, or their columns, or the domain over what crm_NAME returns.
+-- The only list of them.  levels are the levels of crm_grant_access() that may execute
+-- the function.  returns is its result type where this differs from crm_NAME's: the
+-- table or view whose rows it returns where crm_NAME returns ids or columns, or a domain
+-- over the type that crm_NAME returns.
 CREATE FUNCTION @extschema@.crm_api_functions()
 	RETURNS TABLE (name text, levels text[], returns text)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -79,7 +81,7 @@ CREATE FUNCTION @extschema@.crm_function_attributes(function pg_proc)
 COMMENT ON FUNCTION @extschema@.crm_function_attributes(pg_proc) IS
 'How a function may be used, as CREATE FUNCTION states it';
 
--- What the functions of a CRM are to be, from the declarations of the extension.
+-- The functions that a CRM should have, from the declarations of the extension.
 CREATE FUNCTION @extschema@.crm_api_definitions(crm regnamespace, extension regnamespace)
 	RETURNS TABLE (name text, declared oid, arguments text, identity text, result text, attributes text)
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -97,8 +99,8 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_api_definitions(regnamespace, regnamespace) IS
 'What the functions of the CRM in that schema are to be: a row for each function of crm_api_functions(), for which crm_NAME in the second schema is the declaration';
 
--- The commands that make them so: none for one that is so already.  A function that
--- is there is replaced if it can be, so that rights on it stay.
+-- The commands that create or change them; none for a function that is right already.
+-- An existing function is replaced if possible, so that rights on it stay.
 CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regnamespace)
 	RETURNS TABLE (name text, declared oid, drops text, creates text)
 	LANGUAGE sql STABLE PARALLEL SAFE

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION @extschema@.crm_conversion_day(timestamptz, timestamptz) IS
 CREATE FUNCTION @extschema@.crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
 	RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	-- The server computes a quotient to the digits that its dividend has at least.
+	-- A quotient has at least as many decimals as its dividend.
 	RETURN CASE WHEN divide_by = 1 THEN amount * multiply_by
 		ELSE round(amount * multiply_by * 1.000000000000 / divide_by, 8) END;
 COMMENT ON FUNCTION @extschema@.crm_convert(numeric, numeric, numeric) IS

@@ -1,13 +1,13 @@
--- What the columns of a CRM have as defaults.
+-- The functions that columns of a CRM have as defaults.
 --
 -- PostgREST pastes the text of a default into its own SQL (Prefer: missing=default),
--- which the role of the request runs.  So that no role needs a right on the
--- extension's schema, and no API lists what belongs to no API, these functions
--- are in a schema of their own, the only one with a fixed name, which everybody
--- may use.  Their names are short and they take no arguments, as tools that
--- read a database copy the text, and some cut it at "::".  None is of a text: of a
--- call in such a column some make a name of their own language, so that a text that a
--- trigger fills has 'auto' as its default, a word that no such column ever stores.
+-- which the role of the request runs.  Roles should need no right on the extension's
+-- schema, and these functions belong to no API.  So they are in a schema of their own,
+-- the only one with a fixed name, which everybody may use.  Their names are short and
+-- they take no arguments, as tools that introspect a database copy the text, and some
+-- cut it at "::".  None returns text, as some tools make an identifier of a call in a
+-- text column.  So text columns that a trigger fills have the default 'auto', a word
+-- that such a column never stores.
 
 CREATE SCHEMA crm_defaults;
 GRANT USAGE ON SCHEMA crm_defaults TO PUBLIC;

@@ -1,4 +1,4 @@
--- Erasing what a law, or a rule of one's own, does not let one keep.
+-- Erasing data that must not be kept, by law or by a rule of the user's.
 
 CREATE FUNCTION @extschema@.crm_history_erased() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

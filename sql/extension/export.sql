@@ -1,4 +1,4 @@
--- Everything out again, and back.  All of it runs with the caller's rights.
+-- Exporting all data of a CRM, and importing it again, with the caller's rights.
 
 CREATE FUNCTION @extschema@.crm_export_tables() RETURNS TABLE (no bigint, name text)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -117,7 +117,7 @@ BEGIN
 	END IF;
 	-- @plpgsql_check_options: security_warnings = off
 	-- The list of columns is quoted, name by name.
-	-- What it is before the first call of the library is not known.
+	-- The setting is not defined before the first call of the library.
 	PERFORM @extschema@.crm_version();
 	restoring := current_setting('crm.restoring');
 	PERFORM set_config('crm.restoring', 'on', true);

@@ -60,7 +60,7 @@ BEGIN ATOMIC
 		AND (c.relname = 'stage_totals'
 			OR c.relname IN (SELECT r.name FROM @extschema@.crm_access_rules() AS r WHERE r.kind = 'table'))
 	UNION ALL
-	-- Those of the language crm, and those of a row of a table or a view there.
+	-- Functions of the language crm, and functions that take a row of a table or view there.
 	SELECT 'pg_proc'::regclass::oid, p.oid
 	FROM pg_proc AS p
 		JOIN pg_language AS l ON l.oid = p.prolang

@@ -1,5 +1,5 @@
--- Importing the deals of another system with their history, and what has to be decided
--- where files do not tell.  All of it runs with the caller's rights.
+-- Importing the deals of another system with their history, and the policies for what
+-- the files leave open.  All of it runs with the caller's rights.
 
 -- The only list of the policies; the first choice is the default.
 CREATE FUNCTION @extschema@.crm_import_policies()
@@ -72,7 +72,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.crm_import_drop_work(text) IS
 	'Drops what crm_import() makes in the schema of an import while it runs';
 
--- Reads and checks all of it; nothing of the CRM changes but stages, if they are to be made.
+-- Reads and checks all files; changes nothing in the CRM, except that it may create stages.
 CREATE FUNCTION @extschema@.crm_import_check(crm text, import_schema text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -116,7 +116,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.crm_import_check(text, text) IS
 	'Works out, from the tables of an import, the deals and their history as they are to be, what cannot be used, and the report';
 
--- Writes what was worked out.
+-- Writes the results to the CRM.
 CREATE FUNCTION @extschema@.crm_import_write(crm text, import_schema text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -138,7 +138,7 @@ BEGIN
 	PERFORM set_config('crm.restoring', 'off', true), set_config('crm.effective_at', '', true);
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_supersede(), crm, import_schema);
 	FOR start_no IN 1 .. coalesce(last_no, 0) BY batch LOOP
-		-- The rows are complete: their history comes with them.
+		-- The rows are complete and are stored as they are, as their history is written, too.
 		PERFORM set_config('crm.restoring', 'on', true);
 		FOREACH statement IN ARRAY writes LOOP
 			EXECUTE statement USING start_no, start_no + batch;
@@ -181,7 +181,7 @@ BEGIN
 	IF currency IS NOT NULL AND NOT @extschema@.crm_is_currency(currency) THEN
 		PERFORM @extschema@.crm_raise('22023', format('"%s" is no currency of ISO 4217', currency));
 	END IF;
-	-- Errors of these are raised by an empty file, too.
+	-- Evaluated here so that a wrong argument is an error even if the files are empty.
 	PERFORM @extschema@.crm_import_amount('', amount_format), @extschema@.crm_import_time('', time_format, time_zone);
 	-- One import at a time.
 	EXECUTE format('LOCK TABLE %I.run IN ACCESS EXCLUSIVE MODE', import_schema);

@@ -18,7 +18,7 @@ COMMENT ON FUNCTION @extschema@.crm_import_step(text, text, text) IS
 CREATE FUNCTION @extschema@.crm_import_text(step text, crm text, import_schema text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	-- A name of a schema could have a placeholder in it: each part is replaced once.
+	-- Each part is replaced only once, as a schema's name could contain a placeholder.
 	SELECT string_agg(CASE WHEN p.part = 'crm' AND p.no % 2 = 0 THEN quote_ident(crm_import_text.crm)
 			WHEN p.part = 'import' AND p.no % 2 = 0 THEN quote_ident(crm_import_text.import_schema)
 			WHEN p.part = 'extension' AND p.no % 2 = 0 THEN quote_ident(x.nspname)
@@ -77,7 +77,7 @@ DECLARE
 	has_open_quotes boolean;
 BEGIN
 	-- @plpgsql_check_options: extra_warnings = off
-	-- What dynamic queries return is not seen.
+	-- plpgsql_check does not see the columns of dynamic queries.
 	EXECUTE format('SELECT EXISTS (SELECT FROM %I.lines AS l WHERE (length(l.text) - length(replace(l.text, ''"'', ''''))) %% 2 = 1)', import_schema)
 		INTO has_open_quotes;
 	IF NOT has_open_quotes THEN

@@ -1,4 +1,4 @@
--- The values of other systems' files, read by formats that are declared.
+-- Reading the values in files of other systems, by declared formats.
 
 CREATE FUNCTION @extschema@.crm_import_amount(value text, format text) RETURNS numeric
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -1,5 +1,5 @@
--- Installing a CRM, and knowing the CRMs of this database.  All of it runs
--- with the caller's rights and does nothing the caller could not do by hand.
+-- Installing a CRM, and finding the CRMs of this database.  All of it runs with the
+-- caller's rights and does nothing that the caller could not do by hand.
 
 CREATE FUNCTION @extschema@.crm_install(schema_name text DEFAULT 'crm', tenancy text DEFAULT 'single')
 	RETURNS text

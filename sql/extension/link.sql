@@ -1,5 +1,4 @@
--- Contacts, owners and organizations live in tables of the user's: linking the
--- columns of a CRM to them.
+-- Linking columns of a CRM to the user's tables of contacts, owners and organizations.
 
 CREATE FUNCTION @extschema@.crm_link(schema_name text, linked_column text, linked_table regclass,
 	id_column name DEFAULT NULL, name_column name DEFAULT NULL, on_delete text DEFAULT 'restrict',

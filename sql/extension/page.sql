@@ -1,5 +1,5 @@
--- The pages of a CRM, crm_board_page() and crm_pipeline_page(), are made of these.
--- Their style and scripts, sql/page, are in the extension once, not in each CRM.
+-- Parts of the pages that crm_board_page() and crm_pipeline_page() return.  Their style
+-- and scripts (sql/page) are stored once in the extension, not in each CRM.
 
 CREATE FUNCTION @extschema@.crm_page_board(crm regnamespace, pipeline_id uuid)
 	RETURNS jsonb

@@ -1,4 +1,4 @@
--- Who writes, for which tenant, and as of when.
+-- The session's actor, tenant and effective time.
 
 CREATE FUNCTION @extschema@.crm_current_tenant() RETURNS uuid
 	LANGUAGE c STABLE PARALLEL SAFE

@@ -1,4 +1,4 @@
--- The stages of the CRM, by numbers, and which of them a name of the files means.
+-- Numbers the stages of the CRM, and finds the one that each name in the files means.
 
 CREATE UNLOGGED TABLE @import@.work_pipelines AS
 SELECT p.id AS pipeline_id, p.name, p.currency, p.is_default, @extension@.crm_name_key(p.name) AS name_key,
@@ -14,7 +14,7 @@ SELECT row_number() OVER (ORDER BY s.pipeline_id, s.archived_at NULLS FIRST, s.p
 FROM @crm@.stages AS s
 WHERE s.tenant_id = (SELECT r.tenant_id FROM @import@.run AS r);
 
--- The first open stage of each pipeline, and the only ones for won and for lost.
+-- The first open stage of each pipeline, and its won and its lost stage if there is one only.
 CREATE UNLOGGED TABLE @import@.work_endings AS
 SELECT s.pipeline_id,
     (array_agg(s.stage_no ORDER BY s.position) FILTER (WHERE s.deal_status = 'open'))[1] AS first_open,
@@ -24,7 +24,7 @@ FROM @import@.work_stages AS s
 WHERE s.archived_at IS NULL
 GROUP BY s.pipeline_id;
 
--- A stage that is not archived comes before one that is.
+-- Stages that are not archived are preferred.
 CREATE UNLOGGED TABLE @import@.work_places AS
 SELECT DISTINCT ON (t.pipeline, t.stage) t.pipeline, t.stage, t.stage_name, p.pipeline_id,
     coalesce(s.stage_no, e.stage_no) AS stage_no, coalesce(s.deal_status, e.deal_status) AS deal_status

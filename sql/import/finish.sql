@@ -1,4 +1,4 @@
--- What was imported, for the next time.
+-- Remembers the imported deals for the next import.
 
 INSERT INTO @import@.imported AS i (tenant_id, source, external_id, deal_id, version, fingerprint)
 SELECT r.tenant_id, r.source, t.external_id, d.id, d.version, t.fingerprint

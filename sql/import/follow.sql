@@ -1,5 +1,6 @@
--- The deals that stood follow their new history: move_no -1 asks the rules for it.
--- What this records of them, and that rows of the history are gone, is no news.
+-- Sets the times of existing deals to those of their new history: move_no -1 asks the
+-- rules for that.  The rows recorded by this UPDATE, and the gaps recorded when the old
+-- rows were deleted, are removed: the correction tells all of it.
 
 CREATE UNLOGGED TABLE @import@.work_since AS SELECT @extension@.crm_uuid_v7() AS id;
 

@@ -1,6 +1,6 @@
 -- The values of the deals that changed, over time: a row for each creation, change
--- and move, with what held from then on.  Of deals whose values never changed there
--- is none, they are what they are.
+-- and move, with the values from then on.  Deals whose values never changed have no row
+-- here: their present values always held.
 
 CREATE UNLOGGED TABLE @import@.work_events AS
 SELECT v.deal_no, v.at, v.seq, max(v.actor) AS actor,
@@ -22,7 +22,7 @@ FROM (SELECT w.deal_no, w.actor, w.field, w.old_value, w.new_value, w.new_date,
         JOIN @import@.work_stays AS b ON b.deal_no = w.deal_no AND b.n = 1) AS v
 GROUP BY v.deal_no, v.at, v.seq;
 
--- What the values were at first: what the first change of each says.
+-- The first values: the old value of the first change of each field.
 CREATE UNLOGGED TABLE @import@.work_initial AS
 SELECT i.deal_no,
     bool_or(i.field = 'amount') AS has_amount, max(i.old_number) FILTER (WHERE i.field = 'amount') AS amount,
@@ -36,8 +36,8 @@ FROM (SELECT DISTINCT ON (w.deal_no, w.field) w.deal_no, w.field, w.old_value, w
     ORDER BY w.deal_no, w.field, w.at, w.file, w.line) AS i
 GROUP BY i.deal_no;
 
--- What they are in the end: the deal's, unless it does not say, or policy
--- values_end_elsewhere has the history's.
+-- The last values: those of the deal's line, or those of the history if the line has none
+-- or the policy values_end_elsewhere says so.
 CREATE UNLOGGED TABLE @import@.work_last AS
 SELECT l.deal_no,
     max(l.new_number) FILTER (WHERE l.field = 'amount') AS amount, bool_or(l.field = 'amount') AS has_amount,
@@ -82,7 +82,7 @@ FROM @import@.work_differing AS d
     CROSS JOIN @import@.run AS r
 WHERE r.policies ->> 'values_end_elsewhere' = 'now';
 
--- Archived after all else.
+-- Archiving comes last.
 INSERT INTO @import@.work_events
 SELECT s.deal_no, greatest(s.archived_at, t.at, (SELECT max(e.at) FROM @import@.work_events AS e WHERE e.deal_no = s.deal_no)),
     2000000000, r.actor, false, NULL, false, NULL, false, NULL, false, NULL, false, NULL, false, NULL, NULL, true
@@ -93,7 +93,7 @@ WHERE s.archived_at IS NOT NULL;
 
 CREATE INDEX ON @import@.work_values (deal_no) WHERE field = 'probability';
 
--- Created, changed, moved, in their order; a change of the time of a move comes with it.
+-- Created, changed, moved, in their order; a change at the time of a move belongs to it.
 CREATE UNLOGGED TABLE @import@.work_timeline AS
 SELECT e.deal_no, e.at, 1 AS kind, e.seq, e.actor, e.has_amount, e.amount, e.has_probability, e.probability,
     e.has_currency, upper(coalesce(c.target, e.currency)) AS currency, e.has_period, coalesce(v.target, e.value_period) AS value_period,
@@ -124,18 +124,18 @@ FROM @import@.work_stays AS t
     LEFT JOIN @import@.work_last AS l ON l.deal_no = t.deal_no
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = i.owner
     LEFT JOIN @import@.work_stays AS x ON x.deal_no = t.deal_no AND x.n = t.n + 1
-    -- the first change in the stage tells what it was when the deal entered
+    -- the deal entered the stage with the old value of the first change there
     LEFT JOIN LATERAL (SELECT w.old_number FROM @import@.work_values AS w
         WHERE w.deal_no = t.deal_no AND w.field = 'probability' AND (w.at > t.at OR t.n = 1) AND (x.at IS NULL OR w.at < x.at)
         ORDER BY w.at, w.line LIMIT 1) AS q ON true
 WHERE t.deal_no IN (SELECT e.deal_no FROM @import@.work_events AS e);
 
--- What held from each row on, and the stay that it is in.
+-- The values from each row on, and the visit that the row is in.
 CREATE UNLOGGED TABLE @import@.work_states AS
 SELECT n.*, lag(n.now_amount) OVER deal AS old_amount, lag(n.now_probability) OVER deal AS old_probability,
     lag(n.now_currency) OVER deal AS old_currency, lag(n.now_period) OVER deal AS old_period,
     lag(n.now_expected) OVER deal AS old_expected, lag(n.now_owner) OVER deal AS old_owner,
-    -- what a change that comes with the move has is after it
+    -- a change that belongs to a move comes after the deal left the stage before
     CASE WHEN lag(n.goes_along) OVER deal THEN lag(n.now_probability, 2) OVER deal ELSE lag(n.now_probability) OVER deal END AS left_probability
 FROM (SELECT s.*,
     first_value(s.amount) OVER (PARTITION BY s.deal_no, s.g_amount ORDER BY s.row_no) AS now_amount,
@@ -152,7 +152,7 @@ FROM (SELECT w.*,
         count(*) FILTER (WHERE w.has_expected) OVER deal AS g_expected,
         count(*) FILTER (WHERE w.has_owner) OVER deal AS g_owner,
         max(w.n) OVER deal AS stay,
-        -- the probability that was logged at the time of an open stage's move is the move's
+        -- a probability logged at the time of a move to an open stage belongs to the move
         coalesce(CASE WHEN w.kind = 2 AND g.deal_status = 'open' AND w.at = w.before_at AND w.before_has_probability
             THEN w.before_probability END, w.probability) AS probability_here,
         count(*) FILTER (WHERE NOT w.goes_along) OVER deal + CASE WHEN w.goes_along THEN 1 ELSE 0 END AS version

@@ -1,5 +1,5 @@
--- Policy unknown_stages is create: the pipelines and stages that are not here yet, as
--- the mapping has them, else in the order in which the files name them.
+-- With the policy unknown_stages = create: creates the missing pipelines and stages, as
+-- the mapping describes them, else in the order in which the files name them.
 
 CREATE UNLOGGED TABLE @import@.work_before AS
 SELECT p.id FROM @crm@.pipelines AS p UNION ALL SELECT s.id FROM @crm@.stages AS s;
@@ -13,7 +13,7 @@ WHERE t.pipeline_name IS NOT NULL
             AND @extension@.crm_name_key(p.name) = @extension@.crm_name_key(t.pipeline_name))
 GROUP BY @extension@.crm_name_key(t.pipeline_name);
 
--- Stages for the statuses, where no stage is for them.
+-- Stages for won and lost deals, in pipelines that have none.
 CREATE UNLOGGED TABLE @import@.work_wanted AS
 SELECT p.id AS pipeline_id, t.stage_name, t.deal_status, t.position, t.probability, t.line
 FROM @import@.work_targets AS t

@@ -1,4 +1,4 @@
--- What is to become of each deal: new, replace, unchanged or kept.
+-- What the import does with each deal: new, replace, unchanged or kept.
 
 CREATE UNLOGGED TABLE @import@.work_ready AS
 SELECT x.*, row_number() OVER (ORDER BY x.deal_no) AS no,
@@ -15,7 +15,7 @@ FROM (SELECT k.deal_no, k.file, k.line, k.external_id, e.id AS standing_id, e.ve
         i.deal_id AS known_id, i.version AS known_version, i.fingerprint AS known_fingerprint,
         coalesce(i.deal_id = e.id AND i.source = r.source, false) AS is_known,
         r.policies ->> 'changed_here' AS changed_here,
-        -- what the deal is to be; a time that is that of the import is none
+        -- the data of the deal; the time of this import is left out, as it always differs
         md5(concat_ws('|', r.source, ROW(s.title, s.description, s.amount, f.currency, f.value_period, s.probability_text, f.owner_id, f.organization_id,
             s.owner, s.organization, s.contacts, s.tags, k.start_at, s.archived_at, s.expected_close_date, s.lost_reason, s.metadata)::text,
             m.hash, v.hash)) AS fingerprint

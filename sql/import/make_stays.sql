@@ -8,7 +8,7 @@ WHERE NOT EXISTS (SELECT FROM @import@.rejects AS e WHERE e.external_id = p.exte
 CREATE INDEX ON @import@.work_kept (deal_no);
 ANALYZE @import@.work_kept;
 
--- The time of what has none.
+-- The time of moves that have none.
 CREATE UNLOGGED TABLE @import@.work_undated AS
 SELECT CASE r.policies ->> 'undated' WHEN 'earliest' THEN
         coalesce((SELECT min(least(k.start_at, k.closed_at)) FROM @import@.work_kept AS k), r.started_at)
@@ -48,7 +48,7 @@ SELECT k.deal_no, 2000000000, (SELECT r.actor FROM @import@.run AS r), k.final_n
 FROM @import@.work_kept AS k
 WHERE k.how IN ('close', 'now');
 
--- A visit that goes on is one.  since: when the deal got the status of the stage.
+-- Visits of the same stage in a row are joined.  since: when the deal got its status.
 CREATE UNLOGGED TABLE @import@.work_stays AS
 SELECT t.*, lag(t.stage_no) OVER deal AS before_no, lag(t.at) OVER deal AS before_at, lag(t.since) OVER deal AS before_since
 FROM (SELECT x.deal_no, (row_number() OVER deal)::integer AS n, x.stage_no, x.at, x.actor, x.is_last,

@@ -1,5 +1,5 @@
--- The moves in the order of time.  Where several have one time, each begins in the
--- stage in which the one before it ended.
+-- Orders the moves by time.  Moves of the same time are ordered so that each begins in
+-- the stage in which the move before it ended.
 
 CREATE UNLOGGED TABLE @import@.work_steps AS
 SELECT m.id, m.deal_no, m.line, m.at, f.stage_no AS from_no, t.stage_no AS to_no, m.actor
@@ -11,7 +11,7 @@ WHERE m.deal_no IS NOT NULL AND m.at IS NOT NULL
 
 ANALYZE @import@.work_steps;
 
--- The deals that have two moves of one time, with all of their moves, each once.
+-- The deals that have several moves of the same time, with all of their moves, each once.
 CREATE UNLOGGED TABLE @import@.work_tied AS
 SELECT DISTINCT ON (s.deal_no, s.at, s.from_no, s.to_no) s.id, s.deal_no, s.line, s.at, s.from_no, s.to_no
 FROM @import@.work_steps AS s
@@ -37,7 +37,7 @@ WITH RECURSIVE walk AS (
             FROM (SELECT g.id, g.to_no, g.fits, count(*) OVER () AS candidates, count(*) FILTER (WHERE g.fits) OVER () AS fitting
                 FROM (SELECT t.id, t.to_no, CASE
                             WHEN w.stands_no IS NOT NULL THEN coalesce(t.from_no = w.stands_no, false)
-                            -- the first ones: nothing of the same time leads there
+                            -- the first ones: no move of the same time leads to their stage
                             ELSE t.from_no IS NOT NULL AND NOT EXISTS (SELECT FROM @import@.work_tied AS x
                                 WHERE x.deal_no = t.deal_no AND x.at = t.at AND x.to_no = t.from_no AND x.id <> t.id)
                         END AS fits

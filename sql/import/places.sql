@@ -1,4 +1,4 @@
--- The pipelines and stages that the files name, and what they are here.
+-- The pipelines and stages that the files name, and those of the CRM that they mean.
 
 CREATE UNLOGGED TABLE @import@.work_names AS
 SELECT n.pipeline, n.stage, min(n.line) AS line

@@ -1,7 +1,7 @@
--- Where each deal began, and where it ended: what the moves do not say.
+-- The beginning and the end of each deal, as far as the moves do not tell them.
 --
--- A time that is midnight, so a date, means the moment of that day which is known, as
--- everywhere in a CRM.
+-- A date without a time of day (midnight) means the known moment of that day, as in all
+-- writes to a CRM.
 
 CREATE UNLOGGED TABLE @import@.work_plan AS
 SELECT x.*,
@@ -30,8 +30,8 @@ FROM (SELECT f.deal_no, f.file, f.line, f.external_id, f.first_open, f.given_no,
 
 ANALYZE @import@.work_plan;
 
--- How the deal ends, where the moves do not have it: close, by a move that the deal
--- itself tells of; begin, in the stage that it begins in; agree, as the moves say.
+-- How the deal ends: close, by a move that is known from the deal's own line; begin, in
+-- the stage in which it began; agree, as the moves say.
 CREATE UNLOGGED TABLE @import@.work_closing AS
 SELECT c.*,
     CASE c.how
@@ -44,7 +44,7 @@ SELECT c.*,
 FROM (SELECT p.deal_no, p.final_no, p.closed_at, r.time_zone, r.policies, r.started_at,
         coalesce(p.last_at, p.start_at) AS since_at,
         CASE
-            -- nothing is known of the stage before: it begins there
+            -- the stage before is not known: the deal begins in this one
             WHEN p.last_no IS NULL AND p.status <> 'open' AND p.given_status IS DISTINCT FROM 'open'
                 AND NOT (p.created_at IS NOT NULL AND p.first_open IS NOT NULL AND r.policies ->> 'missing_first_stage' = 'first_open') THEN 'begin'
             WHEN p.last_no IS NULL AND p.status <> 'open' THEN 'close'

@@ -1,4 +1,4 @@
--- The lines of deals, with their types.  What cannot be read is told.
+-- Converts the lines of deals to their types, and reports values that cannot be read.
 
 CREATE UNLOGGED TABLE @import@.work_repeated AS
 SELECT d.external_id, count(*) AS times, min(d.line) AS first_line, max(d.line) AS last_line,

@@ -29,7 +29,7 @@ FROM (SELECT c.file, c.line, c.external_id, nullif(btrim(c.field), '') AS field,
     FROM @import@.value_changes AS c CROSS JOIN @import@.run AS r) AS v
     LEFT JOIN @import@.work_deals AS d ON d.external_id = v.external_id;
 
--- One cause is told once, at the first line that has it.
+-- Each cause is reported once, at the first line that has it.
 INSERT INTO @import@.rejects
 SELECT DISTINCT ON (m.external_id, c.column_name, c.reason)
     m.file, m.line, m.external_id, c.column_name, c.value, c.reason

@@ -1,4 +1,4 @@
--- How many of what.  number 0 is left out but for the first lines.
+-- The counts of an import.  Lines with number 0 are left out, except the first ones.
 
 INSERT INTO @import@.report (what, number)
 SELECT x.what, x.number

@@ -1,6 +1,6 @@
--- What the deals are called here: status, stage, owner, currency.
+-- Translates status, stage, owner and currency of the deals to those of the CRM.
 
--- A uuid as it is, a mapped one, else the uuid that stands for the name.
+-- The id: the value itself if it is a uuid, else the mapped one, else one computed from it.
 CREATE UNLOGGED TABLE @import@.work_people AS
 SELECT i.*, i.id IS NOT NULL AND @extension@.crm_linked_row_is_missing((SELECT q.schema_name::regnamespace FROM @import@.run AS q), i.kind || 's', i.id)
     AS is_missing
@@ -55,7 +55,7 @@ FROM @import@.work_final AS f
             'the pipeline has no stage, or several, for deals that are lost (mapping of the stage ''lost'')'),
         ('currency', f.currency_text, f.currency_text IS NOT NULL AND NOT coalesce(@extension@.crm_is_currency(f.currency), false),
             'is no currency of ISO 4217 (mapping)'),
-        -- a sign alone says little: $ is that of many
+        -- a symbol that is not mapped is not checked, as several currencies may use it
         ('amount', f.other_currency_text, f.currency <> coalesce((SELECT m.target FROM @import@.mapping AS m
             WHERE m.kind = 'currency' AND upper(m.value) = f.other_currency_text),
                 CASE WHEN @extension@.crm_is_currency(f.other_currency_text) THEN f.other_currency_text END),
@@ -69,7 +69,7 @@ FROM @import@.work_final AS f
     ) AS c (column_name, value, fails, reason)
 WHERE c.fails;
 
--- The stages that moves name: the first line of a deal is told.
+-- The stages that moves name; of each deal, the first unknown one is reported.
 INSERT INTO @import@.rejects
 SELECT DISTINCT ON (m.external_id) m.file, m.line, m.external_id, c.column_name, c.value,
     'there is no such stage in the pipeline (mapping, or policy unknown_stages)'

@@ -1,5 +1,5 @@
--- Deals that stand get another history.  What they had is kept as what a correction
--- supersedes, before anything of it changes.
+-- Existing deals whose history is replaced: before anything changes, their old rows are
+-- kept in a correction, as superseded.
 
 CREATE UNLOGGED TABLE @import@.work_superseded AS
 SELECT t.deal_no, t.no, d.id AS deal_id, @extension@.crm_uuid_v7() AS id, d.version,

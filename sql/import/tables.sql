@@ -1,5 +1,5 @@
--- What crm_prepare_import() makes: what files are copied into, what values of theirs
--- mean here, and what became of them.
+-- The tables that crm_prepare_import() makes: for the files' contents, for the mapping of
+-- their names and values, and for the results.
 
 CREATE UNLOGGED TABLE @import@.lines (
     line bigint GENERATED ALWAYS AS IDENTITY,

@@ -1,4 +1,4 @@
--- The deals as they are to be.
+-- The rows of deals to write.
 
 CREATE UNLOGGED TABLE @import@.work_target AS
 SELECT y.no, y.deal_no, y.action, y.deal_id, y.external_id, y.fingerprint,

@@ -1,4 +1,4 @@
--- The contacts and tags of the deals that were written: those that are not there yet.
+-- Adds the contacts and tags that the written deals do not have yet.
 
 INSERT INTO @crm@.deal_contacts (tenant_id, deal_id, contact_id, is_primary)
 SELECT r.tenant_id, x.deal_id, x.contact_id,

@@ -1,4 +1,4 @@
--- The deals of a stage get its probability.
+-- Sets the probability of a stage's deals to that of the stage.
 
 SELECT CASE WHEN s.probability IS NULL
     THEN @extension@.crm_raise('22023', format('stage "%s" has no probability', s.name),

@@ -1,11 +1,11 @@
--- What changed since a moment.
+-- The changes since a moment.
 --
--- Rows have the order (changed_at, id of the row of the history, no), by which
--- they are paged: a row may tell of several changes.
+-- Rows are ordered by (changed_at, id of the row of the history, no), and paged in this
+-- order: one row of the history may be several changes.
 --
--- What took effect since then was recorded since then, too, and a row's id is of the
--- time when it was recorded: for creations, which the index by time leaves out. Of
--- those that were recorded before, some may have been corrected since.
+-- The index by time has no creations.  They are found by id instead, as an id contains
+-- the time of recording, and a change that took effect since then was also recorded
+-- since then.  Earlier rows are read too if they were corrected since.
 
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
@@ -15,7 +15,7 @@ SELECT CASE
     END;
 
 WITH asked AS MATERIALIZED (
-    -- a day before, as clocks are set
+    -- a day earlier, as a clock may have been set back
     SELECT (lpad(to_hex(CASE
                 WHEN isfinite(changes_since.at)
                 THEN least(greatest(0, floor(extract(epoch FROM changes_since.at) * 1000) - 86400000), 281474976710655)

@@ -1,4 +1,4 @@
--- All about a deal in one call.
+-- A deal with everything about it, in one call.
 
 SELECT jsonb_build_object(
     'deal', to_jsonb(d) - 'tenant_id' || jsonb_build_object(

@@ -1,4 +1,4 @@
--- All about a person: their deals, and what those add up to.
+-- A person with their deals, and the sums of these.
 
 SELECT CASE
         WHEN @extension@.crm_linked_row_is_missing(context_for_person.crm, 'contacts', context_for_person.person_id)

@@ -1,7 +1,7 @@
 -- Exchange rates of days: the one place that says how a rate is found.
 --
--- What is converted is added up by tenant, currency and day first: then the
--- rates are looked up in one go, and what is multiplied stays exact.
+-- Amounts are added up by tenant, currency and day before they are converted: so all
+-- rates are looked up at once, and each sum is multiplied exactly.
 
 WITH RECURSIVE asked AS MATERIALIZED (
     SELECT DISTINCT a.tenant_id, a.currency, a.day
@@ -33,7 +33,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
     SELECT p.tenant_id, p.quote, p.base, p.base, p.quote, true
     FROM pairs AS p
 ), ways AS MATERIALIZED (
-    -- direct, inverse, by way of a third currency
+    -- direct, inverse, or through a third currency
     SELECT s.tenant_id, s.from_currency AS currency, NULL::text AS via,
         s.base, s.quote, s.inverse, NULL::text AS base2, NULL::text AS quote2, NULL::boolean AS inverse2
     FROM steps AS s

@@ -1,4 +1,4 @@
--- A pipeline and its stages.  Without a currency the column's default counts.
+-- A pipeline and its stages.  If no currency is given, the column's default is used.
 
 WITH in_currency AS (
     INSERT INTO @crm@.pipelines AS p (name, currency, description, external_id, metadata)

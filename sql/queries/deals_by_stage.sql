@@ -1,7 +1,7 @@
--- What the deals of a CRM add up to, by pipeline and name of the stage.
+-- The sums of the deals of a CRM, by pipeline and name of the stage.
 --
--- Of each pipeline the totals are read, or else its deals, as in pipeline_summary.
--- Archived stages may have the name of others.
+-- For each pipeline the totals are read, or else its deals, as in pipeline_summary.
+-- Grouped by name, as an archived stage may have the name of another one.
 
 SELECT p.id, p.name, s.name, s.deal_status, r.currency, r.value_period,
     sum(r.deals)::bigint, sum(r.deals_without_amount)::bigint, sum(r.deals_without_probability)::bigint,

@@ -4,7 +4,7 @@ SELECT CASE WHEN c.divide_by = 1 THEN c.multiply_by
         ELSE trim_scale(round(c.multiply_by * 1.00000000000000000000 / c.divide_by, 20)) END,
     c.multiply_by, c.divide_by, c.rates
 FROM (SELECT CASE
-            -- who sees the rates of several tenants has to be one of them
+            -- a caller who sees the rates of several tenants has to choose one
             WHEN count(*) <= 1 THEN coalesce(min(s.tenant_id::text), '00000000-0000-0000-0000-000000000000')::uuid
             ELSE @extension@.crm_current_tenant()
         END AS tenant_id

@@ -5,7 +5,7 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'target must be greater than 0')
         WHEN forecast.target IS NOT NULL AND coalesce(forecast.in_currency, forecast.currency) IS NULL
         THEN @extension@.crm_raise('22023', 'a target needs a currency', NULL, 'Choose it by in_currency, or deals of one by currency.')
-        -- an unknown period is an error, also where there are no deals
+        -- an unknown period is an error even if there are no deals
         WHEN @extension@.crm_period_start(forecast.period, '2000-01-01') IS NULL
         THEN NULL
     END;
@@ -86,7 +86,7 @@ SELECT s.group_key,
     trim_scale(s.pipeline + s.best_case + s.commit),
     trim_scale(s.closed + s.commit + s.best_case), trim_scale(s.closed + s.commit), trim_scale(s.closed),
     s.deals_without_amount, s.deals_without_probability,
-    -- a period has a target, other buckets have none
+    -- only periods have a target, other buckets have none
     trim_scale(t.target), round(s.won_value / t.target, 6),
     round(s.open_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),
     round(s.weighted_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),

@@ -6,7 +6,7 @@ WITH dated AS MATERIALIZED (
         count(*) AS deals, count(d.amount) AS amounts, coalesce(sum(d.amount), 0) AS value
     FROM @crm@.deals AS d
         LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
-        -- the last stage before it was lost: a deal may have moved among lost ones since
+        -- the last stage before the deal was lost; it may have moved to other lost stages since
         LEFT JOIN LATERAL (SELECT v.stage_id
             FROM @crm@.stage_visits AS v
             WHERE v.deal_id = d.id AND v.tenant_id = d.tenant_id AND v.status <> 'lost'

@@ -1,8 +1,8 @@
 -- A page of HTML.  It loads nothing: style, scripts and data are in it.
 --
--- The policy allows these scripts and this style by their hashes, and requests to
--- where the page came from.  The data is no script; the scripts put it into the page
--- as text only.  "<" could end the data, so it is escaped.
+-- The policy allows these scripts and this style by their hashes, and requests to the
+-- page's own origin.  The data is not a script; the scripts insert it into the page only
+-- as text.  "<" could end the data, so it is escaped.
 
 SELECT concat(E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
     '<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''sha256-',

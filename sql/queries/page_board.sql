@@ -1,6 +1,6 @@
 -- The board of a pipeline.
 --
--- Amounts are texts: a number of JavaScript would round them.
+-- Amounts are texts, as a number in JavaScript would be rounded.
 
 WITH sums AS (
     SELECT v.stage_id, sum(v.deals) AS deals,

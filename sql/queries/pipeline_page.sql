@@ -1,6 +1,6 @@
 -- A pipeline with its board and its reports as a page.
 --
--- Amounts are texts: a number of JavaScript would round them.
+-- Amounts are texts, as a number in JavaScript would be rounded.
 --
 -- The trend and the waterfall begin where the history does, if a part of it was erased.
 

@@ -1,11 +1,10 @@
--- What a pipeline adds up to.
+-- The sums of a pipeline.
 --
--- The deals are read once, by the aggregate, or not at all where stage_totals
--- has the same; all else is made of that, a row for each stage, currency and
--- value period.
+-- The deals are read once, by the aggregate, or not at all if stage_totals can be used.
+-- That gives a row for each stage, currency and value period, of which the rest is made.
 
--- The deals that are asked for.  Who asks for all of them does not pay for
--- the conditions, whose columns stand far back in the row.
+-- The deals that are asked for.  A query for all of them is spared the conditions, whose
+-- columns are far back in the row.
 WITH totals AS MATERIALIZED (
     SELECT CASE
             WHEN coalesce(pipeline_summary.owner_id::text, pipeline_summary.tag_id::text,

@@ -1,10 +1,10 @@
--- What a pipeline added up to at a moment of the past.
+-- The sums of a pipeline at a moment of the past.
 --
--- Two histories that know nothing of each other: where a deal stood is in
--- stage_changes, a row of which is a visit that ended, and what it was worth in
--- deal_changes, a row of which has all that was before it.  So of a deal that
--- changed since, the first row after the moment tells the state at the moment,
--- and one that did not change is as it was.  crm_summaries_as_of() reads both.
+-- A deal has two independent histories: its stages are in stage_changes, where a row is
+-- a visit that ended, and its values in deal_changes, where a row has all values before
+-- the change.  So if a deal has changed since the moment, the first rows after the
+-- moment have its state at the moment; if not, its present state is the one asked for.
+-- crm_summaries_as_of() reads both.
 
 SELECT CASE
         WHEN pipeline_summary_as_of.at > clock_timestamp()
@@ -34,7 +34,7 @@ WITH pipeline AS MATERIALIZED (
         sum(d.deals_without_probability) AS deals_without_probability,
         sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
         sum(coalesce(@extension@.crm_convert(d.weighted_value, c.multiply_by, c.divide_by), d.weighted_value)) AS weighted_value,
-        -- of a stage that is no more: the status that its deals had
+        -- for a deleted stage: the status that its deals had
         CASE WHEN NOT EXISTS (SELECT FROM @crm@.stages AS g WHERE g.id = d.stage_id) THEN min(d.deal_status) END AS deal_status
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.currency = d.currency AND c.day = d.rate_day

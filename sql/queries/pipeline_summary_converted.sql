@@ -1,9 +1,9 @@
--- What a pipeline adds up to in one currency.  A query of its own: whoever
--- converts nothing does not pay for its planning.
+-- The sums of a pipeline in one currency.  A query of its own, so that summaries without
+-- conversion are spared its planning.
 --
--- Added up by the day that their rate is of; what need not be converted has
--- none.  Who asks for all deals does not pay for the conditions, nor for a
--- planner that thinks that they leave few.
+-- Amounts are added up by the day of their rate, which is NULL if they need no
+-- conversion.  A query for all deals is spared the conditions, which would also make the
+-- planner expect few rows.
 WITH dated AS (
     SELECT d.tenant_id, d.rate_day,
         @extension@.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) AS summary
@@ -15,7 +15,7 @@ WITH dated AS (
                 pipeline_summary_converted.closing_from::text, pipeline_summary_converted.closing_to::text) IS NULL
             AND a.pipeline_id = pipeline_summary_converted.pipeline_id
             AND a.archived_at IS NULL
-        -- else the planner takes every won_at for a group
+        -- else the planner expects a group for every won_at
         OFFSET 0) AS d
     GROUP BY d.tenant_id, d.rate_day
     UNION ALL

@@ -1,9 +1,9 @@
--- What a pipeline added up to at every step of a period.
+-- The sums of a pipeline at every step of a period.
 --
--- crm_summaries_as_of() reads the history once, and tells at which points in a
--- row a sum was the same.  Such a run is converted as a whole, as
--- pipeline_summary_as_of does it, then added where it begins and subtracted where it
--- ends: the sum of that up to a point is what there is at the point.
+-- crm_summaries_as_of() reads the history once, and returns each sum with the range of
+-- points for which it holds.  A range is converted once, as in pipeline_summary_as_of,
+-- then added at its first point and subtracted after its last one; the running total
+-- at a point is the sum there.
 
 SELECT CASE
         WHEN pipeline_trend.step NOT IN ('day', 'week', 'month', 'quarter')
@@ -49,7 +49,7 @@ WITH pipeline AS MATERIALIZED (
         CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_trend.crm, pipeline_trend.in_currency, c.tenant_ids, c.currencies, c.days) AS e
     WHERE pipeline_trend.in_currency IS NOT NULL
 ), converted AS MATERIALIZED (
-    -- a stage that is no more has the status that its deals had: of that, more is told apart
+    -- a deleted stage has the status of its deals; its sums are kept apart by more columns
     SELECT r.first_point, r.last_point, g.id IS NULL AS gone, coalesce(g.deal_status, r.deal_status) AS deal_status,
         CASE WHEN pipeline_trend.by_stage OR g.id IS NULL THEN r.stage_id END AS stage_id,
         CASE WHEN g.id IS NULL THEN r.value_period END AS value_period,

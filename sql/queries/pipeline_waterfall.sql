@@ -1,10 +1,9 @@
--- How the open value of a pipeline came from what it was to what it is.
+-- The changes that led from the open value at the start of a period to that at its end.
 --
--- Of a deal there are two histories, independent of each other: where it stood
--- (stage_changes, without the moves that were taken back) and what it was worth
--- (deal_changes).  crm_waterfall() puts both into one order, by time and then by
--- the number of the move, and adds up what the deal is worth after each step less
--- what it was before it: so the steps add up whatever they are.
+-- A deal has two independent histories: its stages (stage_changes, without the moves
+-- that were taken back) and its values (deal_changes).  crm_waterfall() merges both, by
+-- time and then by the number of the move, and adds up the difference in value of each
+-- step, so that the sum of all steps is always right.
 
 WITH asked AS MATERIALIZED (
     SELECT p.tenant_id, p.currency, coalesce(pipeline_waterfall.to_at, 'infinity') AS to_at
@@ -17,7 +16,7 @@ WITH asked AS MATERIALIZED (
             pipeline_waterfall.from_at, a.to_at, pipeline_waterfall.owner_id, a.currency) AS w
     WHERE pipeline_waterfall.currency IS NULL OR w.value_currency = pipeline_waterfall.currency
 ), conversions AS MATERIALIZED (
-    -- one rate for all bars: what a rate did would be a bar of its own
+    -- one rate for all bars, as a change of rates would have to be a bar of its own
     SELECT e.currency, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg(a.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies,
                 array_agg((least(a.to_at, now()) AT TIME ZONE 'UTC')::date) AS days

@@ -1,4 +1,4 @@
--- What comes in every month and year.
+-- Revenue for each month and year.
 
 SELECT CASE
         WHEN recurring_revenue.status NOT IN ('open', 'won', 'lost')
@@ -6,7 +6,7 @@ SELECT CASE
     END;
 
 WITH deals_asked AS (
-    -- A year's worth is a whole multiple of every amount, so it is exact.
+    -- The value for a year is a whole multiple of every amount, so it is exact.
     SELECT recurring_revenue.group_of.d AS keys, d.status, d.currency, d.amount, d.probability,
         CASE d.value_period WHEN 'monthly' THEN 12 WHEN 'quarterly' THEN 4 WHEN 'annual' THEN 1 END AS times_a_year,
         @part conversion_day of d.currency@

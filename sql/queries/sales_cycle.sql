@@ -1,7 +1,7 @@
 -- How long it takes to win a deal.
 
 WITH cycles AS (
-    -- An infinite time is one that is not known.
+    -- An infinite time counts as unknown.
     SELECT sales_cycle.group_of.d AS keys,
         CASE WHEN isfinite(d.won_at) AND isfinite(d.created_at) THEN d.won_at - d.created_at END AS duration
     FROM @crm@.deals AS d
@@ -18,7 +18,7 @@ WITH cycles AS (
     FROM cycles AS c
         @part groups of c.keys@
     UNION ALL
-    -- there is a total, though of nothing
+    -- there is always a total, even of no deals
     SELECT NULL, true, NULL
 ), times AS (
     SELECT c.group_key, c.is_total, count(c.duration) AS deals, avg(c.duration) AS average,

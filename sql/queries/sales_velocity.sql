@@ -42,7 +42,7 @@ SELECT c.group_key,
     c.is_total, c.currency, c.open_deals, c.won, c.lost, round(c.average_won_value, 4),
     round(c.won::numeric / nullif(c.won + c.lost, 0), 6),
     round(c.days, 6),
-    -- divided last, by one product, so as to be rounded once
+    -- one division at the end, so that the result is rounded only once
     round(c.open_deals * c.average_won_value * c.won / nullif((c.won + c.lost) * c.days, 0), 4),
     c.rates, @extension@.crm_oldest_rate(c.rates)
 FROM counted AS c

@@ -11,7 +11,7 @@ WITH pushed AS MATERIALIZED (
     FROM @crm@.deals AS d
         LEFT JOIN pushed AS u ON u.deal_id = d.id AND u.tenant_id = d.tenant_id
     WHERE d.archived_at IS NULL
-        -- without a date there is none to push, but one that had one was perhaps pushed
+        -- a deal without a date cannot be pushed, but may have been when it had one
         AND (u.deal_id IS NOT NULL OR d.expected_close_date IS NOT NULL)
         AND (slippage.pipeline_id IS NULL OR d.pipeline_id = slippage.pipeline_id)
         AND (slippage.owner_id IS NULL OR d.owner_id = slippage.owner_id)

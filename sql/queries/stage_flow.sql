@@ -1,11 +1,11 @@
--- The pace of a pipeline: what enters and leaves its stages.
+-- The pace of a pipeline: how many deals enter and leave its stages.
 --
--- Of a deal the moves out of the pipeline's stages and into them tell all: unless
--- it came from another pipeline first, it was created in the stage that it left
--- first or, without any move, in the one where it stands.
+-- Moves out of the pipeline's stages and into them are enough to know this.  Unless a
+-- deal first came from another pipeline, it was created in the stage that it left
+-- first or, if it never moved, in its present stage.
 
 SELECT CASE
-        -- an unknown period is an error, also where nothing happened
+        -- an unknown period is an error even if nothing happened
         WHEN @extension@.crm_period_start(stage_flow.period, '2000-01-01') IS NULL
         THEN NULL
     END;
@@ -68,7 +68,7 @@ WITH deals_asked AS MATERIALIZED (
     WHERE (stage_flow.period_from IS NULL OR e.at::date >= stage_flow.period_from)
         AND (stage_flow.period_before IS NULL OR e.at::date < stage_flow.period_before)
 ), once AS (
-    -- a deal counts once, as of the last time
+    -- a deal counts once, at the last time
     SELECT DISTINCT ON (s.deal_id, s.tenant_id, s.stage_id, s.flow, s.start)
         s.keys, s.tenant_id, s.stage_id, s.flow, s.start, s.amount, s.currency, s.rate_day
     FROM placed AS s

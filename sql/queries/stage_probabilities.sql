@@ -1,4 +1,4 @@
--- How likely deals were won, going by what became of those that were.
+-- The share of the deals of each stage that were won later.
 
 SELECT CASE
         WHEN stage_probabilities.minimum_deals < 1
@@ -6,7 +6,7 @@ SELECT CASE
     END;
 
 WITH stood AS MATERIALIZED (
-    -- Closed deals stand in no open stage, so only their moves tell.
+    -- Closed deals stand in no open stage, so their moves are read.
     SELECT t.from_stage_id AS stage_id, t.deals AS closed_deals, t.won_deals AS won
     FROM (SELECT @extension@.crm_deal_cohort(d.id, d.status, NULL, d.stage_entered_at) AS deals
             @part cohort@

@@ -6,15 +6,15 @@ SELECT CASE
     END;
 
 WITH cohorts AS MATERIALIZED (
-    -- deals that have the same in the dimension group_by
+    -- deals that have the same value of the dimension group_by
     SELECT k.keys, k.deals, row_number() OVER () - 1 AS no
     FROM (SELECT d.keys, @extension@.crm_deal_cohort(d.id, d.status,
-                -- the clock of a closed deal stands still
+                -- time in a closed stage does not grow
                 CASE WHEN time_in_stage.with_current AND d.status = 'open' THEN d.stage_id END, d.stage_entered_at) AS deals
             @part cohort@
             GROUP BY d.keys) AS k
 ), members AS MATERIALIZED (
-    -- of the groups, the first of which is the total
+    -- of the groups; the first one is the total
     SELECT g.group_key, g.is_total, c.no,
         dense_rank() OVER (ORDER BY g.is_total DESC, g.group_key) - 1 AS group_no
     FROM cohorts AS c

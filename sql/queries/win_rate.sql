@@ -1,4 +1,4 @@
--- What part of the deals is won.
+-- The share of deals that were won.
 
 SELECT CASE
         WHEN win_rate.cohort NOT IN ('closed', 'created')
@@ -42,7 +42,7 @@ WITH dated AS MATERIALIZED (
         @part groups of d.keys@
     GROUP BY g.group_key, g.is_total, coalesce(win_rate.in_currency, d.currency)
     UNION ALL
-    -- there is a total, though of nothing
+    -- there is always a total, even of no deals
     SELECT NULL, true, NULL, 0, 0, 0, 0, 0, 0, 0, NULL
 ), total AS (
     SELECT c.group_key, c.is_total, sum(c.deals)::bigint AS deals, sum(c.won)::bigint AS won,

@@ -46,10 +46,10 @@ CREATE TABLE deal_changes (
 );
 
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
--- What came after a moment is looked for by time.
+-- For finding the changes after a moment.
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
 
--- Deals of a pipeline that are no more, and gaps in the history: few.
+-- Deleted deals of a pipeline, and gaps in the history: few.
 CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'erased');
 
 COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row whenever a deal is created, deleted or archived, or its amount, currency, probability, value_period, expected_close_date or owner changes; written by a trigger; never updated but by a correction, which keeps what was. In the order of changed_at and version';

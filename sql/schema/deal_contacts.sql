@@ -19,7 +19,7 @@ CREATE TABLE deal_contacts (
 );
 
 CREATE INDEX deal_contacts_contact_id_idx ON deal_contacts (contact_id);
--- With an expression, as mappers read past the predicate: see pipelines_default_key.
+-- With an expression, as mappers ignore the predicate: see pipelines_default_key.
 CREATE UNIQUE INDEX deal_contacts_primary_key ON deal_contacts (deal_id, (is_primary IS TRUE)) WHERE is_primary;
 
 COMMENT ON TABLE deal_contacts IS 'A person linked to a deal';

@@ -3,8 +3,8 @@
 -- The columns that summaries read come first, as the server has to decode all
 -- columns before the one that is read.
 --
--- amount and probability take more digits than their CHECKs: so it is the rules that
--- refuse 70 for a probability, saying what is expected, and not the type.
+-- The types of amount and probability take more digits than the CHECK allows, so that a
+-- probability of 70 is refused by the rules, which say what is expected, not by the type.
 --
 -- PostgreSQL parses each CHECK anew for every statement, at a cost that grows with its
 -- text.  So there is one, of one function, which names its rules as constraints:
@@ -20,7 +20,7 @@ CREATE DOMAIN forecast_category AS text
     CONSTRAINT deals_forecast_category_check CHECK (VALUE IN ('pipeline', 'best_case', 'commit', 'omitted'));
 CREATE DOMAIN json_object AS jsonb
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(VALUE) = 'object');
--- They are for this CHECK: a column of somebody else's would stand in the way of changing them.
+-- They are for this CHECK only: a user's column of such a type would prevent changing it.
 REVOKE USAGE ON DOMAIN deal_status, value_period, forecast_category, json_object FROM PUBLIC;
 
 COMMENT ON DOMAIN deal_status IS 'What deals.status may be';

@@ -1,5 +1,5 @@
--- What PostgREST sends as text/event-stream.  It refuses to serve GET for a
--- client that asks for nothing else, unless a function returns that.
+-- What PostgREST sends as text/event-stream.  Without a function that returns this
+-- type, it refuses a GET by a client that accepts nothing else.
 
 CREATE DOMAIN "text/event-stream" AS json;
 REVOKE USAGE ON DOMAIN "text/event-stream" FROM PUBLIC;

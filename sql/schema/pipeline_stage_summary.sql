@@ -1,8 +1,4 @@
--- What a pipeline adds up to.
---
--- The deals are read once, by the aggregate, or not at all where stage_totals
--- has the same; all else is made of that, a row for each stage, currency and
--- value period.
+-- The sums of every pipeline, a row for each stage, currency and value period.
 
 CREATE VIEW pipeline_stage_summary WITH (security_invoker = true) AS
     SELECT p.id AS pipeline_id, p.name AS pipeline_name, s.id AS stage_id, s.name AS stage_name,
@@ -31,6 +27,3 @@ COMMENT ON COLUMN pipeline_stage_summary.deals_without_amount IS 'Number of deal
 COMMENT ON COLUMN pipeline_stage_summary.deals_without_probability IS 'Number of deals without a probability: they add nothing to weighted_value';
 COMMENT ON COLUMN pipeline_stage_summary.value IS 'Sum of the amounts';
 COMMENT ON COLUMN pipeline_stage_summary.weighted_value IS 'Sum of amount times probability, exact';
-
--- A function of its own: who converts nothing does not pay for its planning.
-

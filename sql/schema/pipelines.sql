@@ -20,10 +20,10 @@ CREATE TABLE pipelines (
     CONSTRAINT pipelines_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
--- Archived pipelines keep their names, and leave them to new ones.
+-- Archived pipelines keep their names, which new ones may use again.
 CREATE UNIQUE INDEX pipelines_name_key ON pipelines (tenant_id, @extension@.crm_name_key(name) COLLATE "C") WHERE archived_at IS NULL;
--- With an expression, as mappers read past the predicate: of columns alone they
--- make a constraint that allows one pipeline that is not the default, too.
+-- With an expression, as mappers ignore the predicate: from an index on columns alone
+-- they would make a constraint that allows only one pipeline that is not the default.
 CREATE UNIQUE INDEX pipelines_default_key ON pipelines (tenant_id, (is_default IS TRUE)) WHERE is_default;
 
 COMMENT ON TABLE pipelines IS 'A sales process: an ordered list of stages that deals run through';

@@ -39,9 +39,9 @@ CREATE INDEX stage_changes_to_pipeline_id_idx ON stage_changes (to_pipeline_id) 
 -- Rows that take a move of a pipeline back: few.
 CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHERE reverts_no IS NOT NULL;
 
--- The visits that a moment is in, and what came after it, are looked for by time.
--- New rows come at the end of the table, so that a summary of its blocks will do:
--- of those that came long after a moment few end a visit that began before it.
+-- For finding, by time, the visits at a moment and the moves after it.  New rows are
+-- appended to the table, so a BRIN index is enough: rows written long after a moment
+-- seldom end a visit that began before it.
 CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 
 COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger; never updated but by a correction, which keeps what was';

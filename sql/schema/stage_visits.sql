@@ -1,4 +1,4 @@
--- Where deals stood, and how long: what the analytics are made of.
+-- The visits of deals in stages, and how long they took.
 --
 -- A move tells when the deal had entered the stage that it left, so a row of the
 -- history is a visit, and nothing needs to be sorted.  A row that takes a move

@@ -37,10 +37,10 @@ CREATE TABLE stages (
     CONSTRAINT stages_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 
--- Archived stages keep name and position, and leave them to new ones.  These indexes
--- have predicates also because PostgreSQL takes the columns of every other unique
--- index for a key that rows elsewhere may refer to: reorder_stages would wait for
--- all moves into the stages, and moves for it.
+-- Archived stages keep their names and positions, which new ones may use again.  There is
+-- another reason for the predicates: PostgreSQL takes the columns of a unique index
+-- without a predicate as a key that foreign keys may refer to, so that an update of them
+-- waits for all moves into the stage (FOR KEY SHARE), and these for reorder_stages.
 CREATE UNIQUE INDEX stages_name_key ON stages (pipeline_id, @extension@.crm_name_key(name) COLLATE "C") WHERE archived_at IS NULL;
 CREATE UNIQUE INDEX stages_position_key ON stages (pipeline_id, position) WHERE archived_at IS NULL;
 -- For the stages of a pipeline, archived ones too, and for the foreign key.

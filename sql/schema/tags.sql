@@ -14,8 +14,8 @@ CREATE TABLE tags (
 
 CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, @extension@.crm_name_key(name) COLLATE "C");
 
--- The key is the pair, by which PostgREST finds that deals and tags are many to many.
--- Mappers whose rows need a key of one column take id, which is as unique.
+-- The primary key is the pair, so that PostgREST sees that deals and tags are many to
+-- many.  Mappers that need a key of one column can take id, which is unique too.
 CREATE TABLE deal_tags (
     deal_id uuid NOT NULL,
     tag_id uuid NOT NULL,

@@ -1,8 +1,8 @@
 -- Many tenants in the same tables, kept apart by row security.  The sub-select
 -- makes the tenant a constant of the query instead of a call per row.
 --
--- The history follows the deals: with policies of your own on deals, a user sees
--- that of the deals that they see; without, that of deleted deals as well.
+-- The history follows the deals.  If you add policies to deals, a user sees the history
+-- of the deals that they see; without such policies, also that of deleted deals.
 
 ALTER TABLE pipelines ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE pipelines ENABLE ROW LEVEL SECURITY;
@@ -20,7 +20,7 @@ ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT crm_defaults.current_tenan
 ALTER TABLE deal_contacts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_contacts USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
--- Another tenant may have had a deal of that id, and deleted it.
+-- The tenant is compared too, as another one may have deleted a deal of the same id.
 ALTER TABLE stage_changes ADD CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no, tenant_id);
 ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant())

@@ -10,7 +10,7 @@ CREATE TRIGGER zz_crm_stage_rules BEFORE INSERT OR UPDATE OR DELETE ON stages
 CREATE TRIGGER zz_crm_deal_rules BEFORE INSERT OR UPDATE ON deals
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_deal_rules('@VERSION@');
 
--- What they keep, history, changes and totals, is said by the arguments after the version.
+-- The arguments after the version say what they record: history, changes, totals.
 CREATE TRIGGER zz_crm_deal_audit_insert AFTER INSERT ON deals
     REFERENCING NEW TABLE AS new_deals
     FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_deal_audit('@VERSION@', 'changes', 'totals');

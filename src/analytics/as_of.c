@@ -2,10 +2,11 @@
  * analytics/as_of.c
  *		What a pipeline added up to at moments of the past.
  *
- * The moments are points, in their order.  An event matters to a point before it
- * only, so of each one is kept how many points are before it.  What a deal is at a
- * point is found by the first events after it, and is the same up to the next point
- * that something lies before: a deal costs as much as its events, not as the points.
+ * The moments are called points, and are in ascending order.  An event affects only
+ * points before it, so for each event the number of points before it is kept.  The
+ * state of a deal at a point is given by the first events after the point, and does
+ * not change until the next event.  So the cost of a deal depends on the number of its
+ * events, not on the number of points.
  */
 #include "postgres.h"
 
@@ -25,7 +26,7 @@
 #include "table/caller_query.h"
 #include "totals/access.h"
 
-/* A visit that ended, at the points from first to before end. */
+/* A visit that ended, which covers the points from first to end - 1. */
 typedef struct Visit
 {
 	struct Visit *next;
@@ -36,7 +37,7 @@ typedef struct Visit
 	ReplayPlace place;
 } Visit;
 
-/* What a deal was before an edit, and so at points before end. */
+/* The values of a deal before an edit, which hold at the points before end. */
 typedef struct Edit
 {
 	struct Edit *next;
@@ -48,7 +49,7 @@ typedef struct Edit
 	ReplayValues values;
 } Edit;
 
-/* A deal that something happened to since the first point; lists in no order. */
+/* A deal with events since the first point; the lists are in no order. */
 typedef struct AsOfDeal
 {
 	ReplayDeal	deal;			/* must be first */
@@ -76,7 +77,7 @@ typedef struct AsOf
 	Events		edits;
 } AsOf;
 
-/* A deal on its way through the points. */
+/* The state of the walk through the points, for one deal. */
 typedef struct Walk
 {
 	Replay	   *replay;
@@ -90,7 +91,7 @@ typedef struct Walk
 
 #define CURRENCY_BITS	UINT64CONST(0xFFFFFF00)
 
-/* How many points are before that time, and so the first one that is not. */
+/* The number of points before that time, which is the index of the first later point. */
 static inline uint32
 points_before(const AsOf *as_of, TimestampTz time)
 {
@@ -207,7 +208,7 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 
 /* ---- sums ---- */
 
-/* Which rate the amounts of the deal have, in key. */
+/* Sets in key which exchange rate the amounts of the deal have. */
 static inline void
 set_rate(const AsOf *as_of, PointKey *key, const ReplayPlace *place, const ReplayValues *values)
 {
@@ -221,7 +222,7 @@ set_rate(const AsOf *as_of, PointKey *key, const ReplayPlace *place, const Repla
 		key->day = crm_day_of(place->closed_at);
 }
 
-/* Counts a deal at the points from first to before end. */
+/* Counts a deal at the points from first to end - 1. */
 static inline void
 count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *values,
 		   int32 probability, uint32 first, uint32 end)
@@ -243,7 +244,7 @@ count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *valu
 
 /* ---- a deal at a point ---- */
 
-/* The point, counted on, at which something is over or begins. */
+/* Ends the run at the point, if it is within: something begins or ends there. */
 static inline void
 stop_at(Walk *walk, uint32 point)
 {
@@ -251,7 +252,7 @@ stop_at(Walk *walk, uint32 point)
 		walk->next = point;
 }
 
-/* The end of the life that the deal is in at the point; NULL: its present one. */
+/* The end of the deal's life at the point; NULL for its present life. */
 static const ReplayLife *
 find_life(Walk *walk)
 {
@@ -266,7 +267,7 @@ find_life(Walk *walk)
 	return NULL;
 }
 
-/* The visit that the point is in: of those that ended after it, the first one. */
+/* The visit that the point is in: the first one that ended after it. */
 static const ReplayPlace *
 find_place(Walk *walk, const ReplayLife *end)
 {
@@ -290,7 +291,7 @@ find_place(Walk *walk, const ReplayLife *end)
 	return place->entered_at > walk->as_of->at[walk->point] ? NULL : place;
 }
 
-/* What the first edit after the point tells; NULL: there is none. */
+/* The first edit after the point; NULL if there is none. */
 static const Edit *
 find_edit(Walk *walk)
 {
@@ -324,7 +325,7 @@ find_probability(Walk *walk, const ReplayLife *end, const ReplayPlace *place)
 	return place->probability;
 }
 
-/* Counts the deal at the points from walk->point to before walk->next, which it sets. */
+/* Sets walk->next, and counts the deal at the points from walk->point to walk->next - 1. */
 static void
 take_step(Walk *walk)
 {
@@ -443,11 +444,11 @@ read_currency(AsOf *as_of, ReplayQuery *query, const text *currency)
  *		at timestamptz[], in_currency text)
  *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
  *		and the columns of crm_summary_rows())
- *		What the unarchived deals of the pipeline added up to at those moments,
- *		which are in ascending order: a row for each stage, currency and value
- *		period, and the moments, numbered from 1, at which it holds; also by the
- *		status they had and, with in_currency, by the day whose rate their amounts
- *		have; no day: they need none.
+ *		The sums of the unarchived deals of the pipeline at those moments, which
+ *		are in ascending order.  A row for each stage, currency, value period and
+ *		status, with the range of moments, numbered from 1, for which it holds;
+ *		with in_currency also for each day whose rate the amounts have, NULL if
+ *		they need no conversion.
  */
 PG_FUNCTION_INFO_V1(crm_summaries_as_of);
 Datum

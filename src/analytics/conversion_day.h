@@ -9,9 +9,8 @@
 #include "utils/timestamp.h"
 
 /*
- * The day of a time, in UTC.  Both types count from 2000-01-01.  What the
- * server has for it goes by way of a time zone's name, and takes longer than
- * adding up a deal does.
+ * The day of a time, in UTC.  Both types count from 2000-01-01.  PostgreSQL's own
+ * function looks a time zone up by name, which takes longer than adding up a deal.
  */
 static inline DateADT
 crm_day_of(TimestampTz at)

@@ -2,11 +2,11 @@
  * analytics/deal_index.h
  *		Numbers of deals, from 0 in the order in which the deals come.
  *
- * What is known of a deal stands in arrays, by its number.  So deals that stand
- * near each other in a table do so there, too, and rows written at one time are
- * mostly of deals of that time: only the slots, of 8 bytes each, are accessed at
- * random.  With entries as large as what is known of a deal, each access waits for
- * memory, and for the translation of its address.
+ * The data of deals is in arrays, by the deals' numbers.  So deals that are near each
+ * other in a table are near each other in the arrays, and rows written at the same
+ * time mostly belong to such deals.  Only the slots, of 8 bytes each, are accessed
+ * randomly.  A hash table with all data in its entries would cause a cache miss and a
+ * TLB miss at each access.
  */
 #ifndef CRM_ANALYTICS_DEAL_INDEX_H
 #define CRM_ANALYTICS_DEAL_INDEX_H
@@ -51,7 +51,7 @@ crm_deal_prefetch(const DealIndex *index, uint32 hash)
 	__builtin_prefetch(&index->slots[hash & index->mask]);
 }
 
-/* What the slot refers to, once that is there; returns the number, most probably. */
+/* Prefetches what the slot refers to; the number returned is only a guess. */
 static inline uint32
 crm_deal_prefetch_id(const DealIndex *index, uint32 hash)
 {

@@ -2,12 +2,12 @@
  * analytics/deal_visits.c
  *		The visits of the deals of cohorts.
  *
- * Visits that are kept are put in order without a sort: the visits of each deal are
- * counted as they come, then each one has its place.  Within a deal moves nearly
- * always come in order, so that a sort is rare.
+ * Kept visits are put in order of their deals by a counting sort: the visits of each
+ * deal are counted as they come, which gives each visit its place.  The moves of one
+ * deal nearly always come in order, so that sorting them is rare.
  *
- * With millions of deals each lookup waits for memory, so moves are taken in
- * batches, and what they need is fetched ahead.
+ * With millions of deals each lookup is a cache miss, so moves are handled in
+ * batches, and the memory that they need is prefetched.
  */
 #include "postgres.h"
 
@@ -58,7 +58,7 @@ typedef struct StageEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* A move that counts for nothing, as another one took it back. */
+/* A move that is not counted, as another one took it back. */
 typedef struct TakenBack
 {
 	uint32		deal;			/* its number */

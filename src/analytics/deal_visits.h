@@ -6,8 +6,9 @@
  * table (pipeline_moves.c).  Either each visit is passed on as it comes, and
  * nothing is kept of it, or all are kept and put into their order.
  *
- * Memory follows the records that there are, whatever they claim: 48 to 64 bytes
- * a deal, 16 more if amounts are asked for, and 36 a visit that is kept.
+ * Memory is allocated for the records read, not for the numbers that a header claims:
+ * 48 to 64 bytes for each deal, 16 more if amounts are asked for, and 36 for each visit
+ * that is kept.
  */
 #ifndef CRM_ANALYTICS_DEAL_VISITS_H
 #define CRM_ANALYTICS_DEAL_VISITS_H
@@ -38,7 +39,7 @@ typedef struct Visit
 #define VISIT_STAGE(visit) ((visit)->stage & 0x7FFF)
 #define NEXT_NOWHERE	0x7FFF
 
-/* What is asked of the logs. */
+/* What to read from the logs. */
 typedef struct VisitsAsked
 {
 	int			nstages;
@@ -71,7 +72,7 @@ typedef void (*DealReceiver) (void *arg, const DealNow *deal, Visit *visits, uin
 /* Takes a visit that counts; is_first: the first of its deal in that stage to come. */
 typedef void (*VisitReceiver) (void *arg, DealStatus status, const Visit *visit, bool is_first);
 
-/* More stages cannot be told apart without keeping the visits. */
+/* With more stages, the visits have to be kept. */
 #define MAX_STAGES_PASSED_ON	32
 
 /* A move, with the numbers of its stages by crm_stage_number(). */
@@ -121,9 +122,9 @@ extern uint16 crm_stage_number(const DealVisits *visits, UuidKey stage);
 extern uint16 *crm_log_stage_numbers(const DealVisits *visits, const VisitLogReader *reader);
 
 /*
- * A move that another one took back, for which it counts for nothing.  All of
- * them first, then crm_add_moves(), then the moves: each is filled in where
- * crm_new_move() says, then added.
+ * Add a move that another one took back, so that it is not counted.  All of these have
+ * to come first; then crm_add_moves(); then the moves, each of which is filled in at
+ * the place that crm_new_move() returns, and added.
  */
 extern void crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no);
 extern void crm_add_moves(DealVisits *visits);

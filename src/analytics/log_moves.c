@@ -6,7 +6,7 @@
 
 #include "analytics/deal_visits.h"
 
-/* One reading for the moves that were taken back, and one for the others. */
+/* Reads the log twice: for the moves that were taken back, then for the others. */
 void
 crm_add_moves_of_log(DealVisits *visits, FunctionCallInfo fcinfo, int history_arg)
 {

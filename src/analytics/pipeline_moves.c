@@ -85,7 +85,7 @@ read_rows(const char *text, Relation deals, const pg_uuid_t *pipeline_id,
 		.text = psprintf(text, crm_sibling_name(deals, "stage_changes")),
 		.nargs = lengthof(types),
 		.argtypes = types,
-		/* How many of all moves are the pipeline's decides on the plan. */
+		/* The best plan depends on the pipeline's share of all moves. */
 		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
 	};
 

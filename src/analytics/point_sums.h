@@ -2,9 +2,9 @@
  * analytics/point_sums.h
  *		Sums of deals at several points in time.
  *
- * What is the same at many points in a row is added where it begins, and
- * subtracted where it ends; the sums at a point are what was added up to there.
- * So a deal costs as much as its changes, however many points there are.
+ * A value that holds for a range of points is added at its first point, and subtracted
+ * after its last one; the running total at a point is the sum there.  So the cost of a
+ * deal depends on the number of its changes, not on the number of points.
  *
  * The cells of a sum, a point each, are allocated in blocks, as most sums of one
  * day's exchange rate change at a few points only.
@@ -34,7 +34,7 @@ typedef struct PointKey
 
 typedef struct PointSums PointSums;
 
-/* What holds at the points first, ..., last, from 0. */
+/* A sum that holds at the points first, ..., last, counted from 0. */
 typedef struct PointRun
 {
 	const PointKey *key;

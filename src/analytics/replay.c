@@ -87,10 +87,10 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 }
 
 /*
- * Rows wait in a ring, so that what is needed of a deal is fetched from memory
- * while others are worked on: first its slot in the index, half of AHEAD rows later
- * its id, and once it is found, AHEAD rows later, the deal; of rows of deals then
- * what happened to it, in two steps of half of AHEAD rows.
+ * Rows wait in a ring, so that the memory of a deal is prefetched while other rows are
+ * worked on: first its slot in the index; half of AHEAD rows later its id; and AHEAD
+ * rows after it is found, the deal.  For rows of deals its events are prefetched then,
+ * in two steps of half of AHEAD rows.
  */
 #define AHEAD		8
 #define RING_SIZE	(4 * AHEAD)
@@ -298,7 +298,7 @@ arrange_lives(Replay *replay)
 		node->deal->is_done = false;
 }
 
-/* Which life a move is of: the number of the first coming or going after it. */
+/* The life that a move belongs to: the number of the first deletion or restore after it. */
 static uint32
 life_of_move(const ReplayDeal *deal, int32 move_no)
 {
@@ -318,8 +318,8 @@ life_of_move(const ReplayDeal *deal, int32 move_no)
 }
 
 /*
- * Whether the move happened in that life: not before a deal was put back,
- * though it is said so, as it was not there then.
+ * Whether the move happened in that life.  A move that is dated before the deal was
+ * put back does not count, as the deal did not exist then.
  */
 static bool
 is_in_life(const ReplayDeal *deal, uint32 life, TimestampTz at)
@@ -367,7 +367,7 @@ receive_move(TupleTableSlot *slot, void *arg)
 		add_row(arg, row, deal_id);
 }
 
-/* A deal as it is now: that nothing happened to, or after all that did. */
+/* Handles a deal as it is now, whether it has events or not. */
 static void
 finish_present(Replay *replay, PendingRow *row)
 {
@@ -446,8 +446,8 @@ collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
 }
 
 /*
- * What is no more was deleted, or is hidden: who sees some of the deals only is
- * not told of those that nobody can be asked about.
+ * Deals without a row were deleted, or are hidden from the caller.  A caller who does
+ * not see all deals does not get these, as their visibility cannot be decided.
  */
 static void
 finish_deal(Replay *replay, ReplayDeal *deal, ArrayBuildState **unused)

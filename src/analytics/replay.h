@@ -2,24 +2,23 @@
  * analytics/replay.h
  *		The state of every deal of a pipeline, over a period of the past.
  *
- * A deal has two histories that know nothing of each other: where it stood is
- * in stage_changes, a row of which tells the visit that ended, and what it was
- * worth in deal_changes, a row of which tells all that was before it.  Both say
- * what was *before* something happened.  So the history is replayed backwards:
- * a deal is now what its row in deals says, and was, before each move and each
- * edit, what that one says.
+ * A deal has two independent histories: its stages are in stage_changes, where a row
+ * has the visit that ended, and its values in deal_changes, where a row has all values
+ * before the change.  Both record the state *before* an event.  So the history is
+ * replayed backwards: the present state is the row of deals, and the state before each
+ * move and each edit is in the row of that move or edit.
  *
  * Each table is read once, by a plain query with the caller's rights, row by
  * row: the moves that were taken back, the edits, the moves, the deals, in this
- * order.  The edits are those of all pipelines, as a deal may have been elsewhere
- * then; of a small pipeline the ids of its deals are read first.  Deals that
- * something happened to since the period began are hashed; the others pass by.
- * Memory grows with what happened since, not with the table of deals, and all of it
- * is in one memory context.
+ * order.  The edits are those of all pipelines, as a deal may have been in another one
+ * then; for a small pipeline the ids of its deals are read first.  Deals with events
+ * since the period began are hashed; the others are passed on and not kept.  So memory
+ * grows with the number of events, not with the table of deals, and all of it is in
+ * one memory context.
  *
- * A deal that is deleted and put back under its id has several lives.  A move
- * belongs to one of them, by its number; a move that was taken back in the same
- * life never was, and one that was taken back in a later life was in its own.
+ * A deal that is deleted and put back under its id has several lives.  The number of a
+ * move tells its life.  A move that was taken back in the same life is ignored; one
+ * that was taken back in a later life counts in its own.
  */
 #ifndef CRM_ANALYTICS_REPLAY_H
 #define CRM_ANALYTICS_REPLAY_H
@@ -35,7 +34,7 @@
 #include "stage/deal_status.h"
 #include "summary/summary.h"
 
-/* What happens to a deal, one after the other; see crm_replay_compare(). */
+/* The order of the events of a deal; see crm_replay_compare(). */
 typedef struct ReplayOrder
 {
 	TimestampTz at;
@@ -46,7 +45,7 @@ typedef struct ReplayOrder
 
 #define REPLAY_NO_PROBABILITY	(-1)
 
-/* Where a deal stands. */
+/* The stage of a deal, since when, and what follows from the stage. */
 typedef struct ReplayPlace
 {
 	pg_uuid_t	stage_id;
@@ -116,7 +115,7 @@ typedef struct ReplayLife
 	ReplayPlace place;			/* where it stood at its end */
 } ReplayLife;
 
-/* A deal that something happened to; what is made of it begins with this. */
+/* A deal with events; the user's struct begins with this. */
 typedef struct ReplayDeal
 {
 	ReplayLife *lives;			/* in their order, once the edits are read */
@@ -143,12 +142,12 @@ typedef struct ReplayQuery
 } ReplayQuery;
 
 /*
- * Who makes something of it.  edit and move are called for each row, in no
- * order; moves that never were are left out.  deal is called once for each deal
- * that was here, after all its rows: with NULL as the deal if nothing happened
- * to it since from_at, with NULL as the present if it is no more.  Some rows
- * before it is called, prefetch asks memory for what it is going to read, step 0,
- * and for what that refers to, step 1.
+ * The user of a replay.  edit and move are called for each row, in no order; moves
+ * that were taken back are left out.  deal is called once for each deal that was in
+ * the pipeline, after all its rows: with NULL as the deal if it has no events since
+ * from_at, with NULL as the present if it no longer exists.  Some rows before that,
+ * prefetch is called to prefetch the memory that deal will read: step 0, and what that
+ * refers to: step 1.
  */
 typedef struct ReplayUser
 {
@@ -209,7 +208,7 @@ crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
 	return 0;
 }
 
-/* A hash of a number that whoever chose the number cannot foretell. */
+/* A keyed hash of a number, so that clients cannot choose numbers that collide. */
 static inline uint32
 crm_replay_hash_number(const Replay *replay, uint32 number)
 {
@@ -227,7 +226,7 @@ typedef enum ReplayRows
 	REPLAY_READ_OTHER_DEALS		/* of those ids */
 } ReplayRows;
 
-/* A pipeline is small that so few deals were in, counted once for each time that they left it. */
+/* Up to so many deals a pipeline is small; a deal counts again each time that it left. */
 #define REPLAY_SMALL	1000
 
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);

@@ -3,9 +3,9 @@
  *		The queries of a replay, and what their rows say.
  *
  * They run with the caller's rights and search path, so every operator and type
- * is named with its schema.  The parameters are constants to the planner, who
- * knows by them how much is later and takes an index where that is little; a
- * condition on a parameter that is NULL, or false, costs nothing.
+ * is named with its schema.  Custom plans: the planner sees the parameters as
+ * constants, so it can estimate how many rows are later, and choose an index scan if
+ * there are few; conditions on a parameter that is NULL or false are removed.
  */
 #include "postgres.h"
 
@@ -27,8 +27,8 @@
  * pipeline, $3 from_at, $4 to_at, $5 owner, $6 whether the times of closing are asked
  * for, $7 ids.
  *
- * Of the moves, those that ended a visit which began by to_at: a later visit says
- * nothing about the period.
+ * The moves are those that ended a visit which began by to_at: later visits do not
+ * concern the period.
  */
 static const char *const queries[] = {
 	/*
@@ -111,7 +111,7 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 						 crm_sibling_name(query->deals, "deal_changes")),
 		.nargs = lengthof(types),
 		.argtypes = types,
-		/* How much is later decides on the plan. */
+		/* The best plan depends on the share of later rows. */
 		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
 	};
 
@@ -154,7 +154,7 @@ get_status(TupleTableSlot *row, int column)
 {
 	DealStatus	status;
 
-	/* As the aggregates have it, what is no status is not open. */
+	/* An invalid status counts as not open, as in the aggregates. */
 	if (!crm_parse_deal_status(row->tts_values[column], &status))
 		status = DEAL_LOST;
 	return status;
@@ -260,7 +260,7 @@ tells_values(TupleTableSlot *row, int column)
 		!(len == strlen("corrected") && memcmp(VARDATA_ANY(text), "corrected", len) == 0);
 }
 
-/* What is not there would be missing from the report, which could not tell. */
+/* Without this error, the report would be wrong, and nobody would know. */
 pg_noreturn static void
 refuse_erased(TupleTableSlot *row)
 {

@@ -2,8 +2,8 @@
  * analytics/select_ranks.c
  *		Selection of ranks: quickselect for several of them at once.
  *
- * The pivot is chosen at random, so that no order of the input makes it slow:
- * the time is that of some passes over the array, log2(nranks) and a few.
+ * The pivot is chosen at random, so that no order of the input makes it slow.  The
+ * time is that of log2(nranks) and a few more passes over the array.
  */
 #include "postgres.h"
 
@@ -51,7 +51,7 @@ choose_pivot(const Visit *visits, int64 nvisits)
 	return three[1];
 }
 
-/* Three parts: before the pivot, equal to it from *equal, behind from *behind. */
+/* Partitions into less than the pivot, equal to it (from *equal) and greater (from *behind). */
 static void
 partition(Visit *visits, int64 nvisits, int64 *equal, int64 *behind)
 {

@@ -1,6 +1,6 @@
 /*
  * analytics/stage_steps.c
- *		crm_stage_steps(): how many deals came from stage to stage.
+ *		crm_stage_steps(): how many deals went from stage to stage.
  *
  * A deal counts once for each stage where it stood and for each step.  A step is
  * from a visit that counts to a stage that is reached by it: the next one, or any
@@ -158,7 +158,7 @@ add_set(StageWord *to, const StageWord *from, int nwords)
 		to[i] |= from[i];
 }
 
-/* Counts a deal in a stage, if it was not seen there, and forgets what the last one reached. */
+/* Counts a deal in a stage unless it was seen there, and clears the stages reached from there. */
 static inline void
 see(Steps *steps, uint16 stage, const DealNow *now)
 {
@@ -292,7 +292,7 @@ put_steps(const Steps *steps, const VisitsAsked *asked, int cohort, int stage,
 	}
 }
 
-/* The rows of a cohort; then nothing is counted any more. */
+/* Returns the rows of a cohort, and resets the counts. */
 static void
 put_cohort(Steps *steps, const VisitsAsked *asked, int cohort, ReturnSetInfo *rsinfo)
 {

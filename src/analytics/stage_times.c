@@ -2,8 +2,8 @@
  * analytics/stage_times.c
  *		crm_stage_times(): how long deals stood in stages.
  *
- * Of every visit by itself nothing is kept but its duration, and that only for
- * percentiles.  What is one duration of a deal needs its visits in their order.
+ * If each visit is measured, only its duration is kept, and only for percentiles.  The
+ * other measures give one duration for each deal, and need its visits in order.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 #define ARG_GROUPS			6	/* of a pipeline only, as the next one */
 #define ARG_COHORTS			7
 
-/* What one duration is of. */
+/* What a duration measures. */
 typedef enum TimesMeasure
 {
 	MEASURE_VISIT,				/* each visit */
@@ -163,7 +163,7 @@ add_deal(void *arg, const DealNow *now, Visit *visits, uint32 nvisits)
 		add_duration(times, times->seen[i], times->stages[times->seen[i]].of_deal);
 }
 
-/* Puts the durations that the percentiles need where a sort would put them. */
+/* Moves the durations that the percentiles need to the places that a sort would give them. */
 static void
 select_percentiles(Times *times)
 {
@@ -208,7 +208,7 @@ percentile(const Visit *durations, int64 count, int tenths)
 	return seconds(low * 10 + (high - low) * rest, 7);
 }
 
-/* A row of a group, without which those of a log are. */
+/* A row; only those of a pipeline have a group. */
 static void
 put_row(ReturnSetInfo *rsinfo, Datum *values, bool *nulls)
 {
@@ -265,7 +265,7 @@ prepare(FunctionCallInfo fcinfo, int first, Times *times, const VisitsAsked *ask
 		times->durations = palloc(times->durations_room * sizeof(Visit));
 }
 
-/* The rows of a group; then nothing is counted any more. */
+/* Returns the rows of a group, and resets the counts. */
 static void
 put_group(Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
 {

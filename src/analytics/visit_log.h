@@ -8,11 +8,10 @@
  * can be read.  So it passes between parallel workers, and nodes of a cluster,
  * as it is.  Nothing in it is trusted: it may have been made by hand.
  *
- * A record takes 16 bytes for the deal, a byte or two each for the stage, the
- * next stage and the number of the move, 8 for the time of entering and some 6
- * for the duration, and as many for the amount of a deal, those last four only where
- * they are given.  A value is
- * at most 1 GB.
+ * A record takes 16 bytes for the deal and a byte or two for the stage.  Where they are
+ * given, the next stage and the number of the move take a byte or two each, the time
+ * of entering 8, the duration some 6, and the amount of a deal as many.  A value is at
+ * most 1 GB.
  */
 #ifndef CRM_ANALYTICS_VISIT_LOG_H
 #define CRM_ANALYTICS_VISIT_LOG_H

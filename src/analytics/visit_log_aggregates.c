@@ -3,8 +3,7 @@
  *		crm_stage_history() and crm_deal_cohort(): transition, combine and
  *		final functions.
  *
- * They only write down what they are given; what it tells is counted by
- * crm_stage_times() and crm_stage_steps().
+ * They only store their arguments; crm_stage_times() and crm_stage_steps() count.
  */
 #include "postgres.h"
 
@@ -176,7 +175,7 @@ crm_deal_cohort_combine(PG_FUNCTION_ARGS)
 	return combine(fcinfo, VISIT_LOG_DEALS);
 }
 
-/* The state without what is there for adding to it; an empty log for NULL. */
+/* The state without its hash table and spare room; an empty log for NULL. */
 static Datum
 final(FunctionCallInfo fcinfo, VisitLogKind kind)
 {

@@ -2,13 +2,13 @@
  * api/call.c
  *		The language "crm", which the functions of a CRM's schema are written in.
  *
- * Such a function has no body: NAME of a schema stands for the function
- * crm_NAME(regnamespace, ...) of the extension, with the function's own schema
- * as the first argument and its arguments as the others.  So it names neither
- * schema, and both may be renamed; a dump has nothing to say of them.
+ * Such a function has no body.  The function NAME of a schema calls the extension's
+ * function crm_NAME(regnamespace, ...), with its own schema as the first argument
+ * and its own arguments after that.  As it names neither schema, both may be
+ * renamed.
  *
- * Anybody may write functions in this language.  What they call has to be
- * declared with the very same types, and be a C function of the extension's.
+ * Anybody may write functions in this language, so the target has to be a C
+ * function of the extension, declared with the same argument types.
  */
 #include "postgres.h"
 
@@ -58,7 +58,7 @@ extension_schema(Oid language)
 	return get_func_namespace(handler);
 }
 
-/* crm_NAME with the same arguments behind a schema; InvalidOid if there is none. */
+/* crm_NAME with a schema before the same arguments; InvalidOid if there is none. */
 static Oid
 find_target(Form_pg_proc function)
 {
@@ -75,9 +75,10 @@ find_target(Form_pg_proc function)
 }
 
 /*
- * Whether what the target returns can be what the function returns: the same, or
- * what a domain of the function's is over, or the id of a row in place of the row,
- * or the columns of a view in place of its rows, which the executor compares.
+ * Whether the target's result can be returned as the function's result.  It may be
+ * of the same type; of the base type of the domain that the function returns; the
+ * id of a row where the function returns the row; or a record where the function
+ * returns rows of a view, in which case the executor compares the columns.
  */
 static bool
 fits(Form_pg_proc function, Form_pg_proc target)
@@ -158,7 +159,7 @@ call_target(FunctionCallInfo fcinfo, Call *call, bool *isnull)
 	return result;
 }
 
-/* The rows of those ids, as they are now, in their order. */
+/* The rows that have those ids, as they are now, in the order of the ids. */
 static void
 return_rows(FunctionCallInfo fcinfo, Oid type, ArrayType *ids)
 {
@@ -185,7 +186,7 @@ return_rows(FunctionCallInfo fcinfo, Oid type, ArrayType *ids)
 
 /*
  * crm_call() -> language_handler
- *		Calls what the function stands for.  With the caller's rights.
+ *		Calls the extension's function, with the caller's rights.
  */
 PG_FUNCTION_INFO_V1(crm_call);
 Datum
@@ -218,7 +219,7 @@ crm_call(PG_FUNCTION_ARGS)
 
 /*
  * crm_validate(function oid) -> void
- *		Refuses a function of the language that stands for nothing.
+ *		Refuses a function for which the extension has no target.
  */
 PG_FUNCTION_INFO_V1(crm_validate);
 Datum

@@ -55,7 +55,7 @@ check_past(const TimelineDeal *deal, TimestampTz at, TimestampTz clock)
 				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(clock)))));
 }
 
-/* Lets the deal follow its history, by an UPDATE of the caller's. */
+/* Sets the deal's times to those of its history, by an UPDATE with the caller's rights. */
 static void
 update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampTz at)
 {
@@ -94,8 +94,8 @@ correct_move(Relation deals, TimelineDeal *deal, const int32 *move_no, Timestamp
  * crm_correct_move(crm regnamespace, deal_id uuid, changed_at timestamptz,
  *					move_no integer, reason text) -> uuid
  *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see
- *		or a move that it has not made, PT409 for one that cannot be corrected,
- *		23514 for a time that is not possible.
+ *		or a move that the deal has not made, PT409 for a move that cannot be
+ *		corrected, 23514 for a time that is not possible.
  */
 PG_FUNCTION_INFO_V1(crm_correct_move);
 Datum

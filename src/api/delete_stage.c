@@ -3,8 +3,8 @@
  *		Moves the deals of a stage to another one, then deletes or archives it:
  *		called by delete_stage of a CRM.
  *
- * A tenant deletes one stage at a time: two that move deals into the stage which
- * the other deletes would be a deadlock.
+ * A tenant deletes one stage at a time: two transactions, each of which moves deals
+ * into the stage that the other one deletes, would deadlock.
  */
 #include "postgres.h"
 
@@ -50,7 +50,7 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 				 errdetail("The deals of the stage that is to be deleted were to move there.")));
 }
 
-/* Whether the snapshot shows a deal in the stage, to anybody. */
+/* Whether a deal stands in the stage, in the transaction's snapshot, whoever may see it. */
 static bool
 has_deals(Relation stages, const pg_uuid_t *stage_id, Snapshot snapshot)
 {
@@ -68,8 +68,8 @@ has_deals(Relation stages, const pg_uuid_t *stage_id, Snapshot snapshot)
 }
 
 /*
- * Deals that entered the stage after the transaction's snapshot are not seen by
- * the UPDATE, but stand in the way of the DELETE.  A retry would move them.
+ * The UPDATE does not see deals that entered the stage after the transaction's
+ * snapshot, but the foreign key does at the DELETE.  A retry would move them.
  */
 static void
 check_snapshot(Relation stages, const pg_uuid_t *stage_id)
@@ -92,8 +92,8 @@ empty_stage(Relation stages, const pg_uuid_t *tenant_id, const Datum *args)
 	uint64		moved = move_deals(stages, args);
 
 	/*
-	 * Taken before that, it would be a deadlock with those who move deals in
-	 * and out.
+	 * Taken before the UPDATE, this lock would deadlock with transactions
+	 * that move deals: they lock the deal first, then the stage.
 	 */
 	crm_lock_key_exclusive(RelationGetRelid(stages), tenant_id, stage_id);
 	moved += move_deals(stages, args);

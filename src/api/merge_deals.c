@@ -3,9 +3,9 @@
  *		Merges a deal into another one, and undoes that: called by merge_deals and
  *		unmerge_deals of a CRM.
  *
- * What the merged deal has is copied, so that it can be brought back.  A copied
- * link was created in the very transaction that archived the merged deal: by that
- * it is told from others later.
+ * The links of the merged deal are copied, not moved, so that the merge can be
+ * undone.  A copied link was created in the transaction that archived the merged
+ * deal; this tells it from other links later.
  */
 #include "postgres.h"
 
@@ -115,7 +115,7 @@ merged_into(const char *deals, const pg_uuid_t *merged)
 	return *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 }
 
-/* Takes from $1 what it got when $2 was merged into it. */
+/* Deletes the links that $1 got when $2 was merged into it. */
 static void
 take_links(Relation rel, const char *deals, Datum *args)
 {

@@ -45,7 +45,7 @@ timestamp_text(TimestampTz time)
 	return pstrdup(timestamptz_to_str(time));
 }
 
-/* Whether the status in that column of the last query's row is lost. */
+/* Whether that column of the last query's row is the status lost. */
 static bool
 is_lost(int column)
 {
@@ -104,8 +104,8 @@ check_expected(const Move *move)
 }
 
 /*
- * Updates the deal.  Columns that are not given are not named either, as the
- * caller may have no right to write them.
+ * Updates the deal.  The UPDATE names only the columns that are given, as the caller
+ * may have no right to write the others.
  */
 static void
 update_deal(Move *move, bool enters)
@@ -135,7 +135,7 @@ update_deal(Move *move, bool enters)
 	move->is_lost = is_lost(1);
 }
 
-/* The deal stands in that stage already: a request that is repeated changes nothing. */
+/* The deal is in that stage already: a repeated request changes nothing. */
 static void
 stay(Move *move)
 {
@@ -172,7 +172,7 @@ move_deal(Move *move)
  * crm_move_deal(crm regnamespace, deal_id uuid, stage_id uuid, effective_at
  *				 timestamptz, lost_reason text, expected_stage_id uuid) -> uuid
  *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see,
- *		PT409 if it stands elsewhere than expected.
+ *		PT409 if it is in another stage than expected.
  */
 PG_FUNCTION_INFO_V1(crm_move_deal);
 Datum

@@ -21,9 +21,9 @@
 static const Oid order_types[] = {UUIDOID, UUIDARRAYOID};
 
 /*
- * Locks the pipeline, as adding a stage at the end does, then its stages, as
- * deleting one does.  The pipeline is locked with the owner's rights, since
- * neither the caller nor a user who adds a stage needs a right on pipelines.
+ * Locks the pipeline, against a stage that is added at the end, then its stages,
+ * against one that is deleted.  The pipeline is locked with the owner's rights, as
+ * the caller needs no right to write pipelines.
  */
 static void
 lock_order(Relation rel, const char *stages, const Datum *args)

@@ -2,9 +2,9 @@
  * api/replace_history.c
  *		Gives a deal another history: called by replace_history of a CRM.
  *
- * The moves that there were are kept as those of a correction, deleted and
- * replaced by one statement.  Changes of values stay as they are, at their
- * times, but not before the deal begins.
+ * The old moves are kept in a correction, then deleted and replaced by one
+ * statement.  Changes of values keep their times, except that none may be before
+ * the deal begins.
  */
 #include "postgres.h"
 
@@ -69,7 +69,7 @@ check_shape(Jsonb *history)
 				 errhint("Its elements are objects such as {\"stage_id\": \"...\", \"at\": \"2024-01-31\"}.")));
 }
 
-/* The elements beside their stages, as $3; the caller's rights decide which stages there are. */
+/* The elements of $3 joined with their stages, as far as the caller may see these. */
 #define ELEMENTS \
 	"SELECT e.n::pg_catalog.int4 AS n, e.o, pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' AS is_object, " \
 	"(SELECT pg_catalog.min(k) FROM pg_catalog.jsonb_object_keys(CASE WHEN pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' THEN e.o " \
@@ -89,7 +89,7 @@ refuse_element(int n, const char *what)
 			 errhint("Each has stage_id and at, and may have actor, probability and lost_reason.")));
 }
 
-/* Checks one element, and puts the moment that its time means in its place. */
+/* Checks one element, and replaces its time by the moment that it means (deal/moment.c). */
 static void
 check_element(const Deal *deal, Element *elements, int i, TimestampTz archived_at,
 			  TimestampTz clock)
@@ -195,8 +195,8 @@ ids(const char *query, const Datum *args)
 }
 
 /*
- * A row for each element but the first: from the one before, with the status of
- * its stage and, of a closed one, the time of closing that it clears.
+ * A move for each element but the first, from the stage of the element before; if
+ * that one was closed, with the time of closing that the move clears.
  */
 #define MOVES \
 	"WITH elements AS MATERIALIZED (" ELEMENTS "), visits AS MATERIALIZED (" \
@@ -222,7 +222,7 @@ ids(const char *query, const Datum *args)
 	/* the rows have to be gone before */ \
 	"WHERE (SELECT pg_catalog.count(*) FROM gone) OPERATOR(pg_catalog.>=) 0 ORDER BY f.n"
 
-/* The row of the beginning, and what would be before it. */
+/* The row of the deal's creation, and those that would be before it. */
 #define EDITS \
 	"UPDATE %1$s c SET changed_at = GREATEST(($4)[1], CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.changed_at END), " \
 	"stage_entered_at = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.stage_entered_at END, " \
@@ -232,7 +232,7 @@ ids(const char *query, const Datum *args)
 	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
 	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
 
-/* Whether the moves of the deal are those that were written, and no others. */
+/* Whether the deal has exactly the moves that were written. */
 static bool
 has_moves(const char *stage_changes, const Datum *args, uint64 nmoves)
 {
@@ -265,8 +265,8 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 }
 
 /*
- * That moves are gone is no gap here: all of them are there again.  Gaps of before
- * remain, as they may be of values.
+ * Deleting the moves recorded a gap in the history, which there is not, as all of
+ * them are replaced.  Earlier gaps remain, as they may be of values.
  */
 static void
 remove_gap(Relation deals, const Datum *args)
@@ -340,7 +340,7 @@ refuse_earlier_life(Relation deals, const Deal *deal)
 /*
  * crm_replace_history(crm regnamespace, deal_id uuid, history jsonb, reason text) -> uuid
  *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see,
- *		22023, 23503 or 23514 for a history that cannot be.
+ *		22023, 23503 or 23514 for a history that is not possible.
  */
 PG_FUNCTION_INFO_V1(crm_replace_history);
 Datum

@@ -2,9 +2,9 @@
  * api/report.c
  *		The functions of the extension whose body is a query of sql/queries.
  *
- * All of them are the C function crm_report: it knows its query by the name
- * that it was called by.  What every report checks of its arguments is checked
- * here, by their names.
+ * All of them are the C function crm_report, which finds its query by the name of
+ * the SQL function.  The checks that all reports share are made here, by the names
+ * of the arguments.
  */
 #include "postgres.h"
 
@@ -68,7 +68,7 @@ read_arguments(FunctionCallInfo fcinfo, const CrmDeclaration *declaration)
 	return params;
 }
 
-/* The argument that ends the range that argument n begins; -1 if it begins none. */
+/* The argument that is the end of the range which starts with argument n; -1 if none does. */
 static int
 end_of_range(const CrmDeclaration *declaration, int n)
 {
@@ -112,7 +112,7 @@ check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
 	}
 }
 
-/* "currency" is none of them: deals of what is no currency are asked for, and there are none. */
+/* Not "currency": this is a filter, and a currency that does not exist matches no deal. */
 static void
 check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
 {
@@ -143,8 +143,8 @@ check_rate_age(const CrmDeclaration *declaration, ParamListInfo params)
 }
 
 /*
- * The day of a time is that in the time zone asked for, until AtEOXact_GUC(true,
- * level) of the level returned.
+ * Sets the time zone that the argument names, until AtEOXact_GUC(true, level) with
+ * the level returned.
  */
 static int
 pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
@@ -211,7 +211,7 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	dest->rDestroy(dest);
 }
 
-/* What deals are to be grouped by; NULL: nothing. */
+/* The argument group_by; NULL if it is not given. */
 static char *
 find_dimension(FunctionCallInfo fcinfo, const CrmDeclaration *declaration)
 {
@@ -240,11 +240,11 @@ open_report(FunctionCallInfo fcinfo)
 
 /*
  * crm_NAME(crm regnamespace, ...)
- *		What the query NAME returns of the CRM in that schema, with the caller's
- *		rights.  Errors: 22004 for a required argument that is null, 22023 for
- *		a range that ends before it begins, for what is no currency and for
- *		what deals cannot be grouped by, PT404
- *		for the id of a row that the caller does not see.
+ *		Runs the query NAME on the CRM in that schema, with the caller's rights.
+ *		Errors: 22004 for a required argument that is null; 22023 for a range
+ *		that ends before it begins, for a currency that does not exist and for
+ *		a dimension that does not exist; PT404 for the id of a row that the
+ *		caller does not see.
  */
 PG_FUNCTION_INFO_V1(crm_report);
 Datum

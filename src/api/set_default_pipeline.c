@@ -29,8 +29,8 @@ lock_pipelines(const char *pipelines, Relation rel, const pg_uuid_t *tenant_id)
 								"ORDER BY p.id FOR NO KEY UPDATE", pipelines), 1, args);
 
 	/*
-	 * the lock that the rule of one default takes: for pipelines not yet
-	 * inserted
+	 * also taken by the trigger that allows one default only: covers
+	 * pipelines that are being inserted, too
 	 */
 	crm_lock_key_alone(RelationGetRelid(rel), tenant_id);
 }

@@ -1,6 +1,6 @@
 /*
  * base/catalog.c
- *		What the catalogs say of objects of any kind.
+ *		Looking up objects of any kind in the catalogs.
  */
 #include "postgres.h"
 

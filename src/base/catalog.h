@@ -1,6 +1,6 @@
 /*
  * base/catalog.h
- *		What the catalogs say of objects of any kind.
+ *		Looking up objects of any kind in the catalogs.
  */
 #ifndef CRM_BASE_CATALOG_H
 #define CRM_BASE_CATALOG_H

@@ -77,7 +77,7 @@
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 
-/* From 18 on, a deferred trigger runs as the user who fired it, not as who commits. */
+/* From 18 on, a deferred trigger runs as the user that fired it, not the one that commits. */
 #if PG_VERSION_NUM >= 180000
 #define CRM_DEFERRED_TRIGGERS_KEEP_USER true
 #else

@@ -1,6 +1,6 @@
 /*
  * base/declaration.c
- *		What the catalog says of a function of the extension.
+ *		The declaration of a function of the extension, from the catalog.
  */
 #include "postgres.h"
 

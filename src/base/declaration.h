@@ -1,13 +1,13 @@
 /*
  * base/declaration.h
- *		What the catalog says of a function of the extension.
+ *		The declaration of a function of the extension, from the catalog.
  */
 #ifndef CRM_BASE_DECLARATION_H
 #define CRM_BASE_DECLARATION_H
 
 #include "access/tupdesc.h"
 
-/* What the extension's functions begin with that stand for a CRM's. */
+/* The prefix of the extension's functions that a CRM's functions call. */
 #define CRM_PREFIX		"crm_"
 
 /* An argument; its default is a constant. */

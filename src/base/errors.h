@@ -15,8 +15,8 @@
 #define ERRCODE_CRM_OLD_LIBRARY	MAKE_SQLSTATE('P', 'T', '5', '0', '3')
 
 /*
- * For whoever meets SQL or a CRM that is newer than the library: a session
- * keeps the library that it loaded, whatever has been installed since.
+ * For SQL or a CRM that is newer than the library: a session keeps the library that it
+ * has loaded, even if a newer one has been installed since.
  */
 #define CRM_HINT_NEWER_LIBRARY(version) \
 	errhint("Install crm %s or later on this server, whose library is of version %s. " \

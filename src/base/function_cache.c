@@ -1,6 +1,6 @@
 /*
  * base/function_cache.c
- *		Bounding what a backend remembers of other CRMs' functions.
+ *		Bounding the catalog cache entries for functions of other CRMs.
  *
  * PostgreSQL looks a function up by its name in all schemas at once, and keeps
  * in its catalog cache every row of pg_proc that it found: with 600 CRMs, 600

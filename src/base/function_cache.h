@@ -1,13 +1,13 @@
 /*
  * base/function_cache.h
- *		Bounding what a backend remembers of other CRMs' functions.
+ *		Bounding the catalog cache entries for functions of other CRMs.
  */
 #ifndef CRM_BASE_FUNCTION_CACHE_H
 #define CRM_BASE_FUNCTION_CACHE_H
 
 /*
- * Frees what the catalog cache has of functions by their names, but for those of
- * pg_catalog, once it is too much.  To be called where a function of a CRM begins.
+ * Frees the catalog cache's entries for functions by name, except those of pg_catalog, if
+ * there are too many.  To be called at the start of each function of a CRM.
  */
 extern void crm_bound_function_cache(void);
 

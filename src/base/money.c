@@ -18,7 +18,7 @@
 #include "base/compat.h"
 #include "base/money.h"
 
-/* The two highest bits of the header tell the form. */
+/* The two highest bits of the header determine the form. */
 #define HEADER_FORM			0xC000
 #define HEADER_NEGATIVE		0x4000	/* long form; 0 is long and positive */
 #define HEADER_SHORT		0x8000
@@ -302,7 +302,7 @@ split(int128 number, uint16 digits[MAX_DIGITS])
 	uint128		rest = number < 0 ? 0 - (uint128) number : (uint128) number;
 	int			n = 0;
 
-	/* Divisions of 128 bits are slow: as few of them as possible. */
+	/* Divisions of 128 bits are slow, so as few of them as possible are used. */
 	while (rest > PG_UINT64_MAX)
 	{
 		digits[n++] = (uint16) (rest % BASE);

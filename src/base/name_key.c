@@ -1,6 +1,6 @@
 /*
  * base/name_key.c
- *		crm_name_key(): what two names have to have in common to be the same name.
+ *		crm_name_key(): two names are the same if their keys are equal.
  *
  * Unique indexes hold these keys, so a name's key never changes, whatever the
  * locale is, or the library that knows it.  The foldings of case are a table of
@@ -252,7 +252,7 @@ crm_name_key(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(encode(ascii ? folded : unicode_normalize(UNICODE_NFKC, folded)));
 }
 
-/* One character after the other: most texts begin with one that shows. */
+/* Stops at the first visible character, as this is mostly the first of all. */
 bool
 crm_text_is_blank(const char *text, int len)
 {

@@ -1,13 +1,13 @@
 /*
  * base/name_key.h
- *		What two names have to have in common to be the same name.
+ *		The key of a name: two names are the same if their keys are equal.
  */
 #ifndef CRM_BASE_NAME_KEY_H
 #define CRM_BASE_NAME_KEY_H
 
 /*
- * Whether a text in the database's encoding shows nothing: it has only white space
- * and invisible characters.
+ * Whether a text in the database's encoding has no visible character, only white space
+ * and invisible ones.
  */
 extern bool crm_text_is_blank(const char *text, int len);
 

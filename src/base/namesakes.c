@@ -1,6 +1,6 @@
 /*
  * base/namesakes.c
- *		What somebody put beside the extension to be run in its stead.
+ *		Functions that could be run in place of those of the extension.
  *
  * SQL of ours names the functions of the extension with their schema.  One of
  * the same name whose arguments fit better would win nevertheless, such as
@@ -65,7 +65,7 @@ owner_of_ours(Oid schema)
 	return crm_owner_of(ProcedureRelationId, crm_find_function(schema, "crm_version"));
 }
 
-/* Whoever owns the schema could have put there what they like before. */
+/* The owner of the schema is trusted, as they could have created anything there before. */
 bool
 crm_is_trusted(Oid role, Oid schema)
 {
@@ -73,7 +73,7 @@ crm_is_trusted(Oid role, Oid schema)
 		has_privs_of_role(role, crm_schema_owner(schema));
 }
 
-/* To be a member of an extension proves nothing: its owner can add any. */
+/* Members of an extension are not trusted either, as its owner can add any function. */
 static void
 check_object(const ObjectAddress *object, void *arg)
 {
@@ -104,8 +104,9 @@ crm_check_planted(Oid schema)
 
 /*
  * crm_require_no_namesakes() -> void
- *		ERROR 42501 if something beside the extension could be run in its stead;
- *		the scripts of the extension end with it, as bodies were bound by then.
+ *		ERROR 42501 if another function could be run in place of one of the
+ *		extension's.  The extension's scripts call it at their end, when all bodies
+ *		have been bound.
  */
 PG_FUNCTION_INFO_V1(crm_require_no_namesakes);
 Datum

@@ -1,17 +1,17 @@
 /*
  * base/namesakes.h
- *		What somebody put beside the extension to be run in its stead.
+ *		Functions that could be run in place of those of the extension.
  */
 #ifndef CRM_BASE_NAMESAKES_H
 #define CRM_BASE_NAMESAKES_H
 
 /*
- * ERROR 42501 if the extension's schema holds a function, called as one of
- * the extension's is, of an owner whom the user has no reason to trust.
+ * ERROR 42501 if the extension's schema holds a function with the name of one of the
+ * extension's, whose owner the user does not trust.
  */
 extern void crm_check_planted(Oid schema);
 
-/* Whether what that role creates in the schema is as good as the user's own, or its owner's. */
+/* Whether the user can trust what that role creates in the schema, like their own objects. */
 extern bool crm_is_trusted(Oid role, Oid schema);
 
 #endif							/* CRM_BASE_NAMESAKES_H */

@@ -1,6 +1,6 @@
 /*
  * base/plan_cache.c
- *		Plans that are kept for the session: a bounded number.
+ *		A cache of plans for the session, bounded in number.
  *
  * A backend of a pool may serve hundreds of CRMs, each with its own statements,
  * and a plan takes about 50 kB.  So when there are too many plans, the least

@@ -1,6 +1,6 @@
 /*
  * base/plan_cache.h
- *		Plans that are kept for the session: a bounded number.
+ *		A cache of plans for the session, bounded in number.
  */
 #ifndef CRM_BASE_PLAN_CACHE_H
 #define CRM_BASE_PLAN_CACHE_H
@@ -47,7 +47,7 @@ extern void crm_keep_plans(CrmKeptPlans *kept);
 extern void crm_use_plans(CrmKeptPlans *kept);
 extern void crm_release_plans(CrmKeptPlans *kept);
 
-/* Those made for that are found no more.  Frees nothing: may be called at any time. */
+/* Makes the plans for that invalid.  Frees nothing, so it may be called at any time. */
 extern void crm_forget_plans(CrmPlansMatch match, const void *key);
 
 /* ---- statements ---- */

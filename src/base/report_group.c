@@ -2,12 +2,12 @@
  * base/report_group.c
  *		What the deals of a report are grouped by.
  *
- * A dimension is a word ("owner"), a column of deals, or a column and, behind a
- * point, a part of it: a key of a JSON object ("metadata.region") or a period
- * of a time ("created_at.month").  It never becomes part of a query's text:
- * columns are looked up in the catalog, and nodes are made of them while the
- * query is analyzed.  So the plan is that of a query that names the column, and
- * the caller needs the right to read that column and no other.
+ * A dimension is a word ("owner"), a column of deals, or a column, a point and a
+ * part of the column: a key of a JSON object ("metadata.region") or a period of a
+ * time ("created_at.month").  It never becomes part of a query's text: the column is
+ * looked up in the catalog, and the expression is made of parse nodes while the query
+ * is analyzed.  So the plan is that of a query that names the column, and the caller
+ * needs the right to read that column only.
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 
 #include "base/report_group.h"
 
-/* Words for columns, and for parts of them. */
+/* Short names of columns, and of parts of them. */
 static const char *const words[][2] = {
 	{"deal", "id"},
 	{"owner", "owner_id"},
@@ -38,7 +38,7 @@ static const char *const words[][2] = {
 	{"created_month", "created_at.month"},
 };
 
-/* Dimensions that are no column; %s is the schema, then the alias. */
+/* Dimensions that are not columns; %1$s is the schema, %2$s the alias. */
 static const char *const queries[][2] = {
 	{"tag", "SELECT ARRAY(SELECT t.tag_id FROM %1$s.deal_tags AS t"
 		" WHERE t.deal_id OPERATOR(pg_catalog.=) %2$s.id"
@@ -119,7 +119,7 @@ make_cast(Node *expression, char *type)
 	return (Node *) cast;
 }
 
-/* The expression of a query that is one of ours. */
+/* The expression, parsed. */
 static Node *
 make_of_query(const char *query, Oid schema, const char *alias)
 {
@@ -159,7 +159,7 @@ is_period(Oid type, const char *name)
 	return false;
 }
 
-/* COLUMN.PART; NULL if there is nothing of that name. */
+/* The expression for COLUMN.PART; NULL if there is no such column or part. */
 static Node *
 make_part(const CrmGroupSource *source, const char *alias)
 {
@@ -175,7 +175,7 @@ make_part(const CrmGroupSource *source, const char *alias)
 	return NULL;
 }
 
-/* As it is parsed; NULL if there is no such dimension. */
+/* The expression of a dimension; NULL if there is no such dimension. */
 static Node *
 make_expression(const CrmGroupSource *source, const char *alias)
 {
@@ -196,7 +196,7 @@ coerce(ParseState *pstate, Node *expression, Oid type)
 								 COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
 }
 
-/* Values of some types cannot be told apart: then their texts are. */
+/* Groups need equality: json becomes jsonb, other types without it become text. */
 static Node *
 make_comparable(ParseState *pstate, Node *expression)
 {

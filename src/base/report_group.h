@@ -11,7 +11,8 @@
 #define CRM_GROUP_ARGUMENT	"group_by"
 
 /*
- * The dimension in one form: a column for the words that stand for one.  palloc'd.
+ * The dimension in its canonical form: words become the columns that they stand for.
+ * palloc'd.
  */
 extern char *crm_group_dimension(const char *dimension);
 
@@ -27,9 +28,9 @@ typedef struct CrmGroupSource
 extern void crm_group_check(const CrmGroupSource *source);
 
 /*
- * What the deal has in that dimension, as an expression for the query that is
- * being analyzed, where the table deals is known as alias; a null for no
- * dimension.  Errors as those of crm_group_check().
+ * The deal's value of that dimension, as an expression for the query that is being
+ * analyzed, in which the table deals has that alias; a null if there is no dimension.
+ * Errors as for crm_group_check().
  */
 extern Node *crm_group_expression(ParseState *pstate, const CrmGroupSource *source,
 								  const char *alias);

@@ -1,6 +1,6 @@
 /*
  * base/report_query.c
- *		How the text of a report's query is read.
+ *		Parsing the text of a report's query.
  *
  * Every name that is not qualified is pg_catalog's: the text is analyzed and
  * planned with a search_path that holds nothing else, so that what anybody

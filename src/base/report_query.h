@@ -1,6 +1,6 @@
 /*
  * base/report_query.h
- *		How the text of a report's query is read.
+ *		Parsing the text of a report's query.
  */
 #ifndef CRM_BASE_REPORT_QUERY_H
 #define CRM_BASE_REPORT_QUERY_H
@@ -10,7 +10,7 @@
 #include "base/declaration.h"
 #include "base/report_group.h"
 
-/* What the names in a query stand for. */
+/* The meaning of the names in a query. */
 typedef struct CrmQueryNames
 {
 	CrmDeclaration declaration; /* of the function whose query it is */

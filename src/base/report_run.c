@@ -21,7 +21,7 @@
 #include "base/report_run.h"
 #include "base/uuid.h"
 
-/* The position of an error in a query of ours is none in the caller's. */
+/* Removes the position of an error, which is in our query, not in the caller's. */
 static void
 tell_query(void *arg)
 {

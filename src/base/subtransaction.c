@@ -1,6 +1,6 @@
 /*
  * base/subtransaction.c
- *		Running something that may fail.
+ *		Running a function that may raise an error, in a subtransaction.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * base/subtransaction.h
- *		Running something that may fail.
+ *		Running a function that may raise an error, in a subtransaction.
  */
 #ifndef CRM_BASE_SUBTRANSACTION_H
 #define CRM_BASE_SUBTRANSACTION_H

@@ -23,9 +23,8 @@ extern char *crm_uuid_text(const pg_uuid_t *uuid);
 extern bool crm_take_new_uuid(const pg_uuid_t *uuid);
 
 /*
- * A hash of ids, for tables of dynahash and simplehash: those who write ids choose
- * them, and could make them collide if it had no random seed.  It is another one
- * in each backend.
+ * A hash of ids, for dynahash and simplehash.  It has a random seed, another one in each
+ * backend, as clients choose ids and could otherwise choose ones that collide.
  */
 extern uint32 crm_hash_ids(const void *ids, Size size);
 

@@ -117,7 +117,7 @@ typedef struct NewRow
 	MinimalTuple tuple;
 } NewRow;
 
-/* An old row without a new one: the new one was suppressed, so the deal is deleted. */
+/* Records an old row without a new one as deleted: a trigger suppressed the new row. */
 static void
 record_by_id(DealAudit *audit, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
 {
@@ -201,8 +201,8 @@ record_rows(DealAudit *audit, Tuplestorestate *rows, TupleTableSlot *deal,
 }
 
 /*
- * Now that the rows are stored, nobody else can use or give up their ids: their
- * numbers must be those that the history has arrived at.
+ * Checks the numbers of inserted deals against the history.  Only now that the rows
+ * are stored, no other transaction can insert or delete a deal of the same id.
  */
 static void
 check_numbers(DealAudit *audit, Tuplestorestate *rows)

@@ -40,7 +40,7 @@ crm_deal_old_status(const DealWrite *deal)
 	return status;
 }
 
-/* The moment that the column's time means, if the deal cannot be closed before that one. */
+/* The moment that the column's time means (deal/moment.c); not before the earliest one. */
 static TimestampTz
 moment_of(const DealWrite *deal, const ClosingColumn *closing, TimestampTz earliest)
 {
@@ -151,7 +151,7 @@ crm_deal_check_closed_after_creation(const DealWrite *deal)
 		const ClosingColumn *closing = &closing_columns[i];
 		TimestampTz closed;
 
-		/* What was restored so remains so. */
+		/* A restored row may break this rule: checked only when written. */
 		if (!closing->is_time || deal_is_null(deal, closing->column) ||
 			(!crm_deal_written(deal, closing->column) && !crm_deal_written(deal, DEAL_CREATED_AT)))
 			continue;

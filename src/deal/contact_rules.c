@@ -57,7 +57,7 @@ check_only_primary(RowEdit *row, const AttrNumber *columns)
 				 errtablecol(row->rel, columns[LINK_IS_PRIMARY])));
 }
 
-/* Whether the column has got another value; true on INSERT. */
+/* Whether the column gets another value; true on INSERT. */
 static bool
 is_new(const RowEdit *row, AttrNumber attno)
 {

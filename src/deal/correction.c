@@ -1,12 +1,12 @@
 /*
  * deal/correction.c
- *		Deals whose past is corrected.
+ *		Corrections of a deal's past.
  *
- * Writing won_at or lost_at of a closed deal corrects the move that closed it:
- * all reports have the same day then, those that read deals and those that read
- * the history.  What has changed the history itself, correct_move and
- * replace_history, lets the deal follow it by writing CRM_FOLLOW_HISTORY to
- * move_no: it travels with the statement, so that it reaches a shard as well.
+ * Writing won_at or lost_at of a closed deal corrects the move that closed it, so
+ * that reports that read deals and reports that read the history have the same day.
+ * correct_move and replace_history change the history itself; then they write
+ * CRM_FOLLOW_HISTORY to move_no, and the deal gets the times of its history.  The
+ * request is part of the statement, so that it reaches a shard as well.
  */
 #include "postgres.h"
 
@@ -36,7 +36,7 @@ read_timeline(const DealWrite *deal)
 	return crm_timeline_read(deal->row.rel, &is);
 }
 
-/* The deal's own times, as those of its present visit are to be. */
+/* Sets the deal's times to those of its present visit. */
 static void
 set_times(DealWrite *deal, const TimelineVisit *visit)
 {
@@ -46,7 +46,7 @@ set_times(DealWrite *deal, const TimelineVisit *visit)
 				 TimestampTzGetDatum(visit->new_closed_at));
 }
 
-/* The version that the row will have. */
+/* The version of the row after this write. */
 static int32
 next_version(const DealWrite *deal)
 {

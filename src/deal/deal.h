@@ -15,7 +15,7 @@
 #include "table/kinds.h"
 #include "table/row.h"
 
-/* What the history says of deals, for one statement. */
+/* Lookups in the history of deals, kept for one statement. */
 typedef struct DealsPast
 {
 	bool		is_open;
@@ -95,7 +95,7 @@ extern TimestampTz crm_deal_effective_time(const DealWrite *deal, const StageFac
 extern TimestampTz crm_deal_moment(const DealWrite *deal, TimestampTz time, TimestampTz earliest);
 extern TimestampTz crm_moment(TimestampTz time, TimestampTz earliest, TimestampTz clock);
 
-/* Whether the time is the other one, cut to milliseconds. */
+/* Whether the first time is the second one truncated to milliseconds. */
 extern bool crm_deal_is_cut(TimestampTz time, TimestampTz whole);
 
 /* ERROR if the moment is infinite or later than the clock; "what" names it. */
@@ -117,8 +117,8 @@ extern void crm_deal_stay_closed(DealWrite *deal);
 extern void crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name);
 
 /*
- * Written to move_no: the deal is to have the times that its history says.  Who
- * writes it can say nothing else by it, so anybody may.
+ * Written to move_no: asks the rules to set the deal's times to those of its history.
+ * Everybody may write it, as it cannot make the deal differ from the history.
  */
 #define CRM_FOLLOW_HISTORY	(-1)
 
@@ -134,12 +134,12 @@ extern void crm_deal_check_closed_after_creation(const DealWrite *deal);
  */
 extern void crm_deal_fit_status(DealWrite *deal, DealStatus status);
 
-/* Fill an inserted row whose key stands, as far as its CHECKs need it. */
+/* Fill an inserted row whose key exists already, as far as its CHECKs need it. */
 extern void crm_deal_fit_standing(DealWrite *deal);
 
 /*
- * Note a row that an UPDATE has been through the rules with; whether an inserted
- * row is that one, in another partition of the table.
+ * Remember a row that the rules of UPDATE have judged; whether an inserted row is
+ * that one, moved to another partition of the table.
  */
 extern void crm_deal_note_update(const DealWrite *deal, MemoryContext statement);
 extern bool crm_deal_comes_from_partition(const DealWrite *deal, MemoryContext statement);

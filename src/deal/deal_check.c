@@ -1,14 +1,14 @@
 /*
  * deal/deal_check.c
- *		crm_check_deal(): what holds for the columns of a deal, in one CHECK.
+ *		crm_check_deal(): the constraints of a deal's columns, in one CHECK.
  *
- * PostgreSQL parses the expression of each CHECK anew for every statement: thirteen
- * of them cost a one-row move more than all triggers together.  The triggers see
- * to most of this; the CHECK holds where they do not fire, as in logical
- * replication.  Which values status, value_period, forecast_category and metadata
- * take is said by domains, which tools read in the catalog: the CHECK casts its
- * arguments to them.  The last three of these are of type "any" and not looked at
- * here: a cast back to the type below the domain would have to be parsed, too.
+ * PostgreSQL parses the expression of each CHECK again for every statement: thirteen
+ * CHECKs cost a one-row move more than all triggers together.  The triggers already
+ * ensure most of this; the CHECK also holds where they do not fire, as in logical
+ * replication.  The values of status, value_period, forecast_category and metadata
+ * are constrained by domains, which tools read in the catalog: the CHECK casts its
+ * arguments to them.  The last three of these arguments are of type "any" and not
+ * read here, as a cast back to the domain's base type would have to be parsed, too.
  *
  * Each rule has the name of a constraint, which the error reports.
  */
@@ -48,8 +48,9 @@ enum
 };
 
 /*
- * The error of PostgreSQL's own CHECKs, with the rule in place of the whole row.  The
- * table is deals, or a part of it: to pass which would have to be parsed, too.
+ * The error of PostgreSQL's own CHECKs, with the rule in place of the whole row.  It
+ * says "deals" also for a partition: an argument for the table's name would have to
+ * be parsed, too.
  */
 static void
 refuse(const char *rule, const char *column, const char *detail)
@@ -66,7 +67,7 @@ refuse(const char *rule, const char *column, const char *detail)
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
-/* compare is one of numeric_lt and its like. */
+/* Compares a numeric with a number by compare, such as numeric_lt. */
 static bool
 compares(PGFunction compare, Datum value, int64 number)
 {
@@ -74,7 +75,7 @@ compares(PGFunction compare, Datum value, int64 number)
 											NumericGetDatum(int64_to_numeric(number))));
 }
 
-/* The limits of an amount, without them: those of numeric(19,4). */
+/* An amount is below this, and above the negative of it: as in numeric(19,4). */
 #define AMOUNT_LIMIT	INT64CONST(1000000000000000)
 
 static bool
@@ -104,7 +105,7 @@ check_amount(FunctionCallInfo fcinfo)
 						TextDatumGetCString(PG_GETARG_DATUM(ARG_CURRENCY))));
 }
 
-/* 1 if won, 0 if lost, else between them, or not known. */
+/* A won deal has probability 1, a lost one 0, an open one from 0 to 1 or null. */
 static void
 check_probability(FunctionCallInfo fcinfo, DealStatus status)
 {
@@ -183,7 +184,7 @@ check_times(FunctionCallInfo fcinfo)
  *				  stage_entered_at timestamptz, expected_close_date date,
  *				  created_at timestamptz, updated_at timestamptz) -> boolean
  *		True, or ERROR 23514 with the name of the constraint deals_..._check that
- *		would refuse the deal.  What is null is left to NOT NULL.
+ *		would refuse the deal.  Nulls are left to the NOT NULL constraints.
  */
 PG_FUNCTION_INFO_V1(crm_check_deal);
 Datum

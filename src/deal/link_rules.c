@@ -1,10 +1,10 @@
 /*
  * deal/link_rules.c
- *		The rule of a column that is linked to a table of the user's: no row that
- *		its writer may not see.
+ *		The rule of a column that is linked to a table of the user's: it refers
+ *		only to rows that the writer may see.
  *
- * A foreign key looks past row security, so that by it alone a tenant could refer
- * to a contact, owner or organization of another one.
+ * A foreign key is checked without row security.  With the foreign key alone, a tenant
+ * could refer to a contact, owner or organization of another tenant.
  */
 #include "postgres.h"
 
@@ -21,7 +21,7 @@
 #include "base/uuid.h"
 #include "table/trigger.h"
 
-/* The table that the column refers to, and its key; InvalidOid if there is none. */
+/* The table and the key that the column refers to; InvalidOid without a foreign key. */
 static Oid
 linked_table(Relation rel, AttrNumber column, AttrNumber *key)
 {
@@ -40,7 +40,7 @@ linked_table(Relation rel, AttrNumber column, AttrNumber *key)
 	return InvalidOid;
 }
 
-/* Whether the writer finds that row. */
+/* Whether the row is visible to the writer, under row security. */
 static bool
 is_visible(Oid table, AttrNumber key, Datum id)
 {
@@ -58,7 +58,7 @@ is_visible(Oid table, AttrNumber key, Datum id)
 	return found;
 }
 
-/* The column that the trigger's second argument names; of a uuid. */
+/* The column that the trigger's second argument names, which is of type uuid. */
 static AttrNumber
 linked_column(const TriggerData *trigdata)
 {
@@ -88,7 +88,7 @@ check_visible(Relation rel, HeapTuple row, AttrNumber column, const char *noun)
 	id = heap_getattr(row, column, RelationGetDescr(rel), &isnull);
 	if (isnull || is_visible(table, key, id))
 		return;
-	/* As the foreign key would say it. */
+	/* Like the foreign key's error, so as not to tell that the row exists. */
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("%s %s does not exist", noun, crm_uuid_text(DatumGetUUIDP(id))),
@@ -98,8 +98,8 @@ check_visible(Relation rel, HeapTuple row, AttrNumber column, const char *noun)
 
 /*
  * crm_link_rules(version, column, noun): AFTER INSERT OR UPDATE trigger FOR EACH ROW
- * of a table with a linked column; noun is what its error calls a row of the linked
- * table
+ * of a table with a linked column; noun is the word for a row of the linked table in
+ * the error
  *		Errors: 23503 for a row that row security hides from the writer, 42501 if
  *		row security is on and the writer may not read the linked table.
  */

@@ -2,18 +2,18 @@
  * deal/moment.c
  *		The moment that a time given by a client means.
  *
- * Clients have clocks of their own, cut times to milliseconds, and know of
- * some events the day only.  What they give therefore counts as
+ * Clients have clocks of their own, truncate times to milliseconds, and know only
+ * the day of some events.  So a time that they give counts as
  *
  *	- the present, if it is ahead of the clock by no more than the setting
  *	  crm.clock_tolerance;
  *	- the present, if it is the start of the transaction or later, but earlier
  *	  than is possible: now() in a transaction that has just moved the deal;
- *	- the earliest moment possible, if it is that moment cut to milliseconds,
+ *	- the earliest moment possible, if it is that moment truncated to milliseconds,
  *	  as JavaScript has it, or the date of that day: midnight in the session's
  *	  time zone.
  *
- * Any other time is taken at its word.
+ * Any other time is taken as it is.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@ crm_deal_is_cut(TimestampTz time, TimestampTz whole)
 	return time < whole && whole - time < 1000 && time % 1000 == 0;
 }
 
-/* The date of a moment in the session's time zone, and whether it is its midnight. */
+/* The date of a moment in the session's time zone, and whether the moment is midnight. */
 static bool
 get_date(TimestampTz moment, struct pg_tm *date, bool *is_midnight)
 {

@@ -2,10 +2,10 @@
  * deal/new_partition.c
  *		A deal that an UPDATE moves to another partition.
  *
- * The server deletes it there and inserts it here, and fires the triggers of
- * both.  The row has been through the rules of UPDATE then, and is taken as it
- * is.  The INSERT is known by the statement, and the row by what the rules have
- * just given it: its version and the clock.
+ * The server deletes the row from the old partition, inserts it into the new one, and
+ * fires the triggers of DELETE and INSERT.  The rules of UPDATE have judged the row
+ * before, so the INSERT takes it as it is.  Such an INSERT is recognized by the
+ * statement, and by what the rules have just given the row: its version and the time.
  */
 #include "postgres.h"
 

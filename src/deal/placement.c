@@ -129,7 +129,7 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	return stage;
 }
 
-/* Of a deal that names none. */
+/* The pipeline of a deal that names neither a stage nor a pipeline. */
 static const PipelineFacts *
 default_pipeline(const DealWrite *deal)
 {

@@ -106,7 +106,7 @@ set_probability(DealWrite *deal, const StageFacts *stage)
 		deal_set(deal, DEAL_PROBABILITY, stage->probability);
 	else if (!deal->insert)
 	{
-		/* The 1 or 0 of a closed deal means nothing once it is open again. */
+		/* A reopened deal does not keep the 1 or 0 of a closed one. */
 		if (crm_deal_old_status(deal) != DEAL_OPEN)
 			deal_set_null(deal, DEAL_PROBABILITY);
 		else if (deal_is_null(deal, DEAL_PROBABILITY) && !deal_old_is_null(deal, DEAL_PROBABILITY))
@@ -158,9 +158,9 @@ open_past(const DealWrite *deal)
 
 /*
  * The counters continue after those of a deleted deal that had the same id.  If
- * that deal is just being moved and deleted, its writers are waited for.  The id
- * may still be used and given up by others before the row is stored:
- * crm_deal_audit looks again.
+ * that deal is being moved or deleted now, this waits for the transaction.  Before
+ * the row is stored, others can still insert and delete a deal of that id, so
+ * crm_deal_audit checks again.
  */
 static void
 set_counters(DealWrite *deal)
@@ -186,8 +186,8 @@ set_counters(DealWrite *deal)
 }
 
 /*
- * Not given, created_at is when the deal entered its stage; a deal that was
- * closed in an earlier one existed then.
+ * The default of created_at: when the deal entered its stage, or when it was closed
+ * if that was earlier, in another stage.
  */
 static void
 set_created_at(DealWrite *deal)
@@ -206,8 +206,8 @@ set_created_at(DealWrite *deal)
 }
 
 /*
- * The moment that created_at means, if it was written.  No deal is of the future: it
- * could not be closed before then.
+ * The moment that created_at means, if it was written.  It cannot be in the future, as
+ * the deal could not be closed until then.
  */
 static void
 read_created_at(DealWrite *deal)

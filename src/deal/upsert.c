@@ -1,12 +1,12 @@
 /*
  * deal/upsert.c
- *		A deal that is inserted, but whose key stands already.
+ *		A deal that is inserted, but whose key exists already.
  *
- * INSERT ... ON CONFLICT DO UPDATE hands such a row on as EXCLUDED, and
- * table/upsert.c gives the UPDATE what was given, so that the rules judge it
- * then.  Before that the row has to satisfy the CHECKs, or it would be refused
- * although the UPDATE is not.  Nothing here raises an error: DO NOTHING does
- * nothing, whatever the row says.
+ * INSERT ... ON CONFLICT DO UPDATE passes such a row on as EXCLUDED.
+ * table/upsert.c passes the given values to the UPDATE, whose rules judge them.
+ * The row has to satisfy the CHECKs before that, or it would be refused although
+ * the UPDATE is allowed.  Nothing here raises an error, as DO NOTHING must accept
+ * every row.
  */
 #include "postgres.h"
 
@@ -44,7 +44,7 @@ fill_old(DealWrite *deal, DealColumn column)
 		deal_set(deal, column, deal_get_old(deal, column));
 }
 
-/* An amount needs a currency; which one, the UPDATE will tell. */
+/* The CHECK needs some currency with an amount; the UPDATE sets the right one. */
 static void
 fill_currency(DealWrite *deal)
 {
@@ -70,7 +70,7 @@ crm_deal_fit_standing(DealWrite *deal)
 	fill_old(deal, DEAL_WON_AT);
 	fill_old(deal, DEAL_LOST_AT);
 	fill_currency(deal);
-	/* What is no status, the UPDATE will say better than the CHECK. */
+	/* An invalid status is left to the UPDATE, whose error says more. */
 	if (!status_to_be(deal, &status))
 		status = crm_deal_old_status(deal);
 	deal_set(deal, DEAL_STATUS, CStringGetTextDatum(crm_deal_status_name(status)));

@@ -3,9 +3,8 @@
  *		Writes corrected times to the history of a deal.
  *
  * First what they supersede is kept, in a row of deal_changes of the kind
- * 'corrected'.  The rows are then updated, and name that row in correction_id,
- * by which the guard (history/guard.c) recognises the update: whatever makes
- * it, and in whichever backend.
+ * 'corrected'.  The rows are then updated, and name that row in correction_id.  By this
+ * the guard (history/guard.c) recognises the update, also in another backend.
  */
 #include "postgres.h"
 
@@ -25,8 +24,8 @@
 #include "table/owner_rights.h"
 
 /*
- * A row of deal_changes of the present life, in their order.  Corrections are
- * left alone: what they have kept would be kept again by each later one.
+ * A row of deal_changes of the present life, in their order.  Rows of corrections are
+ * not corrected: each later correction would have to keep the rows that they hold.
  */
 typedef struct Edit
 {
@@ -130,7 +129,7 @@ read_edits(const Timeline *timeline, int *nedits)
 	return edits;
 }
 
-/* The index of the visit after that many moves; the first one with fewer is not known. */
+/* The index of the visit after that many moves. */
 static int
 find_visit(const Timeline *timeline, int32 move_no)
 {
@@ -170,9 +169,9 @@ follow_move(const Timeline *timeline, Edit *edit)
 }
 
 /*
- * What was written at a time of its own keeps it, wherever the deal stood then,
- * but nothing happened before the deal began.  And the order stays: each row
- * tells what was before it.
+ * A change that was written at a time of its own keeps it, in whatever stage the deal is
+ * then, but not before the deal began.  The order of the rows stays, as each row has the
+ * values before it.
  */
 static void
 follow_moves(const Timeline *timeline, Edit *edits, int nedits)

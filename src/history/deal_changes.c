@@ -1,6 +1,6 @@
 /*
  * history/deal_changes.c
- *		Records in deal_changes what is done to deals, apart from moves.
+ *		Records the changes of deals, other than moves, in deal_changes.
  *
  * A row has the state of the watched columns before and after the change, and
  * where the deal stood before it.  Of each deal the rows are in the order of

@@ -1,6 +1,6 @@
 /*
  * history/deal_changes.h
- *		Records in deal_changes what is done to deals, apart from moves.
+ *		Records the changes of deals, other than moves, in deal_changes.
  */
 #ifndef CRM_HISTORY_DEAL_CHANGES_H
 #define CRM_HISTORY_DEAL_CHANGES_H

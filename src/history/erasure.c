@@ -1,11 +1,11 @@
 /*
  * history/erasure.c
- *		Tells that rows of the history were deleted.
+ *		Records that rows of the history were deleted.
  *
- * The past is computed from what is there, and cannot see what is not.  So
- * whenever rows of a deal are deleted that has others, or stands, a row of
- * deal_changes says up to when its history is incomplete, and a report on a
- * moment before that is refused.  A deal that is erased whole leaves no gap.
+ * Reports compute the past from the history, and cannot know what is missing there.
+ * So if history of a deal is deleted, but other rows of it or the deal itself are left,
+ * a row of deal_changes records until when its history is incomplete, and a report on
+ * a moment before that is refused.  A deal that is erased whole leaves no gap.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@
 #include "table/owner_rights.h"
 #include "table/trigger.h"
 
-/* Of so many deals of a tenant each has a row of its own, of more they have one together. */
+/* Up to so many deals of a tenant get a row each; more of them get one row together. */
 #define MAX_SINGLE_GAPS 1000
 
 static char *

@@ -1,6 +1,6 @@
 /*
  * history/erasure.h
- *		What of the history can be erased, and how that is told.
+ *		Erasing history, and recording that it is incomplete.
  */
 #ifndef CRM_HISTORY_ERASURE_H
 #define CRM_HISTORY_ERASURE_H

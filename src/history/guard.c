@@ -2,9 +2,9 @@
  * history/guard.c
  *		Keeps the rows of the history as they were written.
  *
- * But for corrections: such an update names, in correction_id, a row of
- * deal_changes that has kept what the row was.  So the guard needs to know
- * nothing of who is correcting: nothing can be lost.
+ * The exception are corrections: such an update names, in correction_id, a row of
+ * deal_changes that has kept the old row.  As nothing can be lost then, the guard need
+ * not check who makes the correction.
  */
 #include "postgres.h"
 
@@ -86,7 +86,7 @@ is_true(const TriggerData *trigdata, const char *query)
 	return found;
 }
 
-/* Whether what the correction of the new row has kept of this deal has the old row, whole. */
+/* Whether the correction that the new row names has kept the whole old row. */
 static bool
 is_kept(const TriggerData *trigdata)
 {
@@ -106,7 +106,7 @@ is_kept(const TriggerData *trigdata)
 						 has_superseded ? "deal_changes" : "stage_changes"));
 }
 
-/* The columns that are not compared: generated ones are not yet there in the new row. */
+/* The columns that are not compared: generated ones are not computed yet in the new row. */
 static char *
 ignored_columns(Relation history)
 {
@@ -129,8 +129,8 @@ ignored_columns(Relation history)
 #define ACTOR "'\"(changed_by|recorded_by)\": \"([^\"\\\\]|\\\\.)*\"'"
 
 /*
- * Whether nothing but actors was changed, each to a pseudonym: so somebody may be
- * forgotten, but nobody can be made to have done what others did.
+ * Whether only actors were changed, each to a pseudonym: so an actor can be forgotten,
+ * but a change cannot be attributed to another one.
  */
 static bool
 is_forgotten(const TriggerData *trigdata)
@@ -149,9 +149,8 @@ is_forgotten(const TriggerData *trigdata)
 /*
  * crm_history_guard(version): BEFORE UPDATE trigger of stage_changes and
  * deal_changes, FOR EACH STATEMENT and FOR EACH ROW
- *		History is not rewritten, not even by its owner: ERROR 42501, unless
- *		what each row was is kept as that of a correction, or actors become
- *		pseudonyms.
+ *		History is not rewritten, not even by its owner: ERROR 42501 unless a
+ *		correction has kept each old row, or actors are replaced by pseudonyms.
  */
 PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum

@@ -33,7 +33,7 @@ add_column(Relation deals, OtherColumns *others, const char *name)
 {
 	AttrNumber	attno = get_attnum(RelationGetRelid(deals), name);
 
-	/* One that was dropped or renamed is no more. */
+	/* Columns that were dropped or renamed are skipped. */
 	if (attno <= 0 || others->ncolumns == MAX_OTHER_COLUMNS)
 		return;
 	for (int i = 0; i < others->ncolumns; i++)

@@ -48,9 +48,8 @@ static const CrmColumn past_columns[] = {
 static const CrmTableKind past_kind = {"deal_changes", past_columns, lengthof(past_columns)};
 
 /*
- * Reads the table directly, as every inserted row asks.  Where that cannot be
- * done, as the table is partitioned or bears another name here, deals have no
- * past.
+ * Reads the table directly, for speed, as each inserted row needs it.  Where this is not
+ * possible, as the table is partitioned or has another name, deals have no past.
  */
 void
 crm_deal_history_open(DealHistory *history, Relation deals)
@@ -108,8 +107,8 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id, const pg_
 }
 
 /*
- * As long as the table is empty nobody has a past: who loads many deals for the
- * first time does not pay for looking.
+ * While the table is empty, no deal has a past: the first bulk load is spared the index
+ * scans.
  */
 void
 crm_deal_past_open(DealPast *past, Relation deals)

@@ -167,8 +167,8 @@ get(const StageRecorder *recorder, TupleTableSlot *deal, DealColumn column)
 }
 
 /*
- * The rules count the moves, and what they did not count they have not seen:
- * not its time, nor the status that goes with the stage.
+ * The rules count the moves.  A move that they did not count has not been checked: its
+ * time and its status may be wrong.
  */
 static void
 check_counted(const StageRecorder *recorder)

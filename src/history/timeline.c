@@ -86,7 +86,7 @@ begin_visit(TimelineVisit *after, const TimelineVisit *before, int i, const Time
 	after->new_closed_at = move->new_changed_at;
 }
 
-/* Lets all that follows from the times of the moves follow. */
+/* Computes all that depends on the times of the moves. */
 static void
 follow(Timeline *timeline)
 {

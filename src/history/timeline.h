@@ -6,8 +6,8 @@
  * ended had begun, so a move that is corrected changes the row behind it as
  * well; and a move that takes one back brings the visit before that one back.
  *
- * Only the present life of a deal is here: what was before it was deleted and
- * put back is another one's.
+ * Only the present life of a deal is here, not what was before it was deleted and put
+ * back.
  */
 #ifndef CRM_HISTORY_TIMELINE_H
 #define CRM_HISTORY_TIMELINE_H
@@ -96,12 +96,12 @@ extern int	crm_timeline_find(const Timeline *timeline, int32 move_no);
 /* That of the last move that stands, TIMELINE_BEGINNING if the deal never moved. */
 extern int	crm_timeline_last(const Timeline *timeline);
 
-/* When a move can have happened at the earliest: as the visit began that it ended. */
+/* The earliest time of a move: the start of the visit that it ended. */
 extern TimestampTz crm_timeline_earliest(const Timeline *timeline, int move);
 
 /*
- * Sets when the move of that index happened, which what follows from it
- * follows.  ERROR 23514 for a time that is not between its neighbours'.
+ * Sets when the move of that index happened, and all that depends on it.  ERROR 23514 for
+ * a time that is not between those of its neighbours.
  */
 extern void crm_timeline_correct(Timeline *timeline, int move, TimestampTz at);
 

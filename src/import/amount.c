@@ -1,9 +1,9 @@
 /*
  * import/amount.c
- *		Amounts as other systems write them, read by a format that is declared.
+ *		Amounts as other systems write them, read by a declared format.
  *
- * Nothing is guessed: 1.234 is one thousand or one and a bit by the format
- * alone, and what does not have its form is no amount.
+ * Nothing is guessed: only the format decides whether 1.234 is more than a thousand
+ * or less than two.  A text that does not match the format is not an amount.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@ static const AmountFormat formats[] = {
 	{"micros", 0, 0, 6},
 };
 
-/* What else stands for a character of a format. */
+/* Unicode characters that are read as a character of the formats. */
 static const struct
 {
 	const char *written;
@@ -126,7 +126,7 @@ trim(const char **from, const char **to)
 		(*to)--;
 }
 
-/* Takes a sign off either end, (500) being -500; false if there is a second one. */
+/* Removes a sign from either end, or parentheses: (500) is -500.  False at a second sign. */
 static bool
 take_sign(const char **from, const char **to, bool *negative)
 {
@@ -157,7 +157,7 @@ take_sign(const char **from, const char **to, bool *negative)
 	return true;
 }
 
-/* Takes a code or symbol off either end. */
+/* Removes a currency code or symbol from either end. */
 static void
 take_currency(const char **from, const char **to, AmountParts *parts)
 {
@@ -207,8 +207,8 @@ take_apart(const char *input, const AmountFormat *format, AmountParts *parts)
 }
 
 /*
- * Appends the digits, with a point where the format has its own; false if groups
- * are not of three digits, or there is none.
+ * Appends the digits, with a point in place of the format's decimal separator; false
+ * if a group does not have three digits, or there are no digits.
  */
 static bool
 append_digits(StringInfo buf, const AmountParts *parts, const AmountFormat *format)
@@ -246,8 +246,8 @@ append_digits(StringInfo buf, const AmountParts *parts, const AmountFormat *form
 
 /*
  * crm_import_amount(value text, format text) -> numeric
- *		The amount, all its digits kept; NULL if the text is none of that
- *		format.  Errors: 22023 for a format that there is not.
+ *		The amount with all its digits; NULL if the text is not an amount of
+ *		that format.  Errors: 22023 for an unknown format.
  */
 PG_FUNCTION_INFO_V1(crm_import_amount);
 Datum
@@ -273,8 +273,8 @@ crm_import_amount(PG_FUNCTION_ARGS)
 
 /*
  * crm_import_currency(value text, format text) -> text
- *		What stands beside the number of an amount, such as EUR or a symbol;
- *		NULL if nothing does, or if the text is no amount.
+ *		The currency code or symbol beside the number; NULL if there is none, or
+ *		if the text is not an amount.
  */
 PG_FUNCTION_INFO_V1(crm_import_currency);
 Datum

@@ -1,9 +1,9 @@
 /*
  * import/csv.c
- *		A record of a CSV file (RFC 4180), taken apart.
+ *		Splits a record of a CSV file (RFC 4180) into its fields.
  *
- * COPY reads whole files, and gives up at the first line that is not as the
- * table.  Here a line that has too few fields can be told beside the others.
+ * COPY reads whole files, and fails at the first line that does not fit the table.
+ * An import reports every line that it cannot use, and reads the others.
  */
 #include "postgres.h"
 
@@ -35,7 +35,7 @@ add_field(Fields *fields, const char *text, int length, bool isnull)
 		PointerGetDatum(cstring_to_text_with_len(text, length));
 }
 
-/* Reads a field in quotes from behind the first one; NULL if they do not end. */
+/* Reads a quoted field from after its first quote; NULL if the closing quote is missing. */
 static const char *
 unquote(const char *from, const char *end, StringInfo buf)
 {
@@ -56,7 +56,7 @@ unquote(const char *from, const char *end, StringInfo buf)
 	return NULL;
 }
 
-/* False if quotes do not end, or something else than a delimiter is behind them. */
+/* False if a closing quote is missing, or is not followed by a delimiter or the end. */
 static bool
 split(const char *from, const char *end, char delimiter, Fields *fields)
 {
@@ -89,9 +89,10 @@ split(const char *from, const char *end, char delimiter, Fields *fields)
 
 /*
  * crm_import_fields(record text, delimiter text) -> text[]
- *		The fields of a record, whose lines are joined by newlines; NULL for an
- *		empty one without quotes.  NULL in place of the array if the record is
- *		broken.  Errors: 22023 for a delimiter that is not one ASCII character.
+ *		The fields of a record, whose lines are joined by newlines; an empty
+ *		field without quotes is NULL.  NULL in place of the array if the record
+ *		is not valid CSV.  Errors: 22023 for a delimiter that is not one ASCII
+ *		character.
  */
 PG_FUNCTION_INFO_V1(crm_import_fields);
 Datum

@@ -1,10 +1,9 @@
 /*
  * import/time.c
- *		Dates and times as other systems write them, read by a format that is
- *		declared.
+ *		Dates and times as other systems write them, read by a declared format.
  *
- * 03/04/2024 is a day in March or in April by the format alone; 30 February is
- * none, nor is a year of two digits.
+ * Nothing is guessed: only the format decides whether 03/04/2024 is in March or in
+ * April.  30 February and years of two digits are refused.
  */
 #include "postgres.h"
 
@@ -34,7 +33,7 @@ static const char *const format_names[] = {
 	[TIME_EPOCH_MS] = "epoch_ms",
 };
 
-/* Seconds since 1970 that are in the years 1900 to 9999 have so many digits. */
+/* Milliseconds since 1970, up to the year 9999, have no more digits than these. */
 #define MAX_EPOCH_DIGITS 15
 
 static TimeFormat
@@ -82,7 +81,7 @@ take(const char **input, char c)
 	return true;
 }
 
-/* Takes a word, in any case. */
+/* Reads past the word, in upper or lower case; false if it is not there. */
 static bool
 take_word(const char **input, const char *word)
 {
@@ -258,10 +257,9 @@ find_zone(const char *name)
 
 /*
  * crm_import_time(value text, format text, zone text) -> timestamptz
- *		The time, in that zone unless it comes with an offset of its own; a date
- *		is its midnight.  NULL if the text is no time of that format, or not in
- *		the years 1900 to 9999.  Errors: 22023 for a format or zone that there
- *		is not.
+ *		The time, in that zone unless the text has an offset; a date means its
+ *		midnight.  NULL if the text is not a time of that format, or not in the
+ *		years 1900 to 9999.  Errors: 22023 for an unknown format or zone.
  */
 PG_FUNCTION_INFO_V1(crm_import_time);
 Datum

@@ -3,8 +3,8 @@
  *		Giving roles access to a CRM, and taking it back.
  *
  * The rights of the levels stand in crm_access_rules().  All is done by GRANT
- * and REVOKE with the caller's rights; PostgreSQL only warns of what it does
- * not grant for lack of rights, so that is checked before.
+ * and REVOKE with the caller's rights.  If the caller may not grant something,
+ * PostgreSQL only warns, so this is checked before.
  *
  * The functions rely on their declared search_path (pg_catalog, pg_temp).
  */
@@ -38,7 +38,7 @@ check_level(const char *level)
 			 errhint("The levels are read, write, admin and agent.")));
 }
 
-/* Queries the commands for these arguments; returns how many there are. */
+/* Reads the commands to run for these arguments; returns their number. */
 static uint64
 query_commands(FunctionCallInfo fcinfo, const CrmInstallation *installation,
 			   Oid role, const char *level)

@@ -17,7 +17,7 @@
 #include "install/api_functions.h"
 #include "install/schema_function.h"
 
-/* Makes what the extension's function stands for, whose first argument is the CRM's schema. */
+/* Makes the CRM's function for a function of the extension, without its first argument. */
 static void
 make_function(Oid schema, const char *name, Oid declared, const char *command)
 {

@@ -1,12 +1,11 @@
 /*
  * install/check.c
- *		Whether a CRM is what the extension takes it for.
+ *		Checking that a CRM is as the extension needs it.
  *
- * The bodies of a CRM's functions are texts in the extension, so PostgreSQL
- * knows nothing of what they read and keeps nobody from dropping a column.
- * Here they are all prepared; and the tables, views, triggers and functions
- * that crm_install() makes are looked for.  What these are is read from the
- * texts that crm_install() runs.
+ * The bodies of a CRM's functions are texts in the extension, so PostgreSQL does not
+ * know which columns they read, and lets users drop them.  Here all these queries
+ * are prepared, and the tables, views, triggers and functions that crm_install()
+ * makes are looked for.  Their list is read from the scripts that crm_install() runs.
  */
 #include "postgres.h"
 
@@ -37,8 +36,8 @@ typedef struct Check
 	const CrmInstallation *installation;
 	Oid			extension;		/* its schema */
 	char	   *version;		/* of its SQL */
-	ReturnSetInfo *rows;		/* NULL: a problem is raised */
-	int			level;			/* at this level */
+	ReturnSetInfo *rows;		/* NULL: a problem is raised at level */
+	int			level;			/* ERROR or WARNING */
 } Check;
 
 static void
@@ -245,7 +244,7 @@ check_version(Check *check)
 										  version, check->version));
 }
 
-/* Checks the CRM as the extension of the function that was called has it. */
+/* Checks the CRM against the extension that the called function belongs to. */
 static void
 run(Check *check, FunctionCallInfo fcinfo)
 {
@@ -276,7 +275,7 @@ crm_warn_of_problems(FunctionCallInfo fcinfo, const CrmInstallation *installatio
 
 /*
  * crm_check(schema_name text) -> table (object text, problem text)
- *		What is wrong with a CRM; no row: nothing.
+ *		The problems of a CRM; no row if there are none.
  */
 PG_FUNCTION_INFO_V1(crm_check);
 Datum

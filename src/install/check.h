@@ -1,6 +1,6 @@
 /*
  * install/check.h
- *		Whether a CRM is what the extension takes it for.
+ *		Checking that a CRM is as the extension needs it.
  */
 #ifndef CRM_INSTALL_CHECK_H
 #define CRM_INSTALL_CHECK_H

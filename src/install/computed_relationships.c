@@ -4,12 +4,12 @@
  *		relationships and fields, functions of a row.
  *
  * They are SQL functions that the planner can inline, with a body of text that
- * names the schema.  A body BEGIN ATOMIC would have the columns of SELECT *
- * fixed, and PostgreSQL refuses to add a column with a default to a table
- * whose row such a body reads; a body of another language is not inlined.  So they
- * are made anew when the schema has got another name; crm_check() tells so.
+ * names the schema.  A BEGIN ATOMIC body would fix the columns of SELECT *, and
+ * PostgreSQL refuses to add a column with a default to a table whose row such a body
+ * reads; a function in another language is not inlined.  So after the schema is
+ * renamed they have to be made again; crm_check() says so.
  *
- * Their argument has no name: so PostgREST offers them as no remote procedure.
+ * Their argument has no name, so that PostgREST does not offer them under /rpc.
  */
 #include "postgres.h"
 
@@ -222,7 +222,7 @@ creation_of(Oid schema, const Embedded *what)
 					quote_literal_cstr(body_of(schema, what)));
 }
 
-/* Creates the function, or gives it its body anew; rights on it stay. */
+/* Creates the function, or replaces its body; rights on it stay. */
 static void
 embed(Oid schema, const Embedded *what)
 {

@@ -1,9 +1,9 @@
 /*
  * install/erasure.c
- *		Erasing a deal, a tenant, an actor, or what is older than a time.
+ *		Erasing a deal, a tenant, an actor, or the history before a time.
  *
- * For the owner of a CRM.  What is deleted is gone for queries at once; from the
- * files it goes with VACUUM, and from backups with them.
+ * For the owner of a CRM.  Queries no longer find the deleted rows.  VACUUM removes
+ * them from the files; backups hold them until they are deleted.
  */
 #include "postgres.h"
 
@@ -106,9 +106,9 @@ count_result(int column)
 }
 
 /*
- * Deletes of both histories in one statement, so that what is erased whole leaves
- * no gap to be told (history/erasure.c).  If what is left is to be known as
- * incomplete, even of deals of which nothing is left, that is recorded.
+ * Deletes from both histories in one statement, as history/erasure.c records a gap
+ * only for deals of which a part is left.  leaves_gap: records that the histories are
+ * incomplete, also for deals of which nothing is left.
  */
 static void
 erase_history(Erasure *erasure, const char *condition, bool leaves_gap, Oid type, Datum arg)
@@ -157,7 +157,7 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 	begin(&erasure, fcinfo);
 	erase(&erasure, "deal_contacts", "t.deal_id = $1", UUIDOID, arg);
 	erase(&erasure, "deal_tags", "t.deal_id = $1", UUIDOID, arg);
-	/* Another tenant may have had a deal of that id, which is not meant. */
+	/* Another tenant may have had a deal of that id: keep its history. */
 	if (run(psprintf("DELETE FROM %s t WHERE t.id = $1 RETURNING t.tenant_id", sibling(&erasure, "deals")),
 			UUIDOID, arg, InvalidOid, (Datum) 0) > 0)
 	{
@@ -180,8 +180,8 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 
 /*
  * crm_purge_tenant(schema_name text, tenant_id uuid) -> setof (table_name text, deleted bigint)
- *		Once the pipelines are gone there are no deals, and so no totals, which
- *		others could be writing.
+ *		The totals are deleted last: without pipelines there are no deals, so
+ *		that nobody can be writing totals.
  */
 PG_FUNCTION_INFO_V1(crm_purge_tenant);
 Datum
@@ -211,14 +211,14 @@ forget(Erasure *erasure, const char *table, Datum actor, Datum pseudonym, const 
 					 sibling(erasure, table), also), TEXTOID, actor, TEXTOID, pseudonym));
 }
 
-/* The pseudonym in place of the actor, in the rows that corrections have kept. */
+/* Replaces the actor by the pseudonym, in the rows that corrections have kept. */
 #define REPLACE(text, column) \
 	"replace(" text ", '\"" column "\": ' || to_jsonb($1)::text, '\"" column "\": ' || to_jsonb($2)::text)"
 #define KEPT REPLACE(REPLACE("t.superseded::text", "changed_by"), "recorded_by")
 
 /*
  * crm_forget_actor(schema_name text, actor text) -> setof (table_name text, changed bigint)
- *		In place of the actor there is a pseudonym, a new one at each call.
+ *		Replaces the actor by a pseudonym, a new one at each call.
  */
 PG_FUNCTION_INFO_V1(crm_forget_actor);
 Datum
@@ -241,8 +241,8 @@ crm_forget_actor(PG_FUNCTION_ARGS)
 
 /*
  * crm_trim_history(schema_name text, before timestamptz) -> setof (table_name text, deleted bigint)
- *		Deletes what happened before that time, and what corrections before it
- *		superseded.
+ *		Deletes the history before that time, including the rows that
+ *		corrections before it superseded.
  */
 PG_FUNCTION_INFO_V1(crm_trim_history);
 Datum
@@ -260,7 +260,7 @@ crm_trim_history(PG_FUNCTION_ARGS)
 				 errmsg("before must not be in the future")));
 	begin(&erasure, fcinfo);
 	erase_history(&erasure, "t.changed_at < $1", true, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
-	/* One row a tenant tells it: those of the single deals are not needed. */
+	/* One row for each tenant records the gap; those of single deals can go. */
 	(void) run(psprintf("DELETE FROM %1$s t WHERE t.change = '%2$s' AND t.deal_id <> '%3$s' AND t.changed_at < $1",
 						sibling(&erasure, "deal_changes"), CRM_ERASED, CRM_NO_ID),
 			   TIMESTAMPTZOID, PG_GETARG_DATUM(1), InvalidOid, (Datum) 0);

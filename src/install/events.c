@@ -2,11 +2,11 @@
  * install/events.c
  *		Optional notifications of what happens to deals.
  *
- * crm_notify_events is the AFTER INSERT trigger, a call a statement, of deals
- * (they are created) and of stage_changes (they moved, were won, were lost).
- * It reads the transition table and sends a notification a row on the channel
- * crm_events; the server sends them at commit, equal ones of a transaction
- * once.  A payload is far smaller than the server's limit of 8000 bytes.
+ * crm_notify_events is the AFTER INSERT trigger, FOR EACH STATEMENT, of deals (which
+ * were created) and of stage_changes (deals moved, were won, were lost).  It reads
+ * the transition table and sends a notification for each row on the channel
+ * crm_events.  The server delivers them at commit, equal ones of a transaction once.
+ * A payload is far smaller than the server's limit of 8000 bytes.
  */
 #include "postgres.h"
 
@@ -86,7 +86,7 @@ event_kind(Relation rel, TupleTableSlot *slot, const AttrNumber *columns, bool i
 	return "moved";
 }
 
-/* Sends the event of a row; the tenant is null where there is but one. */
+/* Sends the event of a row; the tenant is null in a CRM of tenancy single. */
 static void
 notify_row(Relation rel, TupleTableSlot *slot, const AttrNumber *columns, bool is_move)
 {
@@ -145,7 +145,7 @@ crm_notify_events(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Makes or drops the triggers; whether that changed anything. */
+/* Makes or drops the triggers; false if there was nothing to do. */
 static bool
 switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
 {

@@ -2,13 +2,12 @@
  * install/fleet.c
  *		Going through all CRMs of a database, one at a time.
  *
- * Anybody may make a schema that looks like a CRM, so nothing there is done
- * with the rights of the caller, who may be a superuser: reading a table runs
- * its policies, and planning a query the functions in the predicates of its
- * indexes.  Each task runs as the owner of the CRM, in a subtransaction.
- * Unless it is to keep what it wrote, that is rolled back, and so gives up its
- * locks: hundreds of CRMs have more tables and indexes than one transaction can
- * lock.
+ * Anybody may make a schema that looks like a CRM, and the caller may be a superuser.
+ * Reading a table runs its policies, and planning a query runs functions in the
+ * predicates of its indexes.  So each task runs as the owner of the CRM, in a
+ * subtransaction.  Unless the task's writes are to be kept, the subtransaction is
+ * rolled back, which also releases its locks: hundreds of CRMs have more tables and
+ * indexes than one transaction can lock.
  */
 #include "postgres.h"
 
@@ -28,7 +27,7 @@
 #include "install/fleet.h"
 #include "table/owner_rights.h"
 
-/* After so many CRMs, what the caches have of them is freed: some 10 MB. */
+/* After so many CRMs their cache entries, some 10 MB, are freed. */
 #define FORGET_AFTER	16
 
 static bool
@@ -37,7 +36,7 @@ is_owner(const CrmInstallation *installation)
 	return has_privs_of_role(GetUserId(), installation->owner);
 }
 
-/* Nothing of the owner's outlasts the subtransaction: no PREPARE, cursor or temporary table. */
+/* A restricted operation cannot leave a prepared statement, cursor or temporary table behind. */
 static void
 run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
 {
@@ -74,7 +73,7 @@ run_if_permitted(void *arg)
 		run_as_owner(call->fcinfo, &installation, task);
 }
 
-/* Cancelling, shutting down and running out of memory end the whole. */
+/* A cancel, a shutdown and lack of memory end the whole call, not one task only. */
 static bool
 ends_all(int sqlerrcode)
 {

@@ -41,7 +41,7 @@ put_row(FleetRows *fleet, const char *schema_name, HeapTuple tuple)
 	tuplestore_putvalues(fleet->rows->setResult, desc, values, nulls);
 }
 
-/* Adds the rows of the query, with the rights of the user of now. */
+/* Adds the rows of the query, run with the rights of the current user. */
 static void
 add_rows(FunctionCallInfo fcinfo, const CrmInstallation *installation, void *arg)
 {
@@ -112,7 +112,7 @@ warn_of_failure(const char *schema_name, const char *message, void *arg)
 /*
  * crm_fleet_summary() -> table
  *		The deals of all CRMs that the caller may read, added up by pipeline
- *		and name of the stage.  The others are left out.
+ *		and name of the stage.  CRMs that the caller may not read are left out.
  */
 PG_FUNCTION_INFO_V1(crm_fleet_summary);
 Datum
@@ -144,7 +144,7 @@ report_failure(const char *schema_name, const char *message, void *arg)
 
 /*
  * crm_fleet_check() -> table (schema_name text, object text, problem text)
- *		What is wrong with the CRMs whose owner's rights the caller has.
+ *		The problems of the CRMs whose owner's rights the caller has.
  */
 PG_FUNCTION_INFO_V1(crm_fleet_check);
 Datum

@@ -1,16 +1,15 @@
 /*
  * install/install.c
- *		Making a CRM of plain tables in a schema, and knowing it again.
+ *		Making a CRM of plain tables in a schema, and recognizing a CRM.
  *
- * A CRM is no member of the extension and stands in no catalog of ours: a
+ * A CRM is not a member of the extension, and there is no catalog of CRMs: a
  * schema holds one if its table "deals" has a trigger that calls this
  * extension's crm_deal_rules(), whose first argument is the CRM's version.
  *
- * Everything here runs with the caller's rights.  What is installed binds the
- * names it finds in pg_catalog and in the target schema, and names the functions
- * of the extension with their schema, so neither schema may hold what somebody
- * else could have put there: the target is empty, and only those create in them
- * who are trusted anyway.
+ * Everything here runs with the caller's rights.  The scripts find names in
+ * pg_catalog and in the target schema, and name the functions of the extension with
+ * their schema.  So neither schema may hold an object of an untrusted user: the
+ * target has to be empty, and only trusted roles may create objects in the two.
  *
  * The functions below rely on their declared search_path (pg_catalog,
  * pg_temp), and find the extension through the function that was called,
@@ -54,10 +53,10 @@
 #include "install/script.h"
 #include "table/installation.h"
 
-/* How many of the objects in the way an error names. */
+/* The most objects that the error about a schema that is not empty names. */
 #define MAX_NAMED		3
 
-/* Refuses the names that CREATE SCHEMA or search_path would take amiss. */
+/* Refuses names that CREATE SCHEMA or search_path would misunderstand. */
 static void
 check_schema_name(const char *name)
 {
@@ -102,7 +101,7 @@ create_schema(const char *name)
 	return get_namespace_oid(name, false);
 }
 
-/* Refuses a schema that is not the caller's. */
+/* Refuses a schema that the caller does not own. */
 static void
 check_owner(Oid schema)
 {
@@ -153,7 +152,7 @@ crm_check_creators(Oid schema)
 	}
 }
 
-/* What a schema holds but for the extension and its members. */
+/* The objects of a schema except the extension and its members. */
 typedef struct Contents
 {
 	Oid			extension;
@@ -194,10 +193,10 @@ check_empty(Oid schema, Oid extension)
 }
 
 /*
- * The schema to install in: created, or the caller's own and empty.  Holds
- * off others who install there, and DROP EXTENSION, until the transaction
- * ends: the lock is on the extension, its sub-object a hash of the name, as
- * the schema itself may not exist yet.
+ * The schema to install in: created, or the caller's own and empty.  Locks out other
+ * installations there, and DROP EXTENSION, until the transaction ends.  As the schema
+ * may not exist yet, the lock is on the extension, with a hash of the schema's name
+ * as the sub-object.
  */
 static Oid
 prepare_schema(FunctionCallInfo fcinfo, const char *name)
@@ -277,8 +276,8 @@ crm_run_script(const char *text, Oid schema, Oid extension)
 }
 
 /*
- * PostgREST makes the title and the text of its description of the API from the
- * comment.  One that the schema has already is the user's.
+ * The schema's comment, which PostgREST shows as the title and the description of the
+ * API.  A comment that exists is the user's, and stays.
  */
 static void
 describe_schema(Oid schema)

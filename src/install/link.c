@@ -2,10 +2,10 @@
  * install/link.c
  *		Linking a column of a CRM to a table of the user's.
  *
- * A link is a foreign key, a view, an index and two triggers, all by fixed names;
- * it is made and undone with the caller's rights, by the DDL the caller could
- * have written.  What makes and undoes it relies on its declared search_path
- * (pg_catalog, pg_temp) and qualifies every other name.
+ * A link is a foreign key, a view, an index and two triggers, all with fixed names.
+ * It is made and dropped with the caller's rights, by DDL that the caller could have
+ * written.  The functions here rely on their declared search_path (pg_catalog,
+ * pg_temp) and qualify every other name.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@
 #include "install/links.h"
 #include "table/installation.h"
 
-/* How many ids without a match an error names. */
+/* The most ids without a row that an error names. */
 #define MAX_NAMED		3
 
 /* One link of one CRM. */
@@ -61,9 +61,9 @@ find_link(const char *column)
 }
 
 /*
- * The CRM and the column that the first two arguments name, for the CRM's owner.
- * Locks the table in that mode, so that there is one link at a time, and nothing
- * new to check meanwhile.
+ * The CRM and the column that the first two arguments name; ERROR unless the caller is
+ * the CRM's owner.  Locks the table in that mode, so that nobody else links the column
+ * or writes to it meanwhile.
  */
 static void
 begin(Linking *linking, FunctionCallInfo fcinfo, LOCKMODE mode)
@@ -109,7 +109,7 @@ linked_table(Oid constraint)
 	return relid;
 }
 
-/* Refuses a column that is linked, or in whose schema the view's name is taken. */
+/* Refuses a column that is linked already, or whose view's name is taken in the schema. */
 static void
 check_not_linked(const Linking *linking)
 {
@@ -138,8 +138,8 @@ check_not_linked(const Linking *linking)
 }
 
 /*
- * Names the ids that the table lacks.  A courtesy: the foreign key checks it for
- * good, which also serves a caller who may not read the table.
+ * Names the ids that the table lacks, for a better error than the foreign key's.  The
+ * foreign key makes the check that counts, also if the caller may not read the table.
  */
 static void
 check_matches(const Linking *linking, const LinkedTable *table)
@@ -218,9 +218,9 @@ add_foreign_key(const Linking *linking, const LinkedTable *table, const char *ac
 }
 
 /*
- * What the triggers are called.  They run before those of the foreign key, so that
- * a row that is hidden and one that is not there are told alike: the server runs
- * triggers in the order of their names, and calls its own RI_...
+ * The name of a trigger, in capitals, to come before the foreign key's own triggers:
+ * the server runs triggers in the order of their names, and its own begin with RI_.
+ * So the error is the same for a hidden row and for one that does not exist.
  */
 static char *
 trigger_name(const CrmLink *link, const char *event)
@@ -250,7 +250,7 @@ add_triggers(FunctionCallInfo fcinfo, const Linking *linking)
 /*
  * crm_link(schema_name text, linked_column text, linked_table regclass, id_column name,
  *			name_column name, on_delete text, columns name[]) -> regclass
- *		Links; returns the view.
+ *		Links the column; returns the view.
  */
 PG_FUNCTION_INFO_V1(crm_link);
 Datum
@@ -312,7 +312,7 @@ crm_unlink(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("crm_unlink()");
 
 	/*
-	 * The mode that ALTER TABLE needs: waiting for it later could be a
+	 * The mode that ALTER TABLE needs: upgrading a weaker lock later could
 	 * deadlock.
 	 */
 	begin(&linking, fcinfo, AccessExclusiveLock);

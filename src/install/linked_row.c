@@ -2,10 +2,10 @@
  * install/linked_row.c
  *		Reading rows of the linked tables, for contexts and reports.
  *
- * These tables are not the CRM's, so a role that may read the CRM cannot always
- * read them.  Then there is no row to show, and no error, as the rest of a
- * context is for them.  A report asks for many rows: the plan is kept as long as
- * the statement that calls.
+ * These tables are not the CRM's, so a role that may read the CRM cannot always read
+ * them.  Then the result is NULL, not an error, so that the role gets the rest of the
+ * context or report.  A report reads many rows, so the plan is kept until the end of
+ * the calling statement.
  */
 #include "postgres.h"
 
@@ -66,7 +66,7 @@ view_name(const char *name)
 	return NULL;				/* keep compiler quiet */
 }
 
-/* Without that, not even a plan can be made. */
+/* Whether the caller may read the view: without that right, planning raises an error. */
 static bool
 may_read_view(Oid view)
 {
@@ -84,14 +84,14 @@ may_read(SPIPlanPtr plan)
 	if (cached == NULL)
 		elog(ERROR, "could not plan how to read a linked row");
 	result = crm_may_execute(linitial_node(PlannedStmt, cached->stmt_list));
-	/* Of a plan that is not kept, no resource owner takes note. */
+	/* Not registered with a resource owner, as the plan is not saved yet. */
 	ReleaseCachedPlan(cached, NULL);
 	return result;
 }
 
 /*
- * Prepares to read that of the view's row which has an id, as the caller may read
- * it; NULL if they may not, or there is no such view.  Sets no search_path, as the
+ * Prepares the query that reads the expression from the view's row of an id; NULL if
+ * the caller may not read it, or there is no such view.  Sets no search_path, as
  * functions that the user's view calls may need the caller's.
  */
 static SPIPlanPtr
@@ -117,8 +117,8 @@ prepare(Oid schema, const char *view_name, const char *column, const char *expre
 }
 
 /*
- * What reads that of the rows of the view that the second argument names, in the
- * schema that the first one is; made anew if a call names others.
+ * The reader for the view that the second argument names, in the schema that the first
+ * one is; made again if a call names another view or schema.
  */
 static LinkedReader *
 get_reader(FunctionCallInfo fcinfo, const char *column, const char *expression)
@@ -146,9 +146,9 @@ get_reader(FunctionCallInfo fcinfo, const char *column, const char *expression)
 }
 
 /*
- * Reads the row whose id is the third argument: the expression, of which the
- * column, if it is not NULL, has to be in the view.  Sets value to it, a varlena, palloc'd,
- * and isnull.
+ * Reads the expression from the row whose id is the third argument.  column, if not
+ * NULL, is the column that the expression needs in the view.  Sets *value, a palloc'd
+ * varlena, and *isnull.
  */
 static RowState
 read_row(FunctionCallInfo fcinfo, const char *column, const char *expression,

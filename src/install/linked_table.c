@@ -2,9 +2,8 @@
  * install/linked_table.c
  *		The user's table that a column of a CRM is linked to, and the view of it.
  *
- * In every such view the key is called "id", and what a row is called by is
- * called "name" if the user said which column that is: so that the CRM's queries
- * can read any of them.
+ * In every such view the key is called "id", and the column that names a row, if the
+ * user has given one, is called "name".  So the CRM's queries can read any of them.
  */
 #include "postgres.h"
 

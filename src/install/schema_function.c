@@ -2,9 +2,9 @@
  * install/schema_function.c
  *		Making a function of a CRM's schema.
  *
- * Functions are told by all that identifies them, and once they are made by OID:
- * what SQL names, in COMMENT and REVOKE, PostgreSQL looks up in all schemas, so
- * that with 600 CRMs each such statement takes some milliseconds.
+ * A function is found by its schema, name and argument types, and once it is made by
+ * OID.  COMMENT and REVOKE are not run as SQL, as PostgreSQL would look the function's
+ * name up in all schemas: with 600 CRMs, that takes some milliseconds each.
  */
 #include "postgres.h"
 

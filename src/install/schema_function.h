@@ -5,7 +5,7 @@
 #ifndef CRM_INSTALL_SCHEMA_FUNCTION_H
 #define CRM_INSTALL_SCHEMA_FUNCTION_H
 
-/* A function of a CRM's schema, told by its name and the types of its arguments. */
+/* A function of a CRM's schema, identified by its name and the types of its arguments. */
 typedef struct CrmSchemaFunction
 {
 	Oid			schema;
@@ -19,8 +19,8 @@ extern Oid	crm_find_schema_function(const CrmSchemaFunction *function);
 
 /*
  * Runs the command that creates the function, or replaces it, unless it is NULL,
- * and gives the function the comment.  From a new one PUBLIC has no right; rights
- * on one that is there stay.  The caller owns the schema and is connected to SPI.
+ * and gives the function the comment.  PUBLIC has no right on a new function; rights
+ * on an existing one stay.  The caller owns the schema and is connected to SPI.
  */
 extern void crm_make_schema_function(const CrmSchemaFunction *function,
 									 const char *command, const char *comment);

@@ -5,7 +5,7 @@
 #ifndef CRM_INSTALL_SCRIPT_H
 #define CRM_INSTALL_SCRIPT_H
 
-/* ERROR 42501 if others may create objects in that schema than those who are trusted anyway. */
+/* ERROR 42501 if a role that is not trusted may create objects in that schema. */
 extern void crm_check_creators(Oid schema);
 
 /*

@@ -2,8 +2,8 @@
  * install/track_column.c
  *		Which columns of the user's have their changes recorded in deal_changes.
  *
- * The mark of a column is an argument of the trigger that records: it is in a
- * dump, free to read, and goes with the trigger.
+ * The mark of a column is an argument of the trigger that records changes: so it is
+ * dumped with the trigger, and reading it costs nothing.
  */
 #include "postgres.h"
 
@@ -152,8 +152,8 @@ set_mark(FunctionCallInfo fcinfo, bool track)
 
 /*
  * crm_track_column(schema_name text, column_name text) -> boolean
- *		From now on changes of that column of deals are recorded; false if they
- *		were.  For the CRM's owner.
+ *		Records changes of that column of deals from now on; false if they were
+ *		recorded already.  For the CRM's owner.
  */
 PG_FUNCTION_INFO_V1(crm_track_column);
 Datum
@@ -164,7 +164,8 @@ crm_track_column(PG_FUNCTION_ARGS)
 
 /*
  * crm_untrack_column(schema_name text, column_name text) -> boolean
- *		No longer; false if they were not.  For the CRM's owner.
+ *		Stops recording them; false if they were not recorded.  For the CRM's
+ *		owner.
  */
 PG_FUNCTION_INFO_V1(crm_untrack_column);
 Datum

@@ -103,7 +103,7 @@ crm_uninstall(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("crm_uninstall()");
 	crm_get_own_installation(fcinfo, schema_name, &installation);
-	/* Writers lock deals first: those that are at it end before. */
+	/* Writers lock deals first: this waits until they have ended. */
 	LockRelationOid(installation.deals, AccessExclusiveLock);
 	SPI_connect();
 	performMultipleDeletions(find_objects(fcinfo, installation.schema), DROP_RESTRICT, 0);

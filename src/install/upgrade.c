@@ -1,6 +1,6 @@
 /*
  * install/upgrade.c
- *		Carrying the tables of a CRM to the version of the extension's SQL.
+ *		Upgrading the tables of a CRM to the version of the extension's SQL.
  *
  * A release that changes tables brings a step, a script that carries a CRM
  * from one version to a later one (sql/migrations).  crm_migrations() has the
@@ -87,7 +87,7 @@ typedef struct VersionedTrigger
 	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e' " \
 	"WHERE t.tgrelid IN (SELECT oid FROM tables) AND t.tgnargs > 0 AND NOT t.tgisinternal "
 
-/* As a move takes them: whoever locks in another order could deadlock with it. */
+/* The order in which a move locks them: another order could deadlock with moves. */
 #define IN_ORDER_OF_LOCKS \
 	"ORDER BY array_position(ARRAY['deals', 'stages', 'pipelines', 'stage_changes', 'deal_changes', " \
 	"'stage_totals']::name[], c.relname), c.relname, t.tgparentid, t.tgname"
@@ -240,10 +240,10 @@ read_triggers(const Upgrade *upgrade)
 }
 
 /*
- * The strongest lock on all tables of the CRM before any of them is changed.
- * One after the other, as the steps come to them, could deadlock with a
- * transaction that moves a deal.  Views are not for LOCK TABLE, which locks what
- * they read, too: catalogs, where the owner has no right to that.
+ * Takes the strongest lock on all tables of the CRM before any of them is changed:
+ * locking them one after the other, as the steps change them, could deadlock with a
+ * transaction that moves a deal.  Views are left out, as LOCK TABLE also locks the
+ * tables that a view reads, among them catalogs, which the owner may not lock.
  */
 static void
 lock_tables(const Upgrade *upgrade)
@@ -383,8 +383,8 @@ run_step(const Upgrade *upgrade, const Step *step)
 }
 
 /*
- * What is wrong by now is the user's change, such as a dropped column: a reason to
- * warn, not to keep the CRM in an older version.
+ * A problem that is left comes from a change of the user's, such as a dropped column.
+ * It gets a warning, as an error would keep the CRM in the older version.
  */
 static void
 check_result(FunctionCallInfo fcinfo, const Upgrade *upgrade)

@@ -2,9 +2,9 @@
  * mcp/arguments.c
  *		The arguments of a call: checked, and put into the form that SQL reads.
  *
- * What the values must be is mostly left to SQL, which reads them and applies the
- * constraints.  Models write whole numbers as 2.0 or "2", and a single value where
- * several are possible.
+ * Most checks of values are left to SQL, which casts them and applies the constraints.
+ * Models write whole numbers as 2.0 or "2", and a single value where several are
+ * possible, so these forms are accepted.
  */
 #include "postgres.h"
 
@@ -96,8 +96,8 @@ whole_number(McpProperty *property, JsonbValue *value)
 }
 
 /*
- * ERROR 22023 unless the value is one of those that the property can have.  Only for
- * filters: what is written meets the constraints, and a filter would find nothing.
+ * ERROR 22023 unless the value is one that the property can have.  Only for filters,
+ * which would find no row by another value; written values are checked by constraints.
  */
 static void
 check_choice(McpProperty *property, JsonbValue *value)

@@ -13,10 +13,10 @@
 #define MCP_MAX_LIMIT		100
 
 /*
- * The arguments with whole numbers for integers (2.0 and "2" are such), arrays where
- * one value was given for an array, and ids in place of names.  ERROR 22023 for an
- * argument that the tool does not have, one that is missing, and a value that cannot
- * be one of its type; for names, and exact, see crm_mcp_resolve().
+ * The arguments with integers for 2.0 and "2", an array in place of a single value where
+ * an array is expected, and ids in place of names.  ERROR 22023 for an argument that the
+ * tool does not have, for one that is missing, and for a value that is not of its type.
+ * crm_mcp_resolve() tells about names, and about exact.
  */
 extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments,
 									  List *properties, bool exact);
@@ -30,7 +30,7 @@ extern int	crm_mcp_limit(Jsonb *arguments);
 /* A boolean argument; false if it is not given. */
 extern bool crm_mcp_is_true(Jsonb *arguments, const char *name);
 
-/* ERROR 22023: the cursor is none. */
+/* ERROR 22023: the cursor is not valid. */
 pg_noreturn extern void crm_mcp_invalid_cursor(void);
 
 #endif							/* CRM_MCP_ARGUMENTS_H */

@@ -64,7 +64,7 @@ read_column(uint64 row)
 			crm_mcp_first_clause(crm_mcp_field(row, 11));
 	if (!column->generated && crm_mcp_field(row, 12) != NULL)
 		property->fallback = crm_mcp_constant(stringToNode(crm_mcp_field(row, 12)));
-	/* It is not among the values that the column's CHECK allows. */
+	/* The placeholder is not a value that the column's CHECK allows. */
 	if (property->fallback != NULL && strcmp(property->fallback, "\"" CRM_FILLED_TEXT "\"") == 0)
 		property->fallback = NULL;
 	column->attno = pg_strtoint32(crm_mcp_field(row, 13));
@@ -83,7 +83,7 @@ apply_check(McpColumn *column, Node *check)
 	column->property.is_object |= crm_mcp_check_wants_object(check);
 }
 
-/* Notes the domains that a CHECK casts columns to. */
+/* Finds the domains that a CHECK casts columns to. */
 static void
 note_domains(List *columns, Node *check)
 {

@@ -20,7 +20,7 @@
 #include "mcp/query.h"
 #include "mcp/words.h"
 
-/* How many of a kind find lists. */
+/* The most rows of each kind that find lists. */
 #define MAX_OF_A_KIND	10
 
 /* What find looks in. */
@@ -43,7 +43,7 @@ find_properties(McpTool *tool)
 	return list_make1(text);
 }
 
-/* More about a row than its name: what tells it from others. */
+/* More columns of a row beside its name, to tell rows of the same name apart. */
 static const char *
 details_of(const char *kind)
 {

@@ -145,7 +145,7 @@ read_comment(McpTool *tool, const char *comment)
 	return marked;
 }
 
-/* What an argument is, by the comment, or as functions of the CRM use its name. */
+/* The description of an argument: from the comment, or the usual one of its name. */
 static const char *
 describe_argument(McpTool *tool, const char *name)
 {
@@ -318,7 +318,7 @@ read_offset(Jsonb *arguments)
 	return atoi(offset);
 }
 
-/* A page of the set that from, with r for a row, gives. */
+/* SQL for a page of the set that the FROM clause "from" gives, whose rows are called r. */
 static char *
 call_paged(McpTool *tool, const char *from, Jsonb *arguments)
 {

@@ -23,7 +23,7 @@
 #define DEFAULT_ORIGINS \
 	"http://localhost:*, https://localhost:*, http://127.0.0.1:*, http://[::1]:*"
 
-/* The encoding of a text that a header cannot hold as it is. */
+/* How a header encodes a text that it cannot hold as it is. */
 #define ENCODED_PREFIX	"=?base64?"
 #define ENCODED_SUFFIX	"?="
 
@@ -185,9 +185,9 @@ crm_mcp_add_response_header(const char *name, const char *value)
 }
 
 /*
- * PostgREST declares a reply to be what Accept prefers, by the order and the
- * q-values there, of the types that functions called mcp return: so it would call JSON
- * text/event-stream.
+ * PostgREST takes the reply's Content-Type from Accept: the most preferred of the types
+ * that the functions named mcp return.  That could be text/event-stream, but the reply
+ * is always JSON.
  */
 void
 crm_mcp_set_content_type(bool may_be_stream)

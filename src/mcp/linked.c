@@ -4,7 +4,7 @@
  *		that are linked to it.
  *
  * This is the only place that knows which relation holds the contacts, owners
- * and organizations, and how its rows are called.
+ * and organizations, and which of its columns is the name.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@
 #include "mcp/columns.h"
 #include "mcp/linked.h"
 
-/* What rows are called by: tables of the CRM have one of these, views of crm_link() "name". */
+/* Columns that hold a row's name: tables of the CRM have one of them, linked views "name". */
 static const char *const labels[] = {"name", "title"};
 
 static bool
@@ -34,7 +34,7 @@ is_text(McpColumn *column)
 		(type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID);
 }
 
-/* t.column as text; NULL if it is not there, not a text, or not to be read. */
+/* t.column as text; NULL if there is no such text column that the caller may read. */
 static char *
 text_column(List *columns, const char *name)
 {
@@ -62,7 +62,7 @@ joined(List *expressions)
 	return text.data;
 }
 
-/* A linked table may have no names: then its rows are called by their ids. */
+/* A linked table may have no column of names: then the id serves as the name. */
 static char *
 label_of(List *columns)
 {
@@ -96,8 +96,8 @@ text_of(List *columns)
 }
 
 /*
- * Whether the caller may read what the view reads: one who may read the view need
- * not have a right on the table behind it.
+ * Whether the caller may read what the view reads.  The view has the rights of its
+ * caller, so the right to read the view is not enough.
  */
 static bool
 may_read_behind(McpNamed *named)

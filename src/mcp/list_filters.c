@@ -24,7 +24,7 @@
 /* How an argument restricts the rows. */
 typedef struct McpFilter
 {
-	const char *column;			/* NULL: none of the table */
+	const char *column;			/* of the table, or NULL */
 	const char *operator;		/* between the column and the argument */
 	const struct Link *link;	/* or by rows of another table */
 } McpFilter;
@@ -33,9 +33,9 @@ typedef struct McpFilter
 typedef struct Link
 {
 	const char *table;
-	const char *argument;		/* its column, too */
+	const char *argument;		/* also the name of the linking table's column */
 	const char *linking;
-	const char *column;			/* of the linking table: the row of the table */
+	const char *column;			/* of the linking table: id of a row of table */
 	const char *description;
 } Link;
 
@@ -97,7 +97,7 @@ value_filter(McpColumn *column)
 	return property;
 }
 
-/* The name of a moment or day without its last part: expected_close, won, created. */
+/* The name of a time or date column without its last part: expected_close, won, created. */
 static char *
 stem(const char *name)
 {
@@ -114,7 +114,7 @@ stem(const char *name)
 	return pstrdup(name);
 }
 
-/* Adds the arguments for a range of the column, if it has an order. */
+/* Adds the arguments for a range of the column, if its type has an order. */
 static List *
 add_range(List *properties, McpColumn *column)
 {
@@ -136,7 +136,7 @@ add_range(List *properties, McpColumn *column)
 	return lappend(properties, make_filter(psprintf("%s_before", stem(name)), type, "Not included", name, "<"));
 }
 
-/* Describes the arguments of a range that say nothing of themselves. */
+/* Describes the arguments of a range whose names do not tell what they are. */
 static void
 describe_ranges(List *properties)
 {

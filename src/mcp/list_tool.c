@@ -2,9 +2,9 @@
  * mcp/list_tool.c
  *		The tool that lists rows of a table, a page at a time.
  *
- * A page begins after the row in the cursor, which has that row's values of the
- * columns that make the order, the id among them.  So rows that are added meanwhile
- * shift no page, and one in the order of the ids is an index scan.
+ * A page begins after the row in the cursor, which holds that row's values of the
+ * columns of the order, including the id.  So rows that are added meanwhile do not
+ * shift the pages, and a page in the order of the ids is an index scan.
  */
 #include "postgres.h"
 
@@ -27,16 +27,16 @@
 #include "mcp/reference.h"
 #include "mcp/table.h"
 
-/* A list of more rows is not counted: that would read all of them. */
+/* Counting stops here, as it reads every row. */
 #define MAX_COUNTED		10000
 
-/* What can be asked for beside the columns: the names behind ids, and links. */
+/* Fields that can be shown beside the columns: names of rows that a deal refers to. */
 typedef struct NamedField
 {
 	const char *name;
 	const char *column;			/* the id, or NULL: */
 	const char *linking;		/* the table that has the ids */
-	const char *relation;		/* that has the names */
+	const char *relation;		/* the relation that has the names */
 	const char *key;			/* of the linking table */
 } NamedField;
 
@@ -49,14 +49,14 @@ static const NamedField named_fields[] = {
 	{"contacts", NULL, "deal_contacts", "contacts", "contact_id"},
 };
 
-/* What a list of deals shows unless it is told. */
+/* The fields that a list of deals shows by default. */
 static const char *const usual_fields[] = {
 	"id", "title", "status", "pipeline", "stage", "amount", "currency", "value_period", "probability",
 	"expected_close_date", "forecast_category", "owner_id", "owner", "organization_id", "organization",
 	"won_at", "lost_at", "lost_reason", "version"
 };
 
-/* By what deals can be ordered. */
+/* The columns that deals can be ordered by. */
 static const char *const orders[] = {
 	"amount", "expected_close_date", "created_at", "updated_at", "stage_entered_at", "won_at", "lost_at", "title"
 };
@@ -220,7 +220,7 @@ order_by(List *order, const char *alias, bool descending)
 	return list.data;
 }
 
-/* The condition that a row comes after the one in the cursor, $2, of which k has the columns. */
+/* The condition that a row comes after the one in the cursor, $2, whose columns k has. */
 static char *
 comes_after(List *order, ListCell *first, bool descending)
 {
@@ -310,7 +310,7 @@ run(const char *query, Jsonb *arguments, Jsonb *cursor)
 		elog(ERROR, "could not run: %s", query);
 }
 
-/* Appends how many rows there are in all, and of deals what they add up to. */
+/* Appends the number of all rows, and for deals the sums of their amounts. */
 static void
 append_totals(StringInfo out, McpTool *tool, const char *from, Jsonb *arguments)
 {

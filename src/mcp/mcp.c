@@ -3,16 +3,16 @@
  *		The entry points of MCP (Model Context Protocol): a JSON-RPC message
  *		in, a reply out.
  *
- * mcp/message.c parses a message, mcp/protocol.c answers its method, finding
- * tools in mcp/catalog.c, which collects them from their kinds: table_tools,
- * link_tools, function_tools, report_tools, find_tools.  mcp/arguments.c and
- * mcp/resolve.c read what a tool is given, mcp/text.c makes the text of what it
- * returns.  mcp/http.c is all that knows of HTTP.
+ * mcp/message.c parses a message, and mcp/protocol.c answers its method.  It finds
+ * tools in mcp/catalog.c, which collects them from table_tools, link_tools,
+ * function_tools, report_tools and find_tools.  mcp/arguments.c and mcp/resolve.c
+ * read the arguments of a tool, and mcp/text.c makes the text of its result.  Only
+ * mcp/http.c knows of HTTP.
  *
- * A message is input from outside: whatever it is, the answer is a JSON-RPC
- * reply.  Each request runs in a subtransaction, so that a failed one leaves
- * nothing behind.  Only these are raised as errors: a cancelled query, the end
- * of the session, lack of memory.
+ * A message is input from outside, so the answer to any message is a JSON-RPC reply.
+ * Each request runs in a subtransaction, so that a failed one leaves nothing behind.
+ * Only these are raised as errors: a cancelled query, the end of the session, lack
+ * of memory.
  */
 #include "postgres.h"
 

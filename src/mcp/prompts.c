@@ -1,6 +1,6 @@
 /*
  * mcp/prompts.c
- *		What a user can start an agent with.
+ *		The prompts of MCP: texts by which a user starts an agent's task.
  */
 #include "postgres.h"
 

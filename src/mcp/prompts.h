@@ -1,6 +1,6 @@
 /*
  * mcp/prompts.h
- *		What a user can start an agent with.
+ *		The prompts of MCP: texts by which a user starts an agent's task.
  */
 #ifndef CRM_MCP_PROMPTS_H
 #define CRM_MCP_PROMPTS_H

@@ -114,7 +114,7 @@ append_caching(StringInfo out, int ttl, const char *scope)
 	appendStringInfo(out, ",\"ttlMs\":%d,\"cacheScope\":\"%s\"", ttl, scope);
 }
 
-/* Ends a result that a modern client may keep, and makes it the reply. */
+/* Ends a result that a modern client may cache, and makes it the reply. */
 static void
 end_cacheable(StringInfo out, McpReply *reply, int ttl)
 {

@@ -1,6 +1,6 @@
 /*
  * mcp/reference.c
- *		Which arguments are ids of rows, and of which.
+ *		Which arguments are ids of rows, and of which relation.
  */
 #include "postgres.h"
 
@@ -9,7 +9,7 @@
 
 #include "mcp/reference.h"
 
-/* In the order in which names are looked up: those of stages depend on the ones before. */
+/* In the order of lookups: names of stages are looked up in the pipeline found before. */
 static const McpReference kinds[] = {
 	{"pipeline", "pipelines", "pipelines_list"},
 	{"deal", "deals", "find"},

@@ -1,6 +1,6 @@
 /*
  * mcp/reference.h
- *		Which arguments are ids of rows, and of which.
+ *		Which arguments are ids of rows, and of which relation.
  */
 #ifndef CRM_MCP_REFERENCE_H
 #define CRM_MCP_REFERENCE_H

@@ -2,9 +2,9 @@
  * mcp/report_tools.c
  *		Tools that run reports: functions that are marked as reports of a group.
  *
- * A tool has the arguments of all its reports; a report that does not know one that
- * is given refuses it.  The range of time that a report is for has the same two names
- * in all of them.
+ * A tool has the arguments of all its reports; a report refuses a given argument that
+ * it does not have.  The arguments for the range of time have the same two names in
+ * all reports.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 #include "mcp/message.h"
 #include "mcp/report_tools.h"
 
-/* The groups whose tools have words of their own. */
+/* The groups whose tools have a title of their own. */
 static const struct
 {
 	const char *name;
@@ -145,8 +145,8 @@ explain(McpTool *report)
 }
 
 /*
- * The name that the report has for an argument of the tool; NULL: it is to be left
- * out.  ERROR 22023 if the report does not know it.
+ * The name that the report has for an argument of the tool; NULL for an argument that
+ * is not the report's.  ERROR 22023 if the report does not have it.
  */
 static const char *
 own_name(McpTool *report, List *properties, const char *name)
@@ -158,7 +158,7 @@ own_name(McpTool *report, List *properties, const char *name)
 		if (strcmp(common_name(lfirst(cell)), name) == 0)
 			return ((McpProperty *) lfirst(cell))->name;
 	}
-	/* What has no pages is small. */
+	/* limit is ignored by reports without pages, which are small. */
 	if (strcmp(name, "report") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "explain") == 0)
 		return NULL;
 	ereport(ERROR,
@@ -221,7 +221,7 @@ report_output(McpTool *tool)
 
 static const McpToolKind report_kind = {report_properties, call_report, report_output};
 
-/* "report: what it is", of each. */
+/* A line "name: title" for each report. */
 static char *
 describe_reports(List *reports)
 {
@@ -284,7 +284,7 @@ crm_mcp_group_reports(List *functions)
 		McpTool    *function = lfirst(cell);
 		McpTool    *group;
 
-		/* What writes is no report. */
+		/* A function that writes is a tool of its own. */
 		if (function->report == NULL || !function->read_only)
 		{
 			tools = lappend(tools, function);

@@ -2,9 +2,9 @@
  * mcp/resolve.c
  *		Arguments that are ids of rows, for which names may be given.
  *
- * A model reads "the deal is in Proposal" and has no id at hand.  So a name stands
- * for the id of the row that has it, and where it is not clear which one that is,
- * the error lists the candidates.
+ * A model reads "the deal is in Proposal" and has no id at hand.  So the name of a row
+ * is accepted in place of its id.  If several rows match, the error lists them as
+ * candidates.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@
 #include "mcp/query.h"
 #include "mcp/resolve.h"
 
-/* How many candidates an error lists. */
+/* The most candidates that an error lists. */
 #define MAX_CANDIDATES	10
 
 /* A call whose names are being looked up. */
@@ -117,7 +117,7 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 	return candidates;
 }
 
-/* The one that is meant; NULL if that is not clear. */
+/* The candidate that is meant; NULL if that is not clear. */
 static Candidate *
 choose(List *candidates, bool exact)
 {
@@ -254,7 +254,7 @@ resolve_array(Resolution *resolution, McpProperty *property, JsonbValue *array)
 	return *pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 }
 
-/* What the arguments tell of the pipeline whose stages are meant. */
+/* Notes the pipeline that an argument names or implies: names of stages are looked up there. */
 static void
 note_pipeline(Resolution *resolution, const McpReference *kind, JsonbValue *value)
 {

@@ -13,11 +13,11 @@
 #include "mcp/schema.h"
 
 /*
- * The arguments, an object, with the ids in place of names.  ERROR 22023 for a
- * name that is not that of one row, and PT404 for an id that is no row's, as far
- * as the caller may read the relation; the detail names candidates, the hint the
- * tool that lists them.  A name that is part of just one row's is enough if exact
- * is false.
+ * The arguments, an object, with ids in place of names.  ERROR 22023 for a name that
+ * no row or several rows have, and PT404 for an id that no row has, as far as the
+ * caller may read the relation; the detail lists candidates, the hint names the tool
+ * that finds rows.  If exact is false, a part of a name is enough if just one row has
+ * it.
  */
 extern Jsonb *crm_mcp_resolve(Oid schema, Jsonb *arguments, List *properties, bool exact);
 

@@ -1,6 +1,6 @@
 /*
  * mcp/resources.c
- *		What clients can read without a tool: the pipelines, and what the data means.
+ *		What clients can read without a tool: the pipelines and a data dictionary.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "mcp/resources.h"
 #include "mcp/text.h"
 
-/* More pipelines than these are for the tools. */
+/* The most pipelines in the resource; tools list all of them. */
 #define MAX_PIPELINES	100
 
 typedef struct Resource

@@ -1,6 +1,6 @@
 /*
  * mcp/resources.h
- *		What clients can read without a tool: the pipelines, and what the data means.
+ *		What clients can read without a tool: the pipelines and a data dictionary.
  *
  * Needs a connection to SPI.
  */

@@ -33,7 +33,7 @@ crm_mcp_can_change(McpColumn *column)
 		strcmp(name, MCP_KEY) != 0 && strcmp(name, "created_at") != 0;
 }
 
-/* The argument that says which row. */
+/* The argument that identifies the row. */
 static McpProperty *
 key_property(McpTool *tool)
 {
@@ -81,7 +81,7 @@ call_get(McpTool *tool, Jsonb *arguments, List *properties)
 	return row;
 }
 
-/* Whether nobody gives the column when creating a row, apart from those that copy rows. */
+/* Whether only copying rows would give the column: an argument for it would be noise. */
 static bool
 is_of_no_use(McpTool *tool, McpColumn *column)
 {
@@ -223,7 +223,7 @@ call_delete(McpTool *tool, Jsonb *arguments, List *properties)
 	return row;
 }
 
-/* What a client finds in every row. */
+/* The members that every row has. */
 static char *
 row_output(McpTool *tool)
 {

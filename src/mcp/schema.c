@@ -2,8 +2,8 @@
  * mcp/schema.c
  *		JSON Schema (2020-12) of SQL types, CHECK constraints and defaults.
  *
- * Each property has one type, or that and null, as some models know no other
- * unions.  A type without a counterpart in JSON becomes a string, and JSON itself
+ * Each property has one type, or one type and null, as some models do not support
+ * other unions.  A SQL type without a counterpart in JSON becomes a string, and json
  * an object: PostgreSQL checks the value when the tool runs.
  */
 #include "postgres.h"
@@ -58,7 +58,7 @@ crm_mcp_type_name(Oid type, int32 typmod)
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
-/* The expression below casts that do not change a text. */
+/* The expression without casts that do not change a text. */
 static Node *
 strip(Node *node)
 {

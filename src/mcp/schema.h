@@ -8,7 +8,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
-/* What hosts accept of a description, in characters. */
+/* The longest description that hosts accept, in characters. */
 #define MCP_MAX_DESCRIPTION	1024
 
 /* A member of a tool's arguments. */

@@ -7,7 +7,7 @@
 
 #include "mcp/tool.h"
 
-/* The key of these tables. */
+/* The primary key of these tables. */
 #define MCP_KEY			"id"
 
 typedef struct McpTable

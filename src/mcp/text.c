@@ -1,9 +1,9 @@
 /*
  * mcp/text.c
- *		What a model reads: results as text, and numbers without loss.
+ *		The text of a result, for a model, and numbers without loss of digits.
  *
- * The data is in structuredContent; the text beside it is for models whose host
- * does not show them that, and for a quick look: names, ids and values, no braces.
+ * The data is in structuredContent.  The text beside it is for models whose host does
+ * not pass that on, and for quick reading: names, ids and values without braces.
  */
 #include "postgres.h"
 
@@ -123,7 +123,7 @@ text_of(JsonbValue *value, int most)
 	}
 }
 
-/* What an object is called; NULL if it has no name. */
+/* The name of an object; NULL if it has none. */
 static char *
 name_of(JsonbContainer *object)
 {
@@ -181,7 +181,7 @@ describe_change(JsonbContainer *object)
 	return psprintf("%s -> %s", texts[0] ? texts[0] : "none", texts[1] ? texts[1] : "none");
 }
 
-/* A member's value; NULL if it says nothing. */
+/* A member's value; NULL if it is of no use to the reader. */
 static char *
 describe_value(JsonbValue *value, int depth)
 {
@@ -201,7 +201,7 @@ describe_value(JsonbValue *value, int depth)
 	return text.len > 0 ? text.data : NULL;
 }
 
-/* What says nothing of the matter itself, or is said before. */
+/* Whether the summary leaves the member out: it is technical, or shown before. */
 static bool
 is_skipped(const char *key)
 {
@@ -236,7 +236,7 @@ append_name(StringInfo out, JsonbContainer *object, const char *separator)
 	return id != NULL;
 }
 
-/* Appends "name: value" of the members that say something, as many as there may be. */
+/* Appends "name: value" for the members that are of use, up to the limit. */
 static void
 append_members(StringInfo out, JsonbContainer *object, const char *separator, int most,
 			   int depth)

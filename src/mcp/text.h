@@ -1,6 +1,6 @@
 /*
  * mcp/text.h
- *		What a model reads: results as text, and numbers without loss.
+ *		The text of a result, for a model, and numbers without loss of digits.
  */
 #ifndef CRM_MCP_TEXT_H
 #define CRM_MCP_TEXT_H

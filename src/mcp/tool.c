@@ -1,6 +1,6 @@
 /*
  * mcp/tool.c
- *		A tool: how it is described to a client and called.
+ *		Describing a tool to a client, and calling it.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * mcp/tool.h
- *		A tool: how it is described to a client and called.
+ *		Describing a tool to a client, and calling it.
  */
 #ifndef CRM_MCP_TOOL_H
 #define CRM_MCP_TOOL_H

@@ -1,6 +1,6 @@
 /*
  * mcp/words.c
- *		Words that a text must have.
+ *		The search for words: a text must contain each of them.
  */
 #include "postgres.h"
 
@@ -9,7 +9,7 @@
 #include "mcp/message.h"
 #include "mcp/words.h"
 
-/* Further words are not looked for. */
+/* Words after these are ignored. */
 #define MAX_WORDS	10
 
 /* What is between two words; the same in C and in a regular expression. */

@@ -1,6 +1,6 @@
 /*
  * mcp/words.h
- *		Words that a text must have.
+ *		The search for words: a text must contain each of them.
  */
 #ifndef CRM_MCP_WORDS_H
 #define CRM_MCP_WORDS_H
@@ -8,8 +8,8 @@
 #include "utils/jsonb.h"
 
 /*
- * The condition that each word of an argument, $1's member of that name, is in the
- * expression, a text; "true" if there are none.
+ * The condition that the expression, a text, contains each word of the argument of that
+ * name in $1; "true" if the argument has no words.
  */
 extern char *crm_mcp_has_words(Jsonb *arguments, const char *argument, const char *expression);
 

@@ -1,6 +1,6 @@
 /*
  * stage/lookup.c
- *		What the rules of deals need to know of stages and pipelines.
+ *		The facts of stages and pipelines that the rules of deals need.
  *
  * These facts are read with the latest snapshot, as a foreign key reads its
  * parent, once in a statement, and kept in the statement's memory.  Only writes

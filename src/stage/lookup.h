@@ -1,6 +1,6 @@
 /*
  * stage/lookup.h
- *		What the rules of deals need to know of stages and pipelines.
+ *		The facts of stages and pipelines that the rules of deals need.
  */
 #ifndef CRM_STAGE_LOOKUP_H
 #define CRM_STAGE_LOOKUP_H

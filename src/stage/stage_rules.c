@@ -140,7 +140,7 @@ fill_probability(RowEdit *row, const AttrNumber *columns, DealStatus status)
 		crm_row_set(row, columns[STAGE_PROBABILITY], crm_closed_probability(status));
 }
 
-/* Of a stage that gets another status: values that were not written belong to the old one. */
+/* Clears values that were not written when a stage gets another status, as they fit the old one. */
 static void
 forget_unwritten(RowEdit *row, const AttrNumber *columns)
 {
@@ -193,8 +193,8 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 }
 
 /*
- * What the CHECKs need of a row whose key stands.  A position that is not given
- * is a free one, as the one that stands would be another conflict.
+ * Fills a row whose key exists already, as far as the CHECKs need it.  A position that is
+ * not given becomes a free one, as that of the existing row would be another conflict.
  */
 static void
 fit_standing(RowEdit *row, const AttrNumber *columns)
@@ -209,7 +209,7 @@ fit_standing(RowEdit *row, const AttrNumber *columns)
 		return;					/* the UPDATE reports it */
 	if (!crm_parse_deal_status(crm_row_get(row, columns[STAGE_DEAL_STATUS]), &status))
 	{
-		/* What is no status, the UPDATE will say better than the CHECK. */
+		/* An invalid status is left to the UPDATE, whose error says more. */
 		status = old_status;
 		crm_row_set(row, columns[STAGE_DEAL_STATUS],
 					CStringGetTextDatum(crm_deal_status_name(status)));

@@ -1,6 +1,6 @@
 /*
  * summary/report.c
- *		What a pipeline adds up to, as JSON: the answer of pipeline_summary().
+ *		The sums of a pipeline as JSON: the result of pipeline_summary().
  *
  * A fact is a row of crm_summary_rows(), as an object: so many deals of a stage, a
  * currency and a value period.  It is added to the parts of the answer that it

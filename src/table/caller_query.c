@@ -1,6 +1,6 @@
 /*
  * table/caller_query.c
- *		What the functions behind a CRM's API share.
+ *		Code shared by the functions behind a CRM's API.
  *
  * Their queries run with the caller's rights and search path, so they name
  * every table, type, function and operator with its schema.

@@ -1,6 +1,6 @@
 /*
  * table/caller_query.h
- *		What the functions behind a CRM's API share.
+ *		Code shared by the functions behind a CRM's API.
  *
  * A function written in SQL runs all its statements in the snapshot that it
  * began with, and so does not see what it waited for.  Those that wait for

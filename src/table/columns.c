@@ -1,6 +1,6 @@
 /*
  * table/columns.c
- *		What the triggers know of the CRM's tables: columns, neighbours, locks.
+ *		The CRM's tables as the triggers need them: columns, neighbours, locks.
  *
  * Neighbours are found through foreign keys, not by name, where rows are read
  * directly: on a sharded cluster the tables at hand bear other names than the
@@ -66,7 +66,7 @@ table_version(Relation rel)
 	return NULL;
 }
 
-/* Whether the CRM is older than that, as far as one can tell. */
+/* Whether the CRM is known to be older than that version. */
 static bool
 is_older(Relation rel, const char *since)
 {
@@ -151,8 +151,8 @@ crm_table_owner(Oid relid)
 }
 
 /*
- * Rows are read past all permissions, so rel's owner must be able to read the
- * other table.  REFERENCES, with which one makes a foreign key, is less.
+ * Rows are read without checks of permissions, so rel's owner must be able to read the
+ * other table.  The right REFERENCES, which a foreign key needs, is not enough.
  */
 static void
 check_readable(Relation rel, Oid other)

@@ -1,6 +1,6 @@
 /*
  * table/columns.h
- *		What the triggers know of the CRM's tables: columns, neighbours, locks.
+ *		The CRM's tables as the triggers need them: columns, neighbours, locks.
  *
  * The tables belong to the user, who may have added, dropped and reordered
  * columns: nothing is assumed of a column but its name and type, and both are
@@ -80,7 +80,7 @@ extern Oid	crm_table_owner(Oid relid);
  */
 extern Oid	crm_referenced_table(Relation rel, AttrNumber attno);
 
-/* The name, qualified and quoted, of the table beside rel called that. */
+/* The name, qualified and quoted, of the table of that name beside rel. */
 extern char *crm_sibling_name(Relation rel, const char *table);
 
 #endif							/* CRM_TABLE_COLUMNS_H */

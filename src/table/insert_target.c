@@ -1,6 +1,6 @@
 /*
  * table/insert_target.c
- *		What is written to a table beside deals.
+ *		The columns and values that are inserted into a table beside deals.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * table/insert_target.h
- *		What is written to a table beside deals.
+ *		The columns and values that are inserted into a table beside deals.
  */
 #ifndef CRM_TABLE_INSERT_TARGET_H
 #define CRM_TABLE_INSERT_TARGET_H

@@ -47,7 +47,7 @@ extern void crm_get_installation(FunctionCallInfo fcinfo,
 								 const char *schema_name,
 								 CrmInstallation *installation);
 
-/* The same for who has the rights of its owner; else ERROR 42501. */
+/* The same, but ERROR 42501 unless the user has the rights of its owner. */
 extern void crm_get_own_installation(FunctionCallInfo fcinfo,
 									 const char *schema_name,
 									 CrmInstallation *installation);

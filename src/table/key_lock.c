@@ -1,6 +1,6 @@
 /*
  * table/key_lock.c
- *		Locks on what a key stands for, instead of on its row.
+ *		Locks on the meaning of a key, instead of on its row.
  *
  * They are locks of the lock manager's, whose shared memory all databases of the
  * server share.  So a transaction takes MAX_KEYS of them at most, whatever it

@@ -1,6 +1,6 @@
 /*
  * table/key_lock.h
- *		Locks on what a key stands for, instead of on its row.
+ *		Locks on the meaning of a key, instead of on its row.
  *
  * They last until the end of the transaction.  Locks are shared without writing
  * anything, and renaming a stage need not wait for those who move deals.
@@ -24,9 +24,9 @@ extern void crm_lock_key_shared(Oid relid, const pg_uuid_t *tenant_id, const pg_
 extern void crm_lock_key_exclusive(Oid relid, const pg_uuid_t *tenant_id, const pg_uuid_t *key);
 
 /*
- * Makes those who lock the same key here wait for each other, in place of an
- * error of the unique index that refuses what both of them would do.  A transaction
- * that has locked hundreds of keys locks no more of them: the index remains.
+ * Makes transactions that lock the same key here wait for each other, so that the second
+ * one gets a better error than that of the unique index.  A transaction that has locked
+ * hundreds of keys locks no more of them, and relies on the index.
  */
 extern void crm_lock_key_alone(Oid relid, const pg_uuid_t *key);
 

@@ -1,6 +1,6 @@
 /*
  * table/owner_rights.c
- *		Doing what the CRM itself does, with the rights of its owner.
+ *		Running the CRM's own code with the rights of its owner.
  *
  * A writer need not have the owner's rights, so nothing that the writer made
  * may run with them.  By a closed search_path, names without a schema mean
@@ -44,7 +44,7 @@
 static ExecutorCheckPerms_hook_type next_check_perms = NULL;
 static object_access_hook_type next_object_access = NULL;
 
-/* For whom the session's temporary types were looked at since one of them changed. */
+/* The owner for whom the session's temporary types were checked since the last change. */
 static Oid	types_checked_for = InvalidOid;
 
 static bool

@@ -1,6 +1,6 @@
 /*
  * table/owner_rights.h
- *		Doing what the CRM itself does, with the rights of its owner.
+ *		Running the CRM's own code with the rights of its owner.
  */
 #ifndef CRM_TABLE_OWNER_RIGHTS_H
 #define CRM_TABLE_OWNER_RIGHTS_H
@@ -27,22 +27,22 @@ typedef struct SavedUser
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
 
-/* The same for what runs no code but PostgreSQL's and ours, without that care. */
+/* The same without these precautions, for code that runs only PostgreSQL's functions and ours. */
 extern void crm_become_owner_for_own_code(Relation rel, SavedUser *saved);
 
 extern void crm_restore_user(const SavedUser *saved);
 
 /*
- * The name, qualified and quoted, of the table beside rel called that, for a
- * query that rel's owner runs.  What hangs on that table, such as triggers,
- * runs with rel's owner's rights: ERROR 42501 unless its owner has them anyway.
+ * The name, qualified and quoted, of the table of that name beside rel, for a query that
+ * rel's owner runs.  Triggers and other code of that table then run with the rights of
+ * rel's owner, so ERROR 42501 unless the table's owner has these rights anyway.
  */
 extern char *crm_trusted_sibling(Relation rel, const char *table);
 
 /* Whether the table has a trigger that would run as the owner when the user commits. */
 extern bool crm_deferred_triggers_keep_owner(Relation rel);
 
-/* Refuses what is said above in the owner's rights, for all queries. */
+/* Installs the hooks that refuse all of this in queries with the owner's rights. */
 extern void crm_owner_rights_install_hooks(void);
 
 #endif							/* CRM_TABLE_OWNER_RIGHTS_H */

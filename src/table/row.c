@@ -18,7 +18,7 @@
 #include "table/restoring.h"
 #include "table/row.h"
 
-/* The value that the expression gives now. */
+/* Evaluates the expression. */
 static Datum
 evaluate(Expr *expr, Form_pg_attribute att, bool *isnull)
 {
@@ -104,7 +104,7 @@ fill_not_given(RowEdit *row)
 	}
 }
 
-/* Of a row that stands. */
+/* Fills NOT NULL columns that were not given from the existing row. */
 static void
 fill_from_standing(RowEdit *row)
 {

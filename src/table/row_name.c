@@ -1,6 +1,6 @@
 /*
  * table/row_name.c
- *		How messages call a row that the code read past all permissions.
+ *		The name in messages of a row that was read without checks of permissions.
  */
 #include "postgres.h"
 

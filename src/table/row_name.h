@@ -1,6 +1,6 @@
 /*
  * table/row_name.h
- *		How messages call a row that the code read past all permissions.
+ *		The name in messages of a row that was read without checks of permissions.
  */
 #ifndef CRM_TABLE_ROW_NAME_H
 #define CRM_TABLE_ROW_NAME_H

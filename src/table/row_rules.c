@@ -1,6 +1,6 @@
 /*
  * table/row_rules.c
- *		The rules that all tables share: what never changes, whose a row is.
+ *		The rules that all tables share: fixed columns, and one tenant.
  *
  * crm_row_rules is the BEFORE ROW trigger of the tables that need no more.  Its
  * arguments after the version name the columns that refer to parents, whose
@@ -60,7 +60,7 @@ check_parent(RowEdit *row, const RowColumns *columns, const ParentReference *ref
 	parent = table_open(reference->parent, AccessShareLock);
 	crm_visit_rows(parent, reference->index, reference->parent_id, id, check_tenant, &check);
 	if (!check.found)
-		/* As a foreign key would say it; a stranger's row is as good as none. */
+		/* Like a foreign key's error: another tenant's row counts as missing. */
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("%s \"%s\" does not exist",

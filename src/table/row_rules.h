@@ -1,6 +1,6 @@
 /*
  * table/row_rules.h
- *		The rules that all tables share: what never changes, whose a row is.
+ *		The rules that all tables share: fixed columns, and one tenant.
  */
 #ifndef CRM_TABLE_ROW_RULES_H
 #define CRM_TABLE_ROW_RULES_H

@@ -1,6 +1,6 @@
 /*
  * table/running_writes.c
- *		Statements that are writing to deals and have not come to their end.
+ *		Statements that are writing to deals and have not ended yet.
  *
  * INSERT and UPDATE make themselves known through the BEFORE trigger of the
  * rows.  DELETE and TRUNCATE need not: from their first row on they have AFTER

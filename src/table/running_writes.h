@@ -1,6 +1,6 @@
 /*
  * table/running_writes.h
- *		Statements that are writing to deals and have not come to their end.
+ *		Statements that are writing to deals and have not ended yet.
  *
  * Until then a function that they call may see some rows as written already,
  * while history and totals follow only at the end.

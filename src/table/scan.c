@@ -1,6 +1,6 @@
 /*
  * table/scan.c
- *		Reading rows of a table by a uuid, past all permissions.
+ *		Reading rows of a table by a uuid, without checks of permissions.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * table/scan.h
- *		Reading rows of a table by a uuid, past all permissions.
+ *		Reading rows of a table by a uuid, without checks of permissions.
  */
 #ifndef CRM_TABLE_SCAN_H
 #define CRM_TABLE_SCAN_H

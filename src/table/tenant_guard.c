@@ -1,6 +1,6 @@
 /*
  * table/tenant_guard.c
- *		What a row that is given to another tenant may tell its writer: nothing.
+ *		Hiding errors of the rules for a row that is written to another tenant.
  */
 #include "postgres.h"
 

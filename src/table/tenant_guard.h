@@ -1,6 +1,6 @@
 /*
  * table/tenant_guard.h
- *		What a row that is given to another tenant may tell its writer: nothing.
+ *		Hiding errors of the rules for a row that is written to another tenant.
  *
  * Triggers run before row security refuses the row.  An error of the rules
  * would speak of the pipelines and stages of that tenant.
@@ -18,8 +18,8 @@
 extern bool crm_is_foreign_tenant(Relation rel, const pg_uuid_t *tenant_id);
 
 /*
- * Runs the rules for a row of a foreign tenant.  What they refuse is refused
- * the way row security does it, whatever the reason.
+ * Runs the rules for a row of another tenant.  Whatever they refuse gets the error of
+ * row security, so that it tells nothing of that tenant.
  */
 typedef void (*CrmRules) (void *arg);
 extern void crm_run_guarded(Relation rel, CrmRules rules, void *arg);

@@ -1,6 +1,6 @@
 /*
  * table/upsert.c
- *		An inserted row whose key stands already: the UPDATE that it may become.
+ *		An inserted row whose key exists already: the UPDATE that it may become.
  *
  * INSERT ... ON CONFLICT DO UPDATE runs the BEFORE INSERT trigger first; what
  * it returns must satisfy the NOT NULL and CHECK constraints, and is then called

@@ -1,8 +1,8 @@
 /*
  * totals/access.c
- *		Who may be given totals in place of the sums over deals.
+ *		Whether a user may get totals in place of the sums over deals.
  *
- * In doubt nobody: the sums over deals are always right.
+ * In case of doubt the answer is no, as the sums over deals are always right.
  */
 #include "postgres.h"
 
@@ -43,7 +43,7 @@ kept_up_to_date(FunctionCallInfo fcinfo, Relation deals)
 	Oid			audit = crm_extension_function(fcinfo, "crm_deal_audit");
 	int			events = 0;
 
-	/* What is written to a partition, or a child, goes past the triggers. */
+	/* Writes to a partition, or a child, do not fire the triggers of deals. */
 	if (deals->rd_rel->relkind != RELKIND_RELATION || deals->rd_rel->relhassubclass ||
 		deals->trigdesc == NULL)
 		return false;

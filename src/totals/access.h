@@ -1,6 +1,6 @@
 /*
  * totals/access.h
- *		Who may be given totals in place of the sums over deals.
+ *		Whether a user may get totals in place of the sums over deals.
  */
 #ifndef CRM_TOTALS_ACCESS_H
 #define CRM_TOTALS_ACCESS_H

@@ -1,6 +1,6 @@
 /*
  * totals/reader.c
- *		Totals in place of sums over deals, for those who may have them.
+ *		Totals in place of sums over deals, for users who may get them.
  */
 #include "postgres.h"
 

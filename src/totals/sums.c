@@ -1,6 +1,6 @@
 /*
  * totals/sums.c
- *		What deals add up to, by tenant and pipeline.
+ *		The sums of deals, by tenant and pipeline.
  *
  * The sums themselves are a crm_summary for each pipeline.  A statement
  * mostly touches one pipeline, or one after the other, so the last one is at

@@ -1,6 +1,6 @@
 /*
  * totals/sums.h
- *		What deals add up to, by tenant and pipeline.
+ *		The sums of deals, by tenant and pipeline.
  */
 #ifndef CRM_TOTALS_SUMS_H
 #define CRM_TOTALS_SUMS_H

@@ -60,9 +60,9 @@ extern CrmStatement crm_totals_statement(Relation deals, TotalsStatement which);
 
 /*
  * Makes the statements that look for a pipeline use the index until
- * AtEOXact_GUC() of the level returned.  Rows are deleted all the time, and an
- * index scan is what remembers which of them need no visit any more; small as
- * the table may be in the planner's eyes.
+ * AtEOXact_GUC() of the level returned.  Rows are deleted all the time, and an index
+ * scan marks dead entries (kill_prior_tuple), so that later scans skip them.  For a
+ * table that looks small the planner would choose a sequential scan.
  */
 extern int	crm_totals_prefer_index(void);
 

@@ -1,11 +1,10 @@
 /*
  * totals/writer.c
- *		Writes what deals add up to into stage_totals.
+ *		Writes the sums of deals to stage_totals.
  *
- * Writers only insert, so they never wait for each other.  The rows of a
- * pipeline are replaced by their sums in one statement, which any snapshot
- * sees either before or after; it deletes, so two who would do that at once
- * would have to wait: whoever comes second leaves it to the first.
+ * Writers only insert, so they never wait for each other.  The rows of a pipeline are
+ * replaced by their sums in one statement, of which a snapshot sees all or nothing.
+ * As it deletes rows, two of them would wait for each other: the second one is skipped.
  */
 #include "postgres.h"
 
@@ -45,9 +44,8 @@ static bool writing = false;
 /*
  * crm_totals_guard(version): BEFORE INSERT trigger FOR EACH ROW of
  * stage_totals
- *		Lets pass what is written here, and nothing else: the rows of a dump,
- *		when it is restored into a CRM whose triggers count the deals of the
- *		same dump.
+ *		Suppresses rows that are not inserted by this file: those of a dump that
+ *		is restored into a CRM whose triggers count the dump's deals already.
  */
 PG_FUNCTION_INFO_V1(crm_totals_guard);
 Datum

@@ -1,6 +1,6 @@
 /*
  * totals/writer.h
- *		Writes what deals add up to into stage_totals.
+ *		Writes the sums of deals to stage_totals.
  *
  * The caller is connected to SPI.  All of it is done with the rights of the
  * table's owner.

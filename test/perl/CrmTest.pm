@@ -1,6 +1,6 @@
 
-# What the TAP tests share: a server, CRMs filled by every kind of write, and
-# what must hold of a CRM whatever it went through.
+# Code shared by the TAP tests: a server, CRMs filled by every kind of write, and checks
+# that every CRM must pass.
 
 package CrmTest;
 
@@ -75,7 +75,7 @@ sub quote_literal
 	return "'$text'";
 }
 
-# Makes a session one of that role's, at work in the CRM.
+# SQL that begins a session of that role in the CRM.
 sub crm_session
 {
 	my ($role, $schema, $tenant) = @_;
@@ -136,7 +136,7 @@ sub link_people
 	return;
 }
 
-# What users add to a CRM of theirs.  Needs link_people().
+# Adds objects as users do: columns, triggers and so on.  Needs link_people() first.
 sub add_own_objects
 {
 	my ($node, $db, $schema) = @_;
@@ -187,8 +187,8 @@ sub add_own_objects
 	return;
 }
 
-# A database with three CRMs: with objects of the user's own, of shared tenancy,
-# in a schema whose name wants quoting.
+# A database with three CRMs: one with objects of the user's own, one of shared tenancy,
+# and one in a schema whose name needs quotes.
 sub make_origin
 {
 	my ($node, $db) = @_;
@@ -206,8 +206,8 @@ sub make_origin
 	return;
 }
 
-# The dump of a database: what is in the catalogs, and every row, in the order in
-# which the table holds them.  Without what differs from dump to dump.
+# The dump of a database: its catalog, and every row in the order in which the table
+# holds them, without the lines that differ from dump to dump.
 sub dump_text
 {
 	my ($node, $db, @options) = @_;
@@ -220,9 +220,8 @@ sub dump_text
 	return $stdout;
 }
 
-# What is in the catalogs, by PostgreSQL's functions that show it, and of each table
-# how many rows it has and a hash of them: what pg_dump does not say of itself, and
-# what two versions of PostgreSQL agree on.
+# The catalogs, as PostgreSQL's functions show them, and the number and a hash of each
+# table's rows.  Unlike a dump, it can be compared between versions of PostgreSQL.
 sub digest
 {
 	my ($node, $db, %options) = @_;
@@ -244,7 +243,7 @@ sub digest
 	  . $node->safe_psql($db, join ";\n", split /\x01/, $queries);
 }
 
-# Two dumps are the same; if not, shows where they start to differ.
+# Tests that two dumps are the same; if not, shows where they begin to differ.
 sub same_text
 {
 	my ($got, $expected, $name) = @_;
@@ -270,7 +269,7 @@ sub sorted
 	return join "\n", sort split /\n/, $text;
 }
 
-# Every CRM of make_origin() works; changes them.
+# Tests that every CRM of make_origin() works, which changes them.
 sub all_work
 {
 	my ($node, $db, $name) = @_;
@@ -294,8 +293,8 @@ sub psql_file
 		'-d', $db, '-f', $file, @options);
 }
 
-# Each deal has as many moves as its history, and stands where that ends; it is
-# what its last change says.
+# Tests that each deal agrees with its history: the number of moves, the stage, and the
+# values of the last change.
 sub history_agrees
 {
 	my ($node, $db, $schema, $name) = @_;
@@ -349,8 +348,8 @@ sub totals_are_right
 	return;
 }
 
-# A CRM that fill() has filled does all it should: records moves, takes them
-# back, counts on without a gap, keeps its rules.  Changes it.
+# Tests that a CRM filled by fill() works: it records moves, takes them back, numbers
+# them without a gap, and applies its rules.  This changes the CRM.
 sub still_works
 {
 	my ($node, $db, $schema, $tenant, $name) = @_;

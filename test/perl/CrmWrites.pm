@@ -1,6 +1,6 @@
 
-# Every kind of write to a CRM, and a CRM for them: what the tests of writes that
-# meet have in common.
+# Code shared by the tests of concurrent writes: every kind of write to a CRM, and a CRM
+# for them.
 
 package CrmWrites;
 
@@ -12,8 +12,8 @@ use Exporter 'import';
 
 our @EXPORT = qw(%writes make_pairs_crm);
 
-# Two rows that a transaction writes, one after the other, are written in one order;
-# that is the client's to see to.  any_deal() and any_stage() are the test's.
+# Transactions that write two rows write them in the same order, as the client has to
+# ensure this.  The tests define any_deal() and any_stage().
 our %writes = (
 	'move' =>
 	  'UPDATE deals SET stage_id = (SELECT any_stage()) WHERE id = (SELECT any_deal())',

@@ -38,7 +38,7 @@ my %type_field = (
 
 my $bool = 16;
 
-# The nodes of a text, as hashes: of a field, the list of what it has.
+# The nodes of a text, as hashes from a field to the list of its values.
 sub parse
 {
 	my ($text) = @_;
@@ -124,8 +124,8 @@ sub as_written
 	return $node;
 }
 
-# Whatever is looked up by name and types: kind, OID, the type of its result and
-# those of its arguments, once as they are and once as they were written.
+# All that is looked up by name and types: kind, OID, the type of the result, and the
+# types of the arguments, both after and before coercion.
 sub names
 {
 	my ($text) = @_;

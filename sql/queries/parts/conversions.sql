@@ -1,4 +1,4 @@
--- The rates of what is to be converted, a row for each tenant, currency and day.
+-- The exchange rates that are needed, a row for each tenant, currency and day.
 SELECT e.tenant_id, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
 FROM (SELECT array_agg(s.tenant_id) AS tenant_ids, array_agg(s.currency) AS currencies,
         array_agg(s.rate_day) AS days

@@ -1,6 +1,6 @@
--- How many deals, and of what value, came from stage to stage, by the groups that
--- deals are in; the cohorts are of deals that have the same in the dimension
--- group_by and the same currency, and whose amounts have the same rate.
+-- How many deals, and of what value, went from stage to stage, for each group of deals.
+-- The deals of a cohort have the same value of the dimension group_by, the same currency
+-- and the same exchange rate.
 cohorts AS MATERIALIZED (
     SELECT k.keys, k.currency, k.tenant_id, k.rate_day, k.deals, row_number() OVER () - 1 AS no
     FROM (SELECT d.keys, CASE WHEN d.amount IS NOT NULL THEN d.currency END AS currency,
@@ -48,7 +48,7 @@ cohorts AS MATERIALIZED (
     FROM steps AS t
     WHERE t.to_stage_id IS NOT NULL
 ), groups AS (
-    -- there is a total, though of nothing
+    -- there is always a total, even of no deals
     SELECT true AS is_total, NULL AS group_key, '' AS match_key, true AS no_key
     UNION
     SELECT t.is_total, t.group_key, t.match_key, t.no_key FROM stood AS t
