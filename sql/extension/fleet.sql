@@ -74,7 +74,7 @@ BEGIN ATOMIC
 	SELECT 'pg_type'::regclass::oid, t.oid
 	FROM pg_type AS t
 	WHERE t.typnamespace = crm AND t.typtype = 'd'
-		AND t.typname IN ('text/event-stream', 'text/html', 'deal_status', 'value_period', 'forecast_category', 'json_object');
+		AND t.typname IN ('text/event-stream', 'text/html', 'deal_status', 'value_period', 'forecast_category', 'deal_metadata');
 END;
 COMMENT ON FUNCTION @extschema@.crm_installed_objects(regnamespace) IS
 	'The tables, views, functions and types that crm_install() and crm_link() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';

@@ -18,15 +18,15 @@ CREATE DOMAIN value_period AS text
     CONSTRAINT deals_value_period_check CHECK (VALUE IN ('one_time', 'monthly', 'quarterly', 'annual'));
 CREATE DOMAIN forecast_category AS text
     CONSTRAINT deals_forecast_category_check CHECK (VALUE IN ('pipeline', 'best_case', 'commit', 'omitted'));
-CREATE DOMAIN json_object AS jsonb
+CREATE DOMAIN deal_metadata AS jsonb
     CONSTRAINT deals_metadata_check CHECK (jsonb_typeof(VALUE) = 'object');
 -- They are for this CHECK only: a user's column of such a type would prevent changing it.
-REVOKE USAGE ON DOMAIN deal_status, value_period, forecast_category, json_object FROM PUBLIC;
+REVOKE USAGE ON DOMAIN deal_status, value_period, forecast_category, deal_metadata FROM PUBLIC;
 
 COMMENT ON DOMAIN deal_status IS 'What deals.status may be';
 COMMENT ON DOMAIN value_period IS 'What deals.value_period may be';
 COMMENT ON DOMAIN forecast_category IS 'What deals.forecast_category may be';
-COMMENT ON DOMAIN json_object IS 'What deals.metadata may be';
+COMMENT ON DOMAIN deal_metadata IS 'What deals.metadata may be';
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
@@ -62,7 +62,7 @@ CREATE TABLE deals (
     CONSTRAINT deals_stage_id_fkey FOREIGN KEY (stage_id) REFERENCES stages (id),
     CONSTRAINT deals_external_id_key UNIQUE (external_id, tenant_id),
     CONSTRAINT deals_check CHECK (@extension@.crm_check_deal(title, amount, currency, probability, status::deal_status, value_period::value_period,
-        forecast_category::forecast_category, metadata::json_object, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date,
+        forecast_category::forecast_category, metadata::deal_metadata, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date,
         created_at, updated_at))
 );
 

@@ -191,7 +191,7 @@ SELECT set_eq($$SELECT t.typname::text, c.conname::text, pg_get_constraintdef(c.
     $$VALUES ('deal_status', 'deals_status_check', 'CHECK ((VALUE = ANY (ARRAY[''open''::text, ''won''::text, ''lost''::text])))'),
         ('value_period', 'deals_value_period_check', 'CHECK ((VALUE = ANY (ARRAY[''one_time''::text, ''monthly''::text, ''quarterly''::text, ''annual''::text])))'),
         ('forecast_category', 'deals_forecast_category_check', 'CHECK ((VALUE = ANY (ARRAY[''pipeline''::text, ''best_case''::text, ''commit''::text, ''omitted''::text])))'),
-        ('json_object', 'deals_metadata_check', 'CHECK ((jsonb_typeof(VALUE) = ''object''::text))')$$, 'domains');
+        ('deal_metadata', 'deals_metadata_check', 'CHECK ((jsonb_typeof(VALUE) = ''object''::text))')$$, 'domains');
 SELECT is_empty($$SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid WHERE attrelid IN (SELECT relid FROM t.tables) AND typtype = 'd'$$,
     'no column has one: mappers do not know them');
 
@@ -220,7 +220,7 @@ SELECT set_eq($$SELECT t.name, c.conname::text, regexp_replace(pg_get_constraint
         ('deals', 'deals_pkey', 'PRIMARY KEY (id)'),
         ('deals', 'deals_pipeline_id_fkey', 'FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)'),
         ('deals', 'deals_stage_id_fkey', 'FOREIGN KEY (stage_id) REFERENCES stages(id)'),
-        ('deals', 'deals_check', 'CHECK (crm_check_deal(title, amount, currency, probability, ((status)::deal_status)::text, (value_period)::value_period, (forecast_category)::forecast_category, (metadata)::json_object, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date, created_at, updated_at))'),
+        ('deals', 'deals_check', 'CHECK (crm_check_deal(title, amount, currency, probability, ((status)::deal_status)::text, (value_period)::value_period, (forecast_category)::forecast_category, (metadata)::deal_metadata, won_at, lost_at, lost_reason, archived_at, stage_entered_at, expected_close_date, created_at, updated_at))'),
         ('deal_contacts', 'deal_contacts_deal_id_contact_id_key', 'UNIQUE (deal_id, contact_id)'),
         ('deal_contacts', 'deal_contacts_pkey', 'PRIMARY KEY (id)'),
         ('deal_contacts', 'deal_contacts_deal_id_fkey', 'FOREIGN KEY (deal_id) REFERENCES deals(id) ON DELETE CASCADE'),
