@@ -58,9 +58,6 @@ $node->safe_psql('fuzz', <<~'SQL');
 		UNION ALL SELECT extensions.crm_pipeline_summary(d.stage_id, d.amount, d.currency, d.probability, d.value_period) FROM crm.deals AS d;
 	SQL
 
-# What the triggers of this version's CRMs are given.
-my ($version) = slurp_file('crm.control') =~ /default_version *= *'(.*)'/;
-
 sub rows
 {
 	return split /\n/, $node->safe_psql('fuzz', shift);
@@ -420,7 +417,7 @@ sub statement
 	my $before = join '', map { setting() . '; ' } 1 .. rand 2.2;
 	my $lasts =
 	  $sql !~
-	  /stage_totals|stage_changes|deal_changes|TRIGGER|crm_install|crm_track|crm_link|crm_embed|access|events/
+	  /stage_totals|stage_changes|deal_changes|TRIGGER|crm_install|crm_uninstall|crm_track|crm_link|crm_embed|access|events/
 	  && $before eq ''
 	  && rand() < 0.5;
 
