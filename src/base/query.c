@@ -4,11 +4,14 @@
  */
 #include "postgres.h"
 
+#include "executor/executor.h"
 #include "nodes/params.h"
+#include "nodes/plannodes.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 
 #include "base/query.h"
 
@@ -196,4 +199,18 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 		elog(ERROR, "query returned no rows: %s", statement->text);
 	AtEOXact_GUC(true, level);
 	options.dest->rDestroy(options.dest);
+}
+
+bool
+crm_may_run(SPIPlanPtr plan)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		result;
+
+	if (cached == NULL)
+		elog(ERROR, "could not plan a query");
+	result = crm_may_execute(linitial_node(PlannedStmt, cached->stmt_list));
+	/* Not registered with a resource owner, as the plan is not saved yet. */
+	ReleaseCachedPlan(cached, NULL);
+	return result;
 }

@@ -54,6 +54,9 @@ extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 
+/* Whether the current user may read all that the prepared query reads, behind views too. */
+extern bool crm_may_run(SPIPlanPtr plan);
+
 /* Like crm_run_kept(), but with the given snapshot, and without keeping the plan. */
 extern int	crm_run_snapshot(const CrmStatement *statement, const Datum *values,
 							 Snapshot snapshot);

@@ -11,18 +11,14 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/plannodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 #include "utils/resowner.h"
 
-#include "base/compat.h"
 #include "base/query.h"
 #include "install/links.h"
 
@@ -74,21 +70,6 @@ may_read_view(Oid view)
 		pg_attribute_aclcheck_all(view, GetUserId(), ACL_SELECT, ACLMASK_ALL) == ACLCHECK_OK;
 }
 
-/* Whether the caller may read all that the statement reads. */
-static bool
-may_read(SPIPlanPtr plan)
-{
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
-	bool		result;
-
-	if (cached == NULL)
-		elog(ERROR, "could not plan how to read a linked row");
-	result = crm_may_execute(linitial_node(PlannedStmt, cached->stmt_list));
-	/* Not registered with a resource owner, as the plan is not saved yet. */
-	ReleaseCachedPlan(cached, NULL);
-	return result;
-}
-
 /*
  * Prepares the query that reads the expression from the view's row of an id; NULL if
  * the caller may not read it, or there is no such view.  Sets no search_path, as
@@ -109,7 +90,7 @@ prepare(Oid schema, const char *view_name, const char *column, const char *expre
 							  lengthof(argtypes), argtypes, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare to read a linked row: %s", SPI_result_code_string(SPI_result));
-	if (!may_read(plan))
+	if (!crm_may_run(plan))
 		return NULL;
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan that reads a linked row");

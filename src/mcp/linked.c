@@ -10,15 +10,12 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "nodes/plannodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 
-#include "base/compat.h"
+#include "base/query.h"
 #include "mcp/columns.h"
 #include "mcp/linked.h"
 
@@ -103,8 +100,6 @@ static bool
 may_read_behind(McpNamed *named)
 {
 	SPIPlanPtr	plan;
-	CachedPlan *cached;
-	bool		result;
 
 	if (get_rel_relkind(named->relid) != RELKIND_VIEW)
 		return true;
@@ -113,11 +108,7 @@ may_read_behind(McpNamed *named)
 							  0, NULL, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare to read names: %s", SPI_result_code_string(SPI_result));
-	cached = SPI_plan_get_cached_plan(plan);
-	result = cached != NULL && crm_may_execute(linitial_node(PlannedStmt, cached->stmt_list));
-	if (cached != NULL)
-		ReleaseCachedPlan(cached, NULL);
-	return result;
+	return crm_may_run(plan);
 }
 
 bool

@@ -16,7 +16,7 @@ use Test::More;
 our @EXPORT = qw(
   new_node create_roles create_database crm_session install fill link_people
   add_own_objects make_origin dump_text digest same_text sorted history_agrees
-  still_works all_work psql_file
+  still_works all_work psql_file reading_calls
 );
 
 # In CRMs of shared tenancy, the tenants.
@@ -241,6 +241,24 @@ sub digest
 
 	return $catalogs . "\n"
 	  . $node->safe_psql($db, join ";\n", split /\x01/, $queries);
+}
+
+# Calls of the functions that read, with the arguments that they need, of the CRM crm;
+# what is asked of the past begins that long ago.
+sub reading_calls
+{
+	my ($node, $db, $ago) = @_;
+
+	return split /\n/, $node->safe_psql($db, <<~SQL);
+		SELECT format('SELECT count(*) FROM %I(%s)', p.proname, (
+			SELECT string_agg(format('%I => %s', a.name, CASE a.name
+				WHEN 'pipeline_id' THEN 'md5(''p'')::uuid' WHEN 'deal_id' THEN 'md5(''d7'')::uuid'
+				WHEN 'from_at' THEN 'now() - interval ''$ago''' WHEN 'at' THEN 'now() - interval ''$ago'''
+				WHEN 'base' THEN '''CHF''' WHEN 'quote' THEN '''USD''' ELSE 'gen_random_uuid()' END), ', ')
+			FROM unnest(p.proargnames) WITH ORDINALITY AS a (name, n) WHERE a.n <= p.pronargs - p.pronargdefaults))
+		FROM pg_proc AS p JOIN extensions.crm_api_functions() AS f ON f.name = p.proname AND 'read' = ANY (f.levels)
+		WHERE p.pronamespace = 'crm'::regnamespace AND f.name <> 'mcp'
+		SQL
 }
 
 # Tests that two dumps are the same; if not, shows where they begin to differ.

@@ -45,17 +45,7 @@ $node->safe_psql('cancel', <<~SQL);
 	ANALYZE;
 	SQL
 
-# The functions that read, with the arguments that they need.
-my @queries = split /\n/, $node->safe_psql('cancel', <<~'SQL');
-	SELECT format('SELECT count(*) FROM %I(%s)', p.proname, (
-		SELECT string_agg(format('%I => %s', a.name, CASE a.name
-			WHEN 'pipeline_id' THEN 'md5(''p'')::uuid' WHEN 'deal_id' THEN 'md5(''d7'')::uuid'
-			WHEN 'from_at' THEN 'now() - interval ''150 days''' WHEN 'at' THEN 'now() - interval ''150 days'''
-			WHEN 'base' THEN '''CHF''' WHEN 'quote' THEN '''USD''' ELSE 'gen_random_uuid()' END), ', ')
-		FROM unnest(p.proargnames) WITH ORDINALITY AS a (name, n) WHERE a.n <= p.pronargs - p.pronargdefaults))
-	FROM pg_proc AS p JOIN extensions.crm_api_functions() AS f ON f.name = p.proname AND 'read' = ANY (f.levels)
-	WHERE p.pronamespace = 'crm'::regnamespace AND f.name <> 'mcp'
-	SQL
+my @queries = reading_calls($node, 'cancel', '150 days');
 push @queries,
   map { "SELECT count(v::text) FROM $_ AS v" }
   qw(stage_visits rotting_deals deal_pushes deal_facts move_facts pipeline_stage_summary);

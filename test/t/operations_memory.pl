@@ -45,16 +45,7 @@ SKIP:
 	  if system('command -v prlimit >/dev/null') != 0;
 
 	# What needs memory that grows with the data.
-	my @queries = split /\n/, $node->safe_psql('memory', <<~'SQL');
-		SELECT format('SELECT count(*) FROM %I(%s)', p.proname, (
-			SELECT string_agg(format('%I => %s', a.name, CASE a.name
-				WHEN 'pipeline_id' THEN 'md5(''p'')::uuid' WHEN 'deal_id' THEN 'md5(''d7'')::uuid'
-				WHEN 'from_at' THEN 'now() - interval ''7 days''' WHEN 'at' THEN 'now() - interval ''7 days'''
-				WHEN 'base' THEN '''CHF''' WHEN 'quote' THEN '''USD''' ELSE 'gen_random_uuid()' END), ', ')
-			FROM unnest(p.proargnames) WITH ORDINALITY AS a (name, n) WHERE a.n <= p.pronargs - p.pronargdefaults))
-		FROM pg_proc AS p JOIN extensions.crm_api_functions() AS f ON f.name = p.proname AND 'read' = ANY (f.levels)
-		WHERE p.pronamespace = 'crm'::regnamespace AND f.name <> 'mcp'
-		SQL
+	my @queries = reading_calls($node, 'memory', '7 days');
 	push @queries,
 	  q{SELECT mcp('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')},
 	  q{SELECT crm_pipeline_summary(md5(i::text)::uuid, i, 'EUR', 1)::text IS NULL FROM generate_series(1, 50000) AS i},
