@@ -9,10 +9,8 @@ COMMENT ON FUNCTION @extschema@.crm_conversion_day(timestamptz, timestamptz) IS
 
 CREATE FUNCTION @extschema@.crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
 	RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	-- A quotient has at least as many decimals as its dividend.
-	RETURN CASE WHEN divide_by = 1 THEN amount * multiply_by
-		ELSE round(amount * multiply_by * 1.000000000000 / divide_by, 8) END;
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_convert(numeric, numeric, numeric) IS
 	'amount * multiply_by / divide_by: exact where divide_by is 1, else rounded to 8 digits after the point. The factors are those of exchange_rate()';
 

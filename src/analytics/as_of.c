@@ -19,9 +19,8 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
-#include "analytics/point_sums.h"
-#include "analytics/replay.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "totals/access.h"
@@ -72,6 +71,8 @@ typedef struct AsOf
 	uint32		npoints;
 	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
 								 * none */
+	const AsOfSubjects *subjects;
+	uint32		subject;		/* of the deal, if it has one for good */
 	PointSums  *sums;
 	Events		visits;
 	Events		edits;
@@ -234,6 +235,7 @@ count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *valu
 		return;
 	memcpy(key.summary.stage, place->stage_id.data, UUID_LEN);
 	key.summary.rest = values->rest;
+	key.subject = as_of->subjects->deals != NULL ? as_of->subject : values->subject;
 	set_rate(as_of, &key, place, values);
 	entry.deals_without_amount = !values->has_amount;
 	entry.deals_without_probability = probability == REPLAY_NO_PROBABILITY;
@@ -343,6 +345,19 @@ take_step(Walk *walk)
 				   find_probability(walk, end, place), walk->point, walk->next);
 }
 
+/* What the deal is in; one that is no more is in nothing. */
+static inline uint32
+find_subject(const AsOfSubjects *subjects, const ReplayPresent *present)
+{
+	const DealIndex *deals = subjects->deals;
+	uint32		number;
+
+	if (deals == NULL || present == NULL)
+		return 0;
+	number = crm_deal_find(deals, present->id, crm_deal_hash(deals, present->id));
+	return number == NOT_A_DEAL ? 0 : subjects->of_deals[number];
+}
+
 static void
 receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
 {
@@ -350,6 +365,7 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 	AsOf	   *as_of = replay->arg;
 	Walk		walk = {replay, as_of, replay_deal, present};
 
+	as_of->subject = find_subject(as_of->subjects, present);
 	if (deal == NULL ||
 		(deal->visits == NULL && deal->edits == NULL && deal->deal.nlives == 0 && present != NULL))
 	{
@@ -392,7 +408,7 @@ static const ReplayUser as_of_user = {
 typedef struct AsOfRows
 {
 	ReturnSetInfo *rows;
-	const AsOf *as_of;
+	const AsOfSums *sums;
 } AsOfRows;
 
 static void
@@ -402,7 +418,7 @@ put_run(const PointRun *run, void *arg)
 	Datum		values[4 + SUMMARY_ROW_COLUMNS];
 	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
 	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
-	crm_day_of(result->as_of->at[run->first]);
+	crm_day_of(result->sums->at[run->first]);
 
 	values[0] = Int32GetDatum((int32) run->first + 1);
 	values[1] = Int32GetDatum((int32) run->last + 1);
@@ -439,24 +455,12 @@ read_currency(AsOf *as_of, ReplayQuery *query, const text *currency)
 	query->want_closed_at = true;
 }
 
-/*
- * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
- *		at timestamptz[], in_currency text)
- *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
- *		and the columns of crm_summary_rows())
- *		The sums of the unarchived deals of the pipeline at those moments, which
- *		are in ascending order.  A row for each stage, currency, value period and
- *		status, with the range of moments, numbered from 1, for which it holds;
- *		with in_currency also for each day whose rate the amounts have, NULL if
- *		they need no conversion.
- */
-PG_FUNCTION_INFO_V1(crm_summaries_as_of);
-Datum
-crm_summaries_as_of(PG_FUNCTION_ARGS)
+void
+crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
+			  void (*put) (const AsOfSums *sums, void *arg), void *arg)
 {
-	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL)};
-	AsOf		as_of = {0};
-	AsOfRows	result = {(ReturnSetInfo *) fcinfo->resultinfo, &as_of};
+	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL),.subject = subjects->column};
+	AsOf		as_of = {.subjects = subjects};
 	MemoryContext caller;
 	Replay	   *replay;
 
@@ -472,14 +476,45 @@ crm_summaries_as_of(PG_FUNCTION_ARGS)
 	query.sees_all = crm_sees_all(fcinfo, query.deals);
 	if (!PG_ARGISNULL(4))
 		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));
-	InitMaterializedSRF(fcinfo, 0);
 	replay = crm_replay_begin(&query, &as_of_user, &as_of);
 	caller = MemoryContextSwitchTo(replay->context);
 	as_of.sums = crm_point_sums_create(as_of.npoints);
 	MemoryContextSwitchTo(caller);
 	crm_replay_run(replay);
-	crm_point_sums_put(as_of.sums, put_run, &result);
+	put(&(AsOfSums)
+		{
+			as_of.sums, as_of.at, as_of.npoints, replay->subjects
+		}, arg);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);
+}
+
+static void
+put_runs(const AsOfSums *sums, void *rows)
+{
+	AsOfRows	result = {rows, sums};
+
+	crm_point_sums_put(sums->sums, put_run, &result);
+}
+
+/*
+ * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
+ *		at timestamptz[], in_currency text)
+ *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
+ *		and the columns of crm_summary_rows())
+ *		The sums of the unarchived deals of the pipeline at those moments, which
+ *		are in ascending order.  A row for each stage, currency, value period and
+ *		status, with the range of moments, numbered from 1, for which it holds;
+ *		with in_currency also for each day whose rate the amounts have, NULL if
+ *		they need no conversion.
+ */
+PG_FUNCTION_INFO_V1(crm_summaries_as_of);
+Datum
+crm_summaries_as_of(PG_FUNCTION_ARGS)
+{
+	AsOfSubjects none = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	crm_sum_as_of(fcinfo, &none, put_runs, fcinfo->resultinfo);
 	return (Datum) 0;
 }

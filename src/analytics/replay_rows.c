@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "utils/date.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -25,7 +26,7 @@
 /*
  * %1$s is the table, %2$s stage_changes and %3$s deal_changes.  $1 tenant, $2
  * pipeline, $3 from_at, $4 to_at, $5 owner, $6 whether the times of closing are asked
- * for, $7 ids.
+ * for, $7 ids, $8 the ReplaySubject.
  *
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
@@ -55,7 +56,9 @@ static const char *const queries[] = {
 	"c.stage_entered_at::pg_catalog.timestamptz, c.status::pg_catalog.text, "
 	"c.pipeline_id::pg_catalog.uuid, c.old_probability::pg_catalog.numeric, "
 	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
-	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
+	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false), "
+	"CASE WHEN $8 OPERATOR(pg_catalog.=) 1 THEN c.old_owner_id::pg_catalog.uuid END, "
+	"CASE WHEN $8 OPERATOR(pg_catalog.=) 2 THEN c.old_expected_close_date::pg_catalog.date END "
 	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
 	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
 	"AND ($7 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($7))",
@@ -76,7 +79,9 @@ static const char *const queries[] = {
 	"d.status::pg_catalog.text, d.pipeline_id::pg_catalog.uuid, d.probability::pg_catalog.numeric, " \
 	"d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, d.value_period::pg_catalog.text, " \
 	"d.archived_at IS NOT NULL, $5 IS NULL OR COALESCE(d.owner_id OPERATOR(pg_catalog.=) $5, false), " \
-	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END " \
+	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END, " \
+	"CASE WHEN $8 OPERATOR(pg_catalog.=) 1 THEN d.owner_id::pg_catalog.uuid END, " \
+	"CASE WHEN $8 OPERATOR(pg_catalog.=) 2 THEN d.expected_close_date::pg_catalog.date END " \
 	"FROM %1$s d WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 "
 	[REPLAY_READ_DEALS] = DEALS "AND d.pipeline_id OPERATOR(pg_catalog.=) $2",
 	[REPLAY_READ_OTHER_DEALS] = DEALS "AND d.id OPERATOR(pg_catalog.=) ANY ($7)",
@@ -95,16 +100,17 @@ void
 crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, BOOLOID, UUIDARRAYOID
+		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, BOOLOID, UUIDARRAYOID, INT4OID
 	};
 	const ReplayQuery *query = &replay->query;
 	const char *table = tables[rows] != NULL ? tables[rows] : RelationGetRelationName(query->deals);
 	Datum		args[] = {
 		UUIDPGetDatum(&query->tenant_id), UUIDPGetDatum(&query->pipeline_id),
 		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at),
-		UUIDPGetDatum(query->owner_id), BoolGetDatum(query->want_closed_at), ids
+		UUIDPGetDatum(query->owner_id), BoolGetDatum(query->want_closed_at), ids,
+		Int32GetDatum(query->subject)
 	};
-	char		nulls[] = "       ";
+	char		nulls[] = "        ";
 	CrmStatement statement = {
 		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table),
 						 crm_sibling_name(query->deals, "stage_changes"),
@@ -201,6 +207,24 @@ get_values(TupleTableSlot *row, int column, ReplayValues *values)
 	values->is_owners = get_bool(row, column + 4);
 }
 
+/* From two columns, of which one is that of the subject, if there is one. */
+static inline uint32
+get_subject(const Replay *replay, TupleTableSlot *row, int column)
+{
+	UuidKey		key = {{0, 0}};
+	bool		found;
+
+	column += replay->query.subject == REPLAY_CLOSE_DATE;
+	if (replay->query.subject == REPLAY_NO_SUBJECT || row->tts_isnull[column])
+		return 0;
+	if (replay->query.subject == REPLAY_OWNER)
+		key = crm_uuid_key(DatumGetUUIDP(row->tts_values[column]));
+	else
+		key.word[0] = (uint32) DatumGetDateADT(row->tts_values[column]);
+	return crm_deal_number(replay->subjects, key, crm_deal_hash(replay->subjects, key),
+						   &found) + 1;
+}
+
 bool
 crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased)
 {
@@ -294,6 +318,7 @@ crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
 	edit->place.closed_at = edit->place.entered_at;
 	get_values(row, 10, &edit->values);
+	edit->values.subject = get_subject(replay, row, 15);
 	return true;
 }
 
@@ -335,6 +360,8 @@ crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	place->is_here = is_here(replay, row, 4);
 	place->probability = get_probability(row, 5);
 	get_values(row, 6, &present->values);
+	present->values.subject = get_subject(replay, row, 12);
+	present->id = crm_uuid_key(*deal_id);
 	place->has_closed_at = !row->tts_isnull[11];
 	place->closed_at = place->has_closed_at ? DatumGetTimestampTz(row->tts_values[11]) : 0;
 	return true;
