@@ -69,6 +69,7 @@ typedef struct AsOf
 {
 	const TimestampTz *at;		/* the points */
 	uint32		npoints;
+	double		density;		/* points in a microsecond, on average */
 	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
 								 * none */
 	const AsOfSubjects *subjects;
@@ -92,12 +93,31 @@ typedef struct Walk
 
 #define CURRENCY_BITS	UINT64CONST(0xFFFFFF00)
 
-/* The number of points before that time, which is the index of the first later point. */
+/*
+ * The number of points before that time, which is the index of the first later point.
+ * Most points are at equal distances: then the first guess is right, or nearly.
+ */
 static inline uint32
 points_before(const AsOf *as_of, TimestampTz time)
 {
 	uint32		low = 0;
 	uint32		high = as_of->npoints;
+	uint32		guess;
+
+	if (time <= as_of->at[0])
+		return 0;
+	if (time > as_of->at[high - 1])
+		return high;
+	guess = (uint32) (((double) time - (double) as_of->at[0]) * as_of->density);
+	guess = Min(guess, high - 1);
+	if (as_of->at[guess] < time)
+		low = guess + 1;
+	else if (as_of->at[guess - 1] < time)
+		return guess;
+	else
+		high = guess - 1;
+	if (as_of->at[low] >= time)
+		return low;
 
 	while (low < high)
 	{
@@ -191,6 +211,22 @@ compare_edits(const void *a, const void *b)
 	return crm_replay_compare(&(*(Edit *const *) a)->order, &(*(Edit *const *) b)->order);
 }
 
+/* Mostly the last event that came is the last one that happened, and the first in its list. */
+static void
+sort_events(Events *events, int (*compare) (const void *a, const void *b))
+{
+	if (events->count < 2)
+		return;
+	for (uint32 i = 0, j = events->count - 1; i < j; i++, j--)
+	{
+		void	   *event = events->items[i];
+
+		events->items[i] = events->items[j];
+		events->items[j] = event;
+	}
+	qsort(events->items, events->count, sizeof(void *), compare);
+}
+
 /* Puts the events of a deal into their order. */
 static void
 arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
@@ -201,10 +237,8 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 		add_event(replay, &as_of->visits, visit);
 	for (Edit *edit = deal->edits; edit != NULL; edit = edit->next)
 		add_event(replay, &as_of->edits, edit);
-	if (as_of->visits.count > 1)
-		qsort(as_of->visits.items, as_of->visits.count, sizeof(void *), compare_visits);
-	if (as_of->edits.count > 1)
-		qsort(as_of->edits.items, as_of->edits.count, sizeof(void *), compare_edits);
+	sort_events(&as_of->visits, compare_visits);
+	sort_events(&as_of->edits, compare_edits);
 }
 
 /* ---- sums ---- */
@@ -446,6 +480,8 @@ read_points(AsOf *as_of, ArrayType *array)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("moments are not in their order")));
 	}
+	as_of->density = (as_of->npoints - 1) /
+		((double) as_of->at[as_of->npoints - 1] - (double) as_of->at[0]);
 }
 
 static void
