@@ -31,10 +31,10 @@ CREATE FUNCTION @extschema@.crm_summary_changes(crm regnamespace, tenant_id uuid
 COMMENT ON FUNCTION @extschema@.crm_summary_changes(regnamespace, uuid, uuid, timestamptz[], text, text, bytea[]) IS
 	'What crm_summaries_as_of() tells, a row for each sum with its changes at those moments, for crm_trend_rows(). Sums are also told apart by what deals had then in subject_column, owner_id or expected_close_date (subject), or by the cohort of crm_deal_cohort() that they are in now (subject_no, counted from 1; 0: none). With in_currency, rate_day is the day whose exchange rate the amounts have; with rate_points it is that of the moment, at the moments of these numbers';
 
-CREATE FUNCTION @extschema@.crm_trend_rows(at timestamptz[], nlines integer, lines integer[], line_sums integer[],
+CREATE FUNCTION @extschema@.crm_trend_rows(moments timestamptz[], nlines integer, lines integer[], line_sums integer[],
 		statuses text[], gone_stages uuid[], value_periods text[], currencies text[], rate_days date[], of_points boolean[], changes bytea[],
 		conversion_currencies text[], conversion_days date[], multiply_by numeric[], divide_by numeric[],
-		OUT line_no integer, OUT point_no integer,
+		OUT line_no integer, OUT at timestamptz,
 		OUT open_deals bigint, OUT open_value numeric, OUT open_weighted_value numeric,
 		OUT won_deals bigint, OUT won_value numeric, OUT won_weighted_value numeric,
 		OUT lost_deals bigint, OUT lost_value numeric, OUT lost_weighted_value numeric,

@@ -60,43 +60,41 @@ WITH pipeline AS MATERIALIZED (
             AND split_part(pipeline_trend.group_by, '.', 1) NOT IN ('owner_id', 'expected_close_date')
         GROUP BY 1) AS k
 ), sums AS MATERIALIZED (
-    SELECT row_number() OVER () AS no, s.rate_day, s.rate_points, s.deal_status, s.stage_id, s.currency, s.value_period, s.subject_no, s.subject, s.changes
-    FROM pipeline AS p
-        CROSS JOIN points AS t
-        CROSS JOIN LATERAL @extension@.crm_summary_changes(pipeline_trend.crm, p.tenant_id, p.id, t.at, pipeline_trend.in_currency,
-            (SELECT c.name FROM (VALUES ('owner_id'), ('expected_close_date')) AS c (name) WHERE c.name = split_part(pipeline_trend.group_by, '.', 1)),
-            (SELECT array_agg(c.deals ORDER BY c.no) FROM cohorts AS c)) AS s
+    SELECT s.rate_day, s.rate_points, s.deal_status, s.stage_id, s.currency, s.value_period, s.subject_no, s.subject, s.changes
+    FROM points AS t
+        CROSS JOIN LATERAL @extension@.crm_summary_changes(pipeline_trend.crm, (SELECT p.tenant_id FROM pipeline AS p), pipeline_trend.pipeline_id,
+            t.at, pipeline_trend.in_currency,
+            CASE WHEN split_part(pipeline_trend.group_by, '.', 1) IN ('owner_id', 'expected_close_date') THEN split_part(pipeline_trend.group_by, '.', 1) END,
+            (SELECT array_agg(c.deals) FROM cohorts AS c)) AS s
 ), conversions AS MATERIALIZED (
     SELECT row_number() OVER () AS no, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.day) AS days
+    FROM (SELECT array_agg((SELECT p.tenant_id FROM pipeline AS p)) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.day) AS days
             FROM (SELECT s.currency, s.rate_day AS day FROM sums AS s WHERE s.rate_day IS NOT NULL
                     UNION
                     SELECT s.currency, (t.at[r.point] AT TIME ZONE 'UTC')::date
-                    FROM points AS t CROSS JOIN sums AS s CROSS JOIN LATERAL unnest(s.rate_points) AS r (point)) AS d
-                CROSS JOIN pipeline AS p) AS c
+                    FROM points AS t CROSS JOIN sums AS s CROSS JOIN LATERAL unnest(s.rate_points) AS r (point)) AS d) AS c
         CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_trend.crm, pipeline_trend.in_currency, c.tenant_ids, c.currencies, c.days,
             pipeline_trend.max_rate_age) AS e
     WHERE pipeline_trend.in_currency IS NOT NULL
 ), marked AS MATERIALIZED (
     -- a deleted stage has the status of its deals
-    SELECT s.no, coalesce(g.deal_status, s.deal_status) AS deal_status, CASE WHEN g.id IS NULL THEN s.stage_id END AS gone_stage,
-        coalesce(pipeline_trend.in_currency, s.currency, p.currency) AS value_currency, CASE WHEN pipeline_trend.by_stage THEN s.stage_id END AS stage_id,
+    SELECT row_number() OVER () AS no, coalesce(g.deal_status, s.deal_status) AS deal_status, CASE WHEN g.id IS NULL THEN s.stage_id END AS gone_stage,
+        coalesce(pipeline_trend.in_currency, s.currency, (SELECT p.currency FROM pipeline AS p)) AS value_currency,
+        CASE WHEN pipeline_trend.by_stage THEN s.stage_id END AS stage_id,
         s.value_period, s.currency, s.rate_day, s.rate_points IS NOT NULL AS of_points, s.changes,
         CASE
-            WHEN pipeline_trend.group_by = 'pipeline_id' THEN to_jsonb(p.id)
+            WHEN pipeline_trend.group_by = 'pipeline_id' THEN to_jsonb(pipeline_trend.pipeline_id)
             WHEN pipeline_trend.group_by = 'stage_id' THEN to_jsonb(s.stage_id)
             WHEN pipeline_trend.group_by = 'status' THEN to_jsonb(coalesce(g.deal_status, s.deal_status))
-            WHEN pipeline_trend.group_by = 'currency' THEN to_jsonb(coalesce(s.currency, p.currency))
+            WHEN pipeline_trend.group_by = 'currency' THEN to_jsonb(coalesce(s.currency, (SELECT p.currency FROM pipeline AS p)))
             WHEN pipeline_trend.group_by = 'value_period' THEN to_jsonb(s.value_period)
             WHEN pipeline_trend.group_by IN ('owner_id', 'expected_close_date') THEN to_jsonb(s.subject)
             WHEN pipeline_trend.group_by LIKE 'expected\_close\_date.%'
             THEN to_jsonb(@extension@.crm_period_start(split_part(pipeline_trend.group_by, '.', 2), s.subject::date))
-            ELSE c.keys
+            WHEN pipeline_trend.group_by IS NOT NULL THEN (SELECT c.keys FROM cohorts AS c WHERE c.no = s.subject_no)
         END AS keys
     FROM sums AS s
-        CROSS JOIN pipeline AS p
         LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
-        LEFT JOIN cohorts AS c ON c.no = s.subject_no
 ), members AS MATERIALIZED (
     SELECT m.no, g.group_key, g.is_total, m.value_currency, m.stage_id
     FROM marked AS m
@@ -107,46 +105,39 @@ WITH pipeline AS MATERIALIZED (
         UNION
         -- there is always a total, and all stages that are in use
         SELECT c.group_key, c.is_total, c.value_currency, g.id
-        FROM (SELECT DISTINCT m.group_key, m.is_total, m.value_currency FROM members AS m
-                UNION ALL
+        FROM (SELECT m.group_key, m.is_total, m.value_currency FROM members AS m
+                UNION
                 SELECT NULL, true, coalesce(pipeline_trend.in_currency, p.currency) FROM pipeline AS p WHERE NOT EXISTS (SELECT FROM members)) AS c
             LEFT JOIN @crm@.stages AS g ON pipeline_trend.by_stage AND g.pipeline_id = pipeline_trend.pipeline_id AND g.archived_at IS NULL
         WHERE g.id IS NOT NULL OR NOT pipeline_trend.by_stage) AS l
-), rows AS (
-    SELECT r.line_no, r.point_no, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
-        r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability, r.value_period, r.conversions
-    FROM points AS t
-        CROSS JOIN (SELECT array_agg(m.deal_status ORDER BY m.no) AS statuses, array_agg(m.gone_stage ORDER BY m.no) AS gone_stages,
-                array_agg(m.value_period ORDER BY m.no) AS value_periods, array_agg(m.currency ORDER BY m.no) AS currencies,
-                array_agg(m.rate_day ORDER BY m.no) AS rate_days, array_agg(m.of_points ORDER BY m.no) AS of_points,
-                array_agg(m.changes ORDER BY m.no) AS changes
-            FROM marked AS m) AS s
-        CROSS JOIN (SELECT array_agg(l.no::integer) AS lines, array_agg(m.no::integer) AS sums
-            FROM members AS m
-                JOIN lines AS l ON l.is_total = m.is_total AND l.value_currency = m.value_currency
-                    AND l.group_key IS NOT DISTINCT FROM m.group_key AND l.stage_id IS NOT DISTINCT FROM m.stage_id) AS m
-        CROSS JOIN (SELECT array_agg(c.currency ORDER BY c.no) AS currencies, array_agg(c.day ORDER BY c.no) AS days,
-                array_agg(c.multiply_by ORDER BY c.no) AS multiply_by, array_agg(c.divide_by ORDER BY c.no) AS divide_by
-            FROM conversions AS c) AS c
-        CROSS JOIN LATERAL @extension@.crm_trend_rows(t.at, (SELECT count(*)::integer FROM lines), m.lines, m.sums,
-            s.statuses, s.gone_stages, s.value_periods, s.currencies, s.rate_days, s.of_points, s.changes,
-            c.currencies, c.days, c.multiply_by, c.divide_by) AS r
-), told AS (
-    SELECT l.group_key, l.is_total, l.value_currency, l.stage_id, r.point_no, r.open_deals, r.open_value, r.open_weighted_value,
-        r.won_deals, r.won_value, r.won_weighted_value, r.lost_deals, r.lost_value, r.lost_weighted_value,
-        r.deals_without_amount, r.deals_without_probability, r.value_period,
+), placed AS MATERIALIZED (
+    -- equality that can be hashed
+    SELECT l.no::integer AS line_no, m.no::integer AS sum_no
+    FROM members AS m
+        JOIN lines AS l ON l.is_total = m.is_total AND l.value_currency = m.value_currency
+            AND coalesce(l.group_key, '') = coalesce(m.group_key, '') AND (l.group_key IS NULL) = (m.group_key IS NULL)
+            AND coalesce(l.stage_id, pipeline_trend.pipeline_id) = coalesce(m.stage_id, pipeline_trend.pipeline_id)
+), rows AS MATERIALIZED (
+    SELECT r.line_no, r.at, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
+        r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability, r.value_period,
         CASE WHEN pipeline_trend.in_currency IS NOT NULL
             THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c WHERE c.no = ANY (r.conversions))) END AS rates
-    FROM rows AS r
-        JOIN lines AS l ON l.no = r.line_no
+    FROM (SELECT array_agg(m.deal_status) AS statuses, array_agg(m.gone_stage) AS gone_stages, array_agg(m.value_period) AS value_periods,
+                array_agg(m.currency) AS currencies, array_agg(m.rate_day) AS rate_days, array_agg(m.of_points) AS of_points, array_agg(m.changes) AS changes
+            FROM marked AS m) AS s
+        CROSS JOIN LATERAL @extension@.crm_trend_rows((SELECT t.at FROM points AS t), (SELECT count(*)::integer FROM lines),
+            (SELECT array_agg(a.line_no) FROM placed AS a), (SELECT array_agg(a.sum_no) FROM placed AS a),
+            s.statuses, s.gone_stages, s.value_periods, s.currencies, s.rate_days, s.of_points, s.changes,
+            (SELECT array_agg(c.currency) FROM conversions AS c), (SELECT array_agg(c.day) FROM conversions AS c),
+            (SELECT array_agg(c.multiply_by) FROM conversions AS c), (SELECT array_agg(c.divide_by) FROM conversions AS c)) AS r
 )
 SELECT s.group_key,
     @part group_name of s@,
-    s.is_total, t.at[s.point_no], s.value_currency, s.value_period, s.stage_id, g.name,
-    s.open_deals, s.open_value, s.open_weighted_value, s.won_deals, s.won_value, s.won_weighted_value,
-    s.lost_deals, s.lost_value, s.lost_weighted_value, s.deals_without_amount, s.deals_without_probability,
-    s.rates, @extension@.crm_oldest_rate(s.rates)
-FROM told AS s
-    CROSS JOIN points AS t
+    s.is_total, r.at, s.value_currency, r.value_period, s.stage_id, g.name,
+    r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
+    r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability,
+    r.rates, @extension@.crm_oldest_rate(r.rates)
+FROM rows AS r
+    JOIN lines AS s ON s.no = r.line_no
     LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
-ORDER BY s.is_total DESC, s.group_key, s.point_no, s.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), s.stage_id;
+ORDER BY s.is_total DESC, s.group_key, r.at, s.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), s.stage_id;

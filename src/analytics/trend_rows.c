@@ -34,7 +34,7 @@ enum
 
 enum
 {
-	ROW_LINE, ROW_POINT, ROW_OPEN_DEALS, ROW_OPEN_VALUE, ROW_OPEN_WEIGHTED,
+	ROW_LINE, ROW_AT, ROW_OPEN_DEALS, ROW_OPEN_VALUE, ROW_OPEN_WEIGHTED,
 	ROW_WON_DEALS, ROW_WON_VALUE, ROW_WON_WEIGHTED, ROW_LOST_DEALS, ROW_LOST_VALUE,
 	ROW_LOST_WEIGHTED, ROW_WITHOUT_AMOUNT, ROW_WITHOUT_PROBABILITY, ROW_PERIOD,
 	ROW_CONVERSIONS, ROW_COLUMNS
@@ -489,7 +489,7 @@ put_row(const Trend *trend, int line, int point)
 			add_sums(&sums[part->is_gone ? gone : status], &part->sums[status]);
 	}
 	values[ROW_LINE] = Int32GetDatum(line + 1);
-	values[ROW_POINT] = Int32GetDatum(point + 1);
+	values[ROW_AT] = TimestampTzGetDatum(trend->at[point]);
 	for (int status = 0; status < STATUSES; status++)
 	{
 		Datum	   *columns = &values[ROW_OPEN_DEALS + 3 * status];
@@ -605,12 +605,12 @@ put_lines(FunctionCallInfo fcinfo, Trend *trend)
 }
 
 /*
- * crm_trend_rows(at timestamptz[], nlines int, lines int[], line_sums int[],
+ * crm_trend_rows(moments timestamptz[], nlines int, lines int[], line_sums int[],
  *		statuses text[], gone_stages uuid[], value_periods text[], currencies text[],
  *		rate_days date[], of_points bool[], changes bytea[],
  *		conversion_currencies text[], conversion_days date[], multiply_by numeric[],
  *		divide_by numeric[])
- *	-> setof (line_no int, point_no int, open_deals bigint, ...)
+ *	-> setof (line_no int, at timestamptz, open_deals bigint, ...)
  *		Adds up sums of crm_summary_changes(), from statuses to changes, for lines 1 to
  *		nlines: line lines[i] has the sum line_sums[i].  A row for each line and
  *		moment.  gone_stages has the stages that are no more.  conversions are the
