@@ -23,6 +23,7 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', 'the period has more than 10,000 steps', NULL, 'Choose a shorter period, or a longer step.')
     END;
 
+/* one plan */
 WITH pipeline AS MATERIALIZED (
     SELECT p.id, p.currency, p.tenant_id
     FROM @crm@.pipelines AS p

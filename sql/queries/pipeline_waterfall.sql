@@ -5,6 +5,7 @@
 -- time and then by the number of the move, and adds up the difference in value of each
 -- step, so that the sum of all steps is always right.
 
+/* one plan */
 WITH asked AS MATERIALIZED (
     SELECT p.tenant_id, p.currency, coalesce(pipeline_waterfall.to_at, 'infinity') AS to_at
     FROM @crm@.pipelines AS p
