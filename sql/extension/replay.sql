@@ -12,12 +12,12 @@ COMMENT ON FUNCTION @extschema@.crm_summaries_as_of(regnamespace, uuid, uuid, ti
 
 CREATE FUNCTION @extschema@.crm_waterfall(crm regnamespace, tenant_id uuid, pipeline_id uuid, from_at timestamptz, to_at timestamptz,
 		owner_id uuid, currency text,
-		OUT value_currency text, OUT bar_no integer, OUT bar text, OUT changes bigint, OUT deals bigint, OUT value numeric)
+		OUT value_currency text, OUT bar_no integer, OUT bar text, OUT changes bigint, OUT deals bigint, OUT value numeric, OUT value_periods text[])
 	RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 50
 	AS 'MODULE_PATHNAME', 'crm_waterfall';
 COMMENT ON FUNCTION @extschema@.crm_waterfall(regnamespace, uuid, uuid, timestamptz, timestamptz, uuid, text) IS
-	'What became of the open value of a pipeline between two moments: the bars of pipeline_waterfall() but for the closing one, unconverted, a row for each bar and currency that has any. currency is that of deals without one. Reads stage_changes, deal_changes and deals once each, with the rights of the caller';
+	'What became of the open value of a pipeline between two moments: the bars of pipeline_waterfall() but for the closing one, unconverted, a row for each bar and currency that has any. currency is that of deals without one; value_periods are those of all amounts in that currency. Reads stage_changes, deal_changes and deals once each, with the rights of the caller';
 
 -- A trend: the sums with their changes, and the rows that these add up to.
 

@@ -11,7 +11,7 @@ SELECT CASE
     END;
 
 WITH deals_asked AS (
-    SELECT forecast.group_of.d AS keys, d.status, d.amount, d.probability, coalesce(d.currency, p.currency) AS currency,
+    SELECT forecast.group_of.d AS keys, d.status, d.amount, d.probability, d.value_period, coalesce(d.currency, p.currency) AS currency,
         CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
         CASE d.status WHEN 'won' THEN c.forecast_category
             ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
@@ -26,17 +26,17 @@ WITH deals_asked AS (
         AND (forecast.currency IS NULL OR coalesce(d.currency, p.currency) = forecast.currency)
         AND (forecast.value_period IS NULL OR d.value_period = forecast.value_period)
 ), days AS (
-    SELECT a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
+    SELECT a.keys, a.status, a.currency, a.value_period, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
         count(*) - count(a.amount) AS deals_without_amount,
         count(*) - count(a.probability) AS deals_without_probability,
         coalesce(sum(a.amount), 0) AS value,
         coalesce(sum(a.amount * a.probability), 0) AS weighted_value
     FROM deals_asked AS a
-    GROUP BY a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day
+    GROUP BY a.keys, a.status, a.currency, a.value_period, a.day, a.category, a.tenant_id, a.rate_day
 ), placed AS MATERIALIZED (
-    SELECT l.keys, l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
+    SELECT l.keys, l.status, l.currency, l.value_period, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
         l.weighted_value, l.bucket, l.start, l.tenant_id, l.rate_day
-    FROM (SELECT y.keys, y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
+    FROM (SELECT y.keys, y.status, y.currency, y.value_period, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
             CASE
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
                 WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN 'period'
@@ -51,7 +51,7 @@ WITH deals_asked AS (
 ), conversions AS MATERIALIZED (
     @part conversions of placed AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount@
 ), converted AS (
-    SELECT y.keys, y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
+    SELECT y.keys, y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.value_period, y.category, y.deals, y.deals_without_amount,
         y.deals_without_probability,
         coalesce(@extension@.crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
         coalesce(@extension@.crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
@@ -61,6 +61,8 @@ WITH deals_asked AS (
             AND y.deals > y.deals_without_amount
 ), sums AS (
     SELECT g.group_key, g.is_total, l.bucket, CASE l.bucket WHEN 'period' THEN l.start END AS start, l.currency,
+        count(DISTINCT l.value_period) FILTER (WHERE l.deals > l.deals_without_amount) AS periods,
+        min(l.value_period) FILTER (WHERE l.deals > l.deals_without_amount) AS value_period,
         coalesce(sum(l.deals) FILTER (WHERE l.status = 'open'), 0)::bigint AS open_deals,
         coalesce(sum(l.value) FILTER (WHERE l.status = 'open'), 0) AS open_value,
         coalesce(sum(l.weighted_value) FILTER (WHERE l.status = 'open'), 0) AS weighted_value,
@@ -81,7 +83,7 @@ WITH deals_asked AS (
 SELECT s.group_key,
     @part group_name of s@,
     s.is_total, s.bucket, s.start, @extension@.crm_period_end(forecast.period, s.start),
-    s.currency, s.open_deals, trim_scale(s.open_value), trim_scale(s.weighted_value), s.won_deals, trim_scale(s.won_value),
+    s.currency, CASE WHEN s.periods < 2 THEN coalesce(s.value_period, 'one_time') END, s.open_deals, trim_scale(s.open_value), trim_scale(s.weighted_value), s.won_deals, trim_scale(s.won_value),
     trim_scale(s.pipeline), trim_scale(s.best_case), trim_scale(s.commit), trim_scale(s.closed), trim_scale(s.omitted),
     trim_scale(s.pipeline + s.best_case + s.commit),
     trim_scale(s.closed + s.commit + s.best_case), trim_scale(s.closed + s.commit), trim_scale(s.closed),
