@@ -497,6 +497,7 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 {
 	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL),.subject = subjects->column};
 	AsOf		as_of = {.subjects = subjects};
+	AsOfSums	result;
 	MemoryContext caller;
 	Replay	   *replay;
 
@@ -517,10 +518,11 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	as_of.sums = crm_point_sums_create(as_of.npoints);
 	MemoryContextSwitchTo(caller);
 	crm_replay_run(replay);
-	put(&(AsOfSums)
-		{
-			as_of.sums, as_of.at, as_of.npoints, replay->subjects
-		}, arg);
+	result.sums = as_of.sums;
+	result.at = as_of.at;
+	result.npoints = as_of.npoints;
+	result.values = replay->subjects;
+	put(&result, arg);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);
 }

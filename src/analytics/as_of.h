@@ -15,7 +15,8 @@ typedef struct AsOfSubjects
 {
 	ReplaySubject column;		/* a value of this, as it was at the point */
 	const DealIndex *deals;		/* or what the deal is in: these deals, and by */
-	const uint32 *of_deals;		/* their numbers a subject; that of others is 0 */
+	const uint32 *of_deals;		/* their numbers a subject; that of others is
+								 * 0 */
 } AsOfSubjects;
 
 /* The sums, and the moments, of which a sum has the places from 0. */
@@ -24,8 +25,8 @@ typedef struct AsOfSums
 	PointSums  *sums;
 	const TimestampTz *at;
 	uint32		npoints;
-	const DealIndex *values;	/* of the column, by subject - 1; a date is the
-								 * first word */
+	const DealIndex *values;	/* of the column, by subject - 1; a date is
+								 * the first word */
 } AsOfSums;
 
 /*

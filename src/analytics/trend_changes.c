@@ -60,7 +60,7 @@ static Datum
 subject_text(const ChangeRows *result, uint32 subject)
 {
 	const UuidKey *value = &result->sums->values->ids[subject - 1];
-	Datum		text = result->subjects->column == REPLAY_OWNER ?
+	Datum text = result->subjects->column == REPLAY_OWNER ?
 	DirectFunctionCall1(uuid_out, PointerGetDatum(value)) :
 	DirectFunctionCall1(date_out, DateADTGetDatum((DateADT) (uint32) value->word[0]));
 

@@ -118,7 +118,7 @@ PG_FUNCTION_INFO_V1(crm_period_start);
 Datum
 crm_period_start(PG_FUNCTION_ARGS)
 {
-	CrmPeriod		period = crm_get_period(PG_GETARG_TEXT_PP(0));
+	CrmPeriod	period = crm_get_period(PG_GETARG_TEXT_PP(0));
 	DateADT		day = PG_GETARG_DATEADT(1);
 
 	if (DATE_NOT_FINITE(day))
@@ -134,7 +134,7 @@ PG_FUNCTION_INFO_V1(crm_period_end);
 Datum
 crm_period_end(PG_FUNCTION_ARGS)
 {
-	CrmPeriod		period = crm_get_period(PG_GETARG_TEXT_PP(0));
+	CrmPeriod	period = crm_get_period(PG_GETARG_TEXT_PP(0));
 	DateADT		day = PG_GETARG_DATEADT(1);
 
 	if (DATE_NOT_FINITE(day))
