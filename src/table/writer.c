@@ -37,6 +37,7 @@
 #include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "table/owner_rights.h"
 #include "table/sql_writer.h"
 #include "table/table_cache.h"
@@ -57,8 +58,8 @@ typedef struct RowStore
 	TupleTableSlot *row;
 	ProjectionInfo *columns;
 	EState	   *estate;
-	ResultRelInfo *result;		/* the table and its indexes are open while a
-								 * writer has the store */
+	ResultRelInfo *result;		/* its table is open while a writer has the
+								 * store, and the indexes that a row needed */
 	Oid		   *indexes;
 } RowStore;
 
@@ -113,7 +114,33 @@ make_columns_of_rows(RowStore *store, Relation rel, RowPlan *plan)
 											 store->row, NULL, plan->fields);
 }
 
-/* Opens the indexes, too. */
+/* Whether nothing of a user's sees or changes a row between its columns and its storage. */
+static bool
+is_stored_as_written(const RowPlan *plan)
+{
+	return !plan->runs_user_code && !plan->fires_triggers;
+}
+
+static void
+close_indexes(ResultRelInfo *result)
+{
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		Relation	index = result->ri_IndexRelationDescs[i];
+
+		if (index == NULL)
+			continue;
+		crm_index_insert_cleanup(index, result->ri_IndexRelationInfo[i]);
+		index_close(index, RowExclusiveLock);
+		result->ri_IndexRelationDescs[i] = NULL;
+	}
+}
+
+/*
+ * Indexes are opened by the rows that belong to them: few belong to a partial one.  Their
+ * conditions are made ready here, unless they are asked for the row that a trigger
+ * or an expression has completed.
+ */
 static void
 make_result(RowStore *store, Relation rel, RowPlan *plan)
 {
@@ -125,7 +152,14 @@ make_result(RowStore *store, Relation rel, RowPlan *plan)
 	ExecOpenIndices(result, false);
 	store->indexes = palloc(result->ri_NumIndices * sizeof(Oid));
 	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		IndexInfo  *index = result->ri_IndexRelationInfo[i];
+
 		store->indexes[i] = RelationGetRelid(result->ri_IndexRelationDescs[i]);
+		if (is_stored_as_written(plan))
+			index->ii_PredicateState = ExecPrepareQual(index->ii_Predicate, store->estate);
+	}
+	close_indexes(result);
 	/* There AFTER triggers look for it. */
 	store->estate->es_opened_result_relations = list_make1(result);
 	store->result = result;
@@ -151,20 +185,11 @@ make_store(Relation rel, RowPlan *plan)
 	return store;
 }
 
+/* Opens the table; whatever an index keeps from row to row ends with the statement. */
 static void
 open_result(RowStore *store, Relation rel)
 {
-	ResultRelInfo *result = store->result;
-
-	result->ri_RelationDesc = rel;
-	for (int i = 0; i < result->ri_NumIndices; i++)
-		result->ri_IndexRelationDescs[i] = index_open(store->indexes[i], RowExclusiveLock);
-}
-
-/* Whatever an index keeps from row to row ends with the statement. */
-static void
-begin_statement(RowStore *store)
-{
+	store->result->ri_RelationDesc = rel;
 	for (int i = 0; i < store->result->ri_NumIndices; i++)
 	{
 		store->result->ri_IndexRelationInfo[i]->ii_AmCache = NULL;
@@ -172,20 +197,31 @@ begin_statement(RowStore *store)
 	}
 }
 
+/* Opens the indexes that the row may belong to. */
+static void
+open_indexes(RowStore *store, const RowPlan *plan, TupleTableSlot *row)
+{
+	ResultRelInfo *result = store->result;
+	ExprContext *econtext = GetPerTupleExprContext(store->estate);
+
+	econtext->ecxt_scantuple = row;
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		if (result->ri_IndexRelationDescs[i] == NULL &&
+			(!is_stored_as_written(plan) ||
+			 ExecQual(result->ri_IndexRelationInfo[i]->ii_PredicateState, econtext)))
+			result->ri_IndexRelationDescs[i] = index_open(store->indexes[i], RowExclusiveLock);
+	}
+}
+
 static void
 take_store(TableWriter *writer, Relation rel)
 {
-	RowStore   *store = writer->plan->idle;
-
-	if (store == NULL)
+	writer->store = writer->plan->idle;
+	writer->plan->idle = NULL;
+	if (writer->store == NULL)
 		writer->store = make_store(rel, writer->plan);
-	else
-	{
-		writer->plan->idle = NULL;
-		writer->store = store;
-		open_result(store, rel);
-	}
-	begin_statement(writer->store);
+	open_result(writer->store, rel);
 }
 
 static void
@@ -208,8 +244,7 @@ give_back_store(TableWriter *writer)
 	ResetExprContext(store->econtext);
 	MemoryContextReset(store->statement);
 	/* What users' code and triggers keep is of this statement. */
-	if (writer->plan->idle == NULL && !writer->plan->runs_user_code &&
-		!writer->plan->fires_triggers)
+	if (writer->plan->idle == NULL && is_stored_as_written(writer->plan))
 		writer->plan->idle = store;
 	else
 		delete_store(store);
@@ -451,16 +486,19 @@ insert_row(TableWriter *writer, const Datum *values, const bool *nulls)
 	ResultRelInfo *result = store->result;
 	bool		triggers = result->ri_TrigDesc != NULL && result->ri_TrigDesc->trig_insert_after_row;
 	int			nfields = writer->plan->fields->natts;
+	TupleTableSlot *row;
 
 	ExecClearTuple(store->fields);
 	memcpy(store->fields->tts_values, values, nfields * sizeof(Datum));
 	memcpy(store->fields->tts_isnull, nulls, nfields * sizeof(bool));
 	ExecStoreVirtualTuple(store->fields);
+	row = ExecProject(store->columns);
+	open_indexes(store, writer->plan, row);
 
 	/* Within a row: writers need not end in the order they began. */
 	if (triggers)
 		AfterTriggerBeginQuery();
-	ExecSimpleRelationInsert(result, store->estate, ExecProject(store->columns));
+	ExecSimpleRelationInsert(result, store->estate, row);
 	if (triggers)
 		AfterTriggerEndQuery(store->estate);
 }
@@ -520,7 +558,7 @@ crm_writer_end(TableWriter *writer)
 		return;
 	}
 	rel = writer->store->result->ri_RelationDesc;
-	ExecCloseIndices(writer->store->result);
+	close_indexes(writer->store->result);
 	give_back_store(writer);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
