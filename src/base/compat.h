@@ -63,6 +63,13 @@
 #define crm_function_aclcheck(function, role) pg_proc_aclcheck(function, role, ACL_EXECUTE)
 #endif
 
+/* Which file holds a table: called a locator from 16 on. */
+#if PG_VERSION_NUM >= 160000
+#define crm_rel_locator(rel) ((rel)->rd_locator)
+#else
+#define crm_rel_locator(rel) ((rel)->rd_node)
+#endif
+
 /* Runs a query to its end, once; 18 takes that for granted. */
 #if PG_VERSION_NUM >= 180000
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
