@@ -238,7 +238,8 @@ crm_visit_row(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 {
 	PlaceNote	note = {NULL, key, visit, arg};
 
-	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relam != HEAP_TABLE_AM_OID)
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		RelationUsesLocalBuffers(rel))
 	{
 		crm_visit_rows(rel, index, attno, key, visit, arg);
 		return;
