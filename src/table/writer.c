@@ -484,7 +484,8 @@ insert_row(TableWriter *writer, const Datum *values, const bool *nulls)
 {
 	RowStore   *store = writer->store;
 	ResultRelInfo *result = store->result;
-	bool		triggers = result->ri_TrigDesc != NULL && result->ri_TrigDesc->trig_insert_after_row;
+	bool		triggers = result->ri_TrigDesc != NULL &&
+	result->ri_TrigDesc->trig_insert_after_row;
 	int			nfields = writer->plan->fields->natts;
 	TupleTableSlot *row;
 
