@@ -469,6 +469,7 @@ crm_summaries_as_of(PG_FUNCTION_ARGS)
 	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
 	query.from_at = as_of.at[0];
 	query.to_at = as_of.at[as_of.npoints - 1];
+	query.want_probability = true;
 	query.sees_all = crm_sees_all(fcinfo, query.deals);
 	if (!PG_ARGISNULL(4))
 		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));
