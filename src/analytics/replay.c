@@ -115,9 +115,8 @@ typedef struct PendingRows
 	uint64		ahead;			/* so many rows are finished after the last
 								 * one */
 	void		(*finish) (Replay *replay, PendingRow *row);
-	uint64		nadded;
-	uint64		nfound;			/* their deal is known */
-	uint64		nfinished;
+	uint64		nadded;			/* the first ones of them are finished, and of
+								 * more the deals are found */
 	PendingRow	rows[RING_SIZE];
 } PendingRows;
 
@@ -147,16 +146,33 @@ find_deal(Replay *replay, PendingRow *row)
 	}
 }
 
-/* Leaves at most so many rows to be found, and to be finished. */
+/* Finds the deal of the row that was added so many rows ago. */
 static inline void
-work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
+find_deal_of(Replay *replay, uint64 ago)
 {
 	PendingRows *pending = replay->pending;
 
-	while (pending->nadded - pending->nfound > to_find)
-		find_deal(replay, &pending->rows[pending->nfound++ % RING_SIZE]);
-	while (pending->nadded - pending->nfinished > to_finish)
-		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
+	if (pending->nadded > ago)
+		find_deal(replay, &pending->rows[(pending->nadded - ago - 1) % RING_SIZE]);
+}
+
+static inline void
+finish_row(Replay *replay, uint64 ago)
+{
+	PendingRows *pending = replay->pending;
+
+	if (pending->nadded > ago)
+		pending->finish(replay, &pending->rows[(pending->nadded - ago - 1) % RING_SIZE]);
+}
+
+/* After the last row. */
+static void
+finish_rows(Replay *replay)
+{
+	for (uint64 ago = AHEAD; ago-- > 0;)
+		find_deal_of(replay, ago);
+	for (uint64 ago = replay->pending->ahead; ago-- > 0;)
+		finish_row(replay, ago);
 }
 
 /* For the row that was added so many rows ago. */
@@ -182,10 +198,11 @@ add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 	row->hash = crm_deal_hash(replay->deals, row->deal_id);
 	crm_deal_prefetch(replay->deals, row->hash);
 	pending->nadded++;
-	if (pending->nadded - pending->nfound > AHEAD / 2)
+	if (pending->nadded > AHEAD / 2)
 		(void) crm_deal_prefetch_id(replay->deals,
 									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
-	work_on_rows(replay, AHEAD, pending->ahead);
+	find_deal_of(replay, AHEAD);
+	finish_row(replay, pending->ahead);
 	if (pending->ahead == RING_SIZE - 1)
 	{
 		prefetch_events(replay, 2 * AHEAD, 0);
@@ -199,11 +216,11 @@ read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayRec
 		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
-	replay->pending->nadded = replay->pending->nfound = replay->pending->nfinished = 0;
+	replay->pending->nadded = 0;
 	replay->pending->ahead = adds_deals ? 2 * AHEAD - 1 : RING_SIZE - 1;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
-	work_on_rows(replay, 0, 0);
+	finish_rows(replay);
 }
 
 static void

@@ -186,6 +186,7 @@ static const struct
 	const char *table;			/* NULL: that of the deals */
 	const RowColumn *columns;	/* NULL: those that the query names */
 	int			ncolumns;
+	int			nrequired;
 	uint32		of_owner;		/* only if an owner is asked about */
 	uint32		of_probability; /* only if these are wanted */
 	uint32		of_closing;
@@ -193,16 +194,16 @@ static const struct
 {
 	[REPLAY_READ_UNDONE] = {"stage_changes"},
 	[REPLAY_READ_EDITS] = {
-		"deal_changes", edit_columns, EDIT_NCOLUMNS,
+		"deal_changes", edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
 		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
 	},
 	[REPLAY_READ_MOVES] = {
-		"stage_changes", move_columns, MOVE_NCOLUMNS,
+		"stage_changes", move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
 		0, COLUMN(MOVE_PROBABILITY), COLUMN(MOVE_CLOSED_AT)
 	},
 #define DEALS \
-	NULL, present_columns, PRESENT_NCOLUMNS, COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), \
-	COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
+	NULL, present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
+	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
 	[REPLAY_READ_DEALS] = {DEALS},
 	[REPLAY_READ_OTHER_DEALS] = {DEALS},
 };
@@ -226,8 +227,8 @@ select_list(Replay *replay, ReplayRows rows)
 		table = try_table_open(get_relname_relid(tables[rows].table,
 												 RelationGetNamespace(query->deals)),
 							   AccessShareLock);
-	list = crm_select_list(table, "c", tables[rows].columns, tables[rows].ncolumns, asked,
-						   &replay->columns);
+	list = crm_select_list(table, "c", tables[rows].columns, tables[rows].ncolumns,
+						   tables[rows].nrequired, asked, &replay->columns);
 	if (table != NULL && table != query->deals)
 		table_close(table, NoLock);
 	return list;
@@ -367,39 +368,34 @@ crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id, int32 *mov
 	return true;
 }
 
-static inline ReplayChange
-get_change(const struct varlena *text)
+static inline bool
+is_change(const struct varlena *text, const char *name, Size len)
 {
-	static const struct
-	{
-		const char *name;
-		ReplayChange change;
-	}			changes[] =
-	{
-		{"archived", REPLAY_ARCHIVED},
-		{"unarchived", REPLAY_UNARCHIVED},
-		{"deleted", REPLAY_DELETED},
-		{"restored", REPLAY_RESTORED},
-		{CRM_ERASED, REPLAY_ERASED},
-	};
-	Size		len = VARSIZE_ANY_EXHDR(text);
-
-	for (int i = 0; i < lengthof(changes); i++)
-	{
-		if (len == strlen(changes[i].name) && memcmp(VARDATA_ANY(text), changes[i].name, len) == 0)
-			return changes[i].change;
-	}
-	return REPLAY_UPDATED;
+	return VARSIZE_ANY_EXHDR(text) == len && memcmp(VARDATA_ANY(text), name, len) == 0;
 }
 
-/* Whether the row tells of what a deal is worth, or of its life. */
-static inline bool
-tells_values(const struct varlena *text)
-{
-	Size		len = VARSIZE_ANY_EXHDR(text);
+#define IS_CHANGE(text, name)	is_change(text, name, sizeof(name) - 1)
 
-	return !(len == strlen("edited") && memcmp(VARDATA_ANY(text), "edited", len) == 0) &&
-		!(len == strlen("corrected") && memcmp(VARDATA_ANY(text), "corrected", len) == 0);
+/* False for a change that tells neither what a deal is worth, nor of its life. */
+static inline bool
+get_change(const struct varlena *text, ReplayChange *change)
+{
+	*change = REPLAY_UPDATED;
+	if (likely(IS_CHANGE(text, "updated")))
+		return true;
+	if (IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
+		return false;
+	if (IS_CHANGE(text, "archived"))
+		*change = REPLAY_ARCHIVED;
+	else if (IS_CHANGE(text, "unarchived"))
+		*change = REPLAY_UNARCHIVED;
+	else if (IS_CHANGE(text, "deleted"))
+		*change = REPLAY_DELETED;
+	else if (IS_CHANGE(text, "restored"))
+		*change = REPLAY_RESTORED;
+	else if (IS_CHANGE(text, CRM_ERASED))
+		*change = REPLAY_ERASED;
+	return true;
 }
 
 /* Without this error, the report would be wrong, and nobody would know. */
@@ -419,14 +415,10 @@ crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 					ReplayEdit *edit)
 {
 	const RowColumns *columns = &replay->columns;
-	const struct varlena *change;
 
-	if (!crm_row_has(columns, row, EDIT_VALUES))
+	if (!crm_read_row(columns, row) ||
+		!get_change(get_packed(replay, row, EDIT_CHANGE), &edit->change))
 		return false;
-	change = get_packed(replay, row, EDIT_CHANGE);
-	if (!tells_values(change))
-		return false;
-	edit->change = get_change(change);
 	edit->order.at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_CHANGED_AT));
 	if (edit->change == REPLAY_ERASED)
 		refuse_erased(edit->order.at);
@@ -452,7 +444,7 @@ crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &move->place;
 
-	if (!crm_row_has(columns, row, MOVE_PROBABILITY))
+	if (!crm_read_row(columns, row))
 		return false;
 	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, MOVE_DEAL_ID));
 	move->order.at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CHANGED_AT));
@@ -494,7 +486,7 @@ crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &present->place;
 
-	if (!crm_row_has(columns, row, PRESENT_VALUES))
+	if (!crm_read_row(columns, row))
 		return false;
 	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, PRESENT_ID));
 	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, PRESENT_STAGE_ID));

@@ -39,42 +39,57 @@ is_asked(uint32 asked, int column)
 	return (asked & (1U << column)) != 0;
 }
 
-/* Finds the columns that are asked for in stored rows; false if they are others there. */
+/* The column in stored rows; NULL if it is another one there. */
+static const FormData_pg_attribute *
+find_stored(Relation table, const RowColumn *column)
+{
+	AttrNumber	attno = get_attnum(RelationGetRelid(table), column->name);
+	const FormData_pg_attribute *stored;
+
+	if (column->expression != NULL || attno == InvalidAttrNumber)
+		return NULL;
+	stored = TupleDescAttr(RelationGetDescr(table), attno - 1);
+	return stored->atttypid == column->type ? stored : NULL;
+}
+
+/* Finds the columns that are asked for in stored rows; false if that cannot be. */
 static bool
-find_stored(Relation table, const RowColumn *columns, int ncolumns, uint32 asked,
-			RowColumns *rows)
+find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nrequired,
+				uint32 asked, RowColumns *rows)
 {
 	if (table == NULL || !gives_stored_rows(table))
 		return false;
-	rows->last = 0;
+	rows->last = rows->unsure = 0;
 	for (int i = 0; i < ncolumns; i++)
 	{
-		AttrNumber	attno;
+		const FormData_pg_attribute *stored;
 
 		rows->at[i] = -1;
 		if (!is_asked(asked, i))
 			continue;
-		attno = get_attnum(RelationGetRelid(table), columns[i].name);
-		if (columns[i].expression != NULL || attno == InvalidAttrNumber ||
-			TupleDescAttr(RelationGetDescr(table), attno - 1)->atttypid != columns[i].type)
+		stored = find_stored(table, &columns[i]);
+		if (stored == NULL)
 			return false;
-		rows->at[i] = attno - 1;
-		rows->last = Max(rows->last, attno);
+		rows->at[i] = stored->attnum - 1;
+		rows->last = Max(rows->last, stored->attnum);
+		if (i < nrequired && !stored->attnotnull)
+			rows->unsure = nrequired;
 	}
 	return true;
 }
 
 char *
 crm_select_list(Relation table, const char *alias, const RowColumn *columns, int ncolumns,
-				uint32 asked, RowColumns *rows)
+				int nrequired, uint32 asked, RowColumns *rows)
 {
 	StringInfoData list;
 
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
-	if (find_stored(table, columns, ncolumns, asked, rows))
+	if (find_all_stored(table, columns, ncolumns, nrequired, asked, rows))
 		return psprintf("%s.*", alias);
 	initStringInfo(&list);
 	rows->last = 0;
+	rows->unsure = nrequired;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		rows->at[i] = is_asked(asked, i) ? rows->last++ : -1;

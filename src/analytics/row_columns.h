@@ -26,21 +26,24 @@ typedef struct RowColumns
 {
 	int16		at[MAX_ROW_COLUMNS];	/* index in the row; -1: not asked for */
 	int			last;			/* so many values of a row are read */
+	int			unsure;			/* so many columns might be null by mistake */
 } RowColumns;
 
 /*
  * The select list, palloc'd, for those of the columns whose bits are set in asked; the
- * table, which may be NULL if it is unknown, has that alias in the query.  Sets rows.
+ * table, which may be NULL if it is unknown, has that alias in the query.  The first
+ * columns, so many, are not null but in a table whose constraints were dropped.  Sets
+ * rows.
  */
 extern char *crm_select_list(Relation table, const char *alias, const RowColumn *columns,
-							 int ncolumns, uint32 asked, RowColumns *rows);
+							 int ncolumns, int nrequired, uint32 asked, RowColumns *rows);
 
-/* Decodes what is read of the row, and tells whether the first columns are all there. */
+/* Decodes what is read of the row; false if a column is null that must not be. */
 static inline bool
-crm_row_has(const RowColumns *rows, TupleTableSlot *row, int count)
+crm_read_row(const RowColumns *rows, TupleTableSlot *row)
 {
 	slot_getsomeattrs(row, rows->last);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < rows->unsure; i++)
 	{
 		if (unlikely(row->tts_isnull[rows->at[i]]))
 			return false;
