@@ -52,18 +52,21 @@ static const char *const queries[] = {
 	"AND r.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_EDITS] =
 	"SELECT %2$s FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
-	"AND ($5 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($5))",
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 "
+	"AND ($5 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($5))%3$s",
 	[REPLAY_READ_MOVES] =
 	"SELECT %2$s FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
 	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
 	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) "
-	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
+	"AND c.reverts_no IS NULL%3$s",
 	[REPLAY_READ_DEALS] =
-	"SELECT %2$s FROM %1$s c WHERE c.tenant_id OPERATOR(pg_catalog.=) $1 AND c.pipeline_id OPERATOR(pg_catalog.=) $2",
+	"SELECT %2$s FROM %1$s c WHERE c.pipeline_id OPERATOR(pg_catalog.=) $2%3$s",
 	[REPLAY_READ_OTHER_DEALS] =
-	"SELECT %2$s FROM %1$s c WHERE c.tenant_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) ANY ($5)",
+	"SELECT %2$s FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($5)%3$s",
 };
+
+/* The first column of each table here. */
+#define ROW_TENANT_ID	0
 
 /* Those of the columns that get_values() reads, in this order. */
 enum
@@ -80,7 +83,7 @@ enum
 /* The first EDIT_VALUES columns are not null. */
 enum
 {
-	EDIT_DEAL_ID,
+	EDIT_DEAL_ID = ROW_TENANT_ID + 1,
 	EDIT_CHANGED_AT,
 	EDIT_MOVE_NO,
 	EDIT_VERSION,
@@ -94,6 +97,7 @@ enum
 };
 
 static const RowColumn edit_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
 	[EDIT_DEAL_ID] = {"deal_id", UUIDOID},
 	[EDIT_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
 	[EDIT_MOVE_NO] = {"move_no", INT4OID},
@@ -114,7 +118,7 @@ static const RowColumn edit_columns[] = {
 /* The first MOVE_PROBABILITY columns are not null. */
 enum
 {
-	MOVE_DEAL_ID,
+	MOVE_DEAL_ID = ROW_TENANT_ID + 1,
 	MOVE_CHANGED_AT,
 	MOVE_MOVE_NO,
 	MOVE_STAGE_ID,
@@ -129,6 +133,7 @@ enum
 };
 
 static const RowColumn move_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
 	[MOVE_DEAL_ID] = {"deal_id", UUIDOID},
 	[MOVE_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
 	[MOVE_MOVE_NO] = {"move_no", INT4OID},
@@ -151,7 +156,7 @@ static const RowColumn move_columns[] = {
 /* The first PRESENT_VALUES columns are not null. */
 enum
 {
-	PRESENT_ID,
+	PRESENT_ID = ROW_TENANT_ID + 1,
 	PRESENT_STAGE_ID,
 	PRESENT_ENTERED_AT,
 	PRESENT_STATUS,
@@ -163,6 +168,7 @@ enum
 };
 
 static const RowColumn present_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
 	[PRESENT_ID] = {"id", UUIDOID},
 	[PRESENT_STAGE_ID] = {"stage_id", UUIDOID},
 	[PRESENT_ENTERED_AT] = {"stage_entered_at", TIMESTAMPTZOID},
@@ -234,6 +240,29 @@ select_list(Replay *replay, ReplayRows rows)
 	return list;
 }
 
+/* Where the tenant of stored rows is at hand, read_row() compares it for less than a query does. */
+static const char *
+tenant_condition(const Replay *replay)
+{
+	return replay->columns.stored ? "" : " AND c.tenant_id OPERATOR(pg_catalog.=) $1";
+}
+
+static char *
+query_text(Replay *replay, ReplayRows rows)
+{
+	Relation	deals = replay->query.deals;
+	const char *table = tables[rows].table != NULL ?
+	crm_sibling_name(deals, tables[rows].table) :
+	crm_relation_name(RelationGetRelid(deals));
+	const char *list;
+
+	if (tables[rows].columns == NULL)
+		return psprintf(queries[rows], table, crm_sibling_name(deals, "stage_changes"),
+						crm_sibling_name(deals, "deal_changes"));
+	list = select_list(replay, rows);
+	return psprintf(queries[rows], table, list, tenant_condition(replay));
+}
+
 void
 crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
 {
@@ -241,19 +270,13 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID
 	};
 	const ReplayQuery *query = &replay->query;
-	const char *table = tables[rows].table;
 	Datum		args[] = {
 		UUIDPGetDatum(&query->tenant_id), UUIDPGetDatum(&query->pipeline_id),
 		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at), ids
 	};
 	char		nulls[] = "     ";
 	CrmStatement statement = {
-		.text = psprintf(queries[rows],
-						 table != NULL ? crm_sibling_name(query->deals, table) :
-						 crm_relation_name(RelationGetRelid(query->deals)),
-						 tables[rows].columns != NULL ? select_list(replay, rows) :
-						 crm_sibling_name(query->deals, "stage_changes"),
-						 crm_sibling_name(query->deals, "deal_changes")),
+		.text = query_text(replay, rows),
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* The best plan depends on the share of later rows. */
@@ -278,6 +301,19 @@ has_required(TupleTableSlot *row, int count)
 	return true;
 }
 
+/* Decodes a row of a query for columns; false for one of another tenant, or that lacks some. */
+static inline bool
+read_row(const Replay *replay, TupleTableSlot *row)
+{
+	const RowColumns *columns = &replay->columns;
+
+	slot_getsomeattrs(row, columns->at[ROW_TENANT_ID] + 1);
+	return !crm_row_is_null(columns, row, ROW_TENANT_ID) &&
+		crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, ROW_TENANT_ID)),
+					   &replay->query.tenant_id) &&
+		crm_read_row(columns, row);
+}
+
 /* Whether the pipeline is the one that is asked about. */
 static inline bool
 is_here(const Replay *replay, TupleTableSlot *row, int column)
@@ -300,7 +336,7 @@ get_status(const Replay *replay, TupleTableSlot *row, int column)
 static inline int32
 get_probability(const Replay *replay, TupleTableSlot *row, int column)
 {
-	if (crm_row_is_null(&replay->columns, row, column))
+	if (crm_row_lacks(&replay->columns, row, column))
 		return REPLAY_NO_PROBABILITY;
 	return (int32) crm_probability_to_fixed(crm_row_value(&replay->columns, row, column));
 }
@@ -312,7 +348,7 @@ get_packed(const Replay *replay, TupleTableSlot *row, int column)
 }
 
 /* The currency and the period, as in SummaryKey. */
-static inline uint64
+static pg_attribute_always_inline uint64
 get_rest(const Replay *replay, TupleTableSlot *row, int column)
 {
 	uint64		rest = CRM_ONE_TIME;
@@ -341,7 +377,7 @@ get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *
 	values->rest = get_rest(replay, row, column);
 	values->is_archived = !crm_row_is_null(columns, row, column + VALUE_ARCHIVED_AT);
 	values->is_owners = owner_id == NULL ||
-		(!crm_row_is_null(columns, row, column + VALUE_OWNER_ID) &&
+		(!crm_row_lacks(columns, row, column + VALUE_OWNER_ID) &&
 		 crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, column + VALUE_OWNER_ID)),
 						owner_id));
 }
@@ -416,7 +452,7 @@ crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 {
 	const RowColumns *columns = &replay->columns;
 
-	if (!crm_read_row(columns, row) ||
+	if (!read_row(replay, row) ||
 		!get_change(get_packed(replay, row, EDIT_CHANGE), &edit->change))
 		return false;
 	edit->order.at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_CHANGED_AT));
@@ -444,7 +480,7 @@ crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &move->place;
 
-	if (!crm_read_row(columns, row))
+	if (!read_row(replay, row))
 		return false;
 	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, MOVE_DEAL_ID));
 	move->order.at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CHANGED_AT));
@@ -456,7 +492,7 @@ crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	place->status = get_status(replay, row, MOVE_STATUS);
 	place->is_here = is_here(replay, row, MOVE_PIPELINE_ID);
 	place->probability = get_probability(replay, row, MOVE_PROBABILITY);
-	place->has_closed_at = !crm_row_is_null(columns, row, MOVE_CLOSED_AT);
+	place->has_closed_at = !crm_row_lacks(columns, row, MOVE_CLOSED_AT);
 	place->closed_at = place->has_closed_at ?
 		DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CLOSED_AT)) : 0;
 	move->to_status = get_status(replay, row, MOVE_TO_STATUS);
@@ -471,9 +507,9 @@ get_closed_at(const Replay *replay, TupleTableSlot *row, TimestampTz *closed_at)
 	const RowColumns *columns = &replay->columns;
 	int			column = PRESENT_WON_AT;
 
-	if (crm_row_is_null(columns, row, column))
+	if (crm_row_lacks(columns, row, column))
 		column = PRESENT_LOST_AT;
-	if (crm_row_is_null(columns, row, column))
+	if (crm_row_lacks(columns, row, column))
 		return false;
 	*closed_at = DatumGetTimestampTz(crm_row_value(columns, row, column));
 	return true;
@@ -486,7 +522,7 @@ crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &present->place;
 
-	if (!crm_read_row(columns, row))
+	if (!read_row(replay, row))
 		return false;
 	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, PRESENT_ID));
 	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, PRESENT_STAGE_ID));

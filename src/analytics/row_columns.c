@@ -85,7 +85,8 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 	StringInfoData list;
 
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
-	if (find_all_stored(table, columns, ncolumns, nrequired, asked, rows))
+	rows->stored = find_all_stored(table, columns, ncolumns, nrequired, asked, rows);
+	if (rows->stored)
 		return psprintf("%s.*", alias);
 	initStringInfo(&list);
 	rows->last = 0;

@@ -20,11 +20,12 @@ typedef struct RowColumn
 	const char *expression;		/* what is read in place of a column, or NULL */
 } RowColumn;
 
-#define MAX_ROW_COLUMNS	16
+#define MAX_ROW_COLUMNS	24
 
 typedef struct RowColumns
 {
 	int16		at[MAX_ROW_COLUMNS];	/* index in the row; -1: not asked for */
+	bool		stored;			/* rows come as they are stored */
 	int			last;			/* so many values of a row are read */
 	int			unsure;			/* so many columns might be null by mistake */
 } RowColumns;
@@ -58,9 +59,16 @@ crm_row_value(const RowColumns *rows, TupleTableSlot *row, int column)
 	return row->tts_values[rows->at[column]];
 }
 
-/* Whether the value is null, or was not asked for. */
+/* Whether a value that is always asked for is null. */
 static inline bool
 crm_row_is_null(const RowColumns *rows, TupleTableSlot *row, int column)
+{
+	return row->tts_isnull[rows->at[column]];
+}
+
+/* Whether a value is null, or was not asked for. */
+static inline bool
+crm_row_lacks(const RowColumns *rows, TupleTableSlot *row, int column)
 {
 	return rows->at[column] < 0 || row->tts_isnull[rows->at[column]];
 }
