@@ -197,6 +197,7 @@ static const struct
 	uint32		of_probability; /* only if these are wanted */
 	uint32		of_closing;
 }			tables[] =
+
 {
 	[REPLAY_READ_UNDONE] = {"stage_changes"},
 	[REPLAY_READ_EDITS] = {
@@ -209,7 +210,8 @@ static const struct
 	},
 #define DEALS \
 	NULL, present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
-	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
+	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), \
+	COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
 	[REPLAY_READ_DEALS] = {DEALS},
 	[REPLAY_READ_OTHER_DEALS] = {DEALS},
 };
@@ -357,11 +359,13 @@ get_rest(const Replay *replay, TupleTableSlot *row, int column)
 	if (!crm_row_is_null(&replay->columns, row, column + VALUE_PERIOD))
 	{
 		text = get_packed(replay, row, column + VALUE_PERIOD);
+
 		rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	if (crm_row_is_null(&replay->columns, row, column + VALUE_CURRENCY))
 		return rest | SUMMARY_NO_CURRENCY;
 	text = get_packed(replay, row, column + VALUE_CURRENCY);
+
 	return rest | crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 }
 
