@@ -21,12 +21,16 @@ my $new = PostgreSQL::Test::Cluster->new('new');
 
 # The catalogs and rows, without the bodies of the extension's functions: PostgreSQL
 # shows an upgraded one with other names of columns and parentheses, and each version
-# in its own way.
+# in its own way.  Later ones have the right MAINTAIN, and array types as members.
 sub digest_of
 {
 	my ($node) = @_;
+	my $digest = digest($node, 'origin');
 
-	return digest($node, 'origin') =~ s/^BEGIN ATOMIC\n.*?^END$//gmsr;
+	$digest =~ s/^BEGIN ATOMIC\n.*?^END$//gms;
+	$digest =~ s/^member \| type .*\[\]\n//gm;
+	$digest =~ s{=arwdDxt\Km/}{/}g;
+	return $digest;
 }
 
 # Since November 2026 columns have options of PostgreSQL's own, which pg_upgrade takes to
