@@ -33,7 +33,7 @@
 
 #define FOREIGN_KEY_CONTEXT	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS)
 
-/* The bits of ri_triggers.c.  Where the session has the owner's rights, there is nothing to gain. */
+/* The bits of ri_triggers.c.  A session with the owner's rights has nothing to gain. */
 static bool
 is_for_another_user(void)
 {
@@ -148,8 +148,9 @@ PG_FUNCTION_INFO_V1(crm_cascade_guard);
 Datum
 crm_cascade_guard(PG_FUNCTION_ARGS)
 {
+	const int	events = CRM_ON(TRIGGER_EVENT_DELETE) | CRM_ON(TRIGGER_EVENT_UPDATE);
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_cascade_guard", TRIGGER_EVENT_BEFORE,
-											 CRM_ON(TRIGGER_EVENT_DELETE) | CRM_ON(TRIGGER_EVENT_UPDATE));
+											 events);
 	TriggerDesc *triggers;
 
 	if (!is_for_another_user())
@@ -159,7 +160,8 @@ crm_cascade_guard(PG_FUNCTION_ARGS)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (is_fired(trigdata, trigger) && runs_as_owner(trigger) && !has_closed_path(trigger->tgfoid))
+		if (is_fired(trigdata, trigger) && runs_as_owner(trigger) &&
+			!has_closed_path(trigger->tgfoid))
 			refuse(trigdata->tg_relation, trigger);
 	}
 	return PointerGetDatum(NULL);
