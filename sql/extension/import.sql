@@ -164,7 +164,6 @@ CREATE FUNCTION @extschema@.crm_import(schema_name text, source text, import_sch
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET work_mem = '64MB'
-	SET jit = off
 AS $$
 DECLARE
 	tenancy text;
