@@ -111,11 +111,14 @@
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 
-/* From 18 on, a deferred trigger runs as the user that fired it, not the one that commits. */
+/*
+ * From 18 on, AFTER triggers run as the user that fired them, not the one at the end of
+ * the statement or transaction.
+ */
 #if PG_VERSION_NUM >= 180000
-#define CRM_DEFERRED_TRIGGERS_KEEP_USER true
+#define CRM_AFTER_TRIGGERS_KEEP_USER true
 #else
-#define CRM_DEFERRED_TRIGGERS_KEEP_USER false
+#define CRM_AFTER_TRIGGERS_KEEP_USER false
 #endif
 
 #endif							/* CRM_BASE_COMPAT_H */
