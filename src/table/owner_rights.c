@@ -246,11 +246,12 @@ crm_become_owner(Relation rel, SavedUser *saved)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* What the owner's code has set, too, such as a search_path for the caller, is undone. */
 void
 crm_restore_user(const SavedUser *saved)
 {
 	if (saved->settings > 0)
-		AtEOXact_GUC(true, saved->settings);
+		AtEOXact_GUC(false, saved->settings);
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
