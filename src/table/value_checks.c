@@ -36,6 +36,7 @@
 #include "base/uuid.h"
 #include "table/cast_domain.h"
 #include "table/columns.h"
+#include "table/kinds.h"
 #include "table/value_checks.h"
 
 #define MAX_CHECKS	24
@@ -433,8 +434,6 @@ is_deals_rule(const ValueRule *rule)
 	return is_time_rule(rule) || is_any_of(rule->column, columns, lengthof(columns));
 }
 
-#define DEALS_CHECK	"deals_check"
-
 /*
  * Whether the column is in an index, or the table has a CHECK of that column, or
  * of a deal as a whole; if that casts the column to a domain, so that its CHECK is
@@ -454,7 +453,7 @@ has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
 
 		if (is_check_of(check->ccname, rule))
 			return true;
-		if (strcmp(check->ccname, DEALS_CHECK) != 0)
+		if (strcmp(check->ccname, CRM_DEALS_CHECK) != 0)
 			continue;
 		*domain = crm_cast_domain(stringToNode(check->ccbin), attno);
 		if (OidIsValid(*domain) || is_deals_rule(rule))
