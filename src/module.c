@@ -10,6 +10,7 @@
 #include "base/report_query.h"
 #include "base/session.h"
 #include "mcp/http.h"
+#include "table/kept_checks.h"
 #include "table/owner_rights.h"
 
 PG_MODULE_MAGIC;
@@ -28,4 +29,5 @@ _PG_init(void)
 	crm_define_settings();
 	crm_report_install_hook();
 	crm_owner_rights_install_hooks();
+	crm_kept_checks_install_hook();
 }

@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.crm_forecast(crm regnamespace, pipeline_id uuid DEFA
 	time_zone text DEFAULT NULL,
 	max_rate_age integer DEFAULT NULL)
 	RETURNS TABLE (group_key text, group_name text, is_total boolean,
-		bucket text, period_start date, period_end date, value_currency text, amount_period text,
+		bucket text, period_start date, period_end date, value_currency text,
 		open_deals bigint, open_value numeric, weighted_value numeric, won_deals bigint,
 		won_value numeric,
 		pipeline numeric, best_case numeric, commit numeric, closed numeric, omitted numeric,
@@ -16,7 +16,8 @@ CREATE FUNCTION @extschema@.crm_forecast(crm regnamespace, pipeline_id uuid DEFA
 		closed_only numeric,
 		deals_without_amount bigint, deals_without_probability bigint,
 		target_value numeric, attainment numeric,
-		coverage numeric, weighted_coverage numeric, rates jsonb, oldest_rate date)
+		coverage numeric, weighted_coverage numeric, rates jsonb, oldest_rate date,
+		mixed_value_periods boolean)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_forecast(regnamespace, uuid, text, date, date, uuid, text,
@@ -29,7 +30,7 @@ open_value = sum of the open amounts, weighted_value = sum of their amount times
 
 target is the value to be won in each period, in the one currency that in_currency or currency chooses: attainment = won_value / target, coverage = open_value / (target - won_value), weighted_coverage = weighted_value / (target - won_value), null once the target is reached.
 
-period_from (included) and period_before (not included) choose days in the bucket period; the others are always told whole. today (null: the current date) is for another day than that of time_zone (null: the session''s), where won_at counts on its day. pipeline_id (null: all), owner_id, currency and value_period choose deals. A deal without an amount counts in the currency of its pipeline and adds nothing, one without a probability adds nothing to weighted_value: deals_without_amount and deals_without_probability say how many; currencies are never added up. amount_period is the value period of the amounts in the row, null if some are monthly, say, and some one-time: each is added once, as it is. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out lost, archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals.
+period_from (included) and period_before (not included) choose days in the bucket period; the others are always told whole. today (null: the current date) is for another day than that of time_zone (null: the session''s), where won_at counts on its day. pipeline_id (null: all), owner_id, currency and value_period choose deals. A deal without an amount counts in the currency of its pipeline and adds nothing, one without a probability adds nothing to weighted_value: deals_without_amount and deals_without_probability say how many; currencies are never added up, value periods are: mixed_value_periods tells where amounts of several are in the row. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out lost, archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the sessions); is_total marks the rows of all deals.
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or period, an empty range, what is not a currency, and where an exchange rate is missing or too old.
 

@@ -11,10 +11,11 @@ SELECT CASE
     END;
 
 WITH deals_asked AS (
-    SELECT forecast.group_of.d AS keys, d.status, d.amount, d.probability, d.value_period, coalesce(d.currency, p.currency) AS currency,
+    SELECT forecast.group_of.d AS keys, d.status, d.amount, d.probability, coalesce(d.currency, p.currency) AS currency,
         CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
         CASE d.status WHEN 'won' THEN c.forecast_category
             ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
+        CASE WHEN d.amount IS NOT NULL THEN d.value_period COLLATE "C" END AS value_period,
         @part conversion_day of coalesce(d.currency, p.currency)@
     FROM @crm@.deals AS d
         LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
@@ -26,17 +27,19 @@ WITH deals_asked AS (
         AND (forecast.currency IS NULL OR coalesce(d.currency, p.currency) = forecast.currency)
         AND (forecast.value_period IS NULL OR d.value_period = forecast.value_period)
 ), days AS (
-    SELECT a.keys, a.status, a.currency, a.value_period, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
+    SELECT a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day, count(*) AS deals,
         count(*) - count(a.amount) AS deals_without_amount,
         count(*) - count(a.probability) AS deals_without_probability,
         coalesce(sum(a.amount), 0) AS value,
-        coalesce(sum(a.amount * a.probability), 0) AS weighted_value
+        coalesce(sum(a.amount * a.probability), 0) AS weighted_value,
+        min(a.value_period) AS first_period, max(a.value_period) AS last_period
     FROM deals_asked AS a
-    GROUP BY a.keys, a.status, a.currency, a.value_period, a.day, a.category, a.tenant_id, a.rate_day
+    GROUP BY a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day
 ), placed AS MATERIALIZED (
-    SELECT l.keys, l.status, l.currency, l.value_period, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
-        l.weighted_value, l.bucket, l.start, l.tenant_id, l.rate_day
-    FROM (SELECT y.keys, y.status, y.currency, y.value_period, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
+    SELECT l.keys, l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
+        l.weighted_value, l.first_period, l.last_period, l.bucket, l.start, l.tenant_id, l.rate_day
+    FROM (SELECT y.keys, y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
+            y.first_period, y.last_period,
             CASE
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
                 WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN 'period'
@@ -51,18 +54,16 @@ WITH deals_asked AS (
 ), conversions AS MATERIALIZED (
     @part conversions of placed AS s WHERE s.rate_day IS NOT NULL AND s.deals > s.deals_without_amount@
 ), converted AS (
-    SELECT y.keys, y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.value_period, y.category, y.deals, y.deals_without_amount,
+    SELECT y.keys, y.status, coalesce(forecast.in_currency, y.currency) AS currency, y.category, y.deals, y.deals_without_amount,
         y.deals_without_probability,
         coalesce(@extension@.crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
         coalesce(@extension@.crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
-        y.bucket, y.start, c.rates
+        y.first_period, y.last_period, y.bucket, y.start, c.rates
     FROM placed AS y
         LEFT JOIN conversions AS c ON c.tenant_id = y.tenant_id AND c.currency = y.currency AND c.day = y.rate_day
             AND y.deals > y.deals_without_amount
 ), sums AS (
     SELECT g.group_key, g.is_total, l.bucket, CASE l.bucket WHEN 'period' THEN l.start END AS start, l.currency,
-        count(DISTINCT l.value_period) FILTER (WHERE l.deals > l.deals_without_amount) AS periods,
-        min(l.value_period) FILTER (WHERE l.deals > l.deals_without_amount) AS value_period,
         coalesce(sum(l.deals) FILTER (WHERE l.status = 'open'), 0)::bigint AS open_deals,
         coalesce(sum(l.value) FILTER (WHERE l.status = 'open'), 0) AS open_value,
         coalesce(sum(l.weighted_value) FILTER (WHERE l.status = 'open'), 0) AS weighted_value,
@@ -75,7 +76,8 @@ WITH deals_asked AS (
         coalesce(sum(l.value) FILTER (WHERE l.category = 'omitted'), 0) AS omitted,
         sum(l.deals_without_amount)::bigint AS deals_without_amount,
         sum(l.deals_without_probability)::bigint AS deals_without_probability,
-        CASE WHEN forecast.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(l.rates)) END AS rates
+        CASE WHEN forecast.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(l.rates)) END AS rates,
+        min(l.first_period) IS DISTINCT FROM max(l.last_period) AS mixed_value_periods
     FROM converted AS l
         @part groups of l.keys@
     GROUP BY g.group_key, g.is_total, l.bucket, CASE l.bucket WHEN 'period' THEN l.start END, l.currency
@@ -83,7 +85,7 @@ WITH deals_asked AS (
 SELECT s.group_key,
     @part group_name of s@,
     s.is_total, s.bucket, s.start, @extension@.crm_period_end(forecast.period, s.start),
-    s.currency, CASE WHEN s.periods < 2 THEN coalesce(s.value_period, 'one_time') END, s.open_deals, trim_scale(s.open_value), trim_scale(s.weighted_value), s.won_deals, trim_scale(s.won_value),
+    s.currency, s.open_deals, trim_scale(s.open_value), trim_scale(s.weighted_value), s.won_deals, trim_scale(s.won_value),
     trim_scale(s.pipeline), trim_scale(s.best_case), trim_scale(s.commit), trim_scale(s.closed), trim_scale(s.omitted),
     trim_scale(s.pipeline + s.best_case + s.commit),
     trim_scale(s.closed + s.commit + s.best_case), trim_scale(s.closed + s.commit), trim_scale(s.closed),
@@ -92,7 +94,7 @@ SELECT s.group_key,
     trim_scale(t.target), round(s.won_value / t.target, 6),
     round(s.open_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),
     round(s.weighted_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),
-    s.rates, @extension@.crm_oldest_rate(s.rates)
+    s.rates, @extension@.crm_oldest_rate(s.rates), s.mixed_value_periods
 FROM sums AS s
     CROSS JOIN LATERAL (SELECT CASE s.bucket WHEN 'period' THEN forecast.target END AS target) AS t
 ORDER BY s.is_total DESC, s.group_key, array_position(ARRAY['overdue', 'period', 'no_date'], s.bucket), s.start, s.currency;

@@ -134,10 +134,10 @@ WITH pipeline AS MATERIALIZED (
 )
 SELECT s.group_key,
     @part group_name of s@,
-    s.is_total, r.at, s.value_currency, r.value_period, s.stage_id, g.name,
+    s.is_total, r.at, s.value_currency, s.stage_id, g.name,
     r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
     r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability,
-    r.rates, @extension@.crm_oldest_rate(r.rates)
+    r.rates, @extension@.crm_oldest_rate(r.rates), r.value_period IS NULL
 FROM rows AS r
     JOIN lines AS s ON s.no = r.line_no
     LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id

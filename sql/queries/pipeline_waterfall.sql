@@ -34,16 +34,17 @@ WITH asked AS MATERIALIZED (
     GROUP BY 1, 2
 ), periods AS MATERIALIZED (
     SELECT coalesce(pipeline_waterfall.in_currency, s.currency) AS currency,
-        CASE WHEN count(DISTINCT v.value_period) < 2 THEN coalesce(min(v.value_period), 'one_time') END AS value_period
+        count(DISTINCT v.value_period) > 1 AS mixed_value_periods
     FROM sums AS s
         LEFT JOIN LATERAL unnest(s.value_periods) AS v (value_period) ON true
     GROUP BY 1
 )
-SELECT t.currency, p.value_period, b.no, b.bar,
+SELECT t.currency, b.no, b.bar,
     CASE b.bar WHEN 'closing' THEN t.deals ELSE coalesce(s.changes, 0) END,
     CASE b.bar WHEN 'closing' THEN t.deals ELSE coalesce(s.deals, 0) END,
     trim_scale(CASE b.bar WHEN 'closing' THEN t.value ELSE coalesce(s.value, 0) END),
-    CASE WHEN pipeline_waterfall.in_currency IS NOT NULL THEN r.rates END, @extension@.crm_oldest_rate(r.rates)
+    CASE WHEN pipeline_waterfall.in_currency IS NOT NULL THEN r.rates END, @extension@.crm_oldest_rate(r.rates),
+    p.mixed_value_periods
 FROM (SELECT @extension@.crm_rates_used(array_agg(c.rates)) AS rates FROM conversions AS c) AS r
     CROSS JOIN (SELECT u.currency, sum(u.deals)::bigint AS deals, sum(u.value) AS value FROM converted AS u GROUP BY u.currency) AS t
     CROSS JOIN (VALUES (1, 'opening'), (2, 'new'), (3, 'reopened'), (4, 'moved_in'), (5, 'reassigned_in'),

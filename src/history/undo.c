@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "history/undo.h"
 #include "table/caller_query.h"
@@ -172,7 +173,7 @@ put_back(Relation deals, const Undo *undo, Datum *values, const char *nulls)
 
 	for (int i = 0; i < NGIVEN; i++)
 		types[i] = given_back[i].type;
-	if (SPI_execute_with_args(update, NGIVEN, types, values, nulls, false, 0) != SPI_OK_UPDATE ||
+	if (crm_run_once(update, NGIVEN, types, values, nulls) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

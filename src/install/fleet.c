@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -36,11 +37,15 @@ is_owner(const CrmInstallation *installation)
 	return has_privs_of_role(GetUserId(), installation->owner);
 }
 
-/* A restricted operation cannot leave a prepared statement, cursor or temporary table behind. */
+/*
+ * A restricted operation cannot leave a prepared statement, cursor or temporary table
+ * behind, and what it sets ends with it, such as a search_path for the caller.
+ */
 static void
 run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
 {
 	Relation	deals = relation_open(installation->deals, AccessShareLock);
+	int			settings = NewGUCNestLevel();
 	SavedUser	saved;
 	Oid			userid;
 	int			sec_context;
@@ -51,6 +56,7 @@ run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const
 	SetUserIdAndSecContext(userid, sec_context | SECURITY_RESTRICTED_OPERATION);
 	task->run(fcinfo, installation, task->arg);
 	crm_restore_user(&saved);
+	AtEOXact_GUC(false, settings);
 }
 
 /* A task, and where it is done. */
@@ -115,8 +121,7 @@ crm_fleet_schemas(FunctionCallInfo fcinfo, const char *condition)
 								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installations"), condition);
 	List	   *schemas = NIL;
 
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the CRMs");
+	(void) crm_select_once(query, 0, NULL, NULL, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);

@@ -44,9 +44,7 @@ find_objects(FunctionCallInfo fcinfo, Oid schema)
 	char	   *query = psprintf("SELECT o.catalog, o.object FROM %s($1) AS o",
 								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installed_objects"));
 
-	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(query, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the objects of a CRM");
+	(void) crm_select_once(query, lengthof(types), types, args, NULL, false);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];

@@ -61,11 +61,11 @@ SELECT group_key, is_total, open_deals, open_value FROM pipeline_trend(:sales, '
 SELECT group_key, is_total FROM pipeline_trend(:empty, '2024-01-03', '2024-01-03', group_by => 'owner');
 -- amounts of several value periods
 UPDATE deals SET value_period = 'monthly' WHERE title = 'Alpha';
-SELECT stage, amount_period, open_value, won_value FROM pipeline_trend(:sales, now(), now(), by_stage => true);
-SELECT amount_period FROM pipeline_trend(:sales, now(), now());
-SELECT DISTINCT amount_period, bar FROM pipeline_waterfall(:sales, '2024-01-02', '2024-02-10') WHERE bar = 'won';
+SELECT stage, mixed_value_periods, open_value, won_value FROM pipeline_trend(:sales, now(), now(), by_stage => true);
+SELECT mixed_value_periods FROM pipeline_trend(:sales, now(), now());
+SELECT DISTINCT mixed_value_periods, bar FROM pipeline_waterfall(:sales, '2024-01-02', '2024-02-10') WHERE bar = 'won';
 UPDATE deals SET value_period = 'annual' WHERE title = 'Delta';
-SELECT amount_period, bar, value FROM pipeline_waterfall(:sales, '2024-01-02') WHERE bar = 'closing';
+SELECT mixed_value_periods, bar, value FROM pipeline_waterfall(:sales, '2024-01-02') WHERE bar = 'closing';
 ROLLBACK;
 SELECT pipeline_trend(:sales, '2024-01-01', group_by => 'nothing');
 

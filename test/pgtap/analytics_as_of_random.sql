@@ -247,8 +247,7 @@ CREATE TABLE t.expected_groups AS
         count(*) FILTER (WHERE g.deal_status = 'won') AS won_deals, coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'won'), 0) AS won_value,
         count(*) FILTER (WHERE g.deal_status = 'lost') AS lost_deals, coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'lost'), 0) AS lost_value,
         count(*) - count(r.amount) AS without_amount,
-        CASE WHEN count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) < 2
-            THEN coalesce(min(r.value_period) FILTER (WHERE r.amount IS NOT NULL), 'one_time') END AS period
+        count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) > 1 AS mixed
     FROM (SELECT DISTINCT at FROM t.grouped) AS a
         CROSS JOIN LATERAL t.replay(a.at) AS r
         JOIN stages AS g ON g.id = r.stage_id
@@ -265,8 +264,7 @@ INSERT INTO t.expected_groups
         coalesce(sum(r.amount * r.probability) FILTER (WHERE g.deal_status = 'open'), 0),
         count(*) FILTER (WHERE g.deal_status = 'won'), coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'won'), 0),
         count(*) FILTER (WHERE g.deal_status = 'lost'), coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'lost'), 0), count(*) - count(r.amount),
-        CASE WHEN count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) < 2
-            THEN coalesce(min(r.value_period) FILTER (WHERE r.amount IS NOT NULL), 'one_time') END
+        count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) > 1
     FROM (SELECT DISTINCT at FROM t.grouped) AS a
         CROSS JOIN LATERAL t.replay(a.at) AS r
         JOIN stages AS g ON g.id = r.stage_id AND g.pipeline_id = id('Sales')
@@ -274,7 +272,7 @@ INSERT INTO t.expected_groups
     GROUP BY 2, 3, 4;
 CREATE VIEW t.told_groups AS
     SELECT CASE WHEN is_total THEN 'total' ELSE dimension END AS dimension, group_key, at, value_currency, open_deals, open_value, open_weighted_value,
-        won_deals, won_value, lost_deals, lost_value, deals_without_amount, amount_period
+        won_deals, won_value, lost_deals, lost_value, deals_without_amount, mixed_value_periods
     FROM t.grouped WHERE open_deals + won_deals + lost_deals > 0;
 SELECT is_empty('TABLE t.told_groups EXCEPT TABLE t.expected_groups', 'each group of the trend is what its deals add up to');
 SELECT is_empty('TABLE t.expected_groups EXCEPT TABLE t.told_groups', 'and no group is left out');
