@@ -10,8 +10,8 @@ CREATE FUNCTION @extschema@.crm_pipeline_trend(crm regnamespace, pipeline_id uui
 		open_deals bigint, open_value numeric, open_weighted_value numeric,
 		won_deals bigint, won_value numeric, won_weighted_value numeric,
 		lost_deals bigint, lost_value numeric, lost_weighted_value numeric,
-		deals_without_amount bigint, deals_without_probability bigint, rates jsonb, oldest_rate date,
-		mixed_value_periods boolean)
+		deals_without_amount bigint, deals_without_probability bigint,
+		rates jsonb, oldest_rate date, mixed_value_periods boolean)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_pipeline_trend(regnamespace, uuid, timestamptz, timestamptz,

@@ -12,6 +12,7 @@
 Numeric
 crm_convert_amount(Numeric amount, Numeric multiply_by, Numeric divide_by)
 {
+	Numeric		one = int64_div_fast_to_numeric(INT64CONST(1000000000000), 12);
 	Datum		product = DirectFunctionCall2(numeric_mul, NumericGetDatum(amount),
 											  NumericGetDatum(multiply_by));
 
@@ -20,7 +21,7 @@ crm_convert_amount(Numeric amount, Numeric multiply_by, Numeric divide_by)
 		return DatumGetNumeric(product);
 	/* A quotient has at least as many digits as its dividend: 12. */
 	product = DirectFunctionCall2(numeric_mul, product,
-								  NumericGetDatum(int64_div_fast_to_numeric(INT64CONST(1000000000000), 12)));
+								  NumericGetDatum(one));
 	return DatumGetNumeric(DirectFunctionCall2(numeric_round,
 											   DirectFunctionCall2(numeric_div, product,
 																   NumericGetDatum(divide_by)),

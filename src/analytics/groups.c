@@ -67,9 +67,11 @@ read_keys(Jsonb *value, int *count)
 static void
 put_group(ReturnSetInfo *rows, const char *key, bool is_total)
 {
-	Datum		values[2] = {key == NULL ? (Datum) 0 : CStringGetTextDatum(key), BoolGetDatum(is_total)};
+	Datum		values[2] = {0, BoolGetDatum(is_total)};
 	bool		nulls[2] = {key == NULL, false};
 
+	if (key != NULL)
+		values[0] = CStringGetTextDatum(key);
 	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
 }
 

@@ -38,7 +38,9 @@ list_rates(ArrayType *array, int *count)
 	{
 		Jsonb	   *answer = nulls[i] ? NULL : DatumGetJsonbP(answers[i]);
 
-		for (uint32 j = 0; answer != NULL && JB_ROOT_IS_ARRAY(answer) && j < JB_ROOT_COUNT(answer); j++)
+		if (answer == NULL || !JB_ROOT_IS_ARRAY(answer))
+			continue;
+		for (uint32 j = 0; j < JB_ROOT_COUNT(answer); j++)
 		{
 			if (*count == room)
 			{
@@ -97,13 +99,15 @@ crm_oldest_rate(PG_FUNCTION_ARGS)
 		JsonbValue *rate = getIthJsonbValueFromContainer(&rates->root, i);
 		JsonbValue	day;
 		DateADT		valid_from;
+		char	   *text;
 
 		if (rate->type != jbvBinary || !JsonContainerIsObject(rate->val.binary.data) ||
 			getKeyJsonValueFromContainer(rate->val.binary.data, "valid_from", 10, &day) == NULL ||
 			day.type != jbvString)
 			continue;
-		valid_from = DatumGetDateADT(DirectFunctionCall1(date_in,
-														 CStringGetDatum(pnstrdup(day.val.string.val, day.val.string.len))));
+		text = pnstrdup(day.val.string.val, day.val.string.len);
+
+		valid_from = DatumGetDateADT(DirectFunctionCall1(date_in, CStringGetDatum(text)));
 		oldest = found ? Min(oldest, valid_from) : valid_from;
 		found = true;
 	}

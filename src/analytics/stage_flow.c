@@ -4,9 +4,9 @@
  *
  * A deal counts once for each stage, flow and period, with the amount of its last move
  * of that kind.  Events are kept as they come, in whatever order; then those of each
- * deal, which are few, are put together and sorted.  Moves out of the pipeline's stages and into them are enough: unless a
- * deal first came from another pipeline, it was created in the stage that it left
- * first or, if it never moved, in its present one.
+ * deal, which are few, are put together and sorted.  Moves out of the pipeline's stages
+ * and into them are enough: unless a deal first came from another pipeline, it was
+ * created in the stage that it left first or, if it never moved, in its present one.
  *
  * The queries run with the caller's rights and search path, so every operator and
  * type is named with its schema.  Memory: 90 bytes for each deal, and 52 for each
@@ -126,10 +126,13 @@ typedef struct UndoneEntry
 static inline uint32
 hash_sum(const HashSeed *seed, const SumKey *key)
 {
-	UuidKey		words = {{(uint64) key->cohort << 32 | key->stage, (uint64) (uint32) key->start << 32 | key->flow}};
+	UuidKey		words;
+	uint64		rate = crm_hash_mix(key->currency ^ seed->word[1],
+									(uint32) key->rate_day ^ seed->word[0]);
 
-	return crm_uuid_hash(words, *seed) ^
-		(uint32) crm_hash_mix(key->currency ^ seed->word[1], (uint32) key->rate_day ^ seed->word[0]);
+	words.word[0] = (uint64) key->cohort << 32 | key->stage;
+	words.word[1] = (uint64) (uint32) key->start << 32 | key->flow;
+	return crm_uuid_hash(words, *seed) ^ (uint32) rate;
 }
 
 #define SH_PREFIX flow_sum
@@ -369,7 +372,8 @@ receive_move(TupleTableSlot *row, void *arg)
 	if (DatumGetBool(row->tts_values[MOVE_TO_HERE]))
 		add_event(flow, key.deal, to, FLOW_ENTERED, key.move_no, at, &amount);
 	if (DatumGetBool(row->tts_values[MOVE_FROM_HERE]))
-		add_event(flow, key.deal, from, flow_of_move(flow, row, from, to), key.move_no, at, &amount);
+		add_event(flow, key.deal, from, flow_of_move(flow, row, from, to), key.move_no, at,
+				  &amount);
 }
 
 static void
