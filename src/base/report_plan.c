@@ -27,6 +27,7 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "base/report_query.h"
+#include "base/shard.h"
 
 #define QUERY_PREFIX	CRM_PREFIX "query_"
 
@@ -42,6 +43,7 @@ typedef struct ReportKey
 	Oid			function;
 	Oid			schema;
 	const char *dimension;		/* NULL: none */
+	Oid			deals;			/* the table, or its shard if that is here */
 } ReportKey;
 
 static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
@@ -51,7 +53,9 @@ static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
 static void
 prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 {
+	Oid			table = get_relname_relid(id->table, report->schema);
 	char	   *query = psprintf("SELECT FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) %s.%s",
+								 OidIsValid(table) ? crm_relation_name(crm_table_to_read(table)) :
 								 crm_qualified_name(report->schema, id->table),
 								 quote_identifier(report->names.declaration.name), id->argument);
 
@@ -145,6 +149,36 @@ prepare_all(CrmReport *report, const char *text)
 	AtEOXact_GUC(true, level);
 }
 
+/*
+ * On the node that has the shards of the schema, a query that reads tables only is one
+ * on the shards: Citus would refuse it where the report is called by a query on
+ * a shard, and need not plan it elsewhere.
+ */
+static const char *
+name_shards(const char *text, Oid schema)
+{
+	static const char tables[] = CRM_SCHEMA_PLACEHOLDER ".";
+	StringInfoData named;
+	const char *start;
+
+	initStringInfo(&named);
+	while ((start = strstr(text, tables)) != NULL)
+	{
+		const char *name = start + strlen(tables);
+		int			length = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+		Oid			table = get_relname_relid(pnstrdup(name, length), schema);
+		Oid			shard = crm_table_to_read(table);
+
+		if (shard == table)
+			return NULL;
+		appendBinaryStringInfo(&named, text, name - text);
+		appendStringInfoString(&named, quote_identifier(get_rel_name(shard)));
+		text = name + length;
+	}
+	appendStringInfoString(&named, text);
+	return named.data;
+}
+
 /* Once for all functions, as long as they stay as they are, and a user. */
 static void
 check_extension(Oid extension)
@@ -177,6 +211,7 @@ is_report_of(const CrmKeptPlans *kept, const void *key)
 
 	return wanted == NULL || (report->names.declaration.function == wanted->function &&
 							  report->schema == wanted->schema &&
+							  report->deals == wanted->deals &&
 							  is_same_text(report->names.group.dimension, wanted->dimension));
 }
 
@@ -224,7 +259,8 @@ make_report(const ReportKey *key)
 	CrmReport  *report = palloc0(sizeof(CrmReport));
 	Oid			extension = get_func_namespace(key->function);
 	uint64		changes = nchanges;
-	char	   *text;
+	const char *text;
+	const char *on_shards = NULL;
 
 	crm_read_declaration(key->function, &report->names.declaration);
 	report->names.group = (CrmGroupSource)
@@ -234,6 +270,7 @@ make_report(const ReportKey *key)
 	MemoryContextSwitchTo(outer);
 	crm_group_check(&report->names.group);
 	report->schema = key->schema;
+	report->deals = key->deals;
 	report->kept.context = context;
 	report->kept.match = is_report_of;
 	report->kept.hash = hash_key(key);
@@ -241,15 +278,23 @@ make_report(const ReportKey *key)
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->names.declaration.name));
 
-	prepare_all(report, crm_fill_in_schemas(text, key->schema, extension));
+	if (get_relname_relid("deals", key->schema) != key->deals)
+		on_shards = name_shards(text, key->schema);
+	prepare_all(report, crm_fill_in_schemas(on_shards != NULL ? on_shards : text, key->schema, extension));
 	report->kept.forgotten = changes != nchanges;
 	return report;
+}
+
+static Oid
+deals_to_read(Oid schema)
+{
+	return crm_table_to_read(get_relname_relid("deals", schema));
 }
 
 CrmReport *
 crm_report_open(Oid function, Oid schema, const char *dimension)
 {
-	ReportKey	key = {function, schema, dimension};
+	ReportKey	key = {function, schema, dimension, deals_to_read(schema)};
 	CrmReport  *report;
 
 	watch_catalogs();
@@ -274,7 +319,7 @@ crm_report_close(CrmReport *report)
 void
 crm_report_try(Oid function, Oid schema)
 {
-	ReportKey	key = {function, schema};
+	ReportKey	key = {function, schema, NULL, deals_to_read(schema)};
 
 	watch_catalogs();
 	SPI_connect();
