@@ -169,6 +169,6 @@ crm_table_to_read(Oid relid)
 bool
 crm_session_is_of_citus(void)
 {
-	return application_name != NULL && crm_has_citus() &&
-		strncmp(application_name, CITUS_SESSION, strlen(CITUS_SESSION)) == 0;
+	return application_name != NULL &&
+		strncmp(application_name, CITUS_SESSION, strlen(CITUS_SESSION)) == 0 && crm_has_citus();
 }
