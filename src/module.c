@@ -7,6 +7,7 @@
 #include "fmgr.h"
 
 #include "base/calendar.h"
+#include "base/context.h"
 #include "base/report_query.h"
 #include "base/session.h"
 #include "mcp/http.h"
@@ -28,4 +29,5 @@ _PG_init(void)
 	crm_define_settings();
 	crm_report_install_hook();
 	crm_owner_rights_install_hooks();
+	crm_context_install_hooks();
 }

@@ -57,3 +57,19 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_distribute_commands(oid, oid, boolean) IS
 	'The commands by which crm_distribute() distributes the CRM in a schema.';
 
+
+CREATE FUNCTION @extschema@.crm_propagate_context()
+	RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'crm_propagate_context';
+COMMENT ON FUNCTION @extschema@.crm_propagate_context() IS
+	'On a node of a Citus cluster, in a transaction block: takes the actor, crm.effective_at and the other settings of the session to the nodes that take part in the transaction. A statement that writes to a CRM does it by itself.';
+
+CREATE FUNCTION @extschema@.crm_propagates_context()
+	RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'crm_propagates_context';
+COMMENT ON FUNCTION @extschema@.crm_propagates_context() IS
+	'Whether the server has Citus and loads the library of crm for each session, so that statements that write to a CRM on another node take the settings of the session there.';

@@ -36,11 +36,15 @@
 	makeJsonLexContextCstringLen(json, length, encoding, need_escapes)
 #endif
 
-/* Runs a query to its end, once; 18 takes that for granted. */
+/* Runs a query to its end, once; 18 takes that for granted.  And what a hook is given. */
 #if PG_VERSION_NUM >= 180000
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count
+#define CRM_RUN_ARGUMENTS	desc, direction, count
 #else
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count, bool once
+#define CRM_RUN_ARGUMENTS	desc, direction, count, once
 #endif
 
 /* In 18 the search for conflicts may leave out a row; here it leaves out none. */

@@ -285,16 +285,19 @@ make_report(const ReportKey *key)
 	return report;
 }
 
+/* A report that writes leaves it to Citus to find the shards, and to lock them. */
 static Oid
-deals_to_read(Oid schema)
+deals_to_read(Oid function, Oid schema)
 {
-	return crm_table_to_read(get_relname_relid("deals", schema));
+	Oid			deals = get_relname_relid("deals", schema);
+
+	return func_volatile(function) == PROVOLATILE_VOLATILE ? deals : crm_table_to_read(deals);
 }
 
 CrmReport *
 crm_report_open(Oid function, Oid schema, const char *dimension)
 {
-	ReportKey	key = {function, schema, dimension, deals_to_read(schema)};
+	ReportKey	key = {function, schema, dimension, deals_to_read(function, schema)};
 	CrmReport  *report;
 
 	watch_catalogs();
@@ -319,7 +322,7 @@ crm_report_close(CrmReport *report)
 void
 crm_report_try(Oid function, Oid schema)
 {
-	ReportKey	key = {function, schema, NULL, deals_to_read(schema)};
+	ReportKey	key = {function, schema, NULL, deals_to_read(function, schema)};
 
 	watch_catalogs();
 	SPI_connect();

@@ -51,7 +51,7 @@ is_distributed_schema(Oid schema)
 
 	if (!OidIsValid(get_relname_relid("pg_dist_schema", PG_CATALOG_NAMESPACE)))
 		return false;
-	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid = $1",
+	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid OPERATOR(pg_catalog.=) $1",
 							  lengthof(types), types, args, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not query the distributed schemas");
 	return SPI_processed > 0;
@@ -101,9 +101,9 @@ local_tables(Oid schema)
 	Datum		args[] = {ObjectIdGetDatum(schema)};
 
 	if (SPI_execute_with_args("SELECT pg_catalog.string_agg(c.relname, ', ' ORDER BY c.relname) "
-							  "FROM pg_catalog.pg_class AS c WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p') "
+							  "FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') "
 							  "AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_shard AS s "
-							  "WHERE s.logicalrelid::pg_catalog.oid = c.oid)",
+							  "WHERE s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid)",
 							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not query the distributed tables");
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
@@ -144,6 +144,28 @@ refuse_shared(Oid schema)
 		crm_refuse_shared_tenancy();
 }
 
+/* Each node that users connect to has to take the settings of their sessions to the others. */
+static void
+require_context(Oid extension)
+{
+	char	   *question = psprintf("SELECT %s()", crm_qualified_name(extension, "crm_propagates_context"));
+
+	if (SPI_execute(psprintf("SELECT n.nodename, n.nodeport, a.result FROM pg_catalog.run_command_on_all_nodes(%s) AS a "
+							 "JOIN pg_catalog.pg_dist_node AS n ON n.nodeid OPERATOR(pg_catalog.=) a.nodeid WHERE COALESCE(a.result, '') OPERATOR(pg_catalog.<>) 't'",
+							 quote_literal_cstr(question)), false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not ask the nodes");
+	if (SPI_processed == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("node %s:%s does not load the library of crm for each session",
+					SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+					SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)),
+			 errdetail("The actor and other settings of sessions there would not reach other nodes. It answered: %s",
+					   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3)),
+			 errhint("Set session_preload_libraries = 'crm' on all nodes of the cluster.")));
+}
+
 static void
 run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new)
 {
@@ -174,6 +196,7 @@ crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema)
 	int			level = NewGUCNestLevel();
 
 	refuse_shared(schema);
+	require_context(crm_extension_schema(fcinfo));
 	set("citus.enable_ddl_propagation", "on");
 	set("citus.enable_unsafe_triggers", "on");
 	if (client_min_messages < WARNING)
