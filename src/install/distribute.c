@@ -198,7 +198,6 @@ crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema)
 	refuse_shared(schema);
 	require_context(crm_extension_schema(fcinfo));
 	set("citus.enable_ddl_propagation", "on");
-	set("citus.enable_unsafe_triggers", "on");
 	if (client_min_messages < WARNING)
 		set("client_min_messages", "warning");
 	if (is_new && is_distributed_schema(schema))

@@ -20,6 +20,7 @@
 
 #include "base/catalog.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "table/installation.h"
 
 static void
@@ -62,6 +63,25 @@ find_objects(FunctionCallInfo fcinfo, Oid schema)
 	return objects;
 }
 
+/* Citus drops the shards of what is dropped by a command. */
+static void
+drop_distributed(FunctionCallInfo fcinfo, Oid schema)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(schema)};
+	SPITupleTable *commands;
+	uint64		count;
+
+	if (SPI_execute_with_args(psprintf("SELECT c.command FROM %s($1) AS c (command)",
+									   crm_qualified_name(crm_extension_schema(fcinfo), "crm_uninstall_commands")),
+							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not query the commands that drop a CRM");
+	commands = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+		crm_run(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+}
+
 static void
 count_object(const ObjectAddress *object, void *arg)
 {
@@ -72,7 +92,6 @@ count_object(const ObjectAddress *object, void *arg)
 static void
 drop_schema(Oid schema)
 {
-	ObjectAddress address;
 	int			left = 0;
 
 	CommandCounterIncrement();
@@ -84,8 +103,7 @@ drop_schema(Oid schema)
 				 left > 0 ? errdetail("It holds other objects.") : errdetail("Its owner is somebody else.")));
 		return;
 	}
-	ObjectAddressSet(address, NamespaceRelationId, schema);
-	performDeletion(&address, DROP_RESTRICT, 0);
+	crm_run(psprintf("DROP SCHEMA %s", quote_identifier(get_namespace_name(schema))));
 }
 
 /*
@@ -100,14 +118,19 @@ crm_uninstall(PG_FUNCTION_ARGS)
 {
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
 	CrmInstallation installation;
+	ObjectAddresses *objects;
 
 	PreventCommandIfReadOnly("crm_uninstall()");
 	crm_get_own_installation(fcinfo, schema_name, &installation);
 	/* Writers lock deals first: this waits until they have ended. */
 	LockRelationOid(installation.deals, AccessExclusiveLock);
 	SPI_connect();
-	performMultipleDeletions(find_objects(fcinfo, installation.schema), DROP_RESTRICT, 0);
-	SPI_finish();
+	objects = find_objects(fcinfo, installation.schema);
+	if (crm_is_distributed(installation.deals))
+		drop_distributed(fcinfo, installation.schema);
+	else
+		performMultipleDeletions(objects, DROP_RESTRICT, 0);
 	drop_schema(installation.schema);
+	SPI_finish();
 	PG_RETURN_VOID();
 }
