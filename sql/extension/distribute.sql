@@ -9,8 +9,9 @@ CREATE FUNCTION @extschema@.crm_distribute(schema_name text DEFAULT 'crm')
 COMMENT ON FUNCTION @extschema@.crm_distribute(text) IS
 	'Distributes the CRM in a schema by Citus, with its data: the schema becomes a distributed one, on one of the nodes. For its owner, on the coordinator. crm_install() does so by itself while citus.enable_schema_based_sharding is on. On a CRM that is distributed, it makes the functions and comments of all nodes anew, as is needed after a node was added.';
 
--- What crm_distribute() is to run, in this order.  is_new: the schema is not distributed yet.
-CREATE FUNCTION @extschema@.crm_distribute_commands(schema oid, extension oid, is_new boolean)
+-- What crm_distribute() is to run, in this order.  is_new: the schema is not distributed yet;
+-- has_rows: there may be rows in its tables.
+CREATE FUNCTION @extschema@.crm_distribute_commands(schema oid, extension oid, is_new boolean, has_rows boolean)
 	RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -19,6 +20,11 @@ BEGIN ATOMIC
 		SELECT p.oid, pg_get_functiondef(p.oid) AS definition, p.oid::regprocedure::text AS name, p.proowner, p.proacl
 		FROM pg_proc AS p
 		WHERE p.pronamespace = schema AND p.prokind = 'f'
+	), triggers AS MATERIALIZED (
+		-- They would fire on rows that are copied into the shards.
+		SELECT t.tgname, c.oid::regclass::text AS table_name, pg_get_triggerdef(t.oid) AS definition, t.tgenabled
+		FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+		WHERE is_new AND has_rows AND c.relnamespace = schema AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal AND t.tgparentid = 0
 	), commands AS (
 		-- Citus takes no policy that has a sub-query.  Once deals have row security, the history
 		-- is for those who see all deals.
@@ -35,18 +41,29 @@ BEGIN ATOMIC
 			CROSS JOIN (VALUES
 				(2, 'CREATE FUNCTION %1$I.crm_domains(%2$s) RETURNS pg_catalog.void LANGUAGE sql AS '''''),
 				(3, 'DROP FUNCTION %1$I.crm_domains(%2$s)'),
-				(4, 'SELECT pg_catalog.citus_schema_distribute(''%1$I''::pg_catalog.regnamespace)')) AS s (step, command)
+				(5, 'SELECT pg_catalog.citus_schema_distribute(''%1$I''::pg_catalog.regnamespace)')) AS s (step, command)
 		WHERE is_new AND n.oid = schema
 		UNION ALL
-		SELECT 5, f.name, f.definition
+		SELECT 4, t.tgname::text, format('DROP TRIGGER %I ON %s', t.tgname, t.table_name)
+		FROM triggers AS t
+		UNION ALL
+		SELECT 6, t.tgname::text, t.definition
+		FROM triggers AS t
+		UNION ALL
+		SELECT 7, t.tgname::text, format('ALTER TABLE %s %s TRIGGER %I', t.table_name,
+				CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, t.tgname)
+		FROM triggers AS t
+		WHERE t.tgenabled <> 'O'
+		UNION ALL
+		SELECT 8, f.name, f.definition
 		FROM functions AS f
 		UNION ALL
 		-- The rights that they have here.
-		SELECT 6, f.name, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name)
+		SELECT 9, f.name, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name)
 		FROM functions AS f
 		WHERE f.proacl IS NOT NULL
 		UNION ALL
-		SELECT 7, f.name, format('GRANT EXECUTE ON FUNCTION %s TO %s%s', f.name,
+		SELECT 10, f.name, format('GRANT EXECUTE ON FUNCTION %s TO %s%s', f.name,
 				CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
 				CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
 		FROM functions AS f CROSS JOIN LATERAL aclexplode(f.proacl) AS a
@@ -54,7 +71,7 @@ BEGIN ATOMIC
 	)
 	SELECT c.command FROM commands AS c ORDER BY c.step, c.name;
 END;
-COMMENT ON FUNCTION @extschema@.crm_distribute_commands(oid, oid, boolean) IS
+COMMENT ON FUNCTION @extschema@.crm_distribute_commands(oid, oid, boolean, boolean) IS
 	'The commands by which crm_distribute() distributes the CRM in a schema.';
 
 

@@ -76,8 +76,11 @@ crm_make_locally(void)
 {
 	int			level = NewGUCNestLevel();
 
-	set(SHARDING, "off");
-	set("citus.enable_ddl_propagation", "off");
+	if (crm_has_citus())
+	{
+		set(SHARDING, "off");
+		set("citus.enable_ddl_propagation", "off");
+	}
 	return level;
 }
 
@@ -167,16 +170,18 @@ require_context(Oid extension)
 }
 
 static void
-run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new)
+run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new, bool has_rows)
 {
-	Oid			types[] = {OIDOID, OIDOID, BOOLOID};
+	Oid			types[] = {OIDOID, OIDOID, BOOLOID, BOOLOID};
 	Oid			extension = crm_extension_schema(fcinfo);
-	Datum		args[] = {ObjectIdGetDatum(schema), ObjectIdGetDatum(extension), BoolGetDatum(is_new)};
+	Datum		args[] = {
+		ObjectIdGetDatum(schema), ObjectIdGetDatum(extension), BoolGetDatum(is_new), BoolGetDatum(has_rows)
+	};
 	SPITupleTable *rows;
 	uint64		count;
 
 	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(psprintf("SELECT c.command FROM %s($1, $2, $3) AS c (command)",
+	if (SPI_execute_with_args(psprintf("SELECT c.command FROM %s($1, $2, $3, $4) AS c (command)",
 									   crm_qualified_name(extension, "crm_distribute_commands")),
 							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not query the commands that distribute a CRM");
@@ -190,7 +195,7 @@ run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new)
 }
 
 void
-crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema)
+crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema, bool has_rows)
 {
 	bool		is_new = !crm_is_distributed(get_relname_relid("deals", schema));
 	int			level = NewGUCNestLevel();
@@ -203,7 +208,7 @@ crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema)
 	if (is_new && is_distributed_schema(schema))
 		crm_run(psprintf("SELECT pg_catalog.citus_schema_undistribute(%s::pg_catalog.regnamespace)",
 						 quote_literal_cstr(quote_identifier(get_namespace_name(schema)))));
-	run_commands(fcinfo, schema, is_new);
+	run_commands(fcinfo, schema, is_new, has_rows);
 	require_distributed(schema);
 	AtEOXact_GUC(true, level);
 }
@@ -227,7 +232,7 @@ crm_distribute(PG_FUNCTION_ARGS)
 				 errmsg("Citus is not installed in this database"),
 				 errhint("Make the database a node of a Citus cluster first.")));
 	SPI_connect();
-	crm_distribute_schema(fcinfo, installation.schema);
+	crm_distribute_schema(fcinfo, installation.schema, true);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

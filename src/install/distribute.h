@@ -24,7 +24,10 @@ extern int	crm_make_locally(void);
 /* ERROR 0A000: rows of several tenants in the same tables. */
 pg_noreturn extern void crm_refuse_shared_tenancy(void);
 
-/* Distributes the CRM in the schema.  The caller is connected to SPI. */
-extern void crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema);
+/*
+ * Distributes the CRM in the schema, with its rows, if it may have any.  The caller is
+ * connected to SPI.
+ */
+extern void crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema, bool has_rows);
 
 #endif							/* CRM_INSTALL_DISTRIBUTE_H */

@@ -309,7 +309,7 @@ crm_install(PG_FUNCTION_ARGS)
 	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
 	bool		distribute;
-	int			local_level = 0;
+	int			local_level;
 	int			level;
 
 	if (!shared && strcmp(tenancy, "single") != 0)
@@ -324,8 +324,7 @@ crm_install(PG_FUNCTION_ARGS)
 	distribute = crm_is_to_be_distributed(name);
 	if (distribute && shared)
 		crm_refuse_shared_tenancy();
-	if (distribute)
-		local_level = crm_make_locally();
+	local_level = crm_make_locally();
 	schema = prepare_schema(fcinfo, name);
 	level = crm_pin_settings(schema);
 	crm_run_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
@@ -340,10 +339,8 @@ crm_install(PG_FUNCTION_ARGS)
 		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
 	crm_require_no_problem(fcinfo, &installation);
 	if (distribute)
-	{
-		crm_distribute_schema(fcinfo, schema);
-		AtEOXact_GUC(true, local_level);
-	}
+		crm_distribute_schema(fcinfo, schema, false);
+	AtEOXact_GUC(true, local_level);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }
