@@ -10,7 +10,7 @@ COMMENT ON FUNCTION @extschema@.crm_distribute(text) IS
 	'Distributes the CRM in a schema by Citus, with its data: the schema becomes a distributed one, on one of the nodes. For its owner, on the coordinator. crm_install() does so by itself while citus.enable_schema_based_sharding is on. On a CRM that is distributed, it makes the functions and comments of all nodes anew, as is needed after a node was added.';
 
 -- What crm_distribute() is to run, in this order.  is_new: the schema is not distributed yet;
--- has_rows: there may be rows in its tables.
+-- has_rows: there may be rows in other tables than stage_totals.
 CREATE FUNCTION @extschema@.crm_distribute_commands(schema oid, extension oid, is_new boolean, has_rows boolean)
 	RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -24,7 +24,8 @@ BEGIN ATOMIC
 		-- They would fire on rows that are copied into the shards.
 		SELECT t.tgname, c.oid::regclass::text AS table_name, pg_get_triggerdef(t.oid) AS definition, t.tgenabled
 		FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-		WHERE is_new AND has_rows AND c.relnamespace = schema AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal AND t.tgparentid = 0
+		WHERE is_new AND (has_rows OR c.relname = 'stage_totals') AND c.relnamespace = schema AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal AND t.tgparentid = 0
+			AND t.tgtype & 4 <> 0 -- INSERT
 	), commands AS (
 		-- Citus takes no policy that has a sub-query.  Once deals have row security, the history
 		-- is for those who see all deals.

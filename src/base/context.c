@@ -201,9 +201,8 @@ extension_of(Oid relid)
 	return extension;
 }
 
-/* Before the table, which is locked, is written: if it is a CRM's, and another node has it. */
-static void
-before_write(Oid relid)
+void
+crm_context_before_write(Oid relid)
 {
 	Oid			extension;
 
@@ -243,7 +242,7 @@ start_executor(QueryDesc *desc, int eflags)
 		foreach(cell, desc->plannedstmt->rtable)
 		{
 			if (lfirst_node(RangeTblEntry, cell)->rtekind == RTE_RELATION)
-				before_write(lfirst_node(RangeTblEntry, cell)->relid);
+				crm_context_before_write(lfirst_node(RangeTblEntry, cell)->relid);
 		}
 	}
 	if (next_start != NULL)
@@ -280,7 +279,7 @@ run_utility_statement(PlannedStmt *planned, const char *text, bool read_only,
 	int			inner = IsA(statement, DoStmt) || IsA(statement, CallStmt);
 
 	if (IsA(statement, CopyStmt) && ((CopyStmt *) statement)->is_from && !crm_session_is_of_citus())
-		before_write(RangeVarGetRelid(((CopyStmt *) statement)->relation, RowExclusiveLock, false));
+		crm_context_before_write(RangeVarGetRelid(((CopyStmt *) statement)->relation, RowExclusiveLock, false));
 	depth += inner;
 	PG_TRY();
 	{

@@ -5,6 +5,15 @@
 #ifndef CRM_BASE_CONTEXT_H
 #define CRM_BASE_CONTEXT_H
 
+#include "postgres_ext.h"
+
+/*
+ * Before the table, which is locked, is written: if it is a CRM's and another node has
+ * its shard, takes the settings of the session there.  ERROR 55000 if that is
+ * not possible.
+ */
+extern void crm_context_before_write(Oid relid);
+
 /* Installs hooks before statements that write, if the server has Citus. */
 extern void crm_context_install_hooks(void);
 
