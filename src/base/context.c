@@ -89,6 +89,11 @@ effective_at(void)
 	return pstrdup(text);
 }
 
+/* What reports depend on. */
+static const char *const read_settings[] = {
+	"TimeZone", "crm.fiscal_year_start", "crm.week_start"
+};
+
 /* The SET LOCALs, a list of text. */
 static List *
 statements(void)
@@ -100,13 +105,15 @@ statements(void)
 		{"crm.restoring", setting("crm.restoring")},
 		{"crm.clock_tolerance", setting("crm.clock_tolerance")},
 		{"request.jwt.claims", setting("request.jwt.claims")},
-		{"TimeZone", setting("TimeZone")},
 	};
 	List	   *result = NIL;
 
 	for (int i = 0; i < lengthof(values); i++)
 		result = lappend(result, psprintf("SET LOCAL %s TO %s;", values[i][0],
 										  quote_literal_cstr(values[i][1])));
+	for (int i = 0; i < lengthof(read_settings); i++)
+		result = lappend(result, psprintf("SET LOCAL %s TO %s;", read_settings[i],
+										  quote_literal_cstr(setting(read_settings[i]))));
 	return result;
 }
 
@@ -199,6 +206,30 @@ extension_of(Oid relid)
 	}
 	table_close(rel, NoLock);
 	return extension;
+}
+
+/* Whether a report would tell something else on the other node. */
+static bool
+is_set(const char *name)
+{
+	const char *reset = GetConfigOptionResetString(name);
+
+	return strcmp(setting(name), reset != NULL ? reset : "") != 0;
+}
+
+void
+crm_context_before_read(Oid relid, Oid extension)
+{
+	if (!crm_is_distributed(relid) || crm_table_to_read(relid) != relid || crm_session_is_of_citus())
+		return;
+	for (int i = 0; i < lengthof(read_settings); i++)
+	{
+		/* What an earlier report took along may no longer be so. */
+		if (taken.statements == NULL && !is_set(read_settings[i]))
+			continue;
+		take_along_by_query(extension);
+		return;
+	}
 }
 
 void

@@ -8,6 +8,12 @@
 #include "postgres_ext.h"
 
 /*
+ * Before a function of the extension in that schema runs a report on the table: the same for
+ * the settings that reports depend on, if they were changed in the session.
+ */
+extern void crm_context_before_read(Oid relid, Oid extension);
+
+/*
  * Before the table, which is locked, is written: if it is a CRM's and another node has
  * its shard, takes the settings of the session there.  ERROR 55000 if that is
  * not possible.

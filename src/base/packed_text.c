@@ -35,7 +35,7 @@ schema_name(Oid schema)
 char *
 crm_fill_in_schemas(const char *sql, Oid crm, Oid extension)
 {
-	static const char *const placeholders[] = {CRM_SCHEMA_PLACEHOLDER, "@extension@"};
+	static const char *const placeholders[] = {"@crm@", "@extension@"};
 	const char *const names[] = {schema_name(crm), schema_name(extension)};
 	StringInfoData filled;
 

@@ -5,8 +5,6 @@
 #ifndef CRM_BASE_PACKED_TEXT_H
 #define CRM_BASE_PACKED_TEXT_H
 
-#define CRM_SCHEMA_PLACEHOLDER "@crm@"
-
 /* The text that a function of the extension's without arguments returns. */
 extern char *crm_packed_text(Oid extension, const char *function);
 

@@ -53,9 +53,7 @@ static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
 static void
 prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 {
-	Oid			table = get_relname_relid(id->table, report->schema);
 	char	   *query = psprintf("SELECT FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) %s.%s",
-								 OidIsValid(table) ? crm_relation_name(crm_table_to_read(table)) :
 								 crm_qualified_name(report->schema, id->table),
 								 quote_identifier(report->names.declaration.name), id->argument);
 
@@ -149,36 +147,6 @@ prepare_all(CrmReport *report, const char *text)
 	AtEOXact_GUC(true, level);
 }
 
-/*
- * On the node that has the shards of the schema, a query that reads tables only is one
- * on the shards: Citus would refuse it where the report is called by a query on
- * a shard, and need not plan it elsewhere.
- */
-static const char *
-name_shards(const char *text, Oid schema)
-{
-	static const char tables[] = CRM_SCHEMA_PLACEHOLDER ".";
-	StringInfoData named;
-	const char *start;
-
-	initStringInfo(&named);
-	while ((start = strstr(text, tables)) != NULL)
-	{
-		const char *name = start + strlen(tables);
-		int			length = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
-		Oid			table = get_relname_relid(pnstrdup(name, length), schema);
-		Oid			shard = crm_table_to_read(table);
-
-		if (shard == table)
-			return NULL;
-		appendBinaryStringInfo(&named, text, name - text);
-		appendStringInfoString(&named, quote_identifier(get_rel_name(shard)));
-		text = name + length;
-	}
-	appendStringInfoString(&named, text);
-	return named.data;
-}
-
 /* Once for all functions, as long as they stay as they are, and a user. */
 static void
 check_extension(Oid extension)
@@ -259,8 +227,7 @@ make_report(const ReportKey *key)
 	CrmReport  *report = palloc0(sizeof(CrmReport));
 	Oid			extension = get_func_namespace(key->function);
 	uint64		changes = nchanges;
-	const char *text;
-	const char *on_shards = NULL;
+	char	   *text;
 
 	crm_read_declaration(key->function, &report->names.declaration);
 	report->names.group = (CrmGroupSource)
@@ -278,9 +245,7 @@ make_report(const ReportKey *key)
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->names.declaration.name));
 
-	if (get_relname_relid("deals", key->schema) != key->deals)
-		on_shards = name_shards(text, key->schema);
-	prepare_all(report, crm_fill_in_schemas(on_shards != NULL ? on_shards : text, key->schema, extension));
+	prepare_all(report, crm_fill_in_schemas(text, key->schema, extension));
 	report->kept.forgotten = changes != nchanges;
 	return report;
 }
