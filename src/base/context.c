@@ -167,12 +167,17 @@ take_along(void)
 	remember(all.data);
 }
 
-/* For a statement that a function runs: by a query, so that Citus notices the function. */
+/*
+ * For a statement that a function runs: by a query, so that Citus notices the function.
+ * A result that Citus keeps for the transaction makes it open one on other nodes for
+ * reading as well.
+ */
 static void
 take_along_by_query(Oid extension)
 {
 	SPI_connect();
-	if (SPI_execute(psprintf("SELECT %s()", crm_qualified_name(extension, "crm_propagate_context")),
+	if (SPI_execute(psprintf("SELECT %s(), pg_catalog.create_intermediate_result('crm_context', 'SELECT')",
+							 crm_qualified_name(extension, "crm_propagate_context")),
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not take the settings to other nodes");
 	SPI_finish();
