@@ -176,10 +176,9 @@ static void
 take_along_by_query(Oid extension)
 {
 	SPI_connect();
-	if (SPI_execute(psprintf("SELECT %s(), pg_catalog.create_intermediate_result('crm_context', 'SELECT')",
-							 crm_qualified_name(extension, "crm_propagate_context")),
-					false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not take the settings to other nodes");
+	(void) crm_select_once(psprintf("SELECT %s(), pg_catalog.create_intermediate_result('crm_context', 'SELECT')",
+									crm_qualified_name(extension, "crm_propagate_context")),
+						   0, NULL, NULL, NULL, false);
 	SPI_finish();
 }
 

@@ -50,6 +50,25 @@ crm_run(const char *query)
 	AtEOXact_GUC(true, level);
 }
 
+int
+crm_run_once(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls)
+{
+	return check_result(SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
+											  unconstify(Datum *, args), nulls, false, 0), query);
+}
+
+uint64
+crm_select_once(const char *query, int nargs, const Oid *types, const Datum *args,
+				const char *nulls, bool read_only)
+{
+	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
+											   unconstify(Datum *, args), nulls, read_only, 0);
+
+	if (check_result(result, query) != SPI_OK_SELECT)
+		elog(ERROR, "query is no SELECT: %s", query);
+	return SPI_processed;
+}
+
 typedef struct KeptRun
 {
 	const Datum *values;

@@ -19,6 +19,21 @@ extern char *crm_relation_name(Oid relid);
 extern void crm_run(const char *query);
 
 /*
+ * Runs a statement with parameters, and does not keep its plan.  Returns what
+ * SPI_execute_with_args() returns, and sets SPI_processed and SPI_tuptable as it does;
+ * error codes of SPI are raised as errors.  nulls may be NULL.
+ */
+extern int	crm_run_once(const char *query, int nargs, const Oid *types, const Datum *args,
+						 const char *nulls);
+
+/*
+ * The same for a SELECT; returns the number of its rows.  A read-only one uses the
+ * active snapshot; any other a new one, which sees what this command has done.
+ */
+extern uint64 crm_select_once(const char *query, int nargs, const Oid *types, const Datum *args,
+							  const char *nulls, bool read_only);
+
+/*
  * Runs a statement and keeps its plan.  Returns what SPI_execute_plan() returns,
  * and sets SPI_processed and SPI_tuptable as it does; error codes of SPI are
  * raised as errors.  nulls may be NULL.

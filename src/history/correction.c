@@ -81,18 +81,6 @@ column_array(Column *column, Oid type)
 
 #define FAILURE "history cannot be corrected"
 
-/* Returns what SPI does. */
-static int
-run(const char *query, int nargs, const Oid *types, const Datum *args, const char *nulls)
-{
-	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
-											   unconstify(Datum *, args), nulls, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
-	return result;
-}
-
 static Edit *
 read_edits(const Timeline *timeline, int *nedits)
 {
@@ -103,13 +91,13 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	(void) run(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
-						"COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-						"AND c.move_no OPERATOR(pg_catalog.>=) $3 "
-						"AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
-						"ORDER BY c.changed_at, c.version",
-						crm_trusted_sibling(timeline->deals, "deal_changes")),
-			   lengthof(types), types, args, NULL);
+	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
+								 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+								 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
+								 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
+								 "ORDER BY c.changed_at, c.version",
+								 crm_trusted_sibling(timeline->deals, "deal_changes")),
+						lengthof(types), types, args, NULL);
 	*nedits = (int) SPI_processed;
 	edits = palloc_array(Edit, *nedits + 1);
 	for (int i = 0; i < *nedits; i++)
@@ -254,8 +242,8 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 	bool		isnull;
 
-	if (run(keep_query(superseded), lengthof(types), types, args,
-			reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
+	if (crm_run_once(keep_query(superseded), lengthof(types), types, args,
+					 reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
 		crm_refuse_rule(FAILURE, "deal_changes", "INSERT");
 	if (SPI_processed != 1)
 		ereport(ERROR,
@@ -324,7 +312,7 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 
 	if (corrected->ids.n == 0)
 		return;
-	if (run(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
+	if (crm_run_once(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
 		crm_refuse_rule(FAILURE, table, "UPDATE");
 	if (SPI_processed != corrected->ids.n)
 		crm_refuse_suppressed(&timeline->deal.id, table);

@@ -332,7 +332,7 @@ check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
 				 errmsg("%s of deal %s cannot have been at %s", what,
 						crm_uuid_text(&timeline->deal.id), time_text(at)),
 				 errdetail("The deal entered the stage that it left at %s.", time_text(earliest)),
-				 errhint("Correct the move before first.")));
+				 errhint("Correct the move before that one first.")));
 	if (next != TIMELINE_NO_MOVE && at > timeline->moves[next].changed_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),

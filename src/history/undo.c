@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "history/undo.h"
 #include "table/caller_query.h"
@@ -230,7 +231,7 @@ put_back(Relation deals, const pg_uuid_t *deal_id, UndoValues *was)
 		types[i] = given_back[i].type;
 		nulls[i] = was->nulls[i] ? 'n' : ' ';
 	}
-	if (SPI_execute_with_args(update, UNDO_NVALUES, types, was->values, nulls, false, 0) != SPI_OK_UPDATE ||
+	if (crm_run_once(update, UNDO_NVALUES, types, was->values, nulls) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -54,11 +54,7 @@ query_commands(FunctionCallInfo fcinfo, const CrmInstallation *installation,
 											  "crm_access_commands");
 	const char *query = psprintf("SELECT command, permitted, what FROM %s($1, $2, $3, $4)", function);
 
-	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(query, lengthof(types), types, args,
-							  level == NULL ? "   n" : NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query access commands");
-	return SPI_processed;
+	return crm_select_once(query, lengthof(types), types, args, level == NULL ? "   n" : NULL, false);
 }
 
 /* Runs the commands, all of which the caller must be permitted. */

@@ -42,13 +42,10 @@ crm_make_api(Oid schema, Oid extension)
 	SPITupleTable *rows;
 	uint64		count;
 
-	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(psprintf("SELECT name, declared, drops, creates FROM %s($1, $2)",
-									   crm_qualified_name(extension, "crm_api_commands")),
-							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the functions of a CRM");
+	count = crm_select_once(psprintf("SELECT name, declared, drops, creates FROM %s($1, $2)",
+									 crm_qualified_name(extension, "crm_api_commands")),
+							lengthof(types), types, args, NULL, false);
 	rows = SPI_tuptable;
-	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 	{
 		char	   *drop = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);

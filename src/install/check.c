@@ -156,10 +156,7 @@ query(Check *check, const char *text, uint64 *count)
 		ObjectIdGetDatum(check->extension)
 	};
 
-	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(text, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the catalogs");
-	*count = SPI_processed;
+	*count = crm_select_once(text, lengthof(types), types, args, NULL, false);
 	return SPI_tuptable;
 }
 

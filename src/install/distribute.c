@@ -52,10 +52,8 @@ is_distributed_schema(Oid schema)
 
 	if (!OidIsValid(get_relname_relid("pg_dist_schema", PG_CATALOG_NAMESPACE)))
 		return false;
-	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid OPERATOR(pg_catalog.=) $1",
-							  lengthof(types), types, args, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the distributed schemas");
-	return SPI_processed > 0;
+	return crm_select_once("SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid OPERATOR(pg_catalog.=) $1",
+						   lengthof(types), types, args, NULL, false) > 0;
 }
 
 bool
@@ -104,12 +102,11 @@ local_tables(Oid schema)
 	Oid			types[] = {OIDOID};
 	Datum		args[] = {ObjectIdGetDatum(schema)};
 
-	if (SPI_execute_with_args("SELECT pg_catalog.string_agg(c.relname, ', ' ORDER BY c.relname) "
+	(void) crm_select_once("SELECT pg_catalog.string_agg(c.relname, ', ' ORDER BY c.relname) "
 							  "FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') "
 							  "AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_shard AS s "
 							  "WHERE s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid)",
-							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the distributed tables");
+							  lengthof(types), types, args, NULL, false);
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
@@ -154,11 +151,9 @@ require_context(Oid extension)
 {
 	char	   *question = psprintf("SELECT %s()", crm_qualified_name(extension, "crm_propagates_context"));
 
-	if (SPI_execute(psprintf("SELECT n.nodename, n.nodeport, a.result FROM pg_catalog.run_command_on_all_nodes(%s) AS a "
+	if (crm_select_once(psprintf("SELECT n.nodename, n.nodeport, a.result FROM pg_catalog.run_command_on_all_nodes(%s) AS a "
 							 "JOIN pg_catalog.pg_dist_node AS n ON n.nodeid OPERATOR(pg_catalog.=) a.nodeid WHERE COALESCE(a.result, '') OPERATOR(pg_catalog.<>) 't'",
-							 quote_literal_cstr(question)), false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not ask the nodes");
-	if (SPI_processed == 0)
+							 quote_literal_cstr(question)), 0, NULL, NULL, NULL, false) == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -182,12 +177,10 @@ run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new, bool has_rows)
 	uint64		count;
 
 	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(psprintf("SELECT c.command FROM %s($1, $2, $3, $4) AS c (command)",
-									   crm_qualified_name(extension, "crm_distribute_commands")),
-							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the commands that distribute a CRM");
+	count = crm_select_once(psprintf("SELECT c.command FROM %s($1, $2, $3, $4) AS c (command)",
+									 crm_qualified_name(extension, "crm_distribute_commands")),
+							lengthof(types), types, args, NULL, false);
 	rows = SPI_tuptable;
-	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 	{
 		crm_run(SPI_getvalue(rows->vals[i], rows->tupdesc, 1));

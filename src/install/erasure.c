@@ -19,6 +19,7 @@
 #include "utils/uuid.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/session.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
@@ -74,11 +75,8 @@ run(const char *query, Oid type, Datum arg, Oid type2, Datum arg2)
 {
 	Oid			types[] = {type, type2};
 	Datum		args[] = {arg, arg2};
-	int			result = SPI_execute_with_args(query, OidIsValid(type2) ? 2 : 1, types, args, NULL,
-											   false, 0);
 
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	(void) crm_run_once(query, OidIsValid(type2) ? 2 : 1, types, args, NULL);
 	return SPI_processed;
 }
 

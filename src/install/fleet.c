@@ -115,8 +115,7 @@ crm_fleet_schemas(FunctionCallInfo fcinfo, const char *condition)
 								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installations"), condition);
 	List	   *schemas = NIL;
 
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the CRMs");
+	(void) crm_select_once(query, 0, NULL, NULL, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);

@@ -51,9 +51,7 @@ add_rows(FunctionCallInfo fcinfo, const CrmInstallation *installation, void *arg
 	Datum		args[] = {ObjectIdGetDatum(installation->schema), CStringGetTextDatum(name)};
 
 	SPI_connect();
-	if (SPI_execute_with_args(fleet->query, lengthof(types), types, args,
-							  NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query a CRM");
+	(void) crm_select_once(fleet->query, lengthof(types), types, args, NULL, true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		put_row(fleet, name, SPI_tuptable->vals[i]);
 	SPI_finish();

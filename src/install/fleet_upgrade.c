@@ -26,9 +26,7 @@ upgrade(FunctionCallInfo fcinfo, const CrmInstallation *installation, void *arg)
 	char	   *function = crm_qualified_name(crm_extension_schema(fcinfo), "crm_upgrade");
 
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT %s($1)", function), lengthof(types), types, args,
-							  NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call crm_upgrade()");
+	(void) crm_select_once(psprintf("SELECT %s($1)", function), lengthof(types), types, args, NULL, false);
 	SPI_finish();
 }
 

@@ -155,15 +155,13 @@ check_matches(const Linking *linking, const LinkedTable *table)
 		check_enable_rls(linking->relid, InvalidOid, true) == RLS_ENABLED)
 		return;
 
-	if (SPI_execute(psprintf("SELECT DISTINCT l.%s FROM %s AS l"
-							 " WHERE l.%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = l.%s)"
-							 " ORDER BY 1 LIMIT %d",
-							 column, linking->table, column, crm_relation_name(relid),
-							 quote_identifier(crm_linked_column(table, table->key)), column,
-							 MAX_NAMED + 1),
-					false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not compare %s", linking->link->view);
-	if (SPI_processed == 0)
+	if (crm_select_once(psprintf("SELECT DISTINCT l.%s FROM %s AS l"
+								 " WHERE l.%s IS NOT NULL AND NOT EXISTS (SELECT FROM %s AS c WHERE c.%s = l.%s)"
+								 " ORDER BY 1 LIMIT %d",
+								 column, linking->table, column, crm_relation_name(relid),
+								 quote_identifier(crm_linked_column(table, table->key)), column,
+								 MAX_NAMED + 1),
+						0, NULL, NULL, NULL, false) == 0)
 		return;
 
 	initStringInfo(&names);

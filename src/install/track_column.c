@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
@@ -105,9 +106,8 @@ replace_trigger(Relation deals, const Trigger *trigger, const char *arguments)
 	char	   *tail = psprintf("(%s)", old_arguments(trigger));
 	int			length;
 
-	if (SPI_execute(psprintf("SELECT pg_get_triggerdef(%u)", trigger->tgoid), true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the definition of a trigger");
-	definition = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	definition = TextDatumGetCString(DirectFunctionCall1(pg_get_triggerdef,
+														 ObjectIdGetDatum(trigger->tgoid)));
 	length = strlen(definition) - strlen(tail);
 	if (length < 0 || strcmp(definition + length, tail) != 0 ||
 		strncmp(definition, create, strlen(create)) != 0)

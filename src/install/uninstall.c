@@ -45,9 +45,7 @@ find_objects(FunctionCallInfo fcinfo, Oid schema)
 	char	   *query = psprintf("SELECT o.catalog, o.object FROM %s($1) AS o",
 								 crm_qualified_name(crm_extension_schema(fcinfo), "crm_installed_objects"));
 
-	/* not read-only: with a snapshot that sees what this command has done */
-	if (SPI_execute_with_args(query, lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the objects of a CRM");
+	(void) crm_select_once(query, lengthof(types), types, args, NULL, false);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -72,12 +70,10 @@ drop_distributed(FunctionCallInfo fcinfo, Oid schema)
 	SPITupleTable *commands;
 	uint64		count;
 
-	if (SPI_execute_with_args(psprintf("SELECT c.command FROM %s($1) AS c (command)",
-									   crm_qualified_name(crm_extension_schema(fcinfo), "crm_uninstall_commands")),
-							  lengthof(types), types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not query the commands that drop a CRM");
+	count = crm_select_once(psprintf("SELECT c.command FROM %s($1) AS c (command)",
+									 crm_qualified_name(crm_extension_schema(fcinfo), "crm_uninstall_commands")),
+							lengthof(types), types, args, NULL, false);
 	commands = SPI_tuptable;
-	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 		crm_run(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
 }

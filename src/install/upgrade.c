@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/namesakes.h"
+#include "base/query.h"
 #include "base/version.h"
 #include "install/api_functions.h"
 #include "install/check.h"
@@ -106,13 +107,6 @@ run_query(const char *query, int nargs, Datum *args)
 											 true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(SPI_result));
 	(void) SPI_freeplan(plan);
-}
-
-static void
-run_command(const char *command)
-{
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not run: %s", command);
 }
 
 static char *
@@ -264,7 +258,7 @@ lock_tables(const Upgrade *upgrade)
 		last = table;
 	}
 	appendStringInfoString(&command, " IN ACCESS EXCLUSIVE MODE");
-	run_command(command.data);
+	crm_run(command.data);
 }
 
 /* The arguments of a trigger after the first one, as its definition has them. */
@@ -336,9 +330,9 @@ set_version(const VersionedTrigger *trigger, const char *version)
 				 errmsg("cannot set the version of trigger \"%s\" on table %s", trigger->name, trigger->table),
 				 errdetail("It is defined as: %s", trigger->definition),
 				 errhint("Make it an ordinary trigger, or drop it.")));
-	run_command(psprintf("CREATE OR REPLACE TRIGGER %.*s(%s%s)",
-						 length - (int) strlen(create), trigger->definition + strlen(create),
-						 quote_literal_cstr(version), trigger->arguments));
+	crm_run(psprintf("CREATE OR REPLACE TRIGGER %.*s(%s%s)",
+					 length - (int) strlen(create), trigger->definition + strlen(create),
+					 quote_literal_cstr(version), trigger->arguments));
 }
 
 /* A trigger that is replaced fires as triggers do by default. */
@@ -350,8 +344,8 @@ restore_enabled(const VersionedTrigger *trigger)
 	trigger->enabled == TRIGGER_FIRES_ON_REPLICA ? "ENABLE REPLICA" : NULL;
 
 	if (state != NULL)
-		run_command(psprintf("ALTER TABLE ONLY %s %s TRIGGER %s", trigger->table, state,
-							 quote_identifier(trigger->name)));
+		crm_run(psprintf("ALTER TABLE ONLY %s %s TRIGGER %s", trigger->table, state,
+						 quote_identifier(trigger->name)));
 }
 
 /* Makes the CRM one of that version. */

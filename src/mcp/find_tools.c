@@ -11,6 +11,7 @@
 #include "utils/json.h"
 #include "utils/uuid.h"
 
+#include "base/query.h"
 #include "mcp/arguments.h"
 #include "mcp/columns.h"
 #include "mcp/cursor.h"
@@ -71,8 +72,7 @@ append_found(StringInfo out, Jsonb *arguments, McpNamed *named, const char *kind
 					 " FROM %s AS t WHERE %s ORDER BY %s DESC, t.id DESC LIMIT %d) AS r",
 					 kind, named->label, details_of(kind), named->relation, in_text,
 					 in_name, MAX_OF_A_KIND + 1);
-	if (SPI_execute_with_args(query, 1, types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
+	(void) crm_select_once(query, lengthof(types), types, args, NULL, false);
 	for (uint64 row = 0; row < Min(SPI_processed, MAX_OF_A_KIND); row++)
 		appendStringInfo(out, "%s%s", out->data[out->len - 1] == '[' ? "" : ",", crm_mcp_field(row, 1));
 	return SPI_processed;
@@ -136,8 +136,7 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 					crm_mcp_has_words(arguments, "text", named.text));
 	query = psprintf("SELECT t.id, pg_catalog.to_json(t.*), (SELECT pg_catalog.count(*) %s) %s%s ORDER BY t.id LIMIT %d",
 					 from, from, after ? " AND t.id OPERATOR(pg_catalog.>) $2" : "", limit + 1);
-	if (SPI_execute_with_args(query, 2, types, args, after ? "  " : " n", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
+	(void) crm_select_once(query, lengthof(types), types, args, after ? NULL : " n", false);
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, "{\"items\":[");

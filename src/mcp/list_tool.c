@@ -16,6 +16,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "base/query.h"
 #include "mcp/arguments.h"
 #include "mcp/columns.h"
 #include "mcp/cursor.h"
@@ -306,8 +307,7 @@ run(const char *query, Jsonb *arguments, Jsonb *cursor)
 	Oid			types[] = {JSONBOID, JSONBOID};
 	Datum		args[] = {JsonbPGetDatum(arguments), cursor ? JsonbPGetDatum(cursor) : (Datum) 0};
 
-	if (SPI_execute_with_args(query, 2, types, args, cursor ? "  " : " n", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
+	(void) crm_select_once(query, lengthof(types), types, args, cursor ? NULL : " n", false);
 }
 
 /* Appends the number of all rows, and for deals the sums of their amounts. */

@@ -8,19 +8,17 @@
 #include "executor/spi.h"
 #include "utils/guc.h"
 
+#include "base/query.h"
 #include "mcp/query.h"
 
 void
 crm_mcp_catalog_query(const char *query, int nargs, Oid *types, Datum *args)
 {
 	int			level = NewGUCNestLevel();
-	int			result;
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_with_args(query, nargs, types, args, NULL, false, 0);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	(void) crm_select_once(query, nargs, types, args, NULL, false);
 	AtEOXact_GUC(true, level);
 }
 
@@ -54,10 +52,8 @@ crm_mcp_run(const char *statement, Jsonb *arguments)
 {
 	Oid			types[] = {JSONBOID};
 	Datum		args[] = {JsonbPGetDatum(arguments)};
-	int			result = SPI_execute_with_args(statement, 1, types, args, NULL, false, 0);
 
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", statement, SPI_result_code_string(result));
+	(void) crm_run_once(statement, lengthof(types), types, args, NULL);
 	if (SPI_processed == 0 || SPI_tuptable == NULL)
 		return NULL;
 	return crm_mcp_field(0, 1);

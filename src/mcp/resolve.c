@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "mcp/linked.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
@@ -58,10 +59,7 @@ is_uuid(const char *text)
 	return digits == 32;
 }
 
-/*
- * Runs a query whose $1 and $2 are texts; the second may be NULL.  Not read-only, so
- * that it sees what the calls before it wrote.
- */
+/* Runs a query whose $1 and $2 are texts; the second may be NULL. */
 static uint64
 run(const char *query, const char *first, const char *second)
 {
@@ -70,9 +68,7 @@ run(const char *query, const char *first, const char *second)
 
 	if (second != NULL)
 		args[1] = CStringGetTextDatum(second);
-	if (SPI_execute_with_args(query, 2, types, args, second ? "  " : " n", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
-	return SPI_processed;
+	return crm_select_once(query, lengthof(types), types, args, second ? NULL : " n", false);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
+#include "base/query.h"
 #include "mcp/linked.h"
 #include "mcp/query.h"
 #include "mcp/resources.h"
@@ -44,8 +45,7 @@ read_pipelines(Oid schema)
 					 " WHERE t.pipeline_id OPERATOR(pg_catalog.=) p.id AND t.archived_at IS NULL ORDER BY t.position) AS s) AS stages"
 					 " FROM %s AS p WHERE p.archived_at IS NULL ORDER BY p.is_default DESC, p.name LIMIT $1) AS r",
 					 stages.relation, pipelines.relation);
-	if (SPI_execute_with_args(query, 1, types, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run: %s", query);
+	(void) crm_select_once(query, lengthof(types), types, args, NULL, false);
 	return crm_mcp_exact_numbers(crm_mcp_field(0, 1));
 }
 

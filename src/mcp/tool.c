@@ -7,6 +7,7 @@
 #include "executor/spi.h"
 #include "utils/json.h"
 
+#include "base/query.h"
 #include "mcp/arguments.h"
 #include "mcp/text.h"
 #include "mcp/tool.h"
@@ -63,19 +64,6 @@ crm_mcp_describe_tool(StringInfo out, McpTool *tool)
 	appendStringInfoString(out, ",\"openWorldHint\":false}}");
 }
 
-/*
- * Checks deferred constraints now: an error at the end of the transaction would
- * come after the reply.
- */
-static void
-check_deferred(void)
-{
-	int			result = SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
-
-	if (result != SPI_OK_UTILITY)
-		elog(ERROR, "could not check constraints: %s", SPI_result_code_string(result));
-}
-
 char *
 crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 {
@@ -85,7 +73,8 @@ crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 	arguments = crm_mcp_check_arguments(tool->schema, tool->name, arguments, properties,
 										!tool->read_only);
 	result = tool->kind->call(tool, arguments, properties);
+	/* An error at the end of the transaction would come after the reply. */
 	if (!tool->read_only)
-		check_deferred();
+		crm_run("SET CONSTRAINTS ALL IMMEDIATE");
 	return result;
 }

@@ -78,11 +78,7 @@ crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name)
 uint64
 crm_api_run_typed(const char *query, int nargs, const Oid *types, const Datum *args)
 {
-	int			result = SPI_execute_with_args(query, nargs, unconstify(Oid *, types),
-											   unconstify(Datum *, args), NULL, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "could not run: %s: %s", query, SPI_result_code_string(result));
+	(void) crm_run_once(query, nargs, types, args, NULL);
 	return SPI_processed;
 }
 

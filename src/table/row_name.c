@@ -32,9 +32,7 @@ may_see(Oid table, const pg_uuid_t *id)
 	query = psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
 					 crm_relation_name(table));
 	SPI_connect();
-	if (SPI_execute_with_args(query, 1, argtypes, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for a row of \"%s\"", get_rel_name(table));
-	result = SPI_processed > 0;
+	result = crm_select_once(query, 1, argtypes, args, NULL, true) > 0;
 	SPI_finish();
 	return result;
 }
