@@ -92,15 +92,18 @@ BEGIN ATOMIC
 		SELECT 1, 'FUNCTION', o.object::regprocedure::text
 		FROM @extschema@.crm_installed_objects(crm) AS o
 		WHERE o.catalog = 'pg_proc'::regclass
+		)
+	SELECT c.command
+	FROM (SELECT o.step, format('DROP %s %s', o.kind, string_agg(o.name, ', ' ORDER BY o.name)) AS command
+		FROM objects AS o
+		GROUP BY o.step, o.kind
 		UNION ALL
-		SELECT 4, 'DOMAIN', o.object::regtype::text
+		-- CASCADE, as shards that were moved away may still be on their old node.
+		SELECT 4, format('DROP DOMAIN %s CASCADE', string_agg(o.object::regtype::text, ', '))
 		FROM @extschema@.crm_installed_objects(crm) AS o
 		WHERE o.catalog = 'pg_type'::regclass
-	)
-	SELECT format('DROP %s %s', o.kind, string_agg(o.name, ', ' ORDER BY o.name))
-	FROM objects AS o
-	GROUP BY o.step, o.kind
-	ORDER BY o.step;
+		HAVING count(*) > 0) AS c
+	ORDER BY c.step;
 END;
 COMMENT ON FUNCTION @extschema@.crm_uninstall_commands(regnamespace) IS
 	'The commands by which crm_uninstall() drops a CRM that Citus has distributed.';

@@ -241,16 +241,17 @@ crm_context_before_write(Oid relid)
 {
 	Oid			extension;
 
-	if (!crm_is_distributed(relid) || crm_table_to_read(relid) != relid)
+	if (!crm_is_distributed(relid))
 		return;
 	extension = extension_of(relid);
 	if (!OidIsValid(extension))
 		return;
+	/* Also if the shard is here: it may be moved before Citus has locked it. */
 	if (IsTransactionBlock())
 		take_along();
 	else if (depth > 0)
 		take_along_by_query(extension);
-	else if (has_context())
+	else if (has_context() && crm_table_to_read(relid) == relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the settings of this session do not reach table \"%s\" on another node",

@@ -14,9 +14,9 @@
 extern void crm_context_before_read(Oid relid, Oid extension);
 
 /*
- * Before the table, which is locked, is written: if it is a CRM's and another node has
- * its shard, takes the settings of the session there.  ERROR 55000 if that is
- * not possible.
+ * Before the table, which is locked, is written: if it is a CRM's that is distributed,
+ * takes the settings of the session to its node.  ERROR 55000 if that is another one
+ * and it is not possible.
  */
 extern void crm_context_before_write(Oid relid);
 

@@ -61,6 +61,27 @@ find_objects(FunctionCallInfo fcinfo, Oid schema)
 	return objects;
 }
 
+/* ERROR 2BP01 if a column of the user's has one of the domains as its type. */
+static void
+check_domains(Oid schema)
+{
+	Oid			types[] = {OIDOID};
+	Datum		args[] = {ObjectIdGetDatum(schema)};
+
+	CommandCounterIncrement();
+	if (crm_select_once("SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), t.oid::pg_catalog.regtype::pg_catalog.text "
+						"FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_depend AS d "
+						"ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass "
+						"AND d.refobjid OPERATOR(pg_catalog.=) t.oid AND d.deptype OPERATOR(pg_catalog.=) 'n' "
+						"WHERE t.typnamespace OPERATOR(pg_catalog.=) $1 AND t.typtype OPERATOR(pg_catalog.=) 'd'",
+						lengthof(types), types, args, NULL, false) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("%s depends on type %s", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)),
+				 errhint("Drop it first.")));
+}
+
 /* Citus drops the shards of what is dropped by a command. */
 static void
 drop_distributed(FunctionCallInfo fcinfo, Oid schema)
@@ -75,7 +96,12 @@ drop_distributed(FunctionCallInfo fcinfo, Oid schema)
 							lengthof(types), types, args, NULL, false);
 	commands = SPI_tuptable;
 	for (uint64 i = 0; i < count; i++)
+	{
+		/* The last one is for the domains, which only its own tables had. */
+		if (i == count - 1)
+			check_domains(schema);
 		crm_run(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+	}
 }
 
 static void
