@@ -80,13 +80,13 @@ static char *
 effective_at(void)
 {
 	TimestampTz at;
-	char		text[MAXDATELEN + 1];
+	char		buffer[MAXDATELEN + 1];
 	int			zone = 0;
 
 	if (!crm_session_effective_at(&at))
 		return pstrdup("");
-	JsonEncodeDateTime(text, TimestampTzGetDatum(at), TIMESTAMPTZOID, &zone);
-	return pstrdup(text);
+	JsonEncodeDateTime(buffer, TimestampTzGetDatum(at), TIMESTAMPTZOID, &zone);
+	return pstrdup(buffer);
 }
 
 /* What reports depend on. */
@@ -224,7 +224,8 @@ is_set(const char *name)
 void
 crm_context_before_read(Oid relid, Oid extension)
 {
-	if (!crm_is_distributed(relid) || crm_table_to_read(relid) != relid || crm_session_is_of_citus())
+	if (!crm_is_distributed(relid) || crm_table_to_read(relid) != relid ||
+		crm_session_is_of_citus())
 		return;
 	for (int i = 0; i < lengthof(read_settings); i++)
 	{
@@ -305,17 +306,26 @@ run_executor(CRM_RUN_PARAMETERS)
 	PG_END_TRY();
 }
 
-/* COPY is no query; what DO and CALL run is in a transaction for Citus. */
+/* COPY is no query. */
+static void
+before_copy(const CopyStmt *copy)
+{
+	if (copy->is_from && !crm_session_is_of_citus())
+		crm_context_before_write(RangeVarGetRelid(copy->relation, RowExclusiveLock, false));
+}
+
+/* What DO and CALL run is in a transaction for Citus. */
 static void
 run_utility_statement(PlannedStmt *planned, const char *text, bool read_only,
 					  ProcessUtilityContext context, ParamListInfo params,
-					  QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+					  QueryEnvironment *environment, DestReceiver *dest,
+					  QueryCompletion *completion)
 {
 	Node	   *statement = planned->utilityStmt;
 	int			inner = IsA(statement, DoStmt) || IsA(statement, CallStmt);
 
-	if (IsA(statement, CopyStmt) && ((CopyStmt *) statement)->is_from && !crm_session_is_of_citus())
-		crm_context_before_write(RangeVarGetRelid(((CopyStmt *) statement)->relation, RowExclusiveLock, false));
+	if (IsA(statement, CopyStmt))
+		before_copy((const CopyStmt *) statement);
 	depth += inner;
 	PG_TRY();
 	{

@@ -56,7 +56,8 @@ run_planned(PlannedStmt *planned, const char *text, ParamListInfo params, DestRe
 
 /* As SPI does it, but planned with one search_path and run with another. */
 static uint64
-run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo params, DestReceiver *dest)
+run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo params,
+		   DestReceiver *dest)
 {
 	Oid			user = GetUserId();
 	int			level = crm_report_pin_settings();

@@ -59,7 +59,7 @@ crm_has_citus(void)
 	return OidIsValid(citus_table(SHARDS));
 }
 
-/* Reads a column, which is an integer or an oid, of the row with that key; false if there is none. */
+/* Reads a column, an integer or an oid, of the row with that key; false if there is none. */
 static bool
 read_row(const CitusRow *row, Datum key, int64 *value)
 {
@@ -84,7 +84,8 @@ read_row(const CitusRow *row, Datum key, int64 *value)
 	{
 		Datum		found = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
 
-		*value = get_atttype(relid, attno) == INT8OID ? DatumGetInt64(found) : DatumGetUInt32(found);
+		*value = get_atttype(relid, attno) == INT8OID ? DatumGetInt64(found) :
+			DatumGetUInt32(found);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

@@ -38,8 +38,12 @@ has_same_columns(Oid table, Oid shard)
 	bool		same = desc->natts == RelationGetDescr(other)->natts;
 
 	for (int i = 0; same && i < desc->natts; i++)
-		same = TupleDescAttr(desc, i)->attisdropped == TupleDescAttr(RelationGetDescr(other), i)->attisdropped &&
-			TupleDescAttr(desc, i)->atttypid == TupleDescAttr(RelationGetDescr(other), i)->atttypid;
+	{
+		Form_pg_attribute a = TupleDescAttr(desc, i);
+		Form_pg_attribute b = TupleDescAttr(RelationGetDescr(other), i);
+
+		same = a->attisdropped == b->attisdropped && a->atttypid == b->atttypid;
+	}
 	relation_close(other, NoLock);
 	relation_close(rel, NoLock);
 	return same;
@@ -59,13 +63,30 @@ check_tables(Node *node, void *context)
 		if (rte->rtekind != RTE_RELATION)
 			return false;
 		shard = crm_table_to_read(rte->relid);
-		return shard == rte->relid ? crm_is_distributed(rte->relid) : !has_same_columns(rte->relid, shard);
+		return shard == rte->relid ? crm_is_distributed(rte->relid) :
+			!has_same_columns(rte->relid, shard);
 	}
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, check_tables, context, QTW_EXAMINE_RTES_BEFORE);
 	return expression_tree_walker(node, check_tables, context);
 }
 
+static void
+replace_table(Query *query, RangeTblEntry *rte)
+{
+	Oid			shard;
+
+	if (rte->rtekind != RTE_RELATION)
+		return;
+	shard = crm_table_to_read(rte->relid);
+	if (shard == rte->relid)
+		return;
+	LockRelationOid(shard, rte->rellockmode);
+	crm_replace_permissions(query, rte, shard);
+	rte->relid = shard;
+}
+
+/* The context is the query that a table is in. */
 static bool
 replace_tables(Node *node, void *context)
 {
@@ -73,15 +94,7 @@ replace_tables(Node *node, void *context)
 		return false;
 	if (IsA(node, RangeTblEntry))
 	{
-		RangeTblEntry *rte = (RangeTblEntry *) node;
-		Oid			shard = rte->rtekind == RTE_RELATION ? crm_table_to_read(rte->relid) : InvalidOid;
-
-		if (OidIsValid(shard) && shard != rte->relid)
-		{
-			LockRelationOid(shard, rte->rellockmode);
-			crm_replace_permissions((Query *) context, rte, shard);
-			rte->relid = shard;
-		}
+		replace_table(context, (RangeTblEntry *) node);
 		return false;
 	}
 	if (IsA(node, Query))

@@ -206,7 +206,8 @@ crm_find_last_move(Relation deals, const UndoneDeal *deal, UndoValues *was)
 		was->values[i] = crm_api_value(i + 3, type, i < NREQUIRED ? NULL : &isnull);
 		was->nulls[i] = isnull;
 		if (!isnull)
-			was->values[i] = SPI_datumTransfer(was->values[i], get_typbyval(type), get_typlen(type));
+			was->values[i] = SPI_datumTransfer(was->values[i], get_typbyval(type),
+											   get_typlen(type));
 	}
 	return move;
 }

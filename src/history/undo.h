@@ -29,7 +29,8 @@ typedef enum UndoValue
 	UNDO_WON_AT,
 	UNDO_LOST_AT,
 	UNDO_LOST_REASON,
-	UNDO_HAS_LOST_REASON,		/* whether the move has replaced it, perhaps null */
+	UNDO_HAS_LOST_REASON,		/* whether the move has replaced it, perhaps
+								 * null */
 	UNDO_NVALUES
 } UndoValue;
 

@@ -40,7 +40,8 @@
 static void
 set(const char *name, const char *value)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 }
 
 /* Whether Citus has distributed the schema, perhaps before there was a table in it. */
@@ -103,10 +104,10 @@ local_tables(Oid schema)
 	Datum		args[] = {ObjectIdGetDatum(schema)};
 
 	(void) crm_select_once("SELECT pg_catalog.string_agg(c.relname, ', ' ORDER BY c.relname) "
-							  "FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') "
-							  "AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_shard AS s "
-							  "WHERE s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid)",
-							  lengthof(types), types, args, NULL, false);
+						   "FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') "
+						   "AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_shard AS s "
+						   "WHERE s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid)",
+						   lengthof(types), types, args, NULL, false);
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
@@ -152,8 +153,8 @@ require_context(Oid extension)
 	char	   *question = psprintf("SELECT %s()", crm_qualified_name(extension, "crm_propagates_context"));
 
 	if (crm_select_once(psprintf("SELECT n.nodename, n.nodeport, a.result FROM pg_catalog.run_command_on_all_nodes(%s) AS a "
-							 "JOIN pg_catalog.pg_dist_node AS n ON n.nodeid OPERATOR(pg_catalog.=) a.nodeid WHERE COALESCE(a.result, '') OPERATOR(pg_catalog.<>) 't'",
-							 quote_literal_cstr(question)), 0, NULL, NULL, NULL, false) == 0)
+								 "JOIN pg_catalog.pg_dist_node AS n ON n.nodeid OPERATOR(pg_catalog.=) a.nodeid WHERE COALESCE(a.result, '') OPERATOR(pg_catalog.<>) 't'",
+								 quote_literal_cstr(question)), 0, NULL, NULL, NULL, false) == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -171,7 +172,8 @@ run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new, bool has_rows)
 	Oid			types[] = {OIDOID, OIDOID, BOOLOID, BOOLOID};
 	Oid			extension = crm_extension_schema(fcinfo);
 	Datum		args[] = {
-		ObjectIdGetDatum(schema), ObjectIdGetDatum(extension), BoolGetDatum(is_new), BoolGetDatum(has_rows)
+		ObjectIdGetDatum(schema), ObjectIdGetDatum(extension), BoolGetDatum(is_new),
+		BoolGetDatum(has_rows)
 	};
 	SPITupleTable *rows;
 	uint64		count;

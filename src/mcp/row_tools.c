@@ -170,6 +170,14 @@ update_properties(McpTool *tool)
 	return properties;
 }
 
+/* The condition that a row has the version in the arguments. */
+static char *
+of_version(void)
+{
+	return psprintf(" AND t.version OPERATOR(pg_catalog.=) %s",
+					crm_mcp_argument_value("expected_version", INT4OID, -1));
+}
+
 /* As a row, for UPDATE.  Only a record takes arrays, which Citus does not. */
 static char *
 new_values(McpTool *tool, List *given)
@@ -204,9 +212,8 @@ call_update(McpTool *tool, Jsonb *arguments, List *properties)
 				 errhint("Give the columns to change, besides id.")));
 	row = crm_mcp_run_returning(tool->columns,
 								psprintf("UPDATE %s AS t SET (%s) = %s WHERE %s%s",
-										 table, crm_mcp_names(given, ""), new_values(tool, given), by_key(),
-										 versioned ? psprintf(" AND t.version OPERATOR(pg_catalog.=) %s",
-														  crm_mcp_argument_value("expected_version", INT4OID, -1)) : ""),
+										 table, crm_mcp_names(given, ""), new_values(tool, given),
+										 by_key(), versioned ? of_version() : ""),
 								arguments);
 	if (row != NULL)
 		return row;

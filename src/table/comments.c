@@ -26,11 +26,16 @@
 static void
 qualify(CommentStmt *comment, const char *schema)
 {
+	Node	   *name = (Node *) makeString(pstrdup(schema));
+
 	if (comment->objtype == OBJECT_DOMAIN)
-		castNode(TypeName, comment->object)->names =
-			list_make2(makeString(pstrdup(schema)), llast(castNode(TypeName, comment->object)->names));
+	{
+		TypeName   *domain = castNode(TypeName, comment->object);
+
+		domain->names = list_make2(name, llast(domain->names));
+	}
 	else
-		comment->object = (Node *) lcons(makeString(pstrdup(schema)), castNode(List, comment->object));
+		comment->object = (Node *) lcons(name, castNode(List, comment->object));
 }
 
 static bool
