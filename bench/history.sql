@@ -73,17 +73,22 @@ INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_enter
         version, change, status, old_amount, new_amount, old_currency, new_currency, old_probability, new_probability,
         old_value_period, new_value_period, old_owner_id, new_owner_id, old_expected_close_date, new_expected_close_date,
         old_archived_at, new_archived_at, changed_by, recorded_by)
-    SELECT d.tenant_id, d.id, d.pipeline_id, ('00000000-0000-0000-0000-00000000000' || e.stage)::uuid, e.at, e.edited_at,
-        e.edited_at, e.i, d.version, 'updated', CASE e.stage WHEN 7 THEN 'won' WHEN 8 THEN 'lost' ELSE 'open' END,
-        d.amount * 0.9, d.amount, d.currency, d.currency, e.stage / 20.0, e.stage / 20.0, d.value_period, d.value_period,
-        d.owner_id, d.owner_id, d.expected_close_date, d.expected_close_date,
-        d.archived_at, d.archived_at, 'bench', 'bench'
-    FROM (SELECT DISTINCT ON (s.n) s.id, s.i, s.stage, s.at, c.edited_at
+    SELECT d.tenant_id, d.id, d.pipeline_id, ('00000000-0000-0000-0000-00000000000' || e.stage)::uuid, e.at, e.changed_at,
+        e.changed_at, e.i, d.version, e.change, CASE e.stage WHEN 7 THEN 'won' WHEN 8 THEN 'lost' ELSE 'open' END,
+        old.amount * 0.9, d.amount, old.currency, d.currency, CASE WHEN old.id IS NOT NULL THEN e.stage / 20.0 END, e.stage / 20.0,
+        old.value_period, d.value_period, old.owner_id, d.owner_id, old.expected_close_date, d.expected_close_date,
+        old.archived_at, d.archived_at, 'bench', 'bench'
+    FROM (SELECT id, i, stage, at, at AS changed_at, 'created' AS change
+            FROM steps
+            WHERE i = 0
+            UNION ALL
+            (SELECT DISTINCT ON (s.n) s.id, s.i, s.stage, s.at, c.edited_at, 'updated'
             FROM steps AS s CROSS JOIN LATERAL (
                 SELECT greatest(s.created_at + interval '5 days', '2024-04-01'::timestamptz + s.n % 400 * interval '1 day') AS edited_at) AS c
             WHERE s.n % 3 = 0 AND s.at <= c.edited_at
-            ORDER BY s.n, s.i DESC) AS e
+            ORDER BY s.n, s.i DESC)) AS e
         JOIN deals AS d ON d.id = e.id
-    ORDER BY e.edited_at;
+        LEFT JOIN deals AS old ON old.id = d.id AND e.change = 'updated'
+    ORDER BY e.changed_at;
 DROP TABLE new_deals, steps;
 RESET session_replication_role;

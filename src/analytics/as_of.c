@@ -55,6 +55,8 @@ typedef struct AsOfDeal
 	ReplayDeal	deal;			/* must be first */
 	Visit	   *visits;
 	Edit	   *edits;
+	Edit		first_edit;		/* to come: most deals have only one, which is
+								 * at hand where the deal is */
 } AsOfDeal;
 
 /* Events of one deal, in their order. */
@@ -129,7 +131,7 @@ receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *received
 
 	if (edit == NULL || edit->end != end || !is_of_visit(edit, &received->place))
 	{
-		edit = crm_replay_alloc(replay, sizeof(Edit));
+		edit = deal->edits == NULL ? &deal->first_edit : crm_replay_alloc(replay, sizeof(Edit));
 		edit->next = deal->edits;
 		deal->edits = edit;
 	}
@@ -469,6 +471,7 @@ crm_summaries_as_of(PG_FUNCTION_ARGS)
 	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
 	query.from_at = as_of.at[0];
 	query.to_at = as_of.at[as_of.npoints - 1];
+	query.want_probability = true;
 	query.sees_all = crm_sees_all(fcinfo, query.deals);
 	if (!PG_ARGISNULL(4))
 		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));

@@ -51,15 +51,20 @@ crm_deal_prefetch(const DealIndex *index, uint32 hash)
 	__builtin_prefetch(&index->slots[hash & index->mask]);
 }
 
-/* Prefetches what the slot refers to; the number returned is only a guess. */
+/*
+ * The number of the deal of that hash, whose id is prefetched.  Another deal of the same
+ * hash may be taken for it.
+ */
 static inline uint32
-crm_deal_prefetch_id(const DealIndex *index, uint32 hash)
+crm_deal_guess(const DealIndex *index, uint32 hash)
 {
-	uint32		number = index->slots[hash & index->mask].number;
+	uint32		slot = hash & index->mask;
 
-	if (number != NOT_A_DEAL)
-		__builtin_prefetch(&index->ids[number]);
-	return number;
+	while (index->slots[slot].number != NOT_A_DEAL && index->slots[slot].hash != hash)
+		slot = (slot + 1) & index->mask;
+	if (index->slots[slot].number != NOT_A_DEAL)
+		__builtin_prefetch(&index->ids[index->slots[slot].number]);
+	return index->slots[slot].number;
 }
 
 /* The slot of the deal, or the free one where it would be. */

@@ -365,7 +365,7 @@ take_batch(DealVisits *visits)
 {
 	for (int i = 0; i < visits->nmoves; i++)
 	{
-		uint32		number = crm_deal_prefetch_id(visits->index, visits->hashes[i]);
+		uint32		number = crm_deal_guess(visits->index, visits->hashes[i]);
 
 		if (number != NOT_A_DEAL)
 			__builtin_prefetch(&visits->deals[number], 1);

@@ -87,13 +87,11 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 }
 
 /*
- * Rows wait in a ring, so that the memory of a deal is prefetched while other rows are
- * worked on: first its slot in the index; half of AHEAD rows later its id; and AHEAD
- * rows after it is found, the deal.  For rows of deals its events are prefetched then,
- * in two steps of half of AHEAD rows.
+ * Rows are worked on in batches, so that the memory of all deals of a batch is prefetched
+ * together: as a row comes the slot in the index, then what the slots refer to, and last,
+ * for rows of deals, their events, in two steps.
  */
-#define AHEAD		8
-#define RING_SIZE	(4 * AHEAD)
+#define BATCH_ROWS	32
 
 typedef struct PendingRow
 {
@@ -112,98 +110,93 @@ typedef struct PendingRows
 {
 	bool		adds_deals;		/* a deal that is not there is added; else all
 								 * that happened to it is there */
-	uint64		ahead;			/* so many rows are finished after the last
-								 * one */
 	void		(*finish) (Replay *replay, PendingRow *row);
-	uint64		nadded;
-	uint64		nfound;			/* their deal is known */
-	uint64		nfinished;
-	PendingRow	rows[RING_SIZE];
+	int			count;
+	PendingRow	rows[BATCH_ROWS];
 } PendingRows;
 
 static inline PendingRow *
 free_row(Replay *replay)
 {
-	return &replay->pending->rows[replay->pending->nadded % RING_SIZE];
+	return &replay->pending->rows[replay->pending->count];
 }
 
 static inline void
-find_deal(Replay *replay, PendingRow *row)
+prefetch_deal(const Replay *replay, uint32 hash)
 {
-	bool		found = true;
+	uint32		number = crm_deal_guess(replay->deals, hash);
+	const char *deal;
+
+	if (number == NOT_A_DEAL)
+		return;
+	deal = (const char *) deal_of_number(replay, number);
+	for (Size at = 0; at < replay->user->deal_size; at += 64)
+		__builtin_prefetch(deal + at, 1);
+}
+
+static inline ReplayDeal *
+find_deal(Replay *replay, const PendingRow *row)
+{
+	bool		found;
 	uint32		number;
 
 	if (replay->pending->adds_deals)
-		row->deal = get_deal(replay, row->deal_id, row->hash, &found);
-	else
+		return get_deal(replay, row->deal_id, row->hash, &found);
+	number = crm_deal_find(replay->deals, row->deal_id, row->hash);
+	return number == NOT_A_DEAL ? NULL : deal_of_number(replay, number);
+}
+
+/* For the rows of a batch, once their deals are found. */
+static void
+prefetch_events(const Replay *replay)
+{
+	const PendingRows *pending = replay->pending;
+
+	for (int step = 0; step < 2; step++)
 	{
-		number = crm_deal_find(replay->deals, row->deal_id, row->hash);
-		row->deal = number == NOT_A_DEAL ? NULL : deal_of_number(replay, number);
-	}
-	if (row->deal != NULL && found)
-	{
-		for (Size at = 0; at < replay->user->deal_size; at += 64)
-			__builtin_prefetch((char *) row->deal + at, 1);
+		for (int i = 0; i < pending->count; i++)
+		{
+			if (pending->rows[i].deal != NULL)
+				replay->user->prefetch(pending->rows[i].deal, step);
+		}
 	}
 }
 
-/* Leaves at most so many rows to be found, and to be finished. */
-static inline void
-work_on_rows(Replay *replay, uint64 to_find, uint64 to_finish)
+static void
+work_on_batch(Replay *replay)
 {
 	PendingRows *pending = replay->pending;
 
-	while (pending->nadded - pending->nfound > to_find)
-		find_deal(replay, &pending->rows[pending->nfound++ % RING_SIZE]);
-	while (pending->nadded - pending->nfinished > to_finish)
-		pending->finish(replay, &pending->rows[pending->nfinished++ % RING_SIZE]);
-}
-
-/* For the row that was added so many rows ago. */
-static inline void
-prefetch_events(const Replay *replay, uint64 ago, int step)
-{
-	const PendingRows *pending = replay->pending;
-	const ReplayDeal *deal;
-
-	if (pending->nadded <= ago)
-		return;
-	deal = pending->rows[(pending->nadded - ago - 1) % RING_SIZE].deal;
-	if (deal != NULL)
-		replay->user->prefetch(deal, step);
+	for (int i = 0; i < pending->count; i++)
+		prefetch_deal(replay, pending->rows[i].hash);
+	for (int i = 0; i < pending->count; i++)
+		pending->rows[i].deal = find_deal(replay, &pending->rows[i]);
+	if (!pending->adds_deals)
+		prefetch_events(replay);
+	for (int i = 0; i < pending->count; i++)
+		pending->finish(replay, &pending->rows[i]);
+	pending->count = 0;
 }
 
 static inline void
 add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
 {
-	PendingRows *pending = replay->pending;
-
 	row->deal_id = crm_uuid_key(deal_id);
 	row->hash = crm_deal_hash(replay->deals, row->deal_id);
 	crm_deal_prefetch(replay->deals, row->hash);
-	pending->nadded++;
-	if (pending->nadded - pending->nfound > AHEAD / 2)
-		(void) crm_deal_prefetch_id(replay->deals,
-									pending->rows[(pending->nadded - AHEAD / 2) % RING_SIZE].hash);
-	work_on_rows(replay, AHEAD, pending->ahead);
-	if (pending->ahead == RING_SIZE - 1)
-	{
-		prefetch_events(replay, 2 * AHEAD, 0);
-		prefetch_events(replay, 2 * AHEAD + AHEAD / 2, 1);
-	}
+	if (++replay->pending->count == BATCH_ROWS)
+		work_on_batch(replay);
 }
 
-/* Reads the rows of a query through the ring. */
+/* Reads the rows of a query in batches. */
 static void
 read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
 		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
-	replay->pending->nadded = replay->pending->nfound = replay->pending->nfinished = 0;
-	replay->pending->ahead = adds_deals ? 2 * AHEAD - 1 : RING_SIZE - 1;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
-	work_on_rows(replay, 0, 0);
+	work_on_batch(replay);
 }
 
 static void

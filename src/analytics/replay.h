@@ -30,6 +30,7 @@
 #include "utils/uuid.h"
 
 #include "analytics/deal_index.h"
+#include "analytics/row_columns.h"
 #include "base/compat.h"
 #include "stage/deal_status.h"
 #include "summary/summary.h"
@@ -137,6 +138,7 @@ typedef struct ReplayQuery
 	TimestampTz from_at;
 	TimestampTz to_at;			/* the last moment in question */
 	const pg_uuid_t *owner_id;	/* or NULL: any */
+	bool		want_probability;
 	bool		want_closed_at;
 	bool		sees_all;		/* the caller sees all deals of the tenant */
 } ReplayQuery;
@@ -165,6 +167,7 @@ struct Replay
 	void	   *arg;			/* the user's */
 	MemoryContext context;		/* what the user keeps goes there, too */
 	DealIndex  *deals;
+	RowColumns	columns;		/* of the rows that are read */
 	char	  **chunks;			/* of deals, by number */
 	uint32		chunks_room;
 	struct replay_undone_hash *undone;

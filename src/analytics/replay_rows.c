@@ -9,8 +9,10 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -23,9 +25,8 @@
 #include "table/columns.h"
 
 /*
- * %1$s is the table, %2$s stage_changes and %3$s deal_changes.  $1 tenant, $2
- * pipeline, $3 from_at, $4 to_at, $5 owner, $6 whether the times of closing are asked
- * for, $7 ids.
+ * %1$s is the table, %2$s stage_changes, %3$s deal_changes and %2$s the select list, if
+ * the table has one.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 ids.
  *
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
@@ -50,79 +51,246 @@ static const char *const queries[] = {
 	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
 	"AND r.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_EDITS] =
-	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
-	"c.version::pg_catalog.int4, c.change::pg_catalog.text, c.stage_id::pg_catalog.uuid, "
-	"c.stage_entered_at::pg_catalog.timestamptz, c.status::pg_catalog.text, "
-	"c.pipeline_id::pg_catalog.uuid, c.old_probability::pg_catalog.numeric, "
-	"c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, c.old_value_period::pg_catalog.text, "
-	"c.old_archived_at IS NOT NULL, $5 IS NULL OR COALESCE(c.old_owner_id OPERATOR(pg_catalog.=) $5, false) "
-	"FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
-	"AND ($7 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($7))",
+	"SELECT %2$s FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3 "
+	"AND ($5 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($5))%3$s",
 	[REPLAY_READ_MOVES] =
-	"SELECT c.deal_id::pg_catalog.uuid, c.changed_at::pg_catalog.timestamptz, c.move_no::pg_catalog.int4, "
-	"c.from_stage_id::pg_catalog.uuid, c.entered_at::pg_catalog.timestamptz, c.from_status::pg_catalog.text, "
-	"c.from_pipeline_id::pg_catalog.uuid, c.from_probability::pg_catalog.numeric, "
-	"CASE WHEN $6 AND c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
-	"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
-	"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
-	"c.entered_at) END, c.to_status::pg_catalog.text, c.to_pipeline_id::pg_catalog.uuid "
-	"FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
+	"SELECT %2$s FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
 	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
 	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) "
-	"AND c.reverts_no IS NULL AND c.tenant_id OPERATOR(pg_catalog.=) $1",
-#define DEALS \
-	"SELECT d.id::pg_catalog.uuid, d.stage_id::pg_catalog.uuid, d.stage_entered_at::pg_catalog.timestamptz, " \
-	"d.status::pg_catalog.text, d.pipeline_id::pg_catalog.uuid, d.probability::pg_catalog.numeric, " \
-	"d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, d.value_period::pg_catalog.text, " \
-	"d.archived_at IS NOT NULL, $5 IS NULL OR COALESCE(d.owner_id OPERATOR(pg_catalog.=) $5, false), " \
-	"CASE WHEN $6 THEN COALESCE(d.won_at, d.lost_at)::pg_catalog.timestamptz END " \
-	"FROM %1$s d WHERE d.tenant_id OPERATOR(pg_catalog.=) $1 "
-	[REPLAY_READ_DEALS] = DEALS "AND d.pipeline_id OPERATOR(pg_catalog.=) $2",
-	[REPLAY_READ_OTHER_DEALS] = DEALS "AND d.id OPERATOR(pg_catalog.=) ANY ($7)",
+	"AND c.reverts_no IS NULL%3$s",
+	[REPLAY_READ_DEALS] =
+	"SELECT %2$s FROM %1$s c WHERE c.pipeline_id OPERATOR(pg_catalog.=) $2%3$s",
+	[REPLAY_READ_OTHER_DEALS] =
+	"SELECT %2$s FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($5)%3$s",
 };
 
-static const char *const tables[] = {
-	[REPLAY_READ_IDS] = NULL,
-	[REPLAY_READ_UNDONE] = "stage_changes",
-	[REPLAY_READ_EDITS] = "deal_changes",
-	[REPLAY_READ_MOVES] = "stage_changes",
-	[REPLAY_READ_DEALS] = NULL,
-	[REPLAY_READ_OTHER_DEALS] = NULL,
+/* The first column of each table here. */
+#define ROW_TENANT_ID	0
+
+/* Those of the columns that get_values() reads, in this order. */
+enum
+{
+	VALUE_AMOUNT,
+	VALUE_CURRENCY,
+	VALUE_PERIOD,
+	VALUE_ARCHIVED_AT,
+	VALUE_PROBABILITY,
+	VALUE_OWNER_ID,
+	NVALUES
 };
+
+/* The first EDIT_VALUES columns are not null. */
+enum
+{
+	EDIT_DEAL_ID = ROW_TENANT_ID + 1,
+	EDIT_CHANGED_AT,
+	EDIT_MOVE_NO,
+	EDIT_VERSION,
+	EDIT_CHANGE,
+	EDIT_STAGE_ID,
+	EDIT_ENTERED_AT,
+	EDIT_STATUS,
+	EDIT_PIPELINE_ID,
+	EDIT_VALUES,
+	EDIT_NCOLUMNS = EDIT_VALUES + NVALUES
+};
+
+static const RowColumn edit_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
+	[EDIT_DEAL_ID] = {"deal_id", UUIDOID},
+	[EDIT_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+	[EDIT_MOVE_NO] = {"move_no", INT4OID},
+	[EDIT_VERSION] = {"version", INT4OID},
+	[EDIT_CHANGE] = {"change", TEXTOID},
+	[EDIT_STAGE_ID] = {"stage_id", UUIDOID},
+	[EDIT_ENTERED_AT] = {"stage_entered_at", TIMESTAMPTZOID},
+	[EDIT_STATUS] = {"status", TEXTOID},
+	[EDIT_PIPELINE_ID] = {"pipeline_id", UUIDOID},
+	[EDIT_VALUES + VALUE_AMOUNT] = {"old_amount", NUMERICOID},
+	[EDIT_VALUES + VALUE_CURRENCY] = {"old_currency", TEXTOID},
+	[EDIT_VALUES + VALUE_PERIOD] = {"old_value_period", TEXTOID},
+	[EDIT_VALUES + VALUE_ARCHIVED_AT] = {"old_archived_at", TIMESTAMPTZOID},
+	[EDIT_VALUES + VALUE_PROBABILITY] = {"old_probability", NUMERICOID},
+	[EDIT_VALUES + VALUE_OWNER_ID] = {"old_owner_id", UUIDOID},
+};
+
+/* The first MOVE_PROBABILITY columns are not null. */
+enum
+{
+	MOVE_DEAL_ID = ROW_TENANT_ID + 1,
+	MOVE_CHANGED_AT,
+	MOVE_MOVE_NO,
+	MOVE_STAGE_ID,
+	MOVE_ENTERED_AT,
+	MOVE_STATUS,
+	MOVE_PIPELINE_ID,
+	MOVE_TO_STATUS,
+	MOVE_TO_PIPELINE_ID,
+	MOVE_PROBABILITY,
+	MOVE_CLOSED_AT,
+	MOVE_NCOLUMNS
+};
+
+static const RowColumn move_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
+	[MOVE_DEAL_ID] = {"deal_id", UUIDOID},
+	[MOVE_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
+	[MOVE_MOVE_NO] = {"move_no", INT4OID},
+	[MOVE_STAGE_ID] = {"from_stage_id", UUIDOID},
+	[MOVE_ENTERED_AT] = {"entered_at", TIMESTAMPTZOID},
+	[MOVE_STATUS] = {"from_status", TEXTOID},
+	[MOVE_PIPELINE_ID] = {"from_pipeline_id", UUIDOID},
+	[MOVE_TO_STATUS] = {"to_status", TEXTOID},
+	[MOVE_TO_PIPELINE_ID] = {"to_pipeline_id", UUIDOID},
+	[MOVE_PROBABILITY] = {"from_probability", NUMERICOID},
+	[MOVE_CLOSED_AT] = {
+		"closing", TIMESTAMPTZOID,
+		"CASE WHEN c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
+		"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
+		"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
+		"c.entered_at) END"
+	},
+};
+
+/* The first PRESENT_VALUES columns are not null. */
+enum
+{
+	PRESENT_ID = ROW_TENANT_ID + 1,
+	PRESENT_STAGE_ID,
+	PRESENT_ENTERED_AT,
+	PRESENT_STATUS,
+	PRESENT_PIPELINE_ID,
+	PRESENT_VALUES,
+	PRESENT_WON_AT = PRESENT_VALUES + NVALUES,
+	PRESENT_LOST_AT,
+	PRESENT_NCOLUMNS
+};
+
+static const RowColumn present_columns[] = {
+	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
+	[PRESENT_ID] = {"id", UUIDOID},
+	[PRESENT_STAGE_ID] = {"stage_id", UUIDOID},
+	[PRESENT_ENTERED_AT] = {"stage_entered_at", TIMESTAMPTZOID},
+	[PRESENT_STATUS] = {"status", TEXTOID},
+	[PRESENT_PIPELINE_ID] = {"pipeline_id", UUIDOID},
+	[PRESENT_VALUES + VALUE_AMOUNT] = {"amount", NUMERICOID},
+	[PRESENT_VALUES + VALUE_CURRENCY] = {"currency", TEXTOID},
+	[PRESENT_VALUES + VALUE_PERIOD] = {"value_period", TEXTOID},
+	[PRESENT_VALUES + VALUE_ARCHIVED_AT] = {"archived_at", TIMESTAMPTZOID},
+	[PRESENT_VALUES + VALUE_PROBABILITY] = {"probability", NUMERICOID},
+	[PRESENT_VALUES + VALUE_OWNER_ID] = {"owner_id", UUIDOID},
+	[PRESENT_WON_AT] = {"won_at", TIMESTAMPTZOID},
+	[PRESENT_LOST_AT] = {"lost_at", TIMESTAMPTZOID},
+};
+
+#define COLUMN(number)	(1U << (number))
+
+/* The table of each query, and what is read of it. */
+static const struct
+{
+	const char *table;			/* NULL: that of the deals */
+	const RowColumn *columns;	/* NULL: those that the query names */
+	int			ncolumns;
+	int			nrequired;
+	uint32		of_owner;		/* only if an owner is asked about */
+	uint32		of_probability; /* only if these are wanted */
+	uint32		of_closing;
+}			tables[] =
+
+{
+	[REPLAY_READ_UNDONE] = {"stage_changes"},
+	[REPLAY_READ_EDITS] = {
+		"deal_changes", edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
+		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
+	},
+	[REPLAY_READ_MOVES] = {
+		"stage_changes", move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
+		0, COLUMN(MOVE_PROBABILITY), COLUMN(MOVE_CLOSED_AT)
+	},
+#define DEALS \
+	NULL, present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
+	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), \
+	COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
+	[REPLAY_READ_DEALS] = {DEALS},
+	[REPLAY_READ_OTHER_DEALS] = {DEALS},
+};
+
+/* The select list of the query; sets replay->columns. */
+static char *
+select_list(Replay *replay, ReplayRows rows)
+{
+	const ReplayQuery *query = &replay->query;
+	uint32		asked = COLUMN(tables[rows].ncolumns) - 1;
+	Relation	table = query->deals;
+	char	   *list;
+
+	if (query->owner_id == NULL)
+		asked &= ~tables[rows].of_owner;
+	if (!query->want_probability)
+		asked &= ~tables[rows].of_probability;
+	if (!query->want_closed_at)
+		asked &= ~tables[rows].of_closing;
+	if (tables[rows].table != NULL)
+		table = try_table_open(get_relname_relid(tables[rows].table,
+												 RelationGetNamespace(query->deals)),
+							   AccessShareLock);
+	list = crm_select_list(table, "c", tables[rows].columns, tables[rows].ncolumns,
+						   tables[rows].nrequired, asked, &replay->columns);
+	if (table != NULL && table != query->deals)
+		table_close(table, NoLock);
+	return list;
+}
+
+/* Where the tenant of stored rows is at hand, read_row() compares it for less than a query does. */
+static const char *
+tenant_condition(const Replay *replay)
+{
+	return replay->columns.stored ? "" : " AND c.tenant_id OPERATOR(pg_catalog.=) $1";
+}
+
+static char *
+query_text(Replay *replay, ReplayRows rows)
+{
+	Relation	deals = replay->query.deals;
+	const char *table = tables[rows].table != NULL ?
+	crm_sibling_name(deals, tables[rows].table) :
+	crm_relation_name(RelationGetRelid(deals));
+	const char *list;
+
+	if (tables[rows].columns == NULL)
+		return psprintf(queries[rows], table, crm_sibling_name(deals, "stage_changes"),
+						crm_sibling_name(deals, "deal_changes"));
+	list = select_list(replay, rows);
+	return psprintf(queries[rows], table, list, tenant_condition(replay));
+}
 
 void
 crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, BOOLOID, UUIDARRAYOID
+		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID
 	};
 	const ReplayQuery *query = &replay->query;
-	const char *table = tables[rows] != NULL ? tables[rows] : RelationGetRelationName(query->deals);
 	Datum		args[] = {
 		UUIDPGetDatum(&query->tenant_id), UUIDPGetDatum(&query->pipeline_id),
-		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at),
-		UUIDPGetDatum(query->owner_id), BoolGetDatum(query->want_closed_at), ids
+		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at), ids
 	};
-	char		nulls[] = "       ";
+	char		nulls[] = "     ";
 	CrmStatement statement = {
-		.text = psprintf(queries[rows], crm_sibling_name(query->deals, table),
-						 crm_sibling_name(query->deals, "stage_changes"),
-						 crm_sibling_name(query->deals, "deal_changes")),
+		.text = query_text(replay, rows),
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* The best plan depends on the share of later rows. */
 		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
 	};
 
-	if (query->owner_id == NULL)
-		nulls[4] = 'n';
 	if (ids == (Datum) 0)
-		nulls[6] = 'n';
+		nulls[4] = 'n';
 	crm_receive_rows(&statement, args, nulls, true, receive, replay);
 }
 
-/* Whether the first columns of the row are all there. */
+/* Whether the first columns of a row of a query that names its columns are all there. */
 static inline bool
 has_required(TupleTableSlot *row, int count)
 {
@@ -135,70 +303,87 @@ has_required(TupleTableSlot *row, int count)
 	return true;
 }
 
+/* Decodes a row of a query for columns; false for one of another tenant, or that lacks some. */
 static inline bool
-get_bool(TupleTableSlot *row, int column)
+read_row(const Replay *replay, TupleTableSlot *row)
 {
-	return !row->tts_isnull[column] && DatumGetBool(row->tts_values[column]);
+	const RowColumns *columns = &replay->columns;
+
+	slot_getsomeattrs(row, columns->at[ROW_TENANT_ID] + 1);
+	return !crm_row_is_null(columns, row, ROW_TENANT_ID) &&
+		crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, ROW_TENANT_ID)),
+					   &replay->query.tenant_id) &&
+		crm_read_row(columns, row);
 }
 
-/* Whether the pipeline is the one that is asked about; NULL: no. */
+/* Whether the pipeline is the one that is asked about. */
 static inline bool
 is_here(const Replay *replay, TupleTableSlot *row, int column)
 {
-	return !row->tts_isnull[column] &&
-		crm_uuid_equal(DatumGetUUIDP(row->tts_values[column]), &replay->query.pipeline_id);
+	return crm_uuid_equal(DatumGetUUIDP(crm_row_value(&replay->columns, row, column)),
+						  &replay->query.pipeline_id);
 }
 
 static inline uint8
-get_status(TupleTableSlot *row, int column)
+get_status(const Replay *replay, TupleTableSlot *row, int column)
 {
 	DealStatus	status;
 
 	/* An invalid status counts as not open, as in the aggregates. */
-	if (!crm_parse_deal_status(row->tts_values[column], &status))
+	if (!crm_parse_deal_status(crm_row_value(&replay->columns, row, column), &status))
 		status = DEAL_LOST;
 	return status;
 }
 
 static inline int32
-get_probability(TupleTableSlot *row, int column)
+get_probability(const Replay *replay, TupleTableSlot *row, int column)
 {
-	if (row->tts_isnull[column])
+	if (crm_row_lacks(&replay->columns, row, column))
 		return REPLAY_NO_PROBABILITY;
-	return (int32) crm_probability_to_fixed(row->tts_values[column]);
+	return (int32) crm_probability_to_fixed(crm_row_value(&replay->columns, row, column));
 }
 
 static inline const struct varlena *
-get_packed(TupleTableSlot *row, int column)
+get_packed(const Replay *replay, TupleTableSlot *row, int column)
 {
-	return crm_short_text(row->tts_values[column]);
+	return crm_short_text(crm_row_value(&replay->columns, row, column));
 }
 
-/* From five columns: amount, currency, value_period, archived, of the owner. */
-static inline void
-get_values(TupleTableSlot *row, int column, ReplayValues *values)
+/* The currency and the period, as in SummaryKey. */
+static pg_attribute_always_inline uint64
+get_rest(const Replay *replay, TupleTableSlot *row, int column)
 {
+	uint64		rest = CRM_ONE_TIME;
 	const struct varlena *text;
 
-	values->has_amount = !row->tts_isnull[column];
-	values->amount = values->has_amount ? crm_amount_to_fixed(row->tts_values[column]) : 0;
-	values->rest = CRM_ONE_TIME;
-	if (!row->tts_isnull[column + 2])
+	if (!crm_row_is_null(&replay->columns, row, column + VALUE_PERIOD))
 	{
-		text = get_packed(row, column + 2);
+		text = get_packed(replay, row, column + VALUE_PERIOD);
 
-		values->rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
+		rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
-	if (row->tts_isnull[column + 1])
-		values->rest |= SUMMARY_NO_CURRENCY;
-	else
-	{
-		text = get_packed(row, column + 1);
+	if (crm_row_is_null(&replay->columns, row, column + VALUE_CURRENCY))
+		return rest | SUMMARY_NO_CURRENCY;
+	text = get_packed(replay, row, column + VALUE_CURRENCY);
 
-		values->rest |= crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
-	}
-	values->is_archived = get_bool(row, column + 3);
-	values->is_owners = get_bool(row, column + 4);
+	return rest | crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
+}
+
+static inline void
+get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *values)
+{
+	const RowColumns *columns = &replay->columns;
+	const pg_uuid_t *owner_id = replay->query.owner_id;
+
+	values->has_amount = !crm_row_is_null(columns, row, column + VALUE_AMOUNT);
+	values->amount = values->has_amount ?
+		crm_amount_to_fixed(crm_row_value(columns, row, column + VALUE_AMOUNT)) : 0;
+	values->rest = get_rest(replay, row, column);
+	values->is_archived = !crm_row_is_null(columns, row, column + VALUE_ARCHIVED_AT);
+	values->is_owners = owner_id == NULL ||
+		(!crm_row_lacks(columns, row, column + VALUE_OWNER_ID) &&
+		 crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, column + VALUE_OWNER_ID)),
+						owner_id));
 }
 
 bool
@@ -223,51 +408,44 @@ crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id, int32 *mov
 	return true;
 }
 
-static inline ReplayChange
-get_change(TupleTableSlot *row, int column)
+static inline bool
+is_change(const struct varlena *text, const char *name, Size len)
 {
-	static const struct
-	{
-		const char *name;
-		ReplayChange change;
-	}			changes[] =
-	{
-		{"archived", REPLAY_ARCHIVED},
-		{"unarchived", REPLAY_UNARCHIVED},
-		{"deleted", REPLAY_DELETED},
-		{"restored", REPLAY_RESTORED},
-		{CRM_ERASED, REPLAY_ERASED},
-	};
-	const struct varlena *text = get_packed(row, column);
-	Size		len = VARSIZE_ANY_EXHDR(text);
-
-	for (int i = 0; i < lengthof(changes); i++)
-	{
-		if (len == strlen(changes[i].name) && memcmp(VARDATA_ANY(text), changes[i].name, len) == 0)
-			return changes[i].change;
-	}
-	return REPLAY_UPDATED;
+	return VARSIZE_ANY_EXHDR(text) == len && memcmp(VARDATA_ANY(text), name, len) == 0;
 }
 
-/* Whether the row tells of what a deal is worth, or of its life. */
-static inline bool
-tells_values(TupleTableSlot *row, int column)
-{
-	const struct varlena *text = get_packed(row, column);
-	Size		len = VARSIZE_ANY_EXHDR(text);
+#define IS_CHANGE(text, name)	is_change(text, name, sizeof(name) - 1)
 
-	return !(len == strlen("edited") && memcmp(VARDATA_ANY(text), "edited", len) == 0) &&
-		!(len == strlen("corrected") && memcmp(VARDATA_ANY(text), "corrected", len) == 0);
+/* False for a change that tells neither what a deal is worth, nor of its life. */
+static inline bool
+get_change(const struct varlena *text, ReplayChange *change)
+{
+	*change = REPLAY_UPDATED;
+	if (likely(IS_CHANGE(text, "updated")))
+		return true;
+	if (IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
+		return false;
+	if (IS_CHANGE(text, "archived"))
+		*change = REPLAY_ARCHIVED;
+	else if (IS_CHANGE(text, "unarchived"))
+		*change = REPLAY_UNARCHIVED;
+	else if (IS_CHANGE(text, "deleted"))
+		*change = REPLAY_DELETED;
+	else if (IS_CHANGE(text, "restored"))
+		*change = REPLAY_RESTORED;
+	else if (IS_CHANGE(text, CRM_ERASED))
+		*change = REPLAY_ERASED;
+	return true;
 }
 
 /* Without this error, the report would be wrong, and nobody would know. */
 pg_noreturn static void
-refuse_erased(TupleTableSlot *row)
+refuse_erased(TimestampTz until)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_GONE),
 			 errmsg("the history is incomplete until %s",
-					pstrdup(timestamptz_to_str(DatumGetTimestampTz(row->tts_values[1])))),
+					pstrdup(timestamptz_to_str(until))),
 			 errdetail("Rows of it were deleted."),
 			 errhint("Ask for a moment, or a period, after that.")));
 }
@@ -276,24 +454,26 @@ bool
 crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
 					ReplayEdit *edit)
 {
-	if (!has_required(row, 9) || !tells_values(row, 4))
+	const RowColumns *columns = &replay->columns;
+
+	if (!read_row(replay, row) ||
+		!get_change(get_packed(replay, row, EDIT_CHANGE), &edit->change))
 		return false;
-	edit->change = get_change(row, 4);
+	edit->order.at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_CHANGED_AT));
 	if (edit->change == REPLAY_ERASED)
-		refuse_erased(row);
-	*deal_id = DatumGetUUIDP(row->tts_values[0]);
-	edit->order.at = DatumGetTimestampTz(row->tts_values[1]);
-	edit->order.move_no = DatumGetInt32(row->tts_values[2]);
-	edit->order.version = DatumGetInt32(row->tts_values[3]);
+		refuse_erased(edit->order.at);
+	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, EDIT_DEAL_ID));
+	edit->order.move_no = DatumGetInt32(crm_row_value(columns, row, EDIT_MOVE_NO));
+	edit->order.version = DatumGetInt32(crm_row_value(columns, row, EDIT_VERSION));
 	edit->order.is_edit = true;
-	edit->place.stage_id = *DatumGetUUIDP(row->tts_values[5]);
-	edit->place.entered_at = DatumGetTimestampTz(row->tts_values[6]);
-	edit->place.status = get_status(row, 7);
-	edit->place.is_here = is_here(replay, row, 8);
-	edit->place.probability = get_probability(row, 9);
+	edit->place.stage_id = *DatumGetUUIDP(crm_row_value(columns, row, EDIT_STAGE_ID));
+	edit->place.entered_at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_ENTERED_AT));
+	edit->place.status = get_status(replay, row, EDIT_STATUS);
+	edit->place.is_here = is_here(replay, row, EDIT_PIPELINE_ID);
+	edit->place.probability = get_probability(replay, row, EDIT_VALUES + VALUE_PROBABILITY);
 	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
 	edit->place.closed_at = edit->place.entered_at;
-	get_values(row, 10, &edit->values);
+	get_values(replay, row, EDIT_VALUES, &edit->values);
 	return true;
 }
 
@@ -301,22 +481,41 @@ bool
 crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
 					ReplayMove *move)
 {
-	if (!has_required(row, 7) || row->tts_isnull[9])
+	const RowColumns *columns = &replay->columns;
+	ReplayPlace *place = &move->place;
+
+	if (!read_row(replay, row))
 		return false;
-	*deal_id = DatumGetUUIDP(row->tts_values[0]);
-	move->order.at = DatumGetTimestampTz(row->tts_values[1]);
-	move->order.move_no = DatumGetInt32(row->tts_values[2]);
+	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, MOVE_DEAL_ID));
+	move->order.at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CHANGED_AT));
+	move->order.move_no = DatumGetInt32(crm_row_value(columns, row, MOVE_MOVE_NO));
 	move->order.version = 0;
 	move->order.is_edit = false;
-	move->place.stage_id = *DatumGetUUIDP(row->tts_values[3]);
-	move->place.entered_at = DatumGetTimestampTz(row->tts_values[4]);
-	move->place.status = get_status(row, 5);
-	move->place.is_here = is_here(replay, row, 6);
-	move->place.probability = get_probability(row, 7);
-	move->place.has_closed_at = !row->tts_isnull[8];
-	move->place.closed_at = move->place.has_closed_at ? DatumGetTimestampTz(row->tts_values[8]) : 0;
-	move->to_status = get_status(row, 9);
-	move->to_here = is_here(replay, row, 10);
+	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, MOVE_STAGE_ID));
+	place->entered_at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_ENTERED_AT));
+	place->status = get_status(replay, row, MOVE_STATUS);
+	place->is_here = is_here(replay, row, MOVE_PIPELINE_ID);
+	place->probability = get_probability(replay, row, MOVE_PROBABILITY);
+	place->has_closed_at = !crm_row_lacks(columns, row, MOVE_CLOSED_AT);
+	place->closed_at = place->has_closed_at ?
+		DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CLOSED_AT)) : 0;
+	move->to_status = get_status(replay, row, MOVE_TO_STATUS);
+	move->to_here = is_here(replay, row, MOVE_TO_PIPELINE_ID);
+	return true;
+}
+
+/* When the deal was won or lost; false if it was not, or if that is not asked for. */
+static inline bool
+get_closed_at(const Replay *replay, TupleTableSlot *row, TimestampTz *closed_at)
+{
+	const RowColumns *columns = &replay->columns;
+	int			column = PRESENT_WON_AT;
+
+	if (crm_row_lacks(columns, row, column))
+		column = PRESENT_LOST_AT;
+	if (crm_row_lacks(columns, row, column))
+		return false;
+	*closed_at = DatumGetTimestampTz(crm_row_value(columns, row, column));
 	return true;
 }
 
@@ -324,18 +523,19 @@ bool
 crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
 					ReplayPresent *present)
 {
+	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &present->place;
 
-	if (!has_required(row, 5))
+	if (!read_row(replay, row))
 		return false;
-	*deal_id = DatumGetUUIDP(row->tts_values[0]);
-	place->stage_id = *DatumGetUUIDP(row->tts_values[1]);
-	place->entered_at = DatumGetTimestampTz(row->tts_values[2]);
-	place->status = get_status(row, 3);
-	place->is_here = is_here(replay, row, 4);
-	place->probability = get_probability(row, 5);
-	get_values(row, 6, &present->values);
-	place->has_closed_at = !row->tts_isnull[11];
-	place->closed_at = place->has_closed_at ? DatumGetTimestampTz(row->tts_values[11]) : 0;
+	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, PRESENT_ID));
+	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, PRESENT_STAGE_ID));
+	place->entered_at = DatumGetTimestampTz(crm_row_value(columns, row, PRESENT_ENTERED_AT));
+	place->status = get_status(replay, row, PRESENT_STATUS);
+	place->is_here = is_here(replay, row, PRESENT_PIPELINE_ID);
+	place->probability = get_probability(replay, row, PRESENT_VALUES + VALUE_PROBABILITY);
+	place->closed_at = 0;
+	place->has_closed_at = get_closed_at(replay, row, &place->closed_at);
+	get_values(replay, row, PRESENT_VALUES, &present->values);
 	return true;
 }

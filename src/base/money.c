@@ -240,6 +240,22 @@ refuse_probability(Datum probability, FixedStatus status, bool negative)
 					 CRM_PROBABILITY_SCALE)));
 }
 
+/* Not inline, so that the usual case needs no room on the stack. */
+static pg_noinline int128
+convert_amount(Datum amount)
+{
+	NumericParts parts;
+	FixedStatus status;
+	int128		result = 0;
+
+	take_apart(amount, &parts);
+	status = to_fixed(&parts, CRM_AMOUNT_SCALE / BASE_DIGITS, &result);
+	if (unlikely(status != FIXED_EXACT ||
+				 result >= (int128) AMOUNT_LIMIT || result <= -(int128) AMOUNT_LIMIT))
+		refuse_amount(amount, status);
+	return result;
+}
+
 /*
  * An amount as fixed point of scale 4, of magnitude below 10^19; ERROR 22003
  * for one that numeric(19,4) cannot hold exactly.
@@ -247,18 +263,24 @@ refuse_probability(Datum probability, FixedStatus status, bool negative)
 int128
 crm_amount_to_fixed(Datum amount)
 {
-	NumericParts parts;
-	FixedStatus status;
 	int64		common;
-	int128		result = 0;
 
 	if (likely(read_common(amount, CRM_AMOUNT_SCALE / BASE_DIGITS, &common)))
 		return common;
-	take_apart(amount, &parts);
-	status = to_fixed(&parts, CRM_AMOUNT_SCALE / BASE_DIGITS, &result);
-	if (unlikely(status != FIXED_EXACT ||
-				 result >= (int128) AMOUNT_LIMIT || result <= -(int128) AMOUNT_LIMIT))
-		refuse_amount(amount, status);
+	return convert_amount(amount);
+}
+
+static pg_noinline int128
+convert_probability(Datum probability)
+{
+	NumericParts parts;
+	FixedStatus status;
+	int128		result = 0;
+
+	take_apart(probability, &parts);
+	status = to_fixed(&parts, CRM_PROBABILITY_SCALE / BASE_DIGITS, &result);
+	if (unlikely(status != FIXED_EXACT || result < 0 || result > PROBABILITY_LIMIT))
+		refuse_probability(probability, status, parts.negative);
 	return result;
 }
 
@@ -269,19 +291,12 @@ crm_amount_to_fixed(Datum amount)
 int128
 crm_probability_to_fixed(Datum probability)
 {
-	NumericParts parts;
-	FixedStatus status;
 	int64		common;
-	int128		result = 0;
 
 	if (likely(read_common(probability, CRM_PROBABILITY_SCALE / BASE_DIGITS, &common) &&
 			   common <= PROBABILITY_LIMIT))
 		return common;
-	take_apart(probability, &parts);
-	status = to_fixed(&parts, CRM_PROBABILITY_SCALE / BASE_DIGITS, &result);
-	if (unlikely(status != FIXED_EXACT || result < 0 || result > PROBABILITY_LIMIT))
-		refuse_probability(probability, status, parts.negative);
-	return result;
+	return convert_probability(probability);
 }
 
 /* Any numeric as fixed point; false if that would not be exact. */

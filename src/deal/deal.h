@@ -26,6 +26,7 @@ typedef struct DealsPast
 typedef struct DealWrite
 {
 	RowEdit		row;
+	FunctionCallInfo fcinfo;	/* of the trigger function */
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
 	DealsPast  *past;			/* opened when it is asked for */

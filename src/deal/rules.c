@@ -28,6 +28,7 @@
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
 #include "table/value_checks.h"
+#include "totals/access.h"
 
 /* What all rows of a statement need; lives in fn_extra. */
 typedef struct DealStatement
@@ -157,6 +158,22 @@ open_past(const DealWrite *deal)
 }
 
 /*
+ * Row security may have hidden a deleted deal from the user, and its history is seen by
+ * whoever sees a deal of that id.
+ */
+static void
+check_may_bring_back(const DealWrite *deal, const pg_uuid_t *id)
+{
+	if (crm_sees_all(deal->fcinfo, deal->row.rel))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("deal %s was deleted, and you cannot bring it back", crm_uuid_text(id)),
+			 errdetail("Row security hides deals from you, and the history of the deleted one would be seen with it."),
+			 errhint("Insert the deal under another id.")));
+}
+
+/*
  * The counters continue after those of a deleted deal that had the same id.  If
  * that deal is being moved or deleted now, this waits for the transaction.  Before
  * the row is stored, others can still insert and delete a deal of that id, so
@@ -177,9 +194,13 @@ set_counters(DealWrite *deal)
 		crm_note_given_id(RelationGetRelid(deal->row.rel));
 		open_past(deal);
 		move_no = crm_last_move_no(&deal->past->moves, id, tenant_id);
-		if (crm_last_change(&deal->past->changes, id, tenant_id, &last) &&
-			last.version < PG_INT32_MAX)
-			version = last.version + 1;
+		if (crm_last_change(&deal->past->changes, id, tenant_id, &last))
+		{
+			if (last.deleted)
+				check_may_bring_back(deal, id);
+			if (last.version < PG_INT32_MAX)
+				version = last.version + 1;
+		}
 	}
 	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(version));
@@ -405,6 +426,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 
 	crm_row_open(&deal.row, trigdata, statement->columns[DEAL_STATUS], &statement->upsert,
 				 statement_memory);
+	deal.fcinfo = fcinfo;
 	deal.columns = statement->columns;
 	if (deal.row.restored ||
 		(deal.row.insert && crm_deal_comes_from_partition(&deal, statement_memory)))

@@ -99,11 +99,11 @@ SELECT results_eq($$SELECT * FROM t.columns('stage_changes')$$, $$VALUES
     ('reverts_no', 'integer', false, NULL),
     ('from_status', 'text', true, NULL),
     ('to_status', 'text', true, NULL),
+    ('from_probability', 'numeric(5,4)', false, NULL),
     ('amount', 'numeric(19,4)', false, NULL),
     ('currency', 'text', false, NULL),
     ('value_period', 'text', true, '''one_time''::text'),
     ('probability', 'numeric(5,4)', false, NULL),
-    ('from_probability', 'numeric(5,4)', false, NULL),
     ('changed_by', 'text', true, NULL),
     ('recorded_by', 'text', true, NULL),
     ('reverts_id', 'uuid', false, NULL),
@@ -123,19 +123,19 @@ SELECT results_eq($$SELECT * FROM t.columns('deal_changes')$$, $$VALUES
     ('change', 'text', true, NULL),
     ('status', 'text', true, NULL),
     ('old_amount', 'numeric(19,4)', false, NULL),
-    ('new_amount', 'numeric(19,4)', false, NULL),
     ('old_currency', 'text', false, NULL),
-    ('new_currency', 'text', false, NULL),
-    ('old_probability', 'numeric(5,4)', false, NULL),
-    ('new_probability', 'numeric(5,4)', false, NULL),
     ('old_value_period', 'text', false, NULL),
-    ('new_value_period', 'text', false, NULL),
-    ('old_expected_close_date', 'date', false, NULL),
-    ('new_expected_close_date', 'date', false, NULL),
-    ('old_owner_id', 'uuid', false, NULL),
-    ('new_owner_id', 'uuid', false, NULL),
     ('old_archived_at', 'timestamp with time zone', false, NULL),
+    ('old_probability', 'numeric(5,4)', false, NULL),
+    ('old_owner_id', 'uuid', false, NULL),
+    ('old_expected_close_date', 'date', false, NULL),
+    ('new_amount', 'numeric(19,4)', false, NULL),
+    ('new_currency', 'text', false, NULL),
+    ('new_value_period', 'text', false, NULL),
     ('new_archived_at', 'timestamp with time zone', false, NULL),
+    ('new_probability', 'numeric(5,4)', false, NULL),
+    ('new_owner_id', 'uuid', false, NULL),
+    ('new_expected_close_date', 'date', false, NULL),
     ('changed_by', 'text', true, NULL),
     ('recorded_by', 'text', true, NULL),
     ('with_move', 'integer', false, NULL),
@@ -314,9 +314,13 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('deal_changes', 'zz_crm_history_erased', 'crm_history_erased(@)'),
         ('deal_contacts', 'zz_crm_deal_contact_rules', 'crm_deal_contact_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
-        ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')
+        ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')'),
+        ('deal_tags', '00_crm_cascade_guard', 'crm_cascade_guard(@)'),
+        ('deal_contacts', '00_crm_cascade_guard', 'crm_cascade_guard(@)'),
+        ('stages', '00_crm_cascade_guard', 'crm_cascade_guard(@)')
     ) AS v (name, tgname, function)$$, 'the triggers of the rules');
-SELECT is_empty($$SELECT g.tgname FROM pg_trigger AS g JOIN t.tables AS t ON t.relid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgname NOT LIKE 'zz\_crm\_%'$$, 'all run after users'' own');
+SELECT is_empty($$SELECT g.tgname FROM pg_trigger AS g JOIN t.tables AS t ON t.relid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgname NOT LIKE 'zz\_crm\_%' AND g.tgname <> '00_crm_cascade_guard'$$,
+    'all run after users'' own but the one that looks at these');
 
 -- Comments become the documentation of the API.
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')
