@@ -112,7 +112,7 @@ count_object(const ObjectAddress *object, void *arg)
 
 /* Drops the schema if nothing is left in it and it is the caller's. */
 static void
-drop_schema(Oid schema)
+drop_schema(Oid schema, bool distributed)
 {
 	int			left = 0;
 
@@ -125,7 +125,9 @@ drop_schema(Oid schema)
 				 left > 0 ? errdetail("It holds other objects.") : errdetail("Its owner is somebody else.")));
 		return;
 	}
-	crm_run(psprintf("DROP SCHEMA %s", quote_identifier(get_namespace_name(schema))));
+	/* Shards that were moved away may still be on their old node. */
+	crm_run(psprintf("DROP SCHEMA %s%s", quote_identifier(get_namespace_name(schema)),
+					 distributed ? " CASCADE" : ""));
 }
 
 /*
@@ -141,6 +143,7 @@ crm_uninstall(PG_FUNCTION_ARGS)
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
 	CrmInstallation installation;
 	ObjectAddresses *objects;
+	bool		distributed;
 
 	PreventCommandIfReadOnly("crm_uninstall()");
 	crm_get_own_installation(fcinfo, schema_name, &installation);
@@ -148,11 +151,12 @@ crm_uninstall(PG_FUNCTION_ARGS)
 	LockRelationOid(installation.deals, AccessExclusiveLock);
 	SPI_connect();
 	objects = find_objects(fcinfo, installation.schema);
-	if (crm_is_distributed(installation.deals))
+	distributed = crm_is_distributed(installation.deals);
+	if (distributed)
 		drop_distributed(fcinfo, installation.schema);
 	else
 		performMultipleDeletions(objects, DROP_RESTRICT, 0);
-	drop_schema(installation.schema);
+	drop_schema(installation.schema, distributed);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

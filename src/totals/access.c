@@ -169,11 +169,10 @@ crm_sees_all_deals(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table with OID %u does not exist", relid)));
-	relid = crm_sibling(rel, "deals");
-	deals = OidIsValid(relid) ? table_open(relid, AccessShareLock) : rel;
+	deals = table_open(OidIsValid(crm_sibling(rel, "deals")) ? crm_sibling(rel, "deals") : relid,
+					   AccessShareLock);
 	result = crm_sees_all(fcinfo, deals);
-	if (deals != rel)
-		table_close(deals, NoLock);
+	table_close(deals, NoLock);
 	table_close(rel, NoLock);
 	PG_RETURN_BOOL(result);
 }
