@@ -5,9 +5,9 @@
 #
 #	scripts/demo.sh [--exit] [--page=FILE] [file.csv]
 #
-# --exit stops it after the reports; --page, too, and writes the page there.  The CSV has the columns of
-# examples/sample_pipeline.csv.  Without an argument it is
-# ../shared/data/sales_pipeline.csv if that exists, else the example.
+# --exit stops it after the reports; so does --page, which also writes the page of the
+# pipeline there.  The CSV has the columns of examples/sample_pipeline.csv.  Without an
+# argument it is ../shared/data/sales_pipeline.csv if that exists, else the example.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh

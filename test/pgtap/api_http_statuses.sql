@@ -74,7 +74,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('correct_move', '{"deal_id": "@M", "changed_at": null}', '22004 400', 'there is no time'),
     ('replace_history', '{"deal_id": "@M", "history": {}, "reason": ""}', '22023 400', 'history is no array'),
     ('replace_history', '{"deal_id": "@M", "history": [{"at": "2024-01-01"}], "reason": ""}', '22023 400', 'an element lacks its stage'),
-    ('replace_history', '{"deal_id": "@M", "history": [{"stage_id": "x", "at": "2024-01-01"}], "reason": ""}', '22P02 400', 'an id is no uuid'),
+    ('replace_history', '{"deal_id": "@M", "history": [{"stage_id": "x", "at": "2024-01-01"}], "reason": ""}', '22023 400', 'an id is not a uuid'),
     ('replace_history', '{"deal_id": "@M", "history": null, "reason": ""}', '22004 400', 'there is no history'),
     ('set_primary_contact', '{"deal_id": "@nothing", "contact_id": "@Ann"}', 'PT404 404', 'there is no such deal'),
     ('set_primary_contact', '{"deal_id": "@A", "contact_id": "@Ben"}', 'PT404 404', 'the contact is not linked'),
