@@ -23,7 +23,7 @@ patience=${CRM_PATIENCE:-10}
 minutes()
 {
 	case $1 in
-		versions*) echo 7 ;;
+		versions*) echo 8 ;;
 		tap | package) echo 5 ;;
 		sanitized | analysis) echo 3 ;;
 		pgtap | mcp | clients | lint) echo 2 ;;

@@ -125,7 +125,7 @@ collect(Node *node, void *arg)
 		expression_tree_walker(node, collect, arg);
 }
 
-/* The CHECKs as the catalog has them; NIL where the executor changes them before it makes them ready. */
+/* The CHECKs as the catalog has them; NIL where the executor changes them before use. */
 static List *
 read_checks(const TupleConstr *constraints)
 {

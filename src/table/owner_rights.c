@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -246,18 +247,19 @@ crm_become_owner(Relation rel, SavedUser *saved)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* What the owner's code has set, too, such as a search_path for the caller, is undone. */
 void
 crm_restore_user(const SavedUser *saved)
 {
 	if (saved->settings > 0)
-		AtEOXact_GUC(true, saved->settings);
+		AtEOXact_GUC(false, saved->settings);
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
 char *
 crm_trusted_sibling(Relation rel, const char *table)
 {
-	Oid			sibling = get_relname_relid(table, RelationGetNamespace(rel));
+	Oid			sibling = crm_sibling(rel, table);
 	Oid			owner = crm_table_owner(sibling);
 
 	/* If there is none, the query will say it. */

@@ -8,7 +8,7 @@
 #include "nodes/nodes.h"
 #include "utils/relcache.h"
 
-/* Whether the function is neither PostgreSQL's and immutable, or the clock, nor this extension's. */
+/* Whether the function is neither an immutable one of PostgreSQL's, the clock, nor ours. */
 extern bool crm_is_user_code(Oid function);
 
 /*
