@@ -416,7 +416,7 @@ crm_replace_history(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", "history")));
 	check_shape(PG_GETARG_JSONB_P(2));
-	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	lock_deal(deals, &deal);
 	refuse_earlier_life(deals, &deal);
 	elements = read_elements(deals, &deal, PG_GETARG_DATUM(2), &nelements);

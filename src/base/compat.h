@@ -70,11 +70,15 @@
 #define crm_rel_locator(rel) ((rel)->rd_node)
 #endif
 
-/* Runs a query to its end, once; 18 takes that for granted. */
+/* Runs a query to its end, once; 18 takes that for granted.  And what a hook is given. */
 #if PG_VERSION_NUM >= 180000
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count
+#define CRM_RUN_ARGUMENTS	desc, direction, count
 #else
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count, bool once
+#define CRM_RUN_ARGUMENTS	desc, direction, count, once
 #endif
 
 /* In 18 the search for conflicts may leave out a row; here it leaves out none. */
@@ -89,8 +93,8 @@
 
 /*
  * What ExecutorCheckPerms_hook is given: from 16 on, the tables are in a list of
- * permissions, apart from the range table.  And whether the user has them, for
- * a planned statement.
+ * permissions, apart from the range table.  Whether the user has them, for a planned
+ * statement.  And naming another relation there, before it is put into the range table.
  */
 #if PG_VERSION_NUM >= 160000
 #define CRM_CHECK_PERMS_PARAMETERS	List *range_table, List *permissions, bool report
@@ -98,6 +102,9 @@
 #define CRM_CHECK_PERMS_LIST		permissions
 #define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
 #define CRM_CHECK_PERMS_INFO(item)	((RTEPermissionInfo *) (item))
+#define crm_replace_permissions(query, rte, oid) \
+	((rte)->perminfoindex == 0 ? (void) 0 : \
+	 (void) (getRTEPermissionInfo((query)->rteperminfos, rte)->relid = (oid)))
 #define crm_may_execute(statement) \
 	ExecCheckPermissions((statement)->rtable, (statement)->permInfos, false)
 #else
@@ -108,6 +115,7 @@
 	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
 	 ((RangeTblEntry *) (item))->relid : InvalidOid)
 #define CRM_CHECK_PERMS_INFO(item)	((RangeTblEntry *) (item))
+#define crm_replace_permissions(query, rte, oid) ((void) (query))
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 

@@ -282,30 +282,6 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
-/*
- * Whether undo_move writes this row, as the deal was before the move.  ERROR if
- * the stage has changed since, so that the deal cannot return to it; looking the
- * stage up also locks it.
- */
-static bool
-undoes_move(const DealWrite *deal, int32 move_no)
-{
-	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
-	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
-	const StageFacts *stage;
-	DealStatus	status;
-
-	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
-		return false;
-	stage = crm_find_stage(deal->lookup, stage_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)));
-	if (stage == NULL ||
-		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
-		stage->status != status ||
-		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))))
-		crm_undo_impossible(id);
-	return true;
-}
-
 /* Moves the deal to the stage that was written; false if it stays in its stage. */
 static bool
 move_deal(DealWrite *deal)
@@ -330,7 +306,9 @@ static void
 update_deal(DealWrite *deal)
 {
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
+	bool		undoes = crm_deal_is_undone(deal);
 
+	crm_undo_forget(DatumGetUUIDP(deal_get_old(deal, DEAL_ID)));
 	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
@@ -338,9 +316,11 @@ update_deal(DealWrite *deal)
 		crm_deal_follow_history(deal);
 	else
 	{
-		if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		if (undoes || move_deal(deal))
 			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+		if (undoes)
+			crm_deal_undo(deal, move_no);
 	}
 
 	set_currency(deal);

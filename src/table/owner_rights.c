@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -258,7 +259,7 @@ crm_restore_user(const SavedUser *saved)
 char *
 crm_trusted_sibling(Relation rel, const char *table)
 {
-	Oid			sibling = get_relname_relid(table, RelationGetNamespace(rel));
+	Oid			sibling = crm_sibling(rel, table);
 	Oid			owner = crm_table_owner(sibling);
 
 	/* If there is none, the query will say it. */

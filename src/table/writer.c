@@ -10,8 +10,7 @@
  *
  * What it does not do is left to SQL (table/sql_writer.c): partitions, rules,
  * statement triggers, a column that the values cannot be assigned to, another
- * owner's table.  And a table of deals by another name is the shard of a
- * distributed one: only a planner knows then where the tables beside it are.
+ * owner's table.
  * Row security does not apply to the owner, whom neither way makes subject to
  * it.
  */
@@ -38,6 +37,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/shard.h"
 #include "table/owner_rights.h"
 #include "table/sql_writer.h"
 #include "table/table_cache.h"
@@ -419,19 +419,20 @@ static Relation
 open_table(Relation deals, const char *table)
 {
 	Oid			owner = RelationGetForm(deals)->relowner;
+	bool		is_table = strcmp(RelationGetRelationName(deals), "deals") == 0;
 	Oid			relid;
 	Relation	rel;
 
-	if (strcmp(RelationGetRelationName(deals), "deals") != 0)
+	if (!is_table && !crm_is_shard(deals))
 		return NULL;
-	relid = get_relname_relid(table, RelationGetNamespace(deals));
+	relid = crm_sibling(deals, table);
 	rel = OidIsValid(relid) ? try_table_open(relid, RowExclusiveLock) : NULL;
 	if (rel == NULL)
 		return NULL;
 	/* It may have been renamed while we waited for the lock. */
 	if (RelationGetForm(rel)->relowner == owner &&
 		RelationGetNamespace(rel) == RelationGetNamespace(deals) &&
-		strcmp(RelationGetRelationName(rel), table) == 0 &&
+		(!is_table || strcmp(RelationGetRelationName(rel), table) == 0) &&
 		pg_class_aclcheck(relid, owner, ACL_INSERT) == ACLCHECK_OK)
 		return rel;
 	table_close(rel, RowExclusiveLock);

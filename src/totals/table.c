@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
@@ -81,8 +82,7 @@ crm_totals_statement(Relation deals, TotalsStatement which)
 	static const Oid uuids[] = {UUIDOID, UUIDOID};
 	char	   *table = crm_totals_table(deals);
 
-	/* There is nothing in the parameters that a plan could make use of. */
-	CrmStatement statement = {.argtypes = uuids,.cursor_options = CURSOR_OPT_GENERIC_PLAN};
+	CrmStatement statement = {.argtypes = uuids,.cursor_options = crm_generic_plan(deals)};
 
 	switch (which)
 	{
