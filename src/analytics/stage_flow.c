@@ -25,11 +25,9 @@
 #include "utils/rel.h"
 
 #include "analytics/conversion_day.h"
-#include "analytics/deal_index.h"
 #include "analytics/deal_visits.h"
-#include "base/calendar.h"
+#include "analytics/stage_flow.h"
 #include "base/query.h"
-#include "summary/summary.h"
 #include "table/caller_query.h"
 #include "table/columns.h"
 
@@ -41,75 +39,6 @@ enum
 	ARG_CRM, ARG_PIPELINE, ARG_COHORTS, ARG_COHORT_CURRENCIES, ARG_STAGES, ARG_POSITIONS,
 	ARG_PERIOD, ARG_FROM, ARG_BEFORE, ARG_CURRENCY, ARG_IN_CURRENCY
 };
-
-enum
-{
-	ROW_COHORT, ROW_STAGE, ROW_FLOW, ROW_START, ROW_CURRENCY, ROW_RATE_DAY, ROW_DEALS,
-	ROW_AMOUNTS, ROW_VALUE, ROW_COLUMNS
-};
-
-typedef enum Flow
-{
-	FLOW_ENTERED,
-	FLOW_FORWARD,
-	FLOW_BACKWARD,
-	FLOW_LOST,
-	FLOW_MOVED_OUT
-} Flow;
-
-static const char *const flow_names[] = {"entered", "forward", "backward", "lost", "moved_out"};
-
-/* An amount with its currency, as in SummaryKey.rest. */
-typedef struct FlowAmount
-{
-	int128		amount;
-	uint32		currency;		/* SUMMARY_LETTERs */
-	bool		is_there;
-} FlowAmount;
-
-/* What is needed of a deal to tell where and when it was created. */
-typedef struct FlowDeal
-{
-	FlowAmount	amount;			/* as of its creation, if that is known */
-	TimestampTz entered_at;		/* its first stage here */
-	int32		move_no;		/* of the first move; PG_INT32_MAX: none yet */
-	uint32		stage;			/* number; NOT_A_DEAL: it is elsewhere */
-	uint32		cohort;
-} FlowDeal;
-
-/* A deal flowed. */
-typedef struct FlowEvent
-{
-	uint32		deal;			/* number */
-	uint32		stage;
-	DateADT		start;
-	int32		move_no;		/* 0: it was created */
-	FlowAmount	amount;
-	DateADT		rate_day;
-	Flow		flow;
-} FlowEvent;
-
-/* Events stay where they are, in chunks of so many. */
-#define CHUNK_EVENTS	4096
-
-typedef struct SumKey
-{
-	uint32		cohort;
-	uint32		stage;
-	DateADT		start;
-	uint32		flow;
-	uint32		currency;
-	DateADT		rate_day;
-} SumKey;
-
-typedef struct FlowSum
-{
-	SumKey		key;
-	int64		deals;
-	int64		amounts;
-	int128		value;
-	char		status;
-} FlowSum;
 
 typedef struct UndoneKey
 {
@@ -123,29 +52,6 @@ typedef struct UndoneEntry
 	char		status;
 } UndoneEntry;
 
-static inline uint32
-hash_sum(const HashSeed *seed, const SumKey *key)
-{
-	UuidKey		words;
-	uint64		rate = crm_hash_mix(key->currency ^ seed->word[1],
-									(uint32) key->rate_day ^ seed->word[0]);
-
-	words.word[0] = (uint64) key->cohort << 32 | key->stage;
-	words.word[1] = (uint64) (uint32) key->start << 32 | key->flow;
-	return crm_uuid_hash(words, *seed) ^ (uint32) rate;
-}
-
-#define SH_PREFIX flow_sum
-#define SH_ELEMENT_TYPE FlowSum
-#define SH_KEY_TYPE SumKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, k) hash_sum((tb)->private_data, &(k))
-#define SH_EQUAL(tb, a, b) (memcmp(&(a), &(b), sizeof(SumKey)) == 0)
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
 #define SH_PREFIX flow_undone
 #define SH_ELEMENT_TYPE UndoneEntry
 #define SH_KEY_TYPE UndoneKey
@@ -158,29 +64,6 @@ hash_sum(const HashSeed *seed, const SumKey *key)
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
-
-typedef struct StageFlow
-{
-	MemoryContext context;
-	HashSeed	seed;
-	DealIndex  *deals_index;
-	FlowDeal   *deals;			/* by number */
-	uint32		room;
-	DealIndex  *stages_index;	/* of stages, numbered in the same way */
-	const Datum *positions;		/* of the first npositions stages */
-	const bool *positions_null;
-	uint32		npositions;
-	CrmPeriod	period;
-	DateADT		from;
-	DateADT		before;
-	uint32		currency;		/* of amounts without one */
-	uint32		in_currency;	/* 0: none */
-	flow_undone_hash *undone;
-	FlowEvent **chunks;
-	uint32		chunks_room;
-	uint32		nevents;
-	flow_sum_hash *sums;
-} StageFlow;
 
 /* ---- the queries ---- */
 
@@ -265,12 +148,6 @@ find_deal(const StageFlow *flow, UuidKey id)
 }
 
 /* ---- counting ---- */
-
-static inline FlowEvent *
-get_event(const StageFlow *flow, uint32 number)
-{
-	return &flow->chunks[number / CHUNK_EVENTS][number % CHUNK_EVENTS];
-}
 
 static FlowEvent *
 new_event(StageFlow *flow)
@@ -521,129 +398,6 @@ read_history(FunctionCallInfo fcinfo, StageFlow *flow)
 	MemoryContextSwitchTo(context);
 }
 
-/* ---- the rows ---- */
-
-static void
-sum_event(StageFlow *flow, const FlowEvent *event)
-{
-	SumKey		key = {
-		flow->deals[event->deal].cohort, event->stage, event->start, event->flow,
-		event->amount.currency, event->rate_day
-	};
-	FlowSum    *sum;
-	bool		found;
-
-	sum = flow_sum_insert(flow->sums, key, &found);
-	if (!found)
-	{
-		sum->deals = sum->amounts = 0;
-		sum->value = 0;
-	}
-	sum->deals++;
-	sum->amounts += event->amount.is_there;
-	/* Each is below 10^19, and there are fewer than 2^32. */
-	sum->value += event->amount.amount;
-}
-
-static inline bool
-is_same_flow(const FlowEvent *a, const FlowEvent *b)
-{
-	return a->stage == b->stage && a->start == b->start && a->flow == b->flow;
-}
-
-static int
-compare_events(const void *a, const void *b)
-{
-	const FlowEvent *x = *(FlowEvent *const *) a;
-	const FlowEvent *y = *(FlowEvent *const *) b;
-
-	if (x->stage != y->stage)
-		return x->stage < y->stage ? -1 : 1;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	if (x->flow != y->flow)
-		return x->flow < y->flow ? -1 : 1;
-	return x->move_no < y->move_no ? -1 : x->move_no > y->move_no;
-}
-
-/* Of each stage, flow and period the last event of the deal counts. */
-static void
-sum_deal(StageFlow *flow, FlowEvent **events, uint32 count)
-{
-	CHECK_FOR_INTERRUPTS();
-	qsort(events, count, sizeof(FlowEvent *), compare_events);
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (i + 1 == count || !is_same_flow(events[i], events[i + 1]))
-			sum_event(flow, events[i]);
-	}
-}
-
-static void
-sum_events(StageFlow *flow)
-{
-	uint32		ndeals = flow->deals_index->count;
-	uint32	   *ends = MemoryContextAllocExtended(flow->context, (ndeals + 1) * sizeof(uint32),
-												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	FlowEvent **events = MemoryContextAllocHuge(flow->context,
-												((Size) flow->nevents + 1) * sizeof(FlowEvent *));
-	uint32		begin = 0;
-
-	for (uint32 i = 0; i < flow->nevents; i++)
-		ends[get_event(flow, i)->deal + 1]++;
-	for (uint32 i = 1; i <= ndeals; i++)
-		ends[i] += ends[i - 1];
-	/* From the begin of each deal's events to their end. */
-	for (uint32 i = 0; i < flow->nevents; i++)
-	{
-		FlowEvent  *event = get_event(flow, i);
-
-		events[ends[event->deal]++] = event;
-	}
-	for (uint32 i = 0; i < ndeals; i++)
-	{
-		sum_deal(flow, events + begin, ends[i] - begin);
-		begin = ends[i];
-	}
-}
-
-static void
-put_sum(const StageFlow *flow, const FlowSum *sum, ReturnSetInfo *rows)
-{
-	Datum		values[ROW_COLUMNS];
-	bool		nulls[ROW_COLUMNS] = {false};
-	const SumKey *key = &sum->key;
-	char		currency[3];
-
-	for (int i = 0; i < 3; i++)
-		currency[i] = SUMMARY_LETTER(key->currency, i);
-	values[ROW_COHORT] = Int32GetDatum((int32) key->cohort + 1);
-	values[ROW_STAGE] = PointerGetDatum(&flow->stages_index->ids[key->stage]);
-	values[ROW_FLOW] = CStringGetTextDatum(flow_names[key->flow]);
-	values[ROW_START] = DateADTGetDatum(key->start);
-	values[ROW_CURRENCY] = PointerGetDatum(cstring_to_text_with_len(currency, 3));
-	values[ROW_RATE_DAY] = DateADTGetDatum(key->rate_day);
-	nulls[ROW_RATE_DAY] = flow->in_currency == 0 || key->currency == flow->in_currency;
-	values[ROW_DEALS] = Int64GetDatum(sum->deals);
-	values[ROW_AMOUNTS] = Int64GetDatum(sum->amounts);
-	values[ROW_VALUE] = NumericGetDatum(crm_fixed_to_numeric(sum->value, CRM_AMOUNT_SCALE));
-	tuplestore_putvalues(rows->setResult, rows->setDesc, values, nulls);
-}
-
-static void
-put_sums(StageFlow *flow, ReturnSetInfo *rows)
-{
-	flow_sum_iterator iterator;
-	const FlowSum *sum;
-
-	flow_sum_start_iterate(flow->sums, &iterator);
-	while ((sum = flow_sum_iterate(flow->sums, &iterator)) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		put_sum(flow, sum, rows);
-	}
-}
-
 /* ---- the function ---- */
 
 /* The stages whose positions are known have the first numbers. */
@@ -686,7 +440,6 @@ begin(FunctionCallInfo fcinfo, StageFlow *flow)
 	flow->undone = flow_undone_create(CurrentMemoryContext, 16, &flow->seed);
 	flow->chunks_room = 64;
 	flow->chunks = palloc(flow->chunks_room * sizeof(FlowEvent *));
-	flow->sums = flow_sum_create(CurrentMemoryContext, 64, &flow->seed);
 	flow->period = crm_get_period(PG_GETARG_TEXT_PP(ARG_PERIOD));
 	flow->from = PG_ARGISNULL(ARG_FROM) ? DATEVAL_NOBEGIN : PG_GETARG_DATEADT(ARG_FROM);
 	flow->before = PG_ARGISNULL(ARG_BEFORE) ? DATEVAL_NOEND : PG_GETARG_DATEADT(ARG_BEFORE);
@@ -724,8 +477,7 @@ crm_pipeline_stage_flow(PG_FUNCTION_ARGS)
 	{
 		read_history(fcinfo, &flow);
 		add_creations(&flow);
-		sum_events(&flow);
-		put_sums(&flow, (ReturnSetInfo *) fcinfo->resultinfo);
+		crm_put_flow_sums(&flow, (ReturnSetInfo *) fcinfo->resultinfo);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -17,12 +17,12 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "analytics/conversion_day.h"
 #include "analytics/convert.h"
 #include "analytics/point_sums.h"
+#include "analytics/trend_values.h"
 #include "analytics/uuid_key.h"
 
 enum
@@ -41,15 +41,6 @@ enum
 };
 
 #define STATUSES	3
-#define NOTHING		(-1)
-
-/* An array, deconstructed. */
-typedef struct Values
-{
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
-} Values;
 
 /* The exchange rate of a currency and a day. */
 typedef struct Conversion
@@ -123,35 +114,7 @@ typedef struct Trend
 	int			nused;
 } Trend;
 
-pg_noreturn static void
-refuse(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("these are not the changes of sums at those moments")));
-}
-
 /* ---- arguments ---- */
-
-/* An array, or nothing; of count elements, unless that is NOTHING. */
-static Values
-get_values(FunctionCallInfo fcinfo, int arg, Oid type, int count)
-{
-	Values		result = {0};
-	int16		length;
-	bool		by_value;
-	char		align;
-
-	if (!PG_ARGISNULL(arg))
-	{
-		get_typlenbyvalalign(type, &length, &by_value, &align);
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, length, by_value, align,
-						  &result.values, &result.nulls, &result.count);
-	}
-	if (count != NOTHING && result.count != count)
-		refuse();
-	return result;
-}
 
 static uint64
 get_currency(Datum currency)
@@ -175,18 +138,18 @@ compare_conversions(const void *a, const void *b)
 static void
 read_conversions(FunctionCallInfo fcinfo, Trend *trend)
 {
-	Values		currencies = get_values(fcinfo, ARG_CONVERSION_CURRENCIES, TEXTOID, NOTHING);
+	Values		currencies = crm_trend_values(fcinfo, ARG_CONVERSION_CURRENCIES, TEXTOID, NOTHING);
 	int			count = currencies.count;
-	Values		days = get_values(fcinfo, ARG_CONVERSION_DAYS, DATEOID, count);
-	Values		multiply_by = get_values(fcinfo, ARG_MULTIPLY_BY, NUMERICOID, count);
-	Values		divide_by = get_values(fcinfo, ARG_DIVIDE_BY, NUMERICOID, count);
+	Values		days = crm_trend_values(fcinfo, ARG_CONVERSION_DAYS, DATEOID, count);
+	Values		multiply_by = crm_trend_values(fcinfo, ARG_MULTIPLY_BY, NUMERICOID, count);
+	Values		divide_by = crm_trend_values(fcinfo, ARG_DIVIDE_BY, NUMERICOID, count);
 
 	trend->conversions = palloc((count + 1) * sizeof(Conversion));
 	trend->nconversions = count;
 	for (int i = 0; i < count; i++)
 	{
 		if (currencies.nulls[i] || days.nulls[i] || multiply_by.nulls[i] || divide_by.nulls[i])
-			refuse();
+			crm_refuse_trend();
 		trend->conversions[i] = (Conversion)
 		{
 			get_currency(currencies.values[i]), DatumGetDateADT(days.values[i]), i + 1,
@@ -212,7 +175,7 @@ read_changes(TrendSum *sum, Datum datum)
 	const bytea *changes = DatumGetByteaPP(datum);
 
 	if (VARSIZE_ANY_EXHDR(changes) % sizeof(PointChange) != 0)
-		refuse();
+		crm_refuse_trend();
 	sum->changes = VARDATA_ANY(changes);
 	sum->nchanges = VARSIZE_ANY_EXHDR(changes) / sizeof(PointChange);
 }
@@ -230,39 +193,33 @@ read_rate(const Trend *trend, TrendSum *sum, const Values *days, const Values *o
 		sum->rate = POINT_RATE_OF_POINT;
 }
 
-static int
-get_period(Datum period)
-{
-	const text *name = DatumGetTextPP(period);
-
-	return crm_summary_period_key(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-}
-
 static void
 read_sums(FunctionCallInfo fcinfo, Trend *trend)
 {
-	Values		statuses = get_values(fcinfo, ARG_STATUSES, TEXTOID, NOTHING);
+	Values		statuses = crm_trend_values(fcinfo, ARG_STATUSES, TEXTOID, NOTHING);
 	int			count = statuses.count;
-	Values		gone = get_values(fcinfo, ARG_GONE_STAGES, UUIDOID, count);
-	Values		periods = get_values(fcinfo, ARG_PERIODS, TEXTOID, count);
-	Values		currencies = get_values(fcinfo, ARG_CURRENCIES, TEXTOID, count);
-	Values		days = get_values(fcinfo, ARG_RATE_DAYS, DATEOID, count);
-	Values		of_points = get_values(fcinfo, ARG_OF_POINTS, BOOLOID, count);
-	Values		changes = get_values(fcinfo, ARG_CHANGES, BYTEAOID, count);
+	Values		gone = crm_trend_values(fcinfo, ARG_GONE_STAGES, UUIDOID, count);
+	Values		periods = crm_trend_values(fcinfo, ARG_PERIODS, TEXTOID, count);
+	Values		currencies = crm_trend_values(fcinfo, ARG_CURRENCIES, TEXTOID, count);
+	Values		days = crm_trend_values(fcinfo, ARG_RATE_DAYS, DATEOID, count);
+	Values		of_points = crm_trend_values(fcinfo, ARG_OF_POINTS, BOOLOID, count);
+	Values		changes = crm_trend_values(fcinfo, ARG_CHANGES, BYTEAOID, count);
 
 	trend->sums = palloc0((count + 1) * sizeof(TrendSum));
 	trend->nsums = count;
 	for (int i = 0; i < count; i++)
 	{
 		TrendSum   *sum = &trend->sums[i];
+		const text *period;
 
 		if (statuses.nulls[i] || periods.nulls[i] || changes.nulls[i] ||
 			!crm_parse_deal_status(statuses.values[i], &sum->status))
-			refuse();
+			crm_refuse_trend();
 		sum->is_gone = !gone.nulls[i];
 		if (sum->is_gone)
 			sum->gone_stage = crm_uuid_key(DatumGetPointer(gone.values[i]));
-		sum->period = get_period(periods.values[i]);
+		period = DatumGetTextPP(periods.values[i]);
+		sum->period = crm_summary_period_key(VARDATA_ANY(period), VARSIZE_ANY_EXHDR(period));
 		sum->currency = currencies.nulls[i] ? 0 : get_currency(currencies.values[i]);
 		read_rate(trend, sum, &days, &of_points, i);
 		read_changes(sum, changes.values[i]);
@@ -309,7 +266,7 @@ convert_sum(Trend *trend, TrendSum *sum, StatusSums *to, int point)
 	if (conversion == NULL)
 	{
 		if (sum->total.value != 0 || sum->total.weighted_value != 0)
-			refuse();
+			crm_refuse_trend();
 		/* What it was is taken off; any factor will do for 0. */
 		if (sum->value == NULL || trend->nconversions == 0)
 			return;
@@ -373,7 +330,7 @@ wait_for_change(Trend *trend, int no, int after)
 	if (read_change(sum, &change))
 	{
 		if (change.point >= trend->npoints || (int) change.point <= after)
-			refuse();
+			crm_refuse_trend();
 		point = change.point;
 	}
 	if (sum->rate == POINT_RATE_OF_POINT && sum->total.deals != 0)
@@ -565,7 +522,7 @@ sort_by_line(const Trend *trend, const Values *lines, const Values *sums, int nl
 
 		if (lines->nulls[i] || sums->nulls[i] || line < 1 || line > nlines || sum < 1 ||
 			sum > trend->nsums)
-			refuse();
+			crm_refuse_trend();
 		place[line + 1]++;
 	}
 	for (int line = 2; line <= nlines + 1; line++)
@@ -579,8 +536,8 @@ sort_by_line(const Trend *trend, const Values *lines, const Values *sums, int nl
 static void
 put_lines(FunctionCallInfo fcinfo, Trend *trend)
 {
-	Values		lines = get_values(fcinfo, ARG_LINES, INT4OID, NOTHING);
-	Values		sums = get_values(fcinfo, ARG_LINE_KEYS, INT4OID, lines.count);
+	Values		lines = crm_trend_values(fcinfo, ARG_LINES, INT4OID, NOTHING);
+	Values		sums = crm_trend_values(fcinfo, ARG_LINE_KEYS, INT4OID, lines.count);
 	int			nlines = PG_ARGISNULL(ARG_NLINES) ? 0 : PG_GETARG_INT32(ARG_NLINES);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm trend line",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -621,7 +578,7 @@ Datum
 crm_trend_rows(PG_FUNCTION_ARGS)
 {
 	Trend		trend = {(ReturnSetInfo *) fcinfo->resultinfo};
-	Values		at = get_values(fcinfo, ARG_AT, TIMESTAMPTZOID, NOTHING);
+	Values		at = crm_trend_values(fcinfo, ARG_AT, TIMESTAMPTZOID, NOTHING);
 
 	InitMaterializedSRF(fcinfo, 0);
 	trend.npoints = at.count;
@@ -630,7 +587,7 @@ crm_trend_rows(PG_FUNCTION_ARGS)
 	for (int point = 0; point < at.count; point++)
 	{
 		if (at.nulls[point])
-			refuse();
+			crm_refuse_trend();
 		trend.waiting[point] = NOTHING;
 	}
 	read_conversions(fcinfo, &trend);
