@@ -8,8 +8,8 @@ import hashlib
 from pq import Connection
 
 REPORTS = {
-    "pipeline_summary": "SELECT pipeline_summary({p})",
-    "pipeline_summary by owner": "SELECT pipeline_summary({p}, owner_id => '00000000-0000-0000-0001-000000000001')",
+    "pipeline_summary": "SELECT pipeline_summary({p}) - 'as_of'",
+    "pipeline_summary by owner": "SELECT pipeline_summary({p}, owner_id => '00000000-0000-0000-0001-000000000001') - 'as_of'",
     "pipeline_summary_as_of": "SELECT pipeline_summary_as_of({p}, '2024-06-01') - 'as_of'",
     "pipeline_trend, 12 months": "SELECT t FROM pipeline_trend({p}, '2024-01-01', '2025-01-01', 'month') AS t",
     "pipeline_trend by owner": "SELECT t FROM pipeline_trend({p}, '2024-01-01', '2025-01-01', 'month', group_by => 'owner') AS t",
