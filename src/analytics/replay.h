@@ -168,14 +168,14 @@ struct Replay
 	MemoryContext context;		/* what the user keeps goes there, too */
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
-	char	  **chunks;			/* of deals, by number */
-	uint32		chunks_room;
+	char	   *chunks[32];		/* of deals, by number */
 	struct replay_undone_hash *undone;
 	struct LifeNode *life_nodes;
 	struct PendingRows *pending;
 	struct SmallPipeline *small;	/* while its ids are read */
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
+	Size		room_size;		/* of the last one */
 	uint32		seed;
 };
 
