@@ -32,7 +32,7 @@ all:
 
 # The commands of the README.  They install what is missing, so they work where
 # there is no PostgreSQL yet, and they leave nothing built here.
-.PHONY: demo test bench indent reference release
+.PHONY: demo test bench indent reference picture release
 demo:
 	@scripts/demo.sh $(if $(EXIT),--exit) $${CSV:+"$$CSV"}
 test:
@@ -60,6 +60,9 @@ indent:
 # Writes docs/reference.md from the COMMENTs.
 reference:
 	@scripts/reference.sh
+# Writes docs/page.png, the picture of the README.
+picture:
+	@scripts/picture.sh
 # Freezes the scripts of this version: see docs/upgrade.md.
 release:
 	@scripts/release.sh

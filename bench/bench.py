@@ -17,6 +17,7 @@ import rollup
 import svg
 from analytics import Analytics
 from pq import Connection
+from reports import Reports
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PIPELINE = "00000000-0000-0000-0000-0000000000aa"
@@ -68,6 +69,7 @@ class Bench:
             self.db.sql(file.read())
         self.has_totals = self.db.sql("SELECT to_regclass('crm.stage_totals') IS NOT NULL") == "t"
         self.add_audit_alone()
+        self.take_other_triggers()
         if self.has_totals:
             self.db.sql("SELECT crm_rebuild_totals('crm')")
         self.at = {"few": (9, 10), "many": (11, 12)}
@@ -81,18 +83,31 @@ class Bench:
         self.db.sql("CREATE TRIGGER bench_audit AFTER UPDATE ON deals REFERENCING OLD TABLE AS old_deals "
                     f"NEW TABLE AS new_deals FOR EACH STATEMENT EXECUTE FUNCTION crm_deal_audit('{version}', 'history')")
 
+    def take_other_triggers(self):
+        """Drops the triggers of the other ways, and remembers them: every statement copies the
+        triggers of its table with their conditions, also those that are disabled."""
+        where = "FROM pg_trigger WHERE tgrelid = 'deals'::regclass AND NOT tgisinternal AND tgname !~ '^zz_'"
+        names = self.db.sql(f"SELECT string_agg(tgname, ' ') {where}").split()
+        self.others = {name: self.db.sql(f"SELECT pg_get_triggerdef(oid) {where} AND tgname = '{name}'") for name in names}
+        self.off()
+
     def off(self):
+        for name in self.others:
+            self.db.sql(f"DROP TRIGGER IF EXISTS {name} ON deals")
         self.db.sql("ALTER TABLE deals DISABLE TRIGGER USER")
 
     def only(self, *patterns):
         """Enables the triggers of deals whose names match, and no others."""
         names = self.db.sql("SELECT string_agg(tgname, ' ') FROM pg_trigger WHERE NOT tgisinternal "
-                            "AND tgrelid = 'deals'::regclass").split()
-        names = [name for name in names if name not in self.disabled]
+                            "AND tgrelid = 'deals'::regclass AND tgname ~ '^zz_'").split()
         self.off()
-        for name in names:
-            if any(re.fullmatch(pattern, name) for pattern in patterns):
-                self.db.sql(f"ALTER TABLE deals ENABLE TRIGGER {name}")
+        for pattern in patterns:
+            for name in names:
+                if re.fullmatch(pattern, name) and name not in self.disabled:
+                    self.db.sql(f"ALTER TABLE deals ENABLE TRIGGER {name}")
+            for name, definition in self.others.items():
+                if re.fullmatch(pattern, name):
+                    self.db.sql(definition)
 
     VARIANTS = {
         "bare": (),
@@ -231,6 +246,9 @@ class Bench:
                 times = session.timed(lambda: moved(variant, ids[start:start + turn]))
                 if number >= turns:
                     result[variant].append(times)
+            # The other variants share deals: as many dead rows in the bare table as there.
+            for _ in variants[2:]:
+                moved("bare", ids[start:start + turn])
             if number % turns == 0:
                 self.clean()
         what = f"one-row move, synchronous_commit {'on' if sync else 'off'}"
@@ -375,15 +393,16 @@ class Bench:
     def run(self):
         size = 10000
         history = Analytics(self)
+        reports = Reports(self, history)
         largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "calls", "time_in_stage", "funnel", "as_of", "trend", "waterfall",
-                   "small_pipeline"]
+                   "small_pipeline", "jit"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
                 "copy": self.copy, "calls": self.calls, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
                 "trend": history.trend, "waterfall": history.waterfall,
-                "small_pipeline": history.small_pipeline}
+                "small_pipeline": reports.small_pipeline, "jit": reports.jit}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")

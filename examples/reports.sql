@@ -3,19 +3,8 @@
 --
 --	psql -d DATABASE [-v pipeline=NAME] [-v crm=SCHEMA] -f reports.sql
 
-\set ON_ERROR_STOP on
-\if :{?pipeline}
-\else
-	\set pipeline 'Sales'
-\endif
-\if :{?crm}
-\else
-	\set crm crm
-\endif
+\ir begin.sql
 \set money '99,999,999,990.00'
-\pset footer off
-\pset pager off
-\pset null ''
 
 SELECT id AS pipeline_id FROM :"crm".pipelines WHERE name = :'pipeline' \gset
 

@@ -4,18 +4,7 @@
 --
 --	psql -d DATABASE [-v pipeline=NAME] [-v crm=SCHEMA] -f summary.sql
 
-\set ON_ERROR_STOP on
-\if :{?pipeline}
-\else
-	\set pipeline 'Sales'
-\endif
-\if :{?crm}
-\else
-	\set crm crm
-\endif
-\pset footer off
-\pset pager off
-\pset null ''
+\ir begin.sql
 
 SELECT :"crm".pipeline_summary(id) AS summary, id AS pipeline_id,
 	format('Pipeline %s', name) AS title

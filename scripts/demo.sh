@@ -3,23 +3,30 @@
 # with their dates, prints the summary of the pipeline and reports on its history, and
 # keeps running so that you can connect.
 #
-#	scripts/demo.sh [--exit] [file.csv]
+#	scripts/demo.sh [--exit] [--page=FILE] [file.csv]
 #
-# --exit stops it after the reports.  The CSV has the columns of
-# examples/sample_pipeline.csv.  Without an argument it is
-# ../shared/data/sales_pipeline.csv if that exists, else the example.
+# --exit stops it after the reports; so does --page, which also writes the page of the
+# pipeline there.  The CSV has the columns of examples/sample_pipeline.csv.  Without an
+# argument it is ../shared/data/sales_pipeline.csv if that exists, else the example.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
 stay=yes
+page=
 csv=
 for argument
 do
 	case $argument in
 		--exit) stay=no ;;
-		-*) die "unknown option $argument (usage: scripts/demo.sh [--exit] [file.csv])" ;;
+		--page=*)
+			stay=no
+			page=${argument#*=}
+			: >"$page" || exit
+			page=$(cd "$(dirname "$page")" && pwd)/$(basename "$page")
+			;;
+		-*) die "unknown option $argument (usage: scripts/demo.sh [--exit] [--page=FILE] [file.csv])" ;;
 		*) csv=$argument ;;
 	esac
 done
@@ -71,11 +78,12 @@ sql -v csv="$work/pipeline.csv" -c 'SET client_min_messages = warning' \
 echo
 sql -f "$src/examples/summary.sql" -f "$src/examples/reports.sql"
 
+[ $stay = yes ] || [ -n "$page" ] || exit 0
+sql -At -c "SELECT pipeline_page(id) FROM pipelines WHERE name = 'Sales'" >"${page:=$work/pipeline.html}"
 [ $stay = yes ] || exit 0
-sql -At -c "SELECT pipeline_page(id) FROM pipelines WHERE name = 'Sales'" >"$work/pipeline.html"
 cat <<END
 To see the pipeline in a browser, as long as this runs, open
-    $work/pipeline.html
+    $page
 To look around (tables: \\d, what a column means: \\d+ deals, functions: \\df crm.*):
     psql 'postgresql://postgres:$password@127.0.0.1:$port/crm'
 What stands longest in its stage, to begin with:

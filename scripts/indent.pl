@@ -17,6 +17,11 @@ my $tmp = tempdir(CLEANUP => 1);
 my $different = 0;
 
 chdir "$FindBin::Bin/.." or die "chdir: $!";
+
+# From PostgreSQL 16 on, pg_bsd_indent is among its programs.
+my $programs = `"\$(scripts/pg_config.sh)" --bindir`;
+chomp $programs;
+$ENV{PATH} .= ":$programs";
 my $typedefs = write_typedefs();
 
 foreach my $file (sort glob 'src/*.[ch] src/*/*.[ch] crm-mcp/*.[ch]')

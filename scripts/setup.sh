@@ -28,8 +28,9 @@ server_test_packages()		# the test drivers; argument: major version
 other_test_packages()		# the major version
 {
 	[ -n "${PG_CONFIG:-}" ] || echo "postgresql-$1-plpgsql-check"
-	# For the lints.
-	echo clang cppcheck pg-bsd-indent python3-pglast python3-yaml iso-codes shellcheck perltidy
+	# For the lints.  From PostgreSQL 16 on, pg_bsd_indent is part of it.
+	echo clang cppcheck python3-pglast python3-yaml iso-codes shellcheck perltidy
+	[ "$1" -ge 16 ] || echo pg-bsd-indent
 	# For the clients of MCP and of SQL; any npm will do, as it installs the Node that they need.
 	command -v npm >/dev/null || echo npm
 	# For examples/clients.
@@ -84,7 +85,7 @@ no_service=/usr/sbin/policy-rc.d
 
 undo()				# removes the files that prevented the start of services
 {
-	if [ -n "$new_nginx" ]
+	if [ -n "$new_nginx" ] && [ -e /etc/init.d/nginx ]
 	then
 		# Its package has it started at the next boot.
 		as_root update-rc.d nginx disable || true

@@ -28,7 +28,7 @@ create=${create:-CREATE}
 # What others need comes first.
 extension='version errors session uuid defaults currency time calendar groups names
 	summary_type summary_aggregates summary_report conversion stage_history replay
-	triggers totals api mcp page access computed_relationships events install fleet link
+	triggers totals api mcp page access computed_relationships events install distribute fleet link
 	track_column erasure import_values import_read import export'
 schema='pipelines stages deals deal_contacts stage_changes deal_changes tags
 	stage_totals exchange_rates triggers pipeline_stage_summary stage_visits

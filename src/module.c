@@ -7,9 +7,12 @@
 #include "fmgr.h"
 
 #include "base/calendar.h"
+#include "base/context.h"
 #include "base/report_query.h"
 #include "base/session.h"
+#include "base/shard_query.h"
 #include "mcp/http.h"
+#include "table/kept_checks.h"
 #include "table/owner_rights.h"
 
 PG_MODULE_MAGIC;
@@ -28,4 +31,7 @@ _PG_init(void)
 	crm_define_settings();
 	crm_report_install_hook();
 	crm_owner_rights_install_hooks();
+	crm_kept_checks_install_hook();
+	crm_context_install_hooks();
+	crm_shard_query_install_hook();
 }

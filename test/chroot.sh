@@ -41,3 +41,16 @@ chroot_run()
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" \
 		sh -c '"$@" & wait $!' sh "$@"
 }
+
+# Brings the server of these tests, with crm and the libraries that this Debian does not
+# have, into its folder /old.
+chroot_bring_server()
+{
+	mkdir "$root/old" && cp -R "$work/server/." "$root/old" || return
+	# Compiling queries takes a library of 100 MB.
+	find "$root/old" -name 'llvmjit*' -delete
+	chroot "$root" /sbin/ldconfig -p | awk '{ print $1 }' >"$work/libraries"
+	find "$root/old" -type f \( -perm -100 -o -name '*.so' \) -exec ldd {} + 2>/dev/null |
+		awk 'FNR == NR { there[$1]; next } $3 ~ "^/" && !($1 in there) { print $3 }' "$work/libraries" - |
+		sort -u | xargs -r cp -L -t "$root/usr/local/lib" && chroot "$root" /sbin/ldconfig
+}

@@ -1,4 +1,4 @@
-// PostGraphile 5 with the Amber preset, for a CRM.
+// PostGraphile 5 with the Amber preset, for a CRM and the functions of postgraphile.sql.
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { pgSmartTags } from 'postgraphile/utils';
@@ -29,5 +29,5 @@ const CrmTagsPlugin = pgSmartTags([
 export default {
   extends: [PostGraphileAmberPreset],
   plugins: [CrmNamesPlugin, CrmTagsPlugin],
-  pgServices: [makePgService({ connectionString: process.env.DATABASE_URL, schemas: ['crm'] })],
+  pgServices: [makePgService({ connectionString: process.env.DATABASE_URL, schemas: ['crm', 'graphql'] })],
 };

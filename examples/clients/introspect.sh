@@ -10,6 +10,7 @@ bin=node_modules/.bin
 sed -i 's|"./schema"|"./schema.ts"|' drizzle/relations.ts
 "$bin/kysely-codegen" --url "$OWNER_URL" --dialect postgres --default-schema crm \
 	--include-pattern 'crm.*' --out-file kysely/db.d.ts
+"$bin/prisma" db pull
 # postgres://user:password@host:port/database
 IFS=':/@' read -r _ _ _ user password host port database <<END
 $OWNER_URL

@@ -42,7 +42,19 @@ check('moves', deal.stageId === proposal.rowId && deal.probability === '0.6000' 
 await refused('refuses a stale move', move(lead.rowId, lead.rowId), 'PT409', /./);
 await refused('refuses a status without a stage', save({ id: deal.id, status: 'lost' }), '23514', /./);
 
-for (const title of ['One', 'Two']) await create({ title });
+const saveVersion = (version) => query(`mutation ($id: UUID!, $version: Int!) {
+  graphqlSaveDeal(input: { id: $id, version: $version, title: "Presses", amount: "50000" }) { result { version } } }`,
+{ id: deal.rowId, version });
+check('a stale version updates no row', (await saveVersion(deal.version - 1)).graphqlSaveDeal.result === null
+  && (await saveVersion(deal.version)).graphqlSaveDeal.result.version === deal.version + 1);
+
+const upsert = async (deals) => (await query(`mutation ($deals: [DealInput]!) {
+  graphqlUpsertDeals(input: { deals: $deals }) { result { ${DEAL} } } }`,
+{ deals: deals.map((each) => ({ pipelineId: pipeline.rowId, ...each })) })).graphqlUpsertDeals.result;
+const [one] = await upsert([{ title: 'One', externalId: 'graphile-1', amount: '10' }, { title: 'Two' }]);
+const [again] = await upsert([{ title: 'One', externalId: 'graphile-1', amount: '20' }]);
+check('creates in bulk, and upserts', again.rowId === one.rowId && again.amount === '20.0000' && again.stageId === lead.rowId);
+
 const { dealByRowId: full } = await query(`query ($id: UUID!) { dealByRowId(rowId: $id) {
   title stageByStageId { name } pipelineByPipelineId { name } } }`, { id: deal.rowId });
 check('includes relations', full.stageByStageId.name === 'Proposal' && full.pipelineByPipelineId.name === 'postgraphile');

@@ -1,3 +1,3 @@
 import { defineConfig } from 'prisma/config';
 
-export default defineConfig({ schema: 'prisma/schema.prisma', datasource: { url: process.env.DATABASE_URL } });
+export default defineConfig({ schema: 'prisma/schema.prisma', datasource: { url: process.env.OWNER_URL } });

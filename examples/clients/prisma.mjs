@@ -5,7 +5,7 @@ import { check, refused } from './check.mjs';
 
 const db = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }) });
 
-check('knows the schema', 'stage_id' in db.deals.fields);
+check('introspects', 'stage_id' in db.deals.fields && 'merged_into' in db.deals.fields);
 
 const list = JSON.stringify([{ name: 'Lead', probability: 0.1 }, { name: 'Proposal', probability: 0.6 }, { name: 'Won', deal_status: 'won' }]);
 const [pipeline] = await db.$queryRaw`SELECT id FROM create_pipeline('prisma', ${list}::jsonb)`;
@@ -32,14 +32,14 @@ await refused('refuses a status without a stage', save({ id: deal.id, status: 'l
 
 await db.deals.createMany({ data: ['One', 'Two', 'Three'].map((title) => ({ title, pipeline_id: pipeline.id })) });
 const tenant_id = deal.tenant_id;
-const upsert = (amount) => db.deals.upsert({ where: { tenant_id_external_id: { tenant_id, external_id: 'prisma-1' } },
+const upsert = (amount) => db.deals.upsert({ where: { external_id_tenant_id: { tenant_id, external_id: 'prisma-1' } },
   create: { external_id: 'prisma-1', title: 'Synced', amount, pipeline_id: pipeline.id }, update: { amount } });
 await upsert(10);
 check('creates in bulk, and upserts', (await upsert(20)).amount.toString() === '20');
 
-await db.deal_tags.create({ data: { deal: { connect: { id: deal.id } }, tag: { create: { name: 'prisma' } } } });
-const full = await db.deals.findUnique({ where: { id: deal.id }, include: { stage: true, pipeline: true, deal_tags: { include: { tag: true } } } });
-check('includes relations', full.stage.name === 'Proposal' && full.pipeline.name === 'prisma' && full.deal_tags[0].tag.name === 'prisma');
+await db.deal_tags.create({ data: { deals: { connect: { id: deal.id } }, tags: { create: { name: 'prisma' } } } });
+const full = await db.deals.findUnique({ where: { id: deal.id }, include: { stages: true, pipelines: true, deal_tags: { include: { tags: true } } } });
+check('includes relations', full.stages.name === 'Proposal' && full.pipelines.name === 'prisma' && full.deal_tags[0].tags.name === 'prisma');
 const history = await db.stage_changes.findMany({ where: { deal_id: deal.id } });
 const [{ summary }] = await db.$queryRaw`SELECT pipeline_summary(${pipeline.id}::uuid) AS summary`;
 check('history and summary', history[0].to_stage_id === proposal.id && summary.open.total_deals === 5);

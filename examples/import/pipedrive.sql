@@ -20,7 +20,7 @@
 
 INSERT INTO :"import".deals (file, line, external_id, title, amount, currency, probability, pipeline, stage, status, owner, organization,
 	contacts, tags, created_at, created_by, closed_at, archived_at, expected_close_date, lost_reason, metadata)
-SELECT file, line, f ->> 'Deal - ID', f ->> 'Deal - Title', f ->> 'Deal - Value', coalesce(f ->> 'Deal - Currency', f ->> 'Deal - Currency of Value'),
+SELECT file, line, f ->> 'Deal - ID', f ->> 'Deal - Title', f ->> 'Deal - Value', coalesce(f ->> 'Deal - Currency of Value', f ->> 'Deal - Currency of value', f ->> 'Deal - Currency'),
 	CASE WHEN f ->> 'Deal - Probability' ~ '^\d{1,3}$' THEN ((f ->> 'Deal - Probability')::numeric / 100)::text ELSE f ->> 'Deal - Probability' END,
 	f ->> 'Deal - Pipeline', f ->> 'Deal - Stage', lower(f ->> 'Deal - Status'), f ->> 'Deal - Owner', f ->> 'Deal - Organization',
 	CASE WHEN f ->> 'Deal - Contact person' <> '' THEN ARRAY[f ->> 'Deal - Contact person'] END,
@@ -28,7 +28,7 @@ SELECT file, line, f ->> 'Deal - ID', f ->> 'Deal - Title', f ->> 'Deal - Value'
 	coalesce(f ->> 'Deal - Deal created', f ->> 'Deal - Deal created on'), f ->> 'Deal - Creator',
 	coalesce(f ->> 'Deal - Won time', f ->> 'Deal - Lost time', f ->> 'Deal - Deal closed on'),
 	f ->> 'Deal - Archive time', f ->> 'Deal - Expected close date', f ->> 'Deal - Lost reason',
-	jsonb_strip_nulls(f - ARRAY['Deal - ID', 'Deal - Title', 'Deal - Value', 'Deal - Currency', 'Deal - Currency of Value', 'Deal - Probability',
+	jsonb_strip_nulls(f - ARRAY['Deal - ID', 'Deal - Title', 'Deal - Value', 'Deal - Currency', 'Deal - Currency of Value', 'Deal - Currency of value', 'Deal - Probability',
 		'Deal - Pipeline', 'Deal - Stage', 'Deal - Status', 'Deal - Owner', 'Deal - Organization', 'Deal - Contact person', 'Deal - Label',
 		'Deal - Deal created', 'Deal - Deal created on', 'Deal - Creator', 'Deal - Won time', 'Deal - Lost time', 'Deal - Deal closed on',
 		'Deal - Archive time', 'Deal - Expected close date', 'Deal - Lost reason'])

@@ -4,7 +4,8 @@
 --
 -- deals is the table opportunity of the workspace as CSV, with its own columns (amounts are
 -- micros), or of the API.  activities is its table timelineActivity, rows of which tell in
--- properties what changed.  Twenty has one pipeline, called pipeline here (default:
+-- properties what changed; those of other objects are left out.  Its column was called
+-- opportunityId in older versions: rename that one.  Twenty has one pipeline, called pipeline here (default:
 -- Opportunities), and a select field stage; CUSTOMER is the one for won deals, unless the
 -- mapping says otherwise.
 
@@ -40,14 +41,14 @@ WHERE file = 'deals' AND f IS NOT NULL;
 \if :{?activities}
 	\set file activities
 	\set csv :activities
-	\set required '{opportunityId,happensAt,properties}'
+	\set required '{targetOpportunityId,happensAt,properties}'
 	\ir read.sql
 
 	CREATE TEMP TABLE diffs ON COMMIT DROP AS
-	SELECT r.file, r.line, r.fields ->> 'opportunityId' AS external_id, r.fields ->> 'happensAt' AS at, r.fields ->> 'workspaceMemberId' AS actor,
+	SELECT r.file, r.line, r.fields ->> 'targetOpportunityId' AS external_id, r.fields ->> 'happensAt' AS at, r.fields ->> 'workspaceMemberId' AS actor,
 		d.key, d.value -> 'before' AS old_value, d.value -> 'after' AS new_value
 	FROM :"import".rows AS r CROSS JOIN LATERAL jsonb_each((r.fields ->> 'properties')::jsonb -> 'diff') AS d
-	WHERE r.file = 'activities' AND r.fields IS NOT NULL AND jsonb_typeof((r.fields ->> 'properties')::jsonb -> 'diff') = 'object';
+	WHERE r.file = 'activities' AND r.fields ->> 'targetOpportunityId' <> '' AND jsonb_typeof((r.fields ->> 'properties')::jsonb -> 'diff') = 'object';
 
 	INSERT INTO :"import".moves (file, line, external_id, from_stage, to_stage, at, actor)
 	SELECT file, line, external_id, old_value #>> '{}', new_value #>> '{}', at, actor FROM diffs WHERE key = 'stage';

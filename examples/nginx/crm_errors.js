@@ -11,9 +11,10 @@ const base = '/api/v1';
 
 // What is read only: the views, and the history.
 const readOnly = [
-    'deal_changes', 'deal_pushes', 'pipeline_stage_summary', 'rotting_deals',
-    'stage_changes', 'stage_forecast_categories', 'stage_visits'
+    'deal_changes', 'deal_facts', 'deal_pushes', 'move_facts', 'pipeline_stage_summary',
+    'rotting_deals', 'stage_changes', 'stage_forecast_categories', 'stage_visits'
 ];
+const readMethods = 'GET, HEAD, OPTIONS';
 
 function withError(text) {
     let error;
@@ -34,6 +35,27 @@ function ownPath(path) {
     return object ? `${base}/${object[1]}/${object[2]}` : base + path;
 }
 
+// Paths may have hyphens where names of tables have underscores.
+function table(r) {
+    return (r.variables.crm_path || '').replace(/-/g, '_');
+}
+
+function isReadOnly(r) {
+    return readOnly.includes(table(r));
+}
+
+function tableMethods(r) {
+    return isReadOnly(r) ? readMethods : 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS';
+}
+
+function objectMethods(r) {
+    return isReadOnly(r) ? readMethods : 'GET, HEAD, PATCH, PUT, DELETE, OPTIONS';
+}
+
+function noMethod(r) {
+    return r.variables.crm_methods.split(', ').includes(r.method) ? '' : 'none';
+}
+
 function header(r) {
     ['Location', 'Content-Location'].forEach(name => {
         const path = r.headersOut[name];
@@ -41,6 +63,8 @@ function header(r) {
         if (path && path.startsWith('/') && !path.startsWith(base + '/'))
             r.headersOut[name] = ownPath(path);
     });
+    if (r.headersOut.Allow && isReadOnly(r))
+        r.headersOut.Allow = readMethods;
     if (r.status >= 400)
         delete r.headersOut['Content-Length'];
 }
@@ -97,4 +121,6 @@ function prefer(r) {
     return sent === '' ? 'return=representation' : sent + ', return=representation';
 }
 
-export default { header, body, pageHeader, page, prefer };
+export default {
+    table, tableMethods, objectMethods, noMethod, header, body, pageHeader, page, prefer
+};

@@ -79,6 +79,35 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_installed_objects(regnamespace) IS
 	'The tables, views, functions and types that crm_install() and crm_link() made in that schema, by their catalogs and OIDs; what crm_uninstall() drops';
 
+-- Citus drops shards by DROP only.
+CREATE FUNCTION @extschema@.crm_uninstall_commands(crm regnamespace)
+	RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH objects AS (
+		SELECT CASE c.relkind WHEN 'v' THEN 2 ELSE 3 END AS step,
+			CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, format('%I.%I', c.relnamespace::regnamespace::text, c.relname) AS name
+		FROM @extschema@.crm_installed_objects(crm) AS o JOIN pg_class AS c ON o.catalog = 'pg_class'::regclass AND c.oid = o.object
+		UNION ALL
+		SELECT 1, 'FUNCTION', o.object::regprocedure::text
+		FROM @extschema@.crm_installed_objects(crm) AS o
+		WHERE o.catalog = 'pg_proc'::regclass
+		)
+	SELECT c.command
+	FROM (SELECT o.step, format('DROP %s %s', o.kind, string_agg(o.name, ', ' ORDER BY o.name)) AS command
+		FROM objects AS o
+		GROUP BY o.step, o.kind
+		UNION ALL
+		-- CASCADE, as shards that were moved away may still be on their old node.
+		SELECT 4, format('DROP DOMAIN %s CASCADE', string_agg(o.object::regtype::text, ', '))
+		FROM @extschema@.crm_installed_objects(crm) AS o
+		WHERE o.catalog = 'pg_type'::regclass
+		HAVING count(*) > 0) AS c
+	ORDER BY c.step;
+END;
+COMMENT ON FUNCTION @extschema@.crm_uninstall_commands(regnamespace) IS
+	'The commands by which crm_uninstall() drops a CRM that Citus has distributed.';
+
 CREATE FUNCTION @extschema@.crm_uninstall(schema_name text)
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

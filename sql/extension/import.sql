@@ -8,23 +8,23 @@ CREATE FUNCTION @extschema@.crm_import_policies()
 BEGIN ATOMIC
 	SELECT p.name, string_to_array(p.choices, ' '), p.decides
 	FROM (VALUES
-		('rejects', 'stop skip', 'while something is rejected: nothing is imported, or all else is'),
-		('duplicates', 'reject first last', 'several lines of a deal that differ: none counts, the first or the last one'),
-		('unknown_stages', 'reject create', 'a pipeline or stage that is neither here nor mapped: is told, or made'),
-		('unknown_owners', 'derive reject', 'an owner without a mapping: the uuid that stands for the name, or told'),
-		('amount_scale', 'reject round', 'an amount with more than 4 decimals'),
-		('out_of_order', 'sort reject', 'lines of moves that are not in the order of time'),
-		('ties', 'reject lines', 'several moves of one time that from and to do not put in order: told, or in the order of lines'),
-		('gaps', 'reject bridge ignore', 'a move from another stage than the one before ended in: told; a move there is added, at the same time; or from is not believed'),
-		('missing_first_stage', 'first_known first_open reject', 'no stage is known from the creation on: the history begins with the first one that is; or the deal began in the pipeline''s first open stage'),
-		('missing_created', 'first_move reject', 'no time of creation: that of the first move, or of closing'),
-		('undated', 'reject now earliest', 'no time at all: told, that of the import, or the earliest of all deals'),
-		('moved_before_created', 'first_move reject', 'a move before the creation: the deal is as old as that'),
-		('closed_without_date', 'reject last_known now', 'closed, but not when: told, the time of the last move, or that of the import'),
-		('close_differs', 'history closed_at reject', 'the history closes the deal at another time than the deal says: which one holds'),
-		('ends_elsewhere', 'reject history now', 'the history ends in another stage than the deal''s: told, the history''s holds, or a move at the time of the import'),
-		('values_end_elsewhere', 'now history reject', 'the changes of values end with others than the deal''s: a change at the time of the import, the history''s hold, or told'),
-		('changed_here', 'reject keep replace', 'a fuller file, but the deal was changed or deleted here since, or did not come from this source')
+		('rejects', 'stop skip', 'while something is rejected: import nothing, or import everything else'),
+		('duplicates', 'reject first last', 'several different lines for one deal: reject the deal, or use the first or the last line. Identical lines count as one'),
+		('unknown_stages', 'reject create', 'a pipeline or stage that exists neither in the CRM nor in the mapping: reject the deal, or create it'),
+		('unknown_owners', 'derive reject', 'an owner without a mapping: compute a uuid from the name, or reject the deal'),
+		('amount_scale', 'reject round', 'an amount with more than 4 decimals: reject the deal, or round the amount'),
+		('out_of_order', 'sort reject', 'moves that are not in the order of time in the file: sort them, or reject the deal'),
+		('ties', 'reject lines', 'several moves at the same time, which their stages do not put in order: reject the deal, or use the order of lines'),
+		('gaps', 'reject bridge ignore', 'a move that starts in another stage than the move before ended in: reject the deal, add a move between them at the same time, or ignore where the move started'),
+		('missing_first_stage', 'first_known first_open reject', 'the stage at the creation is not known: begin the history with the first known stage, assume the first open stage of the pipeline, or reject the deal'),
+		('missing_created', 'first_move reject', 'no time of creation: use the time of the first move or of closing, or reject the deal'),
+		('undated', 'reject now earliest', 'no time at all: reject the deal, or use the time of the import or the earliest time of all deals'),
+		('moved_before_created', 'first_move reject', 'a move before the creation: use its time as the time of creation, or reject the deal'),
+		('closed_without_date', 'reject last_known now', 'a closed deal without the time of closing: reject the deal, or use the time of its last move or of the import'),
+		('close_differs', 'history closed_at reject', 'the history closes the deal at another time than the deal says: use the time of the history or of the deal, or reject the deal'),
+		('ends_elsewhere', 'reject history now', 'the history ends in another stage than the deal is in: reject the deal, use the stage of the history, or add a move at the time of the import'),
+		('values_end_elsewhere', 'now history reject', 'the changes of values end with other values than the deal has: add a change at the time of the import, use the values of the history, or reject the deal'),
+		('changed_here', 'reject keep replace', 'the file has more history of a deal that was changed or deleted in the CRM since its import, or that did not come from this source: reject the deal, keep it, or replace it')
 	) AS p (name, choices, decides);
 END;
 COMMENT ON FUNCTION @extschema@.crm_import_policies() IS
@@ -164,7 +164,6 @@ CREATE FUNCTION @extschema@.crm_import(schema_name text, source text, import_sch
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET work_mem = '64MB'
-	SET jit = off
 AS $$
 DECLARE
 	tenancy text;

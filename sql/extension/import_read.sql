@@ -40,10 +40,13 @@ BEGIN
 		PERFORM @extschema@.crm_raise('22023', format('schema "%s" is none of an import', import_schema), NULL,
 			'Call crm_prepare_import() first.');
 	END IF;
-	IF EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = import_schema AND NOT pg_has_role(n.nspowner, 'USAGE'))
-		OR EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-			WHERE n.nspname = import_schema AND NOT pg_has_role(c.relowner, 'USAGE')) THEN
-		PERFORM @extschema@.crm_raise('42501', format('schema "%s" is not yours, or has tables of others', import_schema));
+	-- A superuser, who has everybody's rights, would run what the owner has attached to the tables.
+	IF EXISTS (SELECT FROM (SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = import_schema
+			UNION SELECT c.relowner FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = import_schema) AS o (owner)
+		JOIN pg_roles AS r ON r.oid = o.owner
+		WHERE NOT CASE WHEN (SELECT u.rolsuper FROM pg_roles AS u WHERE u.rolname = current_user) THEN r.rolsuper ELSE pg_has_role(r.oid, 'USAGE') END) THEN
+		PERFORM @extschema@.crm_raise('42501', format('schema "%s" is not yours, or has tables of others', import_schema), NULL,
+			'Choose another schema for the import, or SET ROLE to the owner of this one.');
 	END IF;
 END;
 $$;

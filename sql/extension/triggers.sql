@@ -41,6 +41,11 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_row_rules() IS
 'BEFORE INSERT OR UPDATE trigger for each row: keeps id and tenant_id, and to the tenant of the parents that its arguments name';
 
+CREATE FUNCTION @extschema@.crm_cascade_guard() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_cascade_guard() IS
+'BEFORE DELETE OR UPDATE trigger for each statement on a table that a foreign key writes to with the owner''s rights: refuses that, for a user without these rights, if the table has a trigger for it whose function has no search_path that ends in pg_temp';
+
 CREATE FUNCTION @extschema@.crm_read_only() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_read_only() IS

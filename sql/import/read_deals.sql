@@ -60,24 +60,25 @@ SELECT d.file, d.line, d.external_id, c.column_name, c.value, c.reason
 FROM @import@.work_deals AS d
     CROSS JOIN @import@.run AS r
     CROSS JOIN LATERAL (VALUES
+        ('external_id', left(d.external_id, 100), octet_length(d.external_id) > 2000, 'has more than 2,000 bytes'),
         ('amount', d.amount_text, d.amount_text IS NOT NULL AND d.amount IS NULL,
-            format('is no amount of the form %s', r.amount_format)),
+            format('is not an amount in the format %s', r.amount_format)),
         ('amount', d.amount_text, d.amount <> round(d.amount, 4) AND r.policies ->> 'amount_scale' = 'reject',
             'has more than 4 decimals (policy amount_scale)'),
         ('amount', d.amount_text, abs(d.amount) >= 1e15, 'has more than 15 digits before the decimal point'),
         ('created_at', d.created_text, d.created_text IS NOT NULL AND d.created_at IS NULL,
-            format('is no time of the form %s', r.time_format)),
+            format('is not a time in the format %s', r.time_format)),
         ('created_at', d.created_text, d.created_at > r.latest, 'is in the future'),
         ('closed_at', d.closed_text, d.closed_text IS NOT NULL AND d.closed_at IS NULL,
-            format('is no time of the form %s', r.time_format)),
+            format('is not a time in the format %s', r.time_format)),
         ('closed_at', d.closed_text, d.closed_at > r.latest, 'is in the future'),
         ('archived_at', d.archived_text, d.archived_text IS NOT NULL AND d.archived_at IS NULL,
-            format('is no time of the form %s', r.time_format)),
+            format('is not a time in the format %s', r.time_format)),
         ('archived_at', d.archived_text, d.archived_at > r.latest, 'is in the future'),
         ('expected_close_date', d.expected_text, d.expected_text IS NOT NULL AND d.expected_close_date IS NULL,
-            format('is no date of the form %s', r.time_format)),
+            format('is not a date in the format %s', r.time_format)),
         ('probability', d.probability_text, d.probability_text !~ '^(0(\.\d{1,4}0*)?|1(\.0*)?|\.\d{1,4}0*)$',
-            'is no probability from 0 to 1 with 4 decimals'),
-        ('metadata', left(d.metadata::text, 100), jsonb_typeof(d.metadata) <> 'object', 'is no JSON object')
+            'is not a probability from 0 to 1 with at most 4 decimals'),
+        ('metadata', left(d.metadata::text, 100), jsonb_typeof(d.metadata) <> 'object', 'is not a JSON object')
     ) AS c (column_name, value, fails, reason)
 WHERE c.fails;

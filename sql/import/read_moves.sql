@@ -40,7 +40,7 @@ FROM (SELECT w.file, w.line, w.external_id, w.deal_no, w.at_text, w.at, w.to_sta
         ('external_id', m.external_id, m.deal_no IS NULL AND NOT EXISTS (SELECT FROM @import@.rejects AS e
             WHERE e.external_id = m.external_id), 'there is no such deal among the deals'),
         ('at', m.at_text, m.deal_no IS NOT NULL AND m.at IS NULL, CASE WHEN m.at_text IS NULL THEN 'a move without a time'
-            ELSE format('is no time of the form %s', r.time_format) END),
+            ELSE format('is not a time in the format %s', r.time_format) END),
         ('at', m.at_text, m.deal_no IS NOT NULL AND m.at > r.latest, 'is in the future'),
         ('to_stage', NULL, m.deal_no IS NOT NULL AND m.to_stage = '', 'a move to no stage')
     ) AS c (column_name, value, fails, reason)
@@ -57,7 +57,7 @@ FROM @import@.work_values AS v
             WHERE e.external_id = v.external_id), 'there is no such deal among the deals'),
         ('field', NULL, v.deal_no IS NOT NULL AND v.field IS NULL, 'a change of no field'),
         ('at', v.at_text, v.deal_no IS NOT NULL AND v.at IS NULL, CASE WHEN v.at_text IS NULL THEN 'a change without a time'
-            ELSE format('is no time of the form %s', r.time_format) END),
+            ELSE format('is not a time in the format %s', r.time_format) END),
         ('at', v.at_text, v.deal_no IS NOT NULL AND v.at > r.latest, 'is in the future'),
         ('old_value', v.old_value, v.field IN ('amount', 'probability') AND v.old_value IS NOT NULL AND v.old_number IS NULL,
             format('is no %s', v.field)),
@@ -67,12 +67,12 @@ FROM @import@.work_values AS v
             AND v.new_number <> round(v.new_number, 4), 'has more than 4 decimals (policy amount_scale)'),
         ('old_value', v.old_value, v.field = 'amount' AND r.policies ->> 'amount_scale' = 'reject'
             AND v.old_number <> round(v.old_number, 4), 'has more than 4 decimals (policy amount_scale)'),
-        ('new_value', v.new_value, v.field = 'probability' AND (v.new_number > 1 OR v.new_number <> round(v.new_number, 4)), 'is no probability from 0 to 1 with 4 decimals'),
-        ('old_value', v.old_value, v.field = 'probability' AND (v.old_number > 1 OR v.old_number <> round(v.old_number, 4)), 'is no probability from 0 to 1 with 4 decimals'),
+        ('new_value', v.new_value, v.field = 'probability' AND (v.new_number > 1 OR v.new_number <> round(v.new_number, 4)), 'is not a probability from 0 to 1 with at most 4 decimals'),
+        ('old_value', v.old_value, v.field = 'probability' AND (v.old_number > 1 OR v.old_number <> round(v.old_number, 4)), 'is not a probability from 0 to 1 with at most 4 decimals'),
         ('old_value', v.old_value, v.field = 'expected_close_date' AND v.old_value IS NOT NULL AND v.old_date IS NULL,
-            format('is no date of the form %s', r.time_format)),
+            format('is not a date in the format %s', r.time_format)),
         ('new_value', v.new_value, v.field = 'expected_close_date' AND v.new_value IS NOT NULL AND v.new_date IS NULL,
-            format('is no date of the form %s', r.time_format))
+            format('is not a date in the format %s', r.time_format))
     ) AS c (column_name, value, fails, reason)
 WHERE c.fails
 ORDER BY v.external_id, c.column_name, c.reason, v.file, v.line;

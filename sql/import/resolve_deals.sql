@@ -62,7 +62,7 @@ FROM @import@.work_final AS f
             format('the amount is in %s, the currency %s (mapping)', f.other_currency_text, f.currency_text)),
         ('value_period', f.value_period_text, f.value_period_text IS NOT NULL AND f.value_period IS NULL,
             'is not one_time, monthly, quarterly or annual (mapping)'),
-        ('owner', f.owner, f.owner IS NOT NULL AND f.owner_id IS NULL, 'is no uuid, and not mapped (mapping, or policy unknown_owners)'),
+        ('owner', f.owner, f.owner IS NOT NULL AND f.owner_id IS NULL, 'is neither a uuid nor mapped (mapping, or policy unknown_owners)'),
         ('organization', f.organization, f.organization IS NOT NULL AND f.organization_id IS NULL, 'the mapping has no uuid'),
         ('owner', f.owner, f.has_no_owner, 'there is no such row in the table that owners are linked to (mapping)'),
         ('organization', f.organization, f.has_no_organization, 'there is no such row in the table that organizations are linked to (mapping)')

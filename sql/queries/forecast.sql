@@ -15,6 +15,7 @@ WITH deals_asked AS (
         CASE d.status WHEN 'won' THEN d.won_at::date ELSE d.expected_close_date END AS day,
         CASE d.status WHEN 'won' THEN c.forecast_category
             ELSE coalesce(d.forecast_category, c.forecast_category) END AS category,
+        CASE WHEN d.amount IS NOT NULL THEN d.value_period COLLATE "C" END AS value_period,
         @part conversion_day of coalesce(d.currency, p.currency)@
     FROM @crm@.deals AS d
         LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
@@ -30,13 +31,15 @@ WITH deals_asked AS (
         count(*) - count(a.amount) AS deals_without_amount,
         count(*) - count(a.probability) AS deals_without_probability,
         coalesce(sum(a.amount), 0) AS value,
-        coalesce(sum(a.amount * a.probability), 0) AS weighted_value
+        coalesce(sum(a.amount * a.probability), 0) AS weighted_value,
+        min(a.value_period) AS first_period, max(a.value_period) AS last_period
     FROM deals_asked AS a
     GROUP BY a.keys, a.status, a.currency, a.day, a.category, a.tenant_id, a.rate_day
 ), placed AS MATERIALIZED (
     SELECT l.keys, l.status, l.currency, l.category, l.deals, l.deals_without_amount, l.deals_without_probability, l.value,
-        l.weighted_value, l.bucket, l.start, l.tenant_id, l.rate_day
+        l.weighted_value, l.first_period, l.last_period, l.bucket, l.start, l.tenant_id, l.rate_day
     FROM (SELECT y.keys, y.status, y.currency, y.category, y.deals, y.deals_without_amount, y.deals_without_probability, y.value, y.weighted_value,
+            y.first_period, y.last_period,
             CASE
                 WHEN y.status = 'open' AND y.day < coalesce(forecast.today, current_date) THEN 'overdue'
                 WHEN y.day BETWEEN '0001-01-01' AND '9999-12-31' THEN 'period'
@@ -55,7 +58,7 @@ WITH deals_asked AS (
         y.deals_without_probability,
         coalesce(@extension@.crm_convert(y.value, c.multiply_by, c.divide_by), y.value) AS value,
         coalesce(@extension@.crm_convert(y.weighted_value, c.multiply_by, c.divide_by), y.weighted_value) AS weighted_value,
-        y.bucket, y.start, c.rates
+        y.first_period, y.last_period, y.bucket, y.start, c.rates
     FROM placed AS y
         LEFT JOIN conversions AS c ON c.tenant_id = y.tenant_id AND c.currency = y.currency AND c.day = y.rate_day
             AND y.deals > y.deals_without_amount
@@ -73,7 +76,8 @@ WITH deals_asked AS (
         coalesce(sum(l.value) FILTER (WHERE l.category = 'omitted'), 0) AS omitted,
         sum(l.deals_without_amount)::bigint AS deals_without_amount,
         sum(l.deals_without_probability)::bigint AS deals_without_probability,
-        CASE WHEN forecast.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(l.rates)) END AS rates
+        CASE WHEN forecast.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(l.rates)) END AS rates,
+        min(l.first_period) IS DISTINCT FROM max(l.last_period) AS mixed_value_periods
     FROM converted AS l
         @part groups of l.keys@
     GROUP BY g.group_key, g.is_total, l.bucket, CASE l.bucket WHEN 'period' THEN l.start END, l.currency
@@ -90,7 +94,7 @@ SELECT s.group_key,
     trim_scale(t.target), round(s.won_value / t.target, 6),
     round(s.open_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),
     round(s.weighted_value / nullif(greatest(t.target - s.won_value, 0), 0), 6),
-    s.rates, @extension@.crm_oldest_rate(s.rates)
+    s.rates, @extension@.crm_oldest_rate(s.rates), s.mixed_value_periods
 FROM sums AS s
     CROSS JOIN LATERAL (SELECT CASE s.bucket WHEN 'period' THEN forecast.target END AS target) AS t
 ORDER BY s.is_total DESC, s.group_key, array_position(ARRAY['overdue', 'period', 'no_date'], s.bucket), s.start, s.currency;

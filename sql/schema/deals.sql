@@ -7,10 +7,11 @@
 -- probability of 70 is refused by the rules, which say what is expected, not by the type.
 --
 -- PostgreSQL parses each CHECK anew for every statement, at a cost that grows with its
--- text.  So there is one, of one function, which names its rules as constraints:
--- deals_title_check, ...  The values that a column takes are stated by domains, which
--- PostgreSQL parses once for a session.  The CHECK casts to them; the columns are
--- of plain types, as mappers do not know domains.
+-- text, unless the session has it ready (src/table/kept_checks.c).  So there is one, of
+-- one function, which names its rules as constraints: deals_title_check, ...  The
+-- values that a column takes are stated by domains, which PostgreSQL parses once for a
+-- session.  The CHECK casts to them; the columns are of plain types, as mappers do not
+-- know domains.
 
 CREATE DOMAIN deal_status AS text
     CONSTRAINT deals_status_check CHECK (VALUE IN ('open', 'won', 'lost'));

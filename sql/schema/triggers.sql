@@ -63,3 +63,13 @@ CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON tags
 
 CREATE TRIGGER zz_crm_row_rules BEFORE INSERT OR UPDATE ON deal_tags
     FOR EACH ROW EXECUTE FUNCTION @extension@.crm_row_rules('@VERSION@', 'deal_id', 'tag_id');
+
+-- Before users' own triggers, as it looks at these.
+CREATE TRIGGER "00_crm_cascade_guard" BEFORE DELETE ON stages
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_cascade_guard('@VERSION@');
+
+CREATE TRIGGER "00_crm_cascade_guard" BEFORE DELETE ON deal_contacts
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_cascade_guard('@VERSION@');
+
+CREATE TRIGGER "00_crm_cascade_guard" BEFORE DELETE ON deal_tags
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_cascade_guard('@VERSION@');

@@ -471,6 +471,7 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 	replay->seed = pg_prng_uint32(&pg_global_prng_state);
 	caller = MemoryContextSwitchTo(replay->context);
 	replay->deals = crm_deal_index_create(0);
+	replay->subjects = crm_deal_index_create(0);
 	MemoryContextSwitchTo(caller);
 	replay->undone = replay_undone_create(replay->context, 16, replay);
 	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));

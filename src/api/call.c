@@ -16,6 +16,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "commands/proclang.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -31,7 +32,12 @@
 #include "base/declaration.h"
 #include "base/errors.h"
 #include "base/function_cache.h"
+#include "base/shard.h"
 #include "table/caller_query.h"
+#include "table/comments.h"
+
+/* The function with which the comments of tables are made on another node. */
+#define DESCRIBES_TABLES "mcp"
 
 typedef struct Call
 {
@@ -218,8 +224,24 @@ crm_call(PG_FUNCTION_ARGS)
 }
 
 /*
+ * What Citus does not take to another node with the function: its comment, and those of
+ * the tables, which are there before the functions.
+ */
+static void
+describe(Oid oid, const Call *call)
+{
+	const char *comment = GetComment(call->target.fn_oid, ProcedureRelationId, 0);
+
+	if (comment != NULL && GetComment(oid, ProcedureRelationId, 0) == NULL)
+		CreateComments(oid, ProcedureRelationId, 0, comment);
+	if (strcmp(get_func_name(oid), DESCRIBES_TABLES) == 0)
+		crm_describe_tables(call->schema, get_func_namespace(call->target.fn_oid));
+}
+
+/*
  * crm_validate(function oid) -> void
- *		Refuses a function for which the extension has no target.
+ *		Refuses a function for which the extension has no target.  On a node to which
+ *		Citus takes the function, also makes the comments.
  */
 PG_FUNCTION_INFO_V1(crm_validate);
 Datum
@@ -229,7 +251,9 @@ crm_validate(PG_FUNCTION_ARGS)
 
 	if (!CheckFunctionValidatorAccess(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0)))
 		PG_RETURN_VOID();
-	if (check_function_bodies)
+	if (check_function_bodies || crm_session_is_of_citus())
 		read_call(PG_GETARG_OID(0), &call, CurrentMemoryContext);
+	if (crm_session_is_of_citus())
+		describe(PG_GETARG_OID(0), &call);
 	PG_RETURN_VOID();
 }

@@ -110,7 +110,7 @@ crm_correct_move(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", "changed_at")));
-	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	correct_move(deals, &deal, PG_ARGISNULL(3) ? NULL : &move_no, PG_GETARG_TIMESTAMPTZ(2), reason);
 	crm_api_end(deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));

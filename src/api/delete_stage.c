@@ -110,6 +110,22 @@ describe_outcome(uint64 moved, bool archived)
 														archived ? "true" : "false")));
 }
 
+/* Deletes the stage, or archives it.  The time is a parameter, as Citus takes no now() there. */
+static uint64
+remove_stage(const char *stages, const pg_uuid_t *stage_id, bool archive)
+{
+	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
+	Datum		args[] = {
+		UUIDPGetDatum(stage_id), TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())
+	};
+
+	if (!archive)
+		return crm_api_run(psprintf("DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args);
+	return crm_api_run_typed(psprintf("UPDATE %s s SET archived_at = COALESCE(s.archived_at, $2) "
+									  "WHERE s.id OPERATOR(pg_catalog.=) $1", stages),
+							 lengthof(types), types, args);
+}
+
 /*
  * crm_delete_stage(crm regnamespace, stage_id uuid, move_deals_to uuid) -> jsonb
  *		Returns how many deals moved, and whether the stage was deleted, or
@@ -145,8 +161,7 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 		crm_lock_key_exclusive(RelationGetRelid(rel), &tenant_id, stage_id);
 	crm_check_stage_empty(rel, stage_id, name);
 	archive = crm_stage_in_history(rel, stage_id, &tenant_id);
-	if (crm_api_run(psprintf(archive ? "UPDATE %s s SET archived_at = COALESCE(s.archived_at, pg_catalog.now()) WHERE s.id OPERATOR(pg_catalog.=) $1" :
-							 "DELETE FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages), 1, args) == 0)
+	if (remove_stage(stages, stage_id, archive) == 0)
 		crm_api_unchanged(find_stage, "stage", stage_id);
 	crm_api_end(rel);
 	PG_RETURN_DATUM(describe_outcome(moved, archive));

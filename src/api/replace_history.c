@@ -11,7 +11,9 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
@@ -19,6 +21,7 @@
 
 #include "base/errors.h"
 #include "base/session.h"
+#include "base/subtransaction.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/correction.h"
@@ -89,6 +92,59 @@ refuse_element(int n, const char *what)
 			 errhint("Each has stage_id and at, and may have actor, probability and lost_reason.")));
 }
 
+/* ---- values that are no values of their type ---- */
+
+/* The fields of the elements, and the one that is being read. */
+typedef struct Reading
+{
+	uint64		nfields;
+	int			element;
+	char	   *field;
+} Reading;
+
+/* As the casts of ELEMENTS read them. */
+static void
+read_fields(void *arg)
+{
+	Reading    *reading = arg;
+
+	for (uint64 i = 0; i < reading->nfields; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		char	   *text = SPI_getvalue(row, desc, 3);
+
+		CHECK_FOR_INTERRUPTS();
+		reading->element = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+		reading->field = SPI_getvalue(row, desc, 2);
+		(void) OidInputFunctionCall(strcmp(reading->field, "stage_id") == 0 ? F_UUID_IN :
+									strcmp(reading->field, "at") == 0 ? F_TIMESTAMPTZ_IN : F_NUMERIC_IN,
+									text, InvalidOid, -1);
+		pfree(text);
+	}
+}
+
+static void
+check_fields(Datum history)
+{
+	static const Oid types[] = {JSONBOID};
+	Reading		reading = {0};
+	ErrorData  *error;
+
+	reading.nfields = crm_api_run_typed("SELECT e.n::pg_catalog.int4, f.field, pg_catalog.jsonb_object_field_text(e.o, f.field) "
+										"FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY AS e (o, n) "
+										"CROSS JOIN pg_catalog.unnest('{stage_id,at,probability}'::pg_catalog.text[]) AS f (field) "
+										"WHERE pg_catalog.jsonb_object_field_text(e.o, f.field) IS NOT NULL ORDER BY e.n",
+										lengthof(types), types, &history);
+	error = crm_try(read_fields, &reading, true);
+	if (error == NULL)
+		return;
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		ReThrowError(error);
+	refuse_element(reading.element, psprintf("has an invalid %s: %s", reading.field, error->message));
+}
+
 /* Checks one element, and replaces its time by the moment that it means (deal/moment.c). */
 static void
 check_element(const Deal *deal, Element *elements, int i, TimestampTz archived_at,
@@ -127,6 +183,7 @@ read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
 	TimestampTz clock = GetCurrentTimestamp();
 	Element    *elements;
 
+	check_fields(history);
 	*nelements = (int) crm_api_run_typed(psprintf("SELECT e.is_object, e.unknown_key, e.stage_id, e.at, s.id IS NOT NULL, s.archived_at, "
 												  "e.probability OPERATOR(pg_catalog.<) 0 OR e.probability OPERATOR(pg_catalog.>) 1 "
 												  "FROM (" ELEMENTS ") e LEFT JOIN %s s ON s.id OPERATOR(pg_catalog.=) e.stage_id "
@@ -359,7 +416,7 @@ crm_replace_history(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", "history")));
 	check_shape(PG_GETARG_JSONB_P(2));
-	deals = crm_api_begin(fcinfo, "deals", &crm_deal_kind);
+	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	lock_deal(deals, &deal);
 	refuse_earlier_life(deals, &deal);
 	elements = read_elements(deals, &deal, PG_GETARG_DATUM(2), &nelements);

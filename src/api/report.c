@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
+#include "base/context.h"
 #include "base/currency.h"
 #include "base/query.h"
 #include "base/report_run.h"
@@ -270,6 +271,7 @@ crm_report(PG_FUNCTION_ARGS)
 		check_currencies(declaration, params);
 		check_rate_age(declaration, params);
 		level = pin_time_zone(declaration, params);
+		crm_context_before_read(report->deals, get_func_namespace(fcinfo->flinfo->fn_oid));
 		if (declaration->returns_set)
 			return_rows(fcinfo, report, params);
 		else

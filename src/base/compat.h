@@ -36,11 +36,49 @@
 	makeJsonLexContextCstringLen(json, length, encoding, need_escapes)
 #endif
 
-/* Runs a query to its end, once; 18 takes that for granted. */
+/* What the executor has made of a table's CHECKs is in a member of another name from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define crm_check_states ri_CheckConstraintExprs
+#else
+#define crm_check_states ri_ConstraintExprs
+#endif
+
+/*
+ * From 18 on, a CHECK may be NOT ENFORCED, and virtual generated columns are replaced by
+ * their expressions.
+ */
+#if PG_VERSION_NUM >= 180000
+#define CRM_CHECK_IS_ENFORCED(check) ((check)->ccenforced)
+#define CRM_CHECKS_ARE_PLAIN(constraints) (!(constraints)->has_generated_virtual)
+#else
+#define CRM_CHECK_IS_ENFORCED(check) true
+#define CRM_CHECKS_ARE_PLAIN(constraints) true
+#endif
+
+/* Whether the role may call the function; 16 has one function for objects of all kinds. */
+#if PG_VERSION_NUM >= 160000
+#define crm_function_aclcheck(function, role) \
+	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#else
+#define crm_function_aclcheck(function, role) pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
+/* Which file holds a table: called a locator from 16 on. */
+#if PG_VERSION_NUM >= 160000
+#define crm_rel_locator(rel) ((rel)->rd_locator)
+#else
+#define crm_rel_locator(rel) ((rel)->rd_node)
+#endif
+
+/* Runs a query to its end, once; 18 takes that for granted.  And what a hook is given. */
 #if PG_VERSION_NUM >= 180000
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count
+#define CRM_RUN_ARGUMENTS	desc, direction, count
 #else
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#define CRM_RUN_PARAMETERS	QueryDesc *desc, ScanDirection direction, uint64 count, bool once
+#define CRM_RUN_ARGUMENTS	desc, direction, count, once
 #endif
 
 /* In 18 the search for conflicts may leave out a row; here it leaves out none. */
@@ -55,8 +93,8 @@
 
 /*
  * What ExecutorCheckPerms_hook is given: from 16 on, the tables are in a list of
- * permissions, apart from the range table.  And whether the user has them, for
- * a planned statement.
+ * permissions, apart from the range table.  Whether the user has them, for a planned
+ * statement.  And naming another relation there, before it is put into the range table.
  */
 #if PG_VERSION_NUM >= 160000
 #define CRM_CHECK_PERMS_PARAMETERS	List *range_table, List *permissions, bool report
@@ -64,6 +102,9 @@
 #define CRM_CHECK_PERMS_LIST		permissions
 #define CRM_CHECK_PERMS_RELID(item) (((RTEPermissionInfo *) (item))->relid)
 #define CRM_CHECK_PERMS_INFO(item)	((RTEPermissionInfo *) (item))
+#define crm_replace_permissions(query, rte, oid) \
+	((rte)->perminfoindex == 0 ? (void) 0 : \
+	 (void) (getRTEPermissionInfo((query)->rteperminfos, rte)->relid = (oid)))
 #define crm_may_execute(statement) \
 	ExecCheckPermissions((statement)->rtable, (statement)->permInfos, false)
 #else
@@ -74,14 +115,18 @@
 	(((RangeTblEntry *) (item))->rtekind == RTE_RELATION ? \
 	 ((RangeTblEntry *) (item))->relid : InvalidOid)
 #define CRM_CHECK_PERMS_INFO(item)	((RangeTblEntry *) (item))
+#define crm_replace_permissions(query, rte, oid) ((void) (query))
 #define crm_may_execute(statement) ExecCheckRTPerms((statement)->rtable, false)
 #endif
 
-/* From 18 on, a deferred trigger runs as the user that fired it, not the one that commits. */
+/*
+ * From 18 on, AFTER triggers run as the user that fired them, not the one at the end of
+ * the statement or transaction.
+ */
 #if PG_VERSION_NUM >= 180000
-#define CRM_DEFERRED_TRIGGERS_KEEP_USER true
+#define CRM_AFTER_TRIGGERS_KEEP_USER true
 #else
-#define CRM_DEFERRED_TRIGGERS_KEEP_USER false
+#define CRM_AFTER_TRIGGERS_KEEP_USER false
 #endif
 
 #endif							/* CRM_BASE_COMPAT_H */

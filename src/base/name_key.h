@@ -5,6 +5,10 @@
 #ifndef CRM_BASE_NAME_KEY_H
 #define CRM_BASE_NAME_KEY_H
 
+#include "fmgr.h"
+
+extern Datum crm_name_key(PG_FUNCTION_ARGS);
+
 /*
  * Whether a text in the database's encoding has no visible character, only white space
  * and invisible ones.

@@ -14,6 +14,7 @@
 #include "utils/plancache.h"
 
 #include "base/query.h"
+#include "base/shard.h"
 
 char *
 crm_qualified_name(Oid schema, const char *name)
@@ -36,10 +37,17 @@ check_result(int result, const char *query)
 	return result;
 }
 
+/* Citus refuses triggers on distributed tables unless the user knows that they fit. */
 void
 crm_run(const char *query)
 {
+	int			level = NewGUCNestLevel();
+
+	if (crm_has_citus())
+		(void) set_config_option("citus.enable_unsafe_triggers", "on", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	(void) check_result(SPI_execute(query, false, 0), query);
+	AtEOXact_GUC(true, level);
 }
 
 int

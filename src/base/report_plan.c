@@ -27,6 +27,7 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "base/report_query.h"
+#include "base/shard.h"
 
 #define QUERY_PREFIX	CRM_PREFIX "query_"
 
@@ -42,6 +43,7 @@ typedef struct ReportKey
 	Oid			function;
 	Oid			schema;
 	const char *dimension;		/* NULL: none */
+	Oid			deals;			/* the table, or its shard if that is here */
 } ReportKey;
 
 static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
@@ -177,6 +179,7 @@ is_report_of(const CrmKeptPlans *kept, const void *key)
 
 	return wanted == NULL || (report->names.declaration.function == wanted->function &&
 							  report->schema == wanted->schema &&
+							  report->deals == wanted->deals &&
 							  is_same_text(report->names.group.dimension, wanted->dimension));
 }
 
@@ -234,6 +237,7 @@ make_report(const ReportKey *key)
 	MemoryContextSwitchTo(outer);
 	crm_group_check(&report->names.group);
 	report->schema = key->schema;
+	report->deals = key->deals;
 	report->kept.context = context;
 	report->kept.match = is_report_of;
 	report->kept.hash = hash_key(key);
@@ -246,10 +250,19 @@ make_report(const ReportKey *key)
 	return report;
 }
 
+/* A report that writes leaves it to Citus to find the shards, and to lock them. */
+static Oid
+deals_to_read(Oid function, Oid schema)
+{
+	Oid			deals = get_relname_relid("deals", schema);
+
+	return func_volatile(function) == PROVOLATILE_VOLATILE ? deals : crm_table_to_read(deals);
+}
+
 CrmReport *
 crm_report_open(Oid function, Oid schema, const char *dimension)
 {
-	ReportKey	key = {function, schema, dimension};
+	ReportKey	key = {function, schema, dimension, deals_to_read(function, schema)};
 	CrmReport  *report;
 
 	watch_catalogs();
@@ -274,7 +287,7 @@ crm_report_close(CrmReport *report)
 void
 crm_report_try(Oid function, Oid schema)
 {
-	ReportKey	key = {function, schema};
+	ReportKey	key = {function, schema, NULL, deals_to_read(function, schema)};
 
 	watch_catalogs();
 	SPI_connect();

@@ -36,6 +36,8 @@ typedef struct CrmReport
 {
 	CrmKeptPlans kept;			/* must be first; plans of both */
 	Oid			schema;
+	Oid			deals;			/* its table, or the shard that is read in its
+								 * place */
 	CrmQueryNames names;
 	int			nlookups;
 	CrmLookup  *lookups;

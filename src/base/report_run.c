@@ -19,6 +19,7 @@
 #include "base/errors.h"
 #include "base/report_query.h"
 #include "base/report_run.h"
+#include "base/shard_query.h"
 #include "base/uuid.h"
 
 /* Removes the position of an error, which is in our query, not in the caller's. */
@@ -55,17 +56,18 @@ run_planned(PlannedStmt *planned, const char *text, ParamListInfo params, DestRe
 
 /* As SPI does it, but planned with one search_path and run with another. */
 static uint64
-run_source(CachedPlanSource *source, bool read_only, ParamListInfo params, DestReceiver *dest)
+run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo params,
+		   DestReceiver *dest)
 {
 	Oid			user = GetUserId();
 	int			level = crm_report_pin_settings();
-	CachedPlan *plan = GetCachedPlan(source, params, CurrentResourceOwner, NULL);
+	CachedPlan *plan = crm_plan_on_shards(source, params);
 	ListCell   *cell;
 	uint64		rows = 0;
 
 	crm_report_check_user(user);
 	AtEOXact_GUC(true, level);
-	if (!read_only)
+	if (!report->names.declaration.read_only)
 	{
 		CommandCounterIncrement();
 		UpdateActiveSnapshotCommandId();
@@ -101,7 +103,7 @@ run_statement(const CrmReport *report, SPIPlanPtr plan, ParamListInfo params, De
 	error_context_stack = &context;
 	if (!read_only)
 		PushActiveSnapshot(GetTransactionSnapshot());
-	rows = run_source(source, read_only, params, dest);
+	rows = run_source(report, source, params, dest);
 	if (!read_only)
 	{
 		CommandCounterIncrement();

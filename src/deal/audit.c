@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "base/shard.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -280,6 +281,8 @@ write_totals(DealAudit *audit, TriggerEvent event)
 {
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 	{
+		if (crm_is_distributed(RelationGetRelid(audit->deals)))
+			return;				/* its shard is truncated, too */
 		connect_spi(audit);
 		crm_totals_truncate(audit->deals);
 	}

@@ -26,6 +26,7 @@ typedef struct DealsPast
 typedef struct DealWrite
 {
 	RowEdit		row;
+	FunctionCallInfo fcinfo;	/* of the trigger function */
 	const AttrNumber *columns;	/* by DealColumn */
 	StageLookup *lookup;
 	DealsPast  *past;			/* opened when it is asked for */
@@ -124,6 +125,13 @@ extern void crm_deal_correct_closing(DealWrite *deal, DealColumn column, const c
 
 extern bool crm_deal_follows_history(const DealWrite *deal);
 extern void crm_deal_follow_history(DealWrite *deal);
+
+/*
+ * Whether the write asks for the last move to be taken back (CRM_UNDO), and doing so: by a
+ * move of that number.
+ */
+extern bool crm_deal_is_undone(const DealWrite *deal);
+extern void crm_deal_undo(DealWrite *deal, int32 move_no);
 
 /* ERROR if the deal, as it is now, was closed before it was created. */
 extern void crm_deal_check_closed_after_creation(const DealWrite *deal);

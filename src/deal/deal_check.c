@@ -2,8 +2,10 @@
  * deal/deal_check.c
  *		crm_check_deal(): the constraints of a deal's columns, in one CHECK.
  *
- * PostgreSQL parses the expression of each CHECK again for every statement: thirteen
- * CHECKs cost a one-row move more than all triggers together.  The triggers already
+ * PostgreSQL parses the expression of each CHECK again for every statement, where
+ * table/kept_checks.c does not give it the one that is ready: in COPY, in the first statement
+ * of a session, beside a CHECK that calls a user's function.  Thirteen CHECKs then cost
+ * a one-row move more than all triggers together.  The triggers already
  * ensure most of this; the CHECK also holds where they do not fire, as in logical
  * replication.  The values of status, value_period, forecast_category and metadata
  * are constrained by domains, which tools read in the catalog: the CHECK casts its

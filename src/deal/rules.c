@@ -28,6 +28,7 @@
 #include "table/tenant_guard.h"
 #include "table/trigger.h"
 #include "table/value_checks.h"
+#include "totals/access.h"
 
 /* What all rows of a statement need; lives in fn_extra. */
 typedef struct DealStatement
@@ -157,6 +158,22 @@ open_past(const DealWrite *deal)
 }
 
 /*
+ * Row security may have hidden a deleted deal from the user, and its history is seen by
+ * whoever sees a deal of that id.
+ */
+static void
+check_may_bring_back(const DealWrite *deal, const pg_uuid_t *id)
+{
+	if (crm_sees_all(deal->fcinfo, deal->row.rel))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("deal %s was deleted, and you cannot bring it back", crm_uuid_text(id)),
+			 errdetail("Row security hides deals from you, and the history of the deleted one would be seen with it."),
+			 errhint("Insert the deal under another id.")));
+}
+
+/*
  * The counters continue after those of a deleted deal that had the same id.  If
  * that deal is being moved or deleted now, this waits for the transaction.  Before
  * the row is stored, others can still insert and delete a deal of that id, so
@@ -177,9 +194,13 @@ set_counters(DealWrite *deal)
 		crm_note_given_id(RelationGetRelid(deal->row.rel));
 		open_past(deal);
 		move_no = crm_last_move_no(&deal->past->moves, id, tenant_id);
-		if (crm_last_change(&deal->past->changes, id, tenant_id, &last) &&
-			last.version < PG_INT32_MAX)
-			version = last.version + 1;
+		if (crm_last_change(&deal->past->changes, id, tenant_id, &last))
+		{
+			if (last.deleted)
+				check_may_bring_back(deal, id);
+			if (last.version < PG_INT32_MAX)
+				version = last.version + 1;
+		}
 	}
 	deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 	deal_set(deal, DEAL_VERSION, Int32GetDatum(version));
@@ -261,30 +282,6 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	return old + 1;
 }
 
-/*
- * Whether undo_move writes this row, as the deal was before the move.  ERROR if
- * the stage has changed since, so that the deal cannot return to it; looking the
- * stage up also locks it.
- */
-static bool
-undoes_move(const DealWrite *deal, int32 move_no)
-{
-	const pg_uuid_t *id = DatumGetUUIDP(deal_get(deal, DEAL_ID));
-	const pg_uuid_t *stage_id = DatumGetUUIDP(deal_get(deal, DEAL_STAGE_ID));
-	const StageFacts *stage;
-	DealStatus	status;
-
-	if (crm_undo_in_progress(deal->row.rel, id, stage_id, move_no) == NULL)
-		return false;
-	stage = crm_find_stage(deal->lookup, stage_id, DatumGetUUIDP(deal_get(deal, DEAL_TENANT_ID)));
-	if (stage == NULL ||
-		!crm_parse_deal_status(deal_get(deal, DEAL_STATUS), &status) ||
-		stage->status != status ||
-		!crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get(deal, DEAL_PIPELINE_ID))))
-		crm_undo_impossible(id);
-	return true;
-}
-
 /* Moves the deal to the stage that was written; false if it stays in its stage. */
 static bool
 move_deal(DealWrite *deal)
@@ -309,7 +306,9 @@ static void
 update_deal(DealWrite *deal)
 {
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
+	bool		undoes = crm_deal_is_undone(deal);
 
+	crm_undo_forget(DatumGetUUIDP(deal_get_old(deal, DEAL_ID)));
 	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
@@ -317,9 +316,11 @@ update_deal(DealWrite *deal)
 		crm_deal_follow_history(deal);
 	else
 	{
-		if ((move_no < PG_INT32_MAX && undoes_move(deal, move_no + 1)) || move_deal(deal))
+		if (undoes || move_deal(deal))
 			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
 		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
+		if (undoes)
+			crm_deal_undo(deal, move_no);
 	}
 
 	set_currency(deal);
@@ -425,6 +426,7 @@ crm_deal_rules(PG_FUNCTION_ARGS)
 
 	crm_row_open(&deal.row, trigdata, statement->columns[DEAL_STATUS], &statement->upsert,
 				 statement_memory);
+	deal.fcinfo = fcinfo;
 	deal.columns = statement->columns;
 	if (deal.row.restored ||
 		(deal.row.insert && crm_deal_comes_from_partition(&deal, statement_memory)))

@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "base/shard.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -49,12 +50,12 @@ static const CrmTableKind past_kind = {"deal_changes", past_columns, lengthof(pa
 
 /*
  * Reads the table directly, for speed, as each inserted row needs it.  Where this is not
- * possible, as the table is partitioned or has another name, deals have no past.
+ * possible, as the table is partitioned, deals have no past.
  */
 void
 crm_deal_history_open(DealHistory *history, Relation deals)
 {
-	Oid			relid = get_relname_relid("stage_changes", RelationGetNamespace(deals));
+	Oid			relid = crm_sibling(deals, "stage_changes");
 	Relation	rel;
 
 	history->relid = InvalidOid;
@@ -113,7 +114,7 @@ crm_last_move_no(const DealHistory *history, const pg_uuid_t *deal_id, const pg_
 void
 crm_deal_past_open(DealPast *past, Relation deals)
 {
-	Oid			relid = get_relname_relid("deal_changes", RelationGetNamespace(deals));
+	Oid			relid = crm_sibling(deals, "deal_changes");
 	Relation	rel;
 
 	past->relid = InvalidOid;

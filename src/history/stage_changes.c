@@ -228,9 +228,8 @@ crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleT
 			crm_slot_value(copied[i].of_old ? recorder->old_deal : recorder->new_deal,
 						   recorder->columns[copied[i].column], &nulls[copied[i].field]);
 
-	undone = crm_undo_in_progress(recorder->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
-								  DatumGetUUIDP(values[CHANGE_TO_STAGE_ID]),
-								  DatumGetInt32(values[CHANGE_MOVE_NO]));
+	undone = crm_undo_noted(recorder->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+							DatumGetInt32(values[CHANGE_MOVE_NO]));
 	nulls[CHANGE_REVERTS_ID] = nulls[CHANGE_REVERTS_NO] = undone == NULL;
 	if (undone != NULL)
 	{

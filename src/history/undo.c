@@ -3,13 +3,14 @@
  *		Takes the last move of a deal back.
  *
  * The deal is put back as it was by an ordinary UPDATE, with the rights of
- * the caller.  The triggers, told so here, take the row as it is written and
- * record a move that names the one it reverts.  They know that UPDATE by the
- * deal, the stage and the number of the move: users' triggers may update the
- * same deal, before or after.
+ * the caller.  The request is part of that statement, CRM_UNDO in place of the status,
+ * so that it reaches a shard as well, and no other update of the deal, by a
+ * user's trigger, is taken for it.  The rules of deals then read the history
+ * themselves; what they tell the trigger that records the move is kept here.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -17,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/errors.h"
@@ -26,15 +28,6 @@
 #include "table/caller_query.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
-
-typedef struct Undo
-{
-	Oid			deals;
-	pg_uuid_t	deal_id;
-	pg_uuid_t	stage_id;		/* where the deal goes back to */
-	int64		move_no;		/* of the move that takes it there */
-	UndoneMove	undone;
-} Undo;
 
 /* What the deal is given back, as the parameters of an UPDATE; 1 is its id. */
 static const struct
@@ -55,31 +48,85 @@ static const struct
 	{BOOLOID, "COALESCE(pg_catalog.jsonb_exists(m.closing, 'lost_reason'), false)"},
 };
 
-#define NGIVEN lengthof(given_back)
 #define NREQUIRED 4				/* up to the status: never null */
 
-static const Undo *undo_in_progress = NULL;
+StaticAssertDecl(lengthof(given_back) == UNDO_NVALUES, "given_back does not fit UndoValue");
 
-static bool
-is_table(Relation rel, Oid relid)
+/* A move that the rules have taken back, until it is recorded. */
+typedef struct UndoNote
 {
-	return RelationGetRelid(rel) == relid ||
-		(rel->rd_rel->relispartition &&
-		 list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid));
+	Oid			deals;			/* the table, partition or shard */
+	SubTransactionId subxact;
+	pg_uuid_t	deal_id;
+	int32		move_no;		/* of the move that takes it back */
+	UndoneMove	undone;
+} UndoNote;
+
+static List *notes = NIL;		/* in TopTransactionContext */
+
+static void
+forget_notes(void *arg)
+{
+	notes = NIL;
+}
+
+/* What a deal's earlier notes say no longer holds when it is written again. */
+void
+crm_undo_forget(const pg_uuid_t *deal_id)
+{
+	ListCell   *cell;
+
+	foreach(cell, notes)
+	{
+		if (crm_uuid_equal(&((UndoNote *) lfirst(cell))->deal_id, deal_id))
+			notes = foreach_delete_current(notes, cell);
+	}
+}
+
+void
+crm_undo_note(Relation deals, const pg_uuid_t *deal_id, int32 move_no, const UndoneMove *undone)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	UndoNote   *note = palloc(sizeof(UndoNote));
+
+	if (notes == NIL)
+	{
+		MemoryContextCallback *ended = palloc0(sizeof(MemoryContextCallback));
+
+		ended->func = forget_notes;
+		MemoryContextRegisterResetCallback(TopTransactionContext, ended);
+	}
+	*note = (UndoNote)
+	{
+		RelationGetRelid(deals), GetCurrentSubTransactionId(), *deal_id, move_no, *undone
+	};
+	notes = lappend(notes, note);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Whether the note is of the table, or of its partition. */
+static bool
+is_of_table(const UndoNote *note, Oid deals)
+{
+	return note->deals == deals ||
+		(get_rel_relispartition(note->deals) &&
+		 list_member_oid(get_partition_ancestors(note->deals), deals));
 }
 
 const UndoneMove *
-crm_undo_in_progress(Relation deals, const pg_uuid_t *deal_id,
-					 const pg_uuid_t *stage_id, int32 move_no)
+crm_undo_noted(Relation deals, const pg_uuid_t *deal_id, int32 move_no)
 {
-	const Undo *undo = undo_in_progress;
+	ListCell   *cell;
 
-	if (undo != NULL &&
-		undo->move_no == move_no &&
-		crm_uuid_equal(&undo->deal_id, deal_id) &&
-		crm_uuid_equal(&undo->stage_id, stage_id) &&
-		is_table(deals, undo->deals))
-		return &undo->undone;
+	foreach(cell, notes)
+	{
+		const UndoNote *note = lfirst(cell);
+
+		if (note->move_no == move_no && crm_uuid_equal(&note->deal_id, deal_id) &&
+			note->subxact == GetCurrentSubTransactionId() &&
+			is_of_table(note, RelationGetRelid(deals)))
+			return &note->undone;
+	}
 	return NULL;
 }
 
@@ -93,19 +140,18 @@ crm_undo_impossible(const pg_uuid_t *deal_id)
 			 errhint("Move the deal with move_deal instead.")));
 }
 
-/* The deal, locked so that it stays in the version that is read. */
+/* The deal as it is, locked so that it stays so. */
 static void
-lock_deal(Relation deals, Undo *undo, Datum *present)
+lock_deal(Relation deals, const pg_uuid_t *deal_id, UndoneDeal *deal)
 {
-	crm_api_require(psprintf("SELECT d.move_no, d.stage_id, d.stage_entered_at, d.tenant_id FROM %s d "
+	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.tenant_id FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							 crm_sibling_name(deals, RelationGetRelationName(deals))),
-					"deal", &undo->deal_id);
-	undo->move_no = (int64) DatumGetInt32(crm_api_value(1, INT4OID, NULL)) + 1;
-	present[0] = UUIDPGetDatum(&undo->deal_id);
-	present[1] = crm_api_value(2, UUIDOID, NULL);
-	present[2] = crm_api_value(3, TIMESTAMPTZOID, NULL);
-	present[3] = crm_api_value(4, UUIDOID, NULL);
+					"deal", deal_id);
+	deal->id = *deal_id;
+	deal->stage_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	deal->stage_entered_at = DatumGetTimestampTz(crm_api_value(2, TIMESTAMPTZOID, NULL));
+	deal->tenant_id = *DatumGetUUIDP(crm_api_value(3, UUIDOID, NULL));
 }
 
 /*
@@ -114,18 +160,23 @@ lock_deal(Relation deals, Undo *undo, Datum *present)
  * the caller, who holds a lock on the deal, need not see it; but not that of
  * another tenant's deal, which had the id before it was deleted.
  */
-static void
-find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, char *nulls)
+UndoneMove
+crm_find_last_move(Relation deals, const UndoneDeal *deal, UndoValues *was)
 {
+	Datum		present[] = {
+		UUIDPGetDatum(&deal->id), UUIDPGetDatum(&deal->stage_id),
+		TimestampTzGetDatum(deal->stage_entered_at), UUIDPGetDatum(&deal->tenant_id)
+	};
 	static const Oid types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID, UUIDOID};
 	const char *history = crm_trusted_sibling(deals, "stage_changes");
 	StringInfoData query;
 	SavedUser	saved;
 	uint64		found;
+	UndoneMove	move;
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT m.id, m.move_no");
-	for (int i = 0; i < NGIVEN; i++)
+	for (int i = 0; i < UNDO_NVALUES; i++)
 		appendStringInfo(&query, ", %s", given_back[i].of_move);
 	appendStringInfo(&query, " FROM (SELECT c.* FROM %1$s c "
 					 "WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
@@ -143,25 +194,29 @@ find_last_move(Relation deals, Undo *undo, const Datum *present, Datum *values, 
 	if (found == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("deal %s has no move to take back", crm_uuid_text(&undo->deal_id))));
+				 errmsg("deal %s has no move to take back", crm_uuid_text(&deal->id))));
 
-	undo->undone.id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
-	undo->undone.move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
-	for (int i = 0; i < NGIVEN; i++)
+	move.id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	move.move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
+	for (int i = 0; i < UNDO_NVALUES; i++)
 	{
+		Oid			type = given_back[i].type;
 		bool		isnull = false;
 
-		values[i] = crm_api_value(i + 3, given_back[i].type, i < NREQUIRED ? NULL : &isnull);
-		nulls[i] = isnull ? 'n' : ' ';
+		was->values[i] = crm_api_value(i + 3, type, i < NREQUIRED ? NULL : &isnull);
+		was->nulls[i] = isnull;
+		if (!isnull)
+			was->values[i] = SPI_datumTransfer(was->values[i], get_typbyval(type),
+											   get_typlen(type));
 	}
-	undo->stage_id = *DatumGetUUIDP(values[2]);
+	return move;
 }
 
 /* The UPDATE is the caller's, who is given values, not the history. */
 static void
-put_back(Relation deals, const Undo *undo, Datum *values, const char *nulls)
+put_back(Relation deals, const pg_uuid_t *deal_id, UndoValues *was)
 {
-	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = $4, probability = $5, "
+	char	   *update = psprintf("UPDATE %s d SET pipeline_id = $2, stage_id = $3, status = '" CRM_UNDO "', probability = $5, "
 								  "stage_entered_at = $6, "
 								  "won_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'won' THEN COALESCE($7, d.won_at) END, "
 								  "lost_at = CASE WHEN $4 OPERATOR(pg_catalog.=) 'lost' THEN COALESCE($8, d.lost_at) END, "
@@ -169,15 +224,19 @@ put_back(Relation deals, const Undo *undo, Datum *values, const char *nulls)
 								  "WHEN $10 THEN $9 ELSE d.lost_reason END "
 								  "WHERE d.id OPERATOR(pg_catalog.=) $1",
 								  crm_sibling_name(deals, RelationGetRelationName(deals)));
-	Oid			types[NGIVEN];
+	Oid			types[UNDO_NVALUES];
+	char		nulls[UNDO_NVALUES];
 
-	for (int i = 0; i < NGIVEN; i++)
+	for (int i = 0; i < UNDO_NVALUES; i++)
+	{
 		types[i] = given_back[i].type;
-	if (crm_run_once(update, NGIVEN, types, values, nulls) != SPI_OK_UPDATE ||
+		nulls[i] = was->nulls[i] ? 'n' : ' ';
+	}
+	if (crm_run_once(update, UNDO_NVALUES, types, was->values, nulls) != SPI_OK_UPDATE ||
 		SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("deal %s could not be put back", crm_uuid_text(&undo->deal_id)),
+				 errmsg("deal %s could not be put back", crm_uuid_text(deal_id)),
 				 errdetail("The update of the deal was suppressed by a policy or a trigger.")));
 }
 
@@ -191,26 +250,14 @@ PG_FUNCTION_INFO_V1(crm_undo_move);
 Datum
 crm_undo_move(PG_FUNCTION_ARGS)
 {
+	const pg_uuid_t *deal_id = crm_api_uuid(fcinfo, 1, "deal_id");
 	Relation	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	const Undo *outer = undo_in_progress;
-	Undo		undo = {RelationGetRelid(deals), *crm_api_uuid(fcinfo, 1, "deal_id")};
-	Datum		present[4];
-	Datum		values[NGIVEN];
-	char		nulls[NGIVEN];
+	UndoneDeal	deal;
+	UndoValues	was;
 
-	lock_deal(deals, &undo, present);
-	find_last_move(deals, &undo, present, values, nulls);
-	PG_TRY();
-	{
-		undo_in_progress = &undo;
-		put_back(deals, &undo, values, nulls);
-	}
-	PG_FINALLY();
-	{
-		undo_in_progress = outer;
-	}
-	PG_END_TRY();
-
+	lock_deal(deals, deal_id, &deal);
+	(void) crm_find_last_move(deals, &deal, &was);
+	put_back(deals, deal_id, &was);
 	crm_api_end(deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }

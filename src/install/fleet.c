@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -36,11 +37,15 @@ is_owner(const CrmInstallation *installation)
 	return has_privs_of_role(GetUserId(), installation->owner);
 }
 
-/* A restricted operation cannot leave a prepared statement, cursor or temporary table behind. */
+/*
+ * A restricted operation cannot leave a prepared statement, cursor or temporary table
+ * behind, and what it sets ends with it, such as a search_path for the caller.
+ */
 static void
 run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
 {
 	Relation	deals = relation_open(installation->deals, AccessShareLock);
+	int			settings = NewGUCNestLevel();
 	SavedUser	saved;
 	Oid			userid;
 	int			sec_context;
@@ -51,6 +56,7 @@ run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const
 	SetUserIdAndSecContext(userid, sec_context | SECURITY_RESTRICTED_OPERATION);
 	task->run(fcinfo, installation, task->arg);
 	crm_restore_user(&saved);
+	AtEOXact_GUC(false, settings);
 }
 
 /* A task, and where it is done. */

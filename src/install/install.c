@@ -50,6 +50,7 @@
 #include "install/api_functions.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/distribute.h"
 #include "install/script.h"
 #include "table/installation.h"
 
@@ -307,6 +308,8 @@ crm_install(PG_FUNCTION_ARGS)
 	CrmInstallation installation;
 	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
+	bool		distribute;
+	int			local_level;
 	int			level;
 
 	if (!shared && strcmp(tenancy, "single") != 0)
@@ -318,6 +321,10 @@ crm_install(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("crm_install()");
 
 	SPI_connect();
+	distribute = crm_is_to_be_distributed(name);
+	if (distribute && shared)
+		crm_refuse_shared_tenancy();
+	local_level = crm_make_locally();
 	schema = prepare_schema(fcinfo, name);
 	level = crm_pin_settings(schema);
 	crm_run_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
@@ -331,6 +338,9 @@ crm_install(PG_FUNCTION_ARGS)
 	if (!crm_find_installation(fcinfo, schema, &installation))
 		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
 	crm_require_no_problem(fcinfo, &installation);
+	if (distribute)
+		crm_distribute_schema(fcinfo, schema, false);
+	AtEOXact_GUC(true, local_level);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

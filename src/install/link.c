@@ -2,7 +2,7 @@
  * install/link.c
  *		Linking a column of a CRM to a table of the user's.
  *
- * A link is a foreign key, a view, an index and two triggers, all with fixed names.
+ * A link is a foreign key, a view, an index and triggers, all with fixed names.
  * It is made and dropped with the caller's rights, by DDL that the caller could have
  * written.  The functions here rely on their declared search_path (pg_catalog,
  * pg_temp) and qualify every other name.
@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -245,6 +246,25 @@ add_triggers(FunctionCallInfo fcinfo, const Linking *linking)
 					 link->noun));
 }
 
+/* Before users' own triggers, as it looks at these. */
+static char *
+guard_name(const CrmLink *link)
+{
+	return psprintf("00_crm_%s_guard", link->attribute);
+}
+
+/* Where the foreign key updates deals; rows of deal_contacts have a guard from the start. */
+static void
+add_guard(FunctionCallInfo fcinfo, const Linking *linking)
+{
+	const CrmLink *link = linking->link;
+
+	crm_run(psprintf("CREATE TRIGGER %s BEFORE UPDATE OF %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
+					 quote_identifier(guard_name(link)), link->attribute, linking->table,
+					 crm_qualified_name(crm_extension_schema(fcinfo), "crm_cascade_guard"),
+					 quote_literal_cstr(linking->crm.version)));
+}
+
 /*
  * crm_link(schema_name text, linked_column text, linked_table regclass, id_column name,
  *			name_column name, on_delete text, columns name[]) -> regclass
@@ -278,6 +298,8 @@ crm_link(PG_FUNCTION_ARGS)
 	check_matches(&linking, &table);
 	add_foreign_key(&linking, &table, action);
 	add_triggers(fcinfo, &linking);
+	if (strcmp(action, "SET NULL") == 0)
+		add_guard(fcinfo, &linking);
 	view = crm_create_linked_view(&table, linking.crm.schema);
 	crm_embed_linked(linking.crm.schema, linking.link->view);
 	SPI_finish();
@@ -325,6 +347,8 @@ crm_unlink(PG_FUNCTION_ARGS)
 	crm_run(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", linking.table, foreign_key_name(link)));
 	crm_run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger_name(link, "insert"), linking.table));
 	crm_run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger_name(link, "update"), linking.table));
+	if (OidIsValid(get_trigger_oid(linking.relid, guard_name(link), true)))
+		crm_run(psprintf("DROP TRIGGER %s ON %s", quote_identifier(guard_name(link)), linking.table));
 	if (!link->required)
 		crm_run(psprintf("DROP INDEX IF EXISTS %s",
 						 crm_qualified_name(linking.crm.schema,

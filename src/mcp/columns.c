@@ -221,6 +221,34 @@ crm_mcp_record(List *properties)
 	return psprintf("pg_catalog.jsonb_to_record($1) AS f(%s)", crm_mcp_record_columns(properties));
 }
 
+char *
+crm_mcp_argument_value(const char *name, Oid type, int32 typmod)
+{
+	bool		json = type == JSONBOID || type == JSONOID;
+	char	   *member = psprintf("$1 OPERATOR(pg_catalog.%s) %s", json ? "->" : "->>", quote_literal_cstr(name));
+
+	if (json)
+		member = psprintf("CASE WHEN pg_catalog.jsonb_typeof(%1$s) OPERATOR(pg_catalog.<>) 'null' THEN %1$s END", member);
+	return psprintf("(%s)::%s", member, crm_mcp_type_name(type, typmod));
+}
+
+char *
+crm_mcp_argument_values(List *properties)
+{
+	StringInfoData members;
+	ListCell   *cell;
+
+	initStringInfo(&members);
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+
+		appendStringInfo(&members, "%s%s", members.len > 0 ? ", " : "",
+						 crm_mcp_argument_value(property->name, property->type, property->typmod));
+	}
+	return members.data;
+}
+
 List *
 crm_mcp_given(Jsonb *arguments, List *properties, bool nulls)
 {

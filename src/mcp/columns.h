@@ -33,6 +33,14 @@ extern McpColumn *crm_mcp_find_column(List *columns, const char *name);
 /* A copy of the column's property, which the caller may change. */
 extern McpProperty *crm_mcp_copy_property(McpColumn *column);
 
+/*
+ * The value of a member of the parameter $1, which is a jsonb, and the values of several;
+ * not for arrays.  By operators, as Citus would run a function that it finds in an
+ * UPDATE or DELETE beforehand, and lose the types of a record.
+ */
+extern char *crm_mcp_argument_value(const char *name, Oid type, int32 typmod);
+extern char *crm_mcp_argument_values(List *properties);
+
 /* The properties that the arguments hold.  Without nulls, null counts as not given. */
 extern List *crm_mcp_given(Jsonb *arguments, List *properties, bool nulls);
 

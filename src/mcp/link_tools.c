@@ -102,10 +102,9 @@ unlink_properties(McpTool *tool)
 static char *
 by_pair(const McpLink *link)
 {
-	return psprintf("(t.%s, t.%s) OPERATOR(pg_catalog.=) (SELECT k.%s, k.%s FROM pg_catalog.jsonb_to_record($1)"
-					" AS k(%s pg_catalog.uuid, %s pg_catalog.uuid))",
-					link->key[0], link->key[1], link->key[0], link->key[1],
-					link->key[0], link->key[1]);
+	return psprintf("t.%s OPERATOR(pg_catalog.=) %s AND t.%s OPERATOR(pg_catalog.=) %s",
+					link->key[0], crm_mcp_argument_value(link->key[0], UUIDOID, -1),
+					link->key[1], crm_mcp_argument_value(link->key[1], UUIDOID, -1));
 }
 
 /* The action for a pair that exists: set the given columns that the caller may update. */

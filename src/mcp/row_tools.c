@@ -8,6 +8,8 @@
 #include "executor/spi.h"
 
 #include "base/errors.h"
+#include "base/shard.h"
+#include "mcp/columns.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
 #include "mcp/reference.h"
@@ -65,7 +67,7 @@ report_not_found(McpTool *tool, Jsonb *arguments)
 static char *
 by_key(void)
 {
-	return "t." MCP_KEY " OPERATOR(pg_catalog.=) (SELECT k.id FROM pg_catalog.jsonb_to_record($1) AS k(id pg_catalog.uuid))";
+	return psprintf("t." MCP_KEY " OPERATOR(pg_catalog.=) %s", crm_mcp_argument_value(MCP_KEY, UUIDOID, -1));
 }
 
 static char *
@@ -168,6 +170,23 @@ update_properties(McpTool *tool)
 	return properties;
 }
 
+/* The condition that a row has the version in the arguments. */
+static char *
+of_version(void)
+{
+	return psprintf(" AND t.version OPERATOR(pg_catalog.=) %s",
+					crm_mcp_argument_value("expected_version", INT4OID, -1));
+}
+
+/* As a row, for UPDATE.  Only a record takes arrays, which Citus does not. */
+static char *
+new_values(McpTool *tool, List *given)
+{
+	if (crm_is_distributed(tool->object))
+		return psprintf("ROW(%s)", crm_mcp_argument_values(given));
+	return psprintf("(SELECT %s FROM %s)", crm_mcp_names(given, "f."), crm_mcp_record(given));
+}
+
 static char *
 call_update(McpTool *tool, Jsonb *arguments, List *properties)
 {
@@ -192,10 +211,9 @@ call_update(McpTool *tool, Jsonb *arguments, List *properties)
 				 errmsg("nothing to update"),
 				 errhint("Give the columns to change, besides id.")));
 	row = crm_mcp_run_returning(tool->columns,
-								psprintf("UPDATE %s AS t SET (%s) = (SELECT %s FROM %s) WHERE %s%s",
-										 table, crm_mcp_names(given, ""), crm_mcp_names(given, "f."),
-										 crm_mcp_record(given), by_key(),
-										 versioned ? " AND t.version OPERATOR(pg_catalog.=) (SELECT k.expected_version FROM pg_catalog.jsonb_to_record($1) AS k(expected_version pg_catalog.int4))" : ""),
+								psprintf("UPDATE %s AS t SET (%s) = %s WHERE %s%s",
+										 table, crm_mcp_names(given, ""), new_values(tool, given),
+										 by_key(), versioned ? of_version() : ""),
 								arguments);
 	if (row != NULL)
 		return row;

@@ -214,8 +214,8 @@ crm_find_pipeline(StageLookup *lookup, const pg_uuid_t *id)
 		FactsReader reader = {crm_columns(rel, &crm_pipeline_kind), facts};
 		MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]),
-					   reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
+		crm_visit_row(rel, crm_index_on_column(rel, reader.columns[PIPELINE_ID]),
+					  reader.columns[PIPELINE_ID], id, read_pipeline, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}
@@ -244,8 +244,8 @@ crm_find_stage(StageLookup *lookup, const pg_uuid_t *id, const pg_uuid_t *tenant
 		 */
 		crm_lock_key_shared(lookup->stages, tenant_id, id);
 		facts->exists = false;
-		crm_visit_rows(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]),
-					   reader.columns[STAGE_ID], id, read_stage, &reader);
+		crm_visit_row(rel, crm_index_on_column(rel, reader.columns[STAGE_ID]),
+					  reader.columns[STAGE_ID], id, read_stage, &reader);
 		MemoryContextSwitchTo(caller);
 		table_close(rel, NoLock);
 	}

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -92,7 +93,7 @@ crm_describe_stage_deals(Relation stages, const pg_uuid_t *stage_id)
 								 "WHERE stage_id OPERATOR(pg_catalog.=) $1) d "
 								 "HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
 								 crm_sibling_name(stages, "deals"));
-	Oid			deals = get_relname_relid("deals", RelationGetNamespace(stages));
+	Oid			deals = crm_sibling(stages, "deals");
 	Datum		args[] = {UUIDPGetDatum(stage_id)};
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *result = NULL;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -30,6 +31,8 @@ begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind, LOCK
 	Oid			relid = get_relname_relid(table, schema);
 	Relation	rel;
 
+	if (mode == AccessShareLock)
+		relid = crm_table_to_read(relid);
 	if (get_rel_relkind(relid) != RELKIND_RELATION &&
 		get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,

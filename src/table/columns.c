@@ -2,13 +2,12 @@
  * table/columns.c
  *		The CRM's tables as the triggers need them: columns, neighbours, locks.
  *
- * Neighbours are found through foreign keys, not by name, where rows are read
- * directly: on a sharded cluster the tables at hand bear other names than the
- * user's.  Where a query does the work, names are right, as the planner maps
- * them.
+ * What a foreign key refers to is found through the key; other neighbours by name,
+ * which on a distributed schema leads to a shard (base/shard.h).
  */
 #include "postgres.h"
 
+#include "base/shard.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -198,5 +197,9 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 char *
 crm_sibling_name(Relation rel, const char *table)
 {
-	return crm_qualified_name(RelationGetNamespace(rel), table);
+	Oid			sibling = crm_sibling(rel, table);
+
+	/* If there is none, the query will say it. */
+	return OidIsValid(sibling) ? crm_relation_name(sibling) :
+		crm_qualified_name(RelationGetNamespace(rel), table);
 }

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "base/shard.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -40,7 +41,7 @@ crm_lacking_fields(Relation rel, const InsertTarget *target)
 uint64
 crm_lacking_fields_beside(Relation deals, const InsertTarget *target)
 {
-	Oid			relid = get_relname_relid(target->table, RelationGetNamespace(deals));
+	Oid			relid = crm_sibling(deals, target->table);
 	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
 	uint64		lacking;
 

@@ -26,6 +26,8 @@ typedef struct InsertTarget
 	int			nfields;
 	const char *failure;		/* how the message begins when it is not to be
 								 * written to */
+	const char *guard;			/* the function of the row trigger that lets
+								 * only these rows pass; NULL: none */
 } InsertTarget;
 
 /* The type of a row of the fields. */

@@ -9,6 +9,9 @@
 
 #include "table/columns.h"
 
+/* The CHECK of deals that calls crm_check_deal(). */
+#define CRM_DEALS_CHECK	"deals_check"
+
 typedef enum PipelineColumn
 {
 	PIPELINE_ID,

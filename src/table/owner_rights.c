@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -132,7 +133,7 @@ check_table(Oid relid)
 bool
 crm_deferred_triggers_keep_owner(Relation rel)
 {
-	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER || rel->trigdesc == NULL)
+	if (!CRM_AFTER_TRIGGERS_KEEP_USER || rel->trigdesc == NULL)
 		return false;
 	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
 	{
@@ -155,7 +156,7 @@ check_deferred_triggers(Oid relid)
 {
 	ListCell   *lc;
 
-	if (!CRM_DEFERRED_TRIGGERS_KEEP_USER ||
+	if (!CRM_AFTER_TRIGGERS_KEEP_USER ||
 		has_privs_of_role(GetOuterUserId(), GetUserId()))
 		return;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
@@ -246,18 +247,19 @@ crm_become_owner(Relation rel, SavedUser *saved)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* What the owner's code has set, too, such as a search_path for the caller, is undone. */
 void
 crm_restore_user(const SavedUser *saved)
 {
 	if (saved->settings > 0)
-		AtEOXact_GUC(true, saved->settings);
+		AtEOXact_GUC(false, saved->settings);
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
 char *
 crm_trusted_sibling(Relation rel, const char *table)
 {
-	Oid			sibling = get_relname_relid(table, RelationGetNamespace(rel));
+	Oid			sibling = crm_sibling(rel, table);
 	Oid			owner = crm_table_owner(sibling);
 
 	/* If there is none, the query will say it. */

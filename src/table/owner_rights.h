@@ -23,7 +23,8 @@ typedef struct SavedUser
  * finds what the caller has put in the way: search_path is pg_catalog, pg_temp,
  * and temporary tables and types of others cannot be used (ERROR 42501).  Where a
  * deferred trigger would keep the owner as its user, a query that writes to its
- * table is refused (ERROR 42501): it would run with the caller's search_path.
+ * table is refused (ERROR 42501): it would run with the caller's search_path.  What the
+ * code sets ends with crm_restore_user(), unless the caller's path was that one before.
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
 

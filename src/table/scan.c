@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -14,11 +15,14 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
+#include "base/uuid.h"
 #include "table/columns.h"
 #include "table/scan.h"
 #include "table/table_cache.h"
@@ -153,6 +157,101 @@ crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
 					 errhint("Make it an ordinary or a partitioned table.")));
 	}
 }
+
+/* ---- rows that are read again and again ---- */
+
+/* Where a row stood when it was read last. */
+typedef struct RowPlace
+{
+	pg_uuid_t	key;
+	ItemPointerData tid;		/* not valid: nothing is known */
+	Buffer		buffer;			/* that held its block */
+} RowPlace;
+
+#define PLACES 64
+
+static const char places_kind;
+
+static void
+forget_places(Relation rel, const void *kind, void *data)
+{
+	memset(data, 0, PLACES * sizeof(RowPlace));
+}
+
+/*
+ * Visits the row where it stood; false if it does not stand there now.  The block may be
+ * gone, so it is only looked for in memory.
+ */
+static bool
+visit_place(Relation rel, AttrNumber attno, const RowPlace *place, CrmRowVisitor visit, void *arg)
+{
+	HeapTupleData tuple = {.t_self = place->tid};
+	Buffer		block = place->buffer,
+				buffer;
+	Snapshot	snapshot;
+	bool		found;
+
+	if (!ReadRecentBuffer(crm_rel_locator(rel), MAIN_FORKNUM,
+						  ItemPointerGetBlockNumber(&place->tid), block))
+		return false;
+	snapshot = latest_snapshot();
+	found = heap_fetch(rel, snapshot, &tuple, &buffer, false);
+	if (found)
+	{
+		bool		isnull;
+		Datum		key = heap_getattr(&tuple, attno, RelationGetDescr(rel), &isnull);
+
+		found = !isnull && crm_uuid_equal(DatumGetUUIDP(key), &place->key);
+		if (found)
+			(void) visit(rel, &tuple, arg);
+		ReleaseBuffer(buffer);
+	}
+	ReleaseBuffer(block);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
+/* A visitor that notes the place. */
+typedef struct PlaceNote
+{
+	RowPlace   *place;
+	const pg_uuid_t *key;
+	CrmRowVisitor visit;
+	void	   *arg;
+} PlaceNote;
+
+static bool
+note_place(Relation rel, HeapTuple tuple, void *arg)
+{
+	PlaceNote  *note = arg;
+
+	note->place->key = *note->key;
+	note->place->tid = tuple->t_self;
+	note->place->buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tuple->t_self));
+	ReleaseBuffer(note->place->buffer);
+	return note->visit(rel, tuple, note->arg);
+}
+
+void
+crm_visit_row(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+			  CrmRowVisitor visit, void *arg)
+{
+	PlaceNote	note = {NULL, key, visit, arg};
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		RelationUsesLocalBuffers(rel))
+	{
+		crm_visit_rows(rel, index, attno, key, visit, arg);
+		return;
+	}
+	note.place = (RowPlace *) crm_table_facts(rel, &places_kind, PLACES * sizeof(RowPlace),
+											  forget_places) + key->data[UUID_LEN - 1] % PLACES;
+	if (!ItemPointerIsValid(&note.place->tid) || !crm_uuid_equal(&note.place->key, key) ||
+		!visit_place(rel, attno, note.place, visit, arg))
+		crm_visit_rows(rel, index, attno, key, note_place, &note);
+}
+
+/* ---- rows that are being written ---- */
 
 /*
  * Finds a row with that key that another transaction has inserted, updated or

@@ -22,6 +22,13 @@ extern void crm_visit_rows(Relation rel, Oid index, AttrNumber attno, const pg_u
 						   CrmRowVisitor visit, void *arg);
 
 /*
+ * The same for the only row of a key, in a table of few rows that many statements read:
+ * where it still stands where it stood last, it is read without the index.
+ */
+extern void crm_visit_row(Relation rel, Oid index, AttrNumber attno, const pg_uuid_t *key,
+						  CrmRowVisitor visit, void *arg);
+
+/*
  * Waits until no other transaction that writes a row with that key is running,
  * as the unique index is going to do; the column is its first one.
  */

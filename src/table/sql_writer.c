@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -68,14 +69,13 @@ crm_sql_writer_begin(Relation deals, const InsertTarget *target)
 
 	writer->deals = deals;
 	writer->target = target;
-	/* There is nothing in the parameter that a plan could make use of. */
 	writer->statement = (CrmStatement)
 	{
 		.text = insert_query(crm_trusted_sibling(deals, target->table), target,
 							 crm_lacking_fields_beside(deals, target)),
 			.nargs = lengthof(argtypes),
 			.argtypes = argtypes,
-			.cursor_options = CURSOR_OPT_GENERIC_PLAN
+			.cursor_options = crm_generic_plan(deals)
 	};
 	writer->record = BlessTupleDesc(crm_target_row(target));
 	writer->batch = AllocSetContextCreate(CurrentMemoryContext, "crm batch of rows",

@@ -32,8 +32,8 @@ is_ours(Oid function)
  * PostgreSQL's immutable functions look nothing up and run no query, as
  * query_to_xml() does; of the others we only need the clock.
  */
-static bool
-is_user_code(Oid function, void *context)
+bool
+crm_is_user_code(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc form;
@@ -47,6 +47,12 @@ is_user_code(Oid function, void *context)
 		 function == F_NOW);
 	ReleaseSysCache(tuple);
 	return !builtin && !is_ours(function);
+}
+
+static bool
+is_user_code(Oid function, void *context)
+{
+	return crm_is_user_code(function);
 }
 
 static bool
@@ -68,7 +74,7 @@ in_triggers(const TriggerDesc *triggers)
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (TRIGGER_FOR_INSERT(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
-			(is_user_code(trigger->tgfoid, NULL) || trigger->tgqual != NULL))
+			(crm_is_user_code(trigger->tgfoid) || trigger->tgqual != NULL))
 			return true;
 	}
 	return false;

@@ -8,6 +8,9 @@
 #include "nodes/nodes.h"
 #include "utils/relcache.h"
 
+/* Whether the function is neither an immutable one of PostgreSQL's, the clock, nor ours. */
+extern bool crm_is_user_code(Oid function);
+
 /*
  * Whether a row that is inserted into the table, its columns computed by these
  * expressions, may run anything but PostgreSQL's immutable functions and those of

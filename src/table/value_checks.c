@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -35,9 +36,16 @@
 #include "base/uuid.h"
 #include "table/cast_domain.h"
 #include "table/columns.h"
+#include "table/kinds.h"
 #include "table/value_checks.h"
 
 #define MAX_CHECKS	24
+
+/* Of a text in an index: a row of an index takes no more than 2,704 bytes. */
+#define MAX_INDEXED	2000
+
+/* A name of so few bytes has a key within that: NFKC makes at most 11 bytes of one. */
+#define MAX_PLAIN_NAME	(MAX_INDEXED / 11)
 
 typedef struct Facts
 {
@@ -129,6 +137,34 @@ check_not_blank(const Value *value)
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be blank", value->column),
 			 errtablecol(value->row->rel, value->attno)));
+}
+
+/* An index would refuse it with a message of its own, unless it compresses well. */
+static void
+check_length(const Value *value, Datum indexed)
+{
+	int			length = toast_raw_datum_size(indexed) - VARHDRSZ;
+
+	if (length > MAX_INDEXED)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s is too long", value->column),
+				 errdetail("It has %d bytes, of %d at most.", length, MAX_INDEXED),
+				 errtablecol(value->row->rel, value->attno)));
+}
+
+static void
+check_indexed(const Value *value)
+{
+	check_length(value, value->datum);
+}
+
+static void
+check_name(const Value *value)
+{
+	check_not_blank(value);
+	if (toast_raw_datum_size(value->datum) - VARHDRSZ > MAX_PLAIN_NAME)
+		check_length(value, DirectFunctionCall1(crm_name_key, value->datum));
 }
 
 static bool
@@ -333,12 +369,14 @@ static const ValueRule rules[] = {
 	{"created_at", TIMESTAMPTZOID, check_time},
 	{"currency", TEXTOID, check_currency},
 	{"expected_close_date", DATEOID, check_date},
+	{"external_id", TEXTOID, check_indexed},
 	{"forecast_category", TEXTOID, check_forecast_category},
 	{"lost_at", TIMESTAMPTZOID, check_time},
 	{"metadata", JSONBOID, check_object},
-	{"name", TEXTOID, check_not_blank},
+	{"name", TEXTOID, check_name},
 	{"probability", NUMERICOID, check_probability},
 	{"quote", TEXTOID, check_quote},
+	{"rank", TEXTOID, check_indexed},
 	{"rate", NUMERICOID, check_rate},
 	{"role", TEXTOID, check_not_blank},
 	{"rotting_days", INT4OID, check_positive},
@@ -396,11 +434,10 @@ is_deals_rule(const ValueRule *rule)
 	return is_time_rule(rule) || is_any_of(rule->column, columns, lengthof(columns));
 }
 
-#define DEALS_CHECK	"deals_check"
-
 /*
- * Whether the table has a CHECK of that column, or of a deal as a whole; if
- * that casts the column to a domain, so that its CHECK is the domain's, which.
+ * Whether the column is in an index, or the table has a CHECK of that column, or
+ * of a deal as a whole; if that casts the column to a domain, so that its CHECK is
+ * the domain's, which.
  */
 static bool
 has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
@@ -408,13 +445,15 @@ has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
 	TupleConstr *constraints = RelationGetDescr(rel)->constr;
 
 	*domain = InvalidOid;
+	if (rule->check == check_indexed)
+		return true;
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{
 		const ConstrCheck *check = &constraints->check[i];
 
 		if (is_check_of(check->ccname, rule))
 			return true;
-		if (strcmp(check->ccname, DEALS_CHECK) != 0)
+		if (strcmp(check->ccname, CRM_DEALS_CHECK) != 0)
 			continue;
 		*domain = crm_cast_domain(stringToNode(check->ccbin), attno);
 		if (OidIsValid(*domain) || is_deals_rule(rule))

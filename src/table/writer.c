@@ -10,15 +10,16 @@
  *
  * What it does not do is left to SQL (table/sql_writer.c): partitions, rules,
  * statement triggers, a column that the values cannot be assigned to, another
- * owner's table.  And a table of deals by another name is the shard of a
- * distributed one: only a planner knows then where the tables beside it are.
+ * owner's table.
  * Row security does not apply to the owner, whom neither way makes subject to
  * it.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -32,26 +33,35 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
+#include "base/shard.h"
 #include "table/owner_rights.h"
 #include "table/sql_writer.h"
 #include "table/table_cache.h"
+#include "table/trigger.h"
 #include "table/user_code.h"
 #include "table/writer.h"
 
 /*
- * Computes the columns of rows from the values of the fields.  To make one costs
- * as much as to store a row, so one is kept with the plan for the next writer.
+ * Computes the columns of rows from the values of the fields, and stores them.  To make
+ * one costs more than to store a row, so one is kept with the plan for the next writer.
  */
-typedef struct RowMaker
+typedef struct RowStore
 {
 	MemoryContext context;
+	MemoryContext statement;	/* what is made while rows are stored */
 	ExprContext *econtext;
 	TupleTableSlot *fields;
 	TupleTableSlot *row;
 	ProjectionInfo *columns;
-} RowMaker;
+	EState	   *estate;
+	ResultRelInfo *result;		/* its table is open while a writer has the
+								 * store, and the indexes that a row needed */
+	Oid		   *indexes;
+} RowStore;
 
 /*
  * How rows of a target become rows of its table.  Writers that are open go on
@@ -65,7 +75,8 @@ typedef struct RowPlan
 	TupleDesc	row;
 	CachedExpression *columns;	/* of the row, over fields */
 	bool		runs_user_code;
-	RowMaker   *idle;			/* NULL: none is kept, or it is in use */
+	bool		fires_triggers;
+	RowStore   *idle;			/* NULL: none is kept, or it is in use */
 } RowPlan;
 
 /* The facts that are kept of a target's table. */
@@ -78,11 +89,8 @@ struct TableWriter
 {
 	Relation	deals;
 	SqlWriter  *sql;			/* NULL: by what is below */
-	Relation	rel;
 	RowPlan    *plan;
-	RowMaker   *maker;			/* NULL: given back to the plan */
-	EState	   *estate;
-	ResultRelInfo *result;
+	RowStore   *store;			/* NULL: given back to the plan */
 	MemoryContextCallback ended;
 };
 
@@ -95,58 +103,161 @@ release_plan(RowPlan *plan)
 	MemoryContextDelete(plan->context);
 }
 
-static RowMaker *
-make_maker(Relation rel, RowPlan *plan)
+static void
+make_columns_of_rows(RowStore *store, Relation rel, RowPlan *plan)
 {
-	MemoryContext context = AllocSetContextCreate(plan->context, "crm row maker",
+	store->econtext = CreateStandaloneExprContext();
+	store->fields = MakeSingleTupleTableSlot(plan->fields, &TTSOpsVirtual);
+	store->row = MakeSingleTupleTableSlot(plan->row, table_slot_callbacks(rel));
+	store->econtext->ecxt_scantuple = store->fields;
+	store->columns = ExecBuildProjectionInfo((List *) plan->columns->expr, store->econtext,
+											 store->row, NULL, plan->fields);
+}
+
+/* Whether nothing of a user's sees or changes a row between its columns and its storage. */
+static bool
+is_stored_as_written(const RowPlan *plan)
+{
+	return !plan->runs_user_code && !plan->fires_triggers;
+}
+
+static void
+close_indexes(ResultRelInfo *result)
+{
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		Relation	index = result->ri_IndexRelationDescs[i];
+
+		if (index == NULL)
+			continue;
+		crm_index_insert_cleanup(index, result->ri_IndexRelationInfo[i]);
+		index_close(index, RowExclusiveLock);
+		result->ri_IndexRelationDescs[i] = NULL;
+	}
+}
+
+/*
+ * Indexes are opened by the rows that belong to them: few belong to a partial one.  Their
+ * conditions are made ready here, unless they are asked for the row that a trigger
+ * or an expression has completed.
+ */
+static void
+make_result(RowStore *store, Relation rel, RowPlan *plan)
+{
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(result, rel, 0, NULL, 0);
+	if (!plan->fires_triggers)
+		result->ri_TrigDesc = NULL;
+	ExecOpenIndices(result, false);
+	store->indexes = palloc(result->ri_NumIndices * sizeof(Oid));
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		IndexInfo  *index = result->ri_IndexRelationInfo[i];
+
+		store->indexes[i] = RelationGetRelid(result->ri_IndexRelationDescs[i]);
+		if (is_stored_as_written(plan))
+			index->ii_PredicateState = ExecPrepareQual(index->ii_Predicate, store->estate);
+	}
+	close_indexes(result);
+	/* There AFTER triggers look for it. */
+	store->estate->es_opened_result_relations = list_make1(result);
+	store->result = result;
+}
+
+static RowStore *
+make_store(Relation rel, RowPlan *plan)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm row store",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	RowMaker   *maker = palloc0(sizeof(RowMaker));
+	RowStore   *store = palloc0(sizeof(RowStore));
 
-	maker->context = context;
-	maker->econtext = CreateStandaloneExprContext();
-	maker->fields = MakeSingleTupleTableSlot(plan->fields, &TTSOpsVirtual);
-	maker->row = MakeSingleTupleTableSlot(plan->row, table_slot_callbacks(rel));
-	maker->econtext->ecxt_scantuple = maker->fields;
-	maker->columns = ExecBuildProjectionInfo((List *) plan->columns->expr, maker->econtext,
-											 maker->row, NULL, plan->fields);
+	store->context = context;
+	store->statement = AllocSetContextCreate(context, "crm row store of a statement",
+											 ALLOCSET_SMALL_SIZES);
+	make_columns_of_rows(store, rel, plan);
+	store->estate = CreateExecutorState();
+	MemoryContextSwitchTo(store->estate->es_query_cxt);
+	make_result(store, rel, plan);
 	MemoryContextSwitchTo(caller);
-	return maker;
+	MemoryContextSetParent(context, plan->context);
+	return store;
 }
 
-static RowMaker *
-take_maker(Relation rel, RowPlan *plan)
-{
-	RowMaker   *maker = plan->idle;
-
-	plan->idle = NULL;
-	return maker != NULL ? maker : make_maker(rel, plan);
-}
-
-/* Keeps the maker for the next writer, unless there is one. */
+/* Opens the table; whatever an index keeps from row to row ends with the statement. */
 static void
-give_back_maker(TableWriter *writer)
+open_result(RowStore *store, Relation rel)
 {
-	RowMaker   *maker = writer->maker;
-
-	writer->maker = NULL;
-	ExecClearTuple(maker->fields);
-	ExecClearTuple(maker->row);
-	ResetExprContext(maker->econtext);
-	if (writer->plan->idle == NULL)
-		writer->plan->idle = maker;
-	else
-		MemoryContextDelete(maker->context);
+	store->result->ri_RelationDesc = rel;
+	for (int i = 0; i < store->result->ri_NumIndices; i++)
+	{
+		store->result->ri_IndexRelationInfo[i]->ii_AmCache = NULL;
+		store->result->ri_IndexRelationInfo[i]->ii_Context = store->statement;
+	}
 }
 
-/* After an error the maker is not used again: its slots may hold what is gone. */
+/* Opens the indexes that the row may belong to. */
+static void
+open_indexes(RowStore *store, const RowPlan *plan, TupleTableSlot *row)
+{
+	ResultRelInfo *result = store->result;
+	ExprContext *econtext = GetPerTupleExprContext(store->estate);
+
+	econtext->ecxt_scantuple = row;
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		if (result->ri_IndexRelationDescs[i] == NULL &&
+			(!is_stored_as_written(plan) ||
+			 ExecQual(result->ri_IndexRelationInfo[i]->ii_PredicateState, econtext)))
+			result->ri_IndexRelationDescs[i] = index_open(store->indexes[i], RowExclusiveLock);
+	}
+}
+
+static void
+take_store(TableWriter *writer, Relation rel)
+{
+	writer->store = writer->plan->idle;
+	writer->plan->idle = NULL;
+	if (writer->store == NULL)
+		writer->store = make_store(rel, writer->plan);
+	open_result(writer->store, rel);
+}
+
+static void
+delete_store(RowStore *store)
+{
+	ExecResetTupleTable(store->estate->es_tupleTable, false);
+	FreeExecutorState(store->estate);
+	MemoryContextDelete(store->context);
+}
+
+/* Keeps the store for the next writer, unless there is one. */
+static void
+give_back_store(TableWriter *writer)
+{
+	RowStore   *store = writer->store;
+
+	writer->store = NULL;
+	ExecClearTuple(store->fields);
+	ExecClearTuple(store->row);
+	ResetExprContext(store->econtext);
+	MemoryContextReset(store->statement);
+	/* What users' code and triggers keep is of this statement. */
+	if (writer->plan->idle == NULL && is_stored_as_written(writer->plan))
+		writer->plan->idle = store;
+	else
+		delete_store(store);
+}
+
+/* After an error the store is not used again: its slots may hold what is gone. */
 static void
 writer_ended(void *arg)
 {
 	TableWriter *writer = arg;
 
-	if (writer->maker != NULL)
-		MemoryContextDelete(writer->maker->context);
+	if (writer->store != NULL)
+		MemoryContextDelete(writer->store->context);
 	release_plan(writer->plan);
 }
 
@@ -161,6 +272,24 @@ is_simple(Relation rel)
 		(triggers == NULL ||
 		 (!triggers->trig_insert_before_statement && !triggers->trig_insert_after_statement &&
 		  !triggers->trig_insert_new_table));
+}
+
+/* Whether a row that is stored fires triggers, but for the guard that lets it pass. */
+static bool
+fires_triggers(Relation rel, const InsertTarget *target)
+{
+	const TriggerDesc *triggers = crm_copy_triggers(rel);
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) &&
+			!(target->guard != NULL && !crm_is_user_code(trigger->tgfoid) &&
+			  strcmp(get_func_name(trigger->tgfoid), target->guard) == 0))
+			return true;
+	}
+	return false;
 }
 
 /* The field that is written to that column; -1 if there is none. */
@@ -251,6 +380,7 @@ make_plan(Relation rel, const InsertTarget *target)
 	plan->fields = crm_target_row(target);
 	plan->row = CreateTupleDescCopy(RelationGetDescr(rel));
 	plan->runs_user_code = crm_insert_runs_user_code(rel, columns);
+	plan->fires_triggers = fires_triggers(rel, target);
 	MemoryContextSwitchTo(caller);
 	plan->columns = GetCachedExpression((Node *) columns);
 	MemoryContextSetParent(context, TopMemoryContext);
@@ -289,19 +419,20 @@ static Relation
 open_table(Relation deals, const char *table)
 {
 	Oid			owner = RelationGetForm(deals)->relowner;
+	bool		is_table = strcmp(RelationGetRelationName(deals), "deals") == 0;
 	Oid			relid;
 	Relation	rel;
 
-	if (strcmp(RelationGetRelationName(deals), "deals") != 0)
+	if (!is_table && !crm_is_shard(deals))
 		return NULL;
-	relid = get_relname_relid(table, RelationGetNamespace(deals));
+	relid = crm_sibling(deals, table);
 	rel = OidIsValid(relid) ? try_table_open(relid, RowExclusiveLock) : NULL;
 	if (rel == NULL)
 		return NULL;
 	/* It may have been renamed while we waited for the lock. */
 	if (RelationGetForm(rel)->relowner == owner &&
 		RelationGetNamespace(rel) == RelationGetNamespace(deals) &&
-		strcmp(RelationGetRelationName(rel), table) == 0 &&
+		(!is_table || strcmp(RelationGetRelationName(rel), table) == 0) &&
 		pg_class_aclcheck(relid, owner, ACL_INSERT) == ACLCHECK_OK)
 		return rel;
 	table_close(rel, RowExclusiveLock);
@@ -313,7 +444,6 @@ static bool
 begin_direct(TableWriter *writer, const InsertTarget *target)
 {
 	Relation	rel = open_table(writer->deals, target->table);
-	MemoryContext caller;
 
 	if (rel == NULL)
 		return false;
@@ -323,21 +453,11 @@ begin_direct(TableWriter *writer, const InsertTarget *target)
 		table_close(rel, RowExclusiveLock);
 		return false;
 	}
-	writer->rel = rel;
-	writer->estate = CreateExecutorState();
-	caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	writer->plan->nusers++;
 	writer->ended.func = writer_ended;
 	writer->ended.arg = writer;
-	MemoryContextRegisterResetCallback(writer->estate->es_query_cxt, &writer->ended);
-	writer->plan->nusers++;
-	writer->maker = take_maker(rel, writer->plan);
-
-	writer->result = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->result, rel, 0, NULL, 0);
-	ExecOpenIndices(writer->result, false);
-	/* There AFTER triggers look for it. */
-	writer->estate->es_opened_result_relations = list_make1(writer->result);
-	MemoryContextSwitchTo(caller);
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &writer->ended);
+	take_store(writer, rel);
 	/* As each INSERT begins; what runs now does not see the rows. */
 	CommandCounterIncrement();
 	return true;
@@ -363,22 +483,26 @@ crm_writer_begin(Relation deals, const InsertTarget *target)
 static void
 insert_row(TableWriter *writer, const Datum *values, const bool *nulls)
 {
-	bool		triggers = writer->result->ri_TrigDesc != NULL &&
-	writer->result->ri_TrigDesc->trig_insert_after_row;
-	RowMaker   *maker = writer->maker;
+	RowStore   *store = writer->store;
+	ResultRelInfo *result = store->result;
+	bool		triggers = result->ri_TrigDesc != NULL &&
+	result->ri_TrigDesc->trig_insert_after_row;
 	int			nfields = writer->plan->fields->natts;
+	TupleTableSlot *row;
 
-	ExecClearTuple(maker->fields);
-	memcpy(maker->fields->tts_values, values, nfields * sizeof(Datum));
-	memcpy(maker->fields->tts_isnull, nulls, nfields * sizeof(bool));
-	ExecStoreVirtualTuple(maker->fields);
+	ExecClearTuple(store->fields);
+	memcpy(store->fields->tts_values, values, nfields * sizeof(Datum));
+	memcpy(store->fields->tts_isnull, nulls, nfields * sizeof(bool));
+	ExecStoreVirtualTuple(store->fields);
+	row = ExecProject(store->columns);
+	open_indexes(store, writer->plan, row);
 
 	/* Within a row: writers need not end in the order they began. */
 	if (triggers)
 		AfterTriggerBeginQuery();
-	ExecSimpleRelationInsert(writer->result, writer->estate, ExecProject(maker->columns));
+	ExecSimpleRelationInsert(result, store->estate, row);
 	if (triggers)
-		AfterTriggerEndQuery(writer->estate);
+		AfterTriggerEndQuery(store->estate);
 }
 
 /* The same where that may run queries and look names up. */
@@ -401,10 +525,10 @@ add_direct(TableWriter *writer, const Datum *values, const bool *nulls)
 	SavedUser	saved;
 
 	CHECK_FOR_INTERRUPTS();
-	ResetPerTupleExprContext(writer->estate);
-	ResetExprContext(writer->maker->econtext);
+	ResetPerTupleExprContext(writer->store->estate);
+	ResetExprContext(writer->store->econtext);
 	/* As the executor: what trigger functions keep lasts for all rows. */
-	caller = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	caller = MemoryContextSwitchTo(writer->store->statement);
 	if (writer->plan->runs_user_code)
 		insert_row_with_user_code(writer, values, nulls);
 	else
@@ -428,15 +552,16 @@ crm_writer_add(TableWriter *writer, const Datum *values, const bool *nulls)
 void
 crm_writer_end(TableWriter *writer)
 {
+	Relation	rel;
+
 	if (writer->sql != NULL)
 	{
 		crm_sql_writer_end(writer->sql);
 		return;
 	}
-	give_back_maker(writer);
-	ExecCloseResultRelations(writer->estate);
-	ExecResetTupleTable(writer->estate->es_tupleTable, false);
-	FreeExecutorState(writer->estate);
-	table_close(writer->rel, NoLock);
+	rel = writer->store->result->ri_RelationDesc;
+	close_indexes(writer->store->result);
+	give_back_store(writer);
+	table_close(rel, NoLock);
 	CommandCounterIncrement();
 }

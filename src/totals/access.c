@@ -26,6 +26,7 @@
 #include "utils/rls.h"
 
 #include "base/session.h"
+#include "base/shard.h"
 #include "table/caller_query.h"
 #include "table/columns.h"
 #include "table/installation.h"
@@ -153,22 +154,26 @@ crm_sees_all(FunctionCallInfo fcinfo, Relation deals)
 /*
  * crm_sees_all_deals(deals regclass) -> boolean
  *		Whether row security hides no deal from the current user, but for those
- *		of other tenants.
+ *		of other tenants.  The table is deals, or another one of the CRM.
  */
 PG_FUNCTION_INFO_V1(crm_sees_all_deals);
 Datum
 crm_sees_all_deals(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Relation	deals = try_table_open(relid, AccessShareLock);
+	Relation	rel = try_table_open(relid, AccessShareLock);
+	Relation	deals;
 	bool		result;
 
-	if (deals == NULL)
+	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table with OID %u does not exist", relid)));
+	deals = table_open(OidIsValid(crm_sibling(rel, "deals")) ? crm_sibling(rel, "deals") : relid,
+					   AccessShareLock);
 	result = crm_sees_all(fcinfo, deals);
 	table_close(deals, NoLock);
+	table_close(rel, NoLock);
 	PG_RETURN_BOOL(result);
 }
 

@@ -10,9 +10,11 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/shard.h"
 #include "table/installation.h"
 #include "table/owner_rights.h"
 #include "table/running_writes.h"
@@ -37,6 +39,24 @@ open_deals(FunctionCallInfo fcinfo)
 	/* The queries below rely on the types. */
 	(void) crm_columns(deals, &crm_deal_kind);
 	return deals;
+}
+
+/*
+ * On a distributed schema, the guard of the totals is on the node that has the shards, and
+ * knows only a writer of its own session.
+ */
+static void
+require_here(Relation deals)
+{
+	Oid			relid = RelationGetRelid(deals);
+
+	if (!crm_is_distributed(relid) || crm_table_to_read(relid) != relid)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the totals of schema \"%s\" are on another node",
+					get_namespace_name(RelationGetNamespace(deals))),
+			 errhint("Connect to the node that citus_shards has for its tables.")));
 }
 
 /* Runs a SELECT without parameters. */
@@ -108,6 +128,7 @@ crm_compact_totals(PG_FUNCTION_ARGS)
 	int			step;
 	int64		removed = 0;
 
+	require_here(deals);
 	SPI_connect();
 	crm_become_owner(deals, &saved);
 	receive_rows(query, false, add_pending, &pending);
@@ -206,6 +227,7 @@ crm_rebuild_totals(PG_FUNCTION_ARGS)
 	Rebuild		rebuild = {0};
 	SavedUser	saved;
 
+	require_here(deals);
 	check_rebuild(deals);
 	SPI_connect();
 	crm_become_owner(deals, &saved);

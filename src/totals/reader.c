@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "base/shard.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -129,7 +130,7 @@ crm_pipeline_totals(PG_FUNCTION_ARGS)
 	pg_uuid_t	tenant_id;
 	SummaryView view;
 
-	if (OidIsValid(get_relname_relid("stage_totals", RelationGetNamespace(deals))))
+	if (OidIsValid(crm_sibling(deals, "stage_totals")))
 		access = crm_totals_access(fcinfo, deals, &tenant_id);
 	if (access != TOTALS_NONE)
 		read_totals(deals, PG_GETARG_UUID_P(1), access == TOTALS_OF_TENANT ? &tenant_id : NULL,

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
@@ -31,7 +32,7 @@ static const InsertField fields[TOTALS_NFIELDS] = {
 };
 
 const InsertTarget crm_totals_target = {
-	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "totals cannot be kept"
+	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "totals cannot be kept", "crm_totals_guard"
 };
 
 /* Of the row which tells that all deals are counted. */
@@ -81,8 +82,7 @@ crm_totals_statement(Relation deals, TotalsStatement which)
 	static const Oid uuids[] = {UUIDOID, UUIDOID};
 	char	   *table = crm_totals_table(deals);
 
-	/* There is nothing in the parameters that a plan could make use of. */
-	CrmStatement statement = {.argtypes = uuids,.cursor_options = CURSOR_OPT_GENERIC_PLAN};
+	CrmStatement statement = {.argtypes = uuids,.cursor_options = crm_generic_plan(deals)};
 
 	switch (which)
 	{

@@ -33,6 +33,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
         if status == 0:  # as if it were not there
             self.close_connection = True
             return
+        page = self.headers.get("Stub-Page")
         if self.path == "/" and status < 400:  # the description of the API
             reply = {"swagger": "2.0", "basePath": "/", "host": "127.0.0.1:3000", "schemes": ["http"], "paths": {
                 "/" + name: {method: {} for method in ("get", "post", "patch", "delete")} for name in ("deals", "stage_visits")}}
@@ -42,9 +43,9 @@ class Stub(http.server.BaseHTTPRequestHandler):
             reply = {"method": self.command, "path": self.path, "body": body}
             for name in "Accept", "Prefer", "Authorization", "Content-Type", "Host":
                 reply[name] = self.headers.get(name)
-        text = json.dumps(reply).encode()
+        text = page.replace("\\n", "\n").encode() if page else json.dumps(reply).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Type", "text/html; charset=utf-8" if page else "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
         for name in "Location", "Content-Location", "Allow":
             if self.headers.get("Stub-" + name):
@@ -126,8 +127,8 @@ def tests():
     routed("PUT", f"/api/v1/tags/{ID}", f"/tags?id=eq.{ID}", '{"name":"x"}', {"id": ID, "name": "x"}, accept=OBJECT)
     routed("PUT", f"/api/v1/deals/{ID}", f"/deals?id=eq.{ID}", '{"id":"other","title":"x"}', {"id": ID, "title": "x"}, accept=OBJECT,
            name="PUT: the id of the path counts")
-    for name in ("deal_contacts", "deal_tags", "deal_changes", "deal_pushes", "exchange_rates", "pipeline_stage_summary", "rotting_deals",
-                 "stage_changes", "stage_forecast_categories", "stage_visits"):
+    for name in ("deal_contacts", "deal_tags", "deal_changes", "deal_facts", "deal_pushes", "exchange_rates", "move_facts",
+                 "pipeline_stage_summary", "rotting_deals", "stage_changes", "stage_forecast_categories", "stage_visits"):
         routed("GET", f"/api/v1/{name}?limit=1", f"/{name}?limit=1")
         routed("GET", f"/api/v1/{name.replace('_', '-')}", f"/{name}")
     for name in ("deal_changes", "stage-changes"):
@@ -154,6 +155,9 @@ def tests():
     routed("GET", f"/api/v1/stage-changes/{ID}", f"/stage_changes?id=eq.{ID}", accept=OBJECT)
     routed("POST", "/api/v1/deal-tags", "/deal_tags", '{"deal_id":"a","tag_id":"b"}')
     routed("POST", "/api/v1/rpc/create_pipeline", "/rpc/create_pipeline", '{"name":"x"}')
+    routed("POST", "/api/v1/rpc/top_10", "/rpc/top_10", "{}", name="a function of the user's own, with a digit")
+    for path in "board_page", f"pipeline_page?pipeline_id={ID}":
+        routed("GET", f"/api/v1/rpc/{path}", f"/rpc/{path}", accept="text/html")
     routed("POST", "/mcp", "/rpc/mcp", '{"jsonrpc":"2.0","id":1,"method":"ping"}')
     routed("GET", "/mcp", "/rpc/mcp")
 
@@ -175,12 +179,28 @@ def tests():
     check(sorted(page["paths"]["/deals"]) == ["delete", "get", "patch", "post"] and sorted(page["paths"]["/stage_visits"]) == ["get"],
           "and what can be done with each table and view", page)
     refused("GET", "/api/v1/", 403, "23505", Stub_Status="403")
+    page = "<!DOCTYPE html>\n<title>Board</title>"
+    status, got, headers = ask("GET", "/api/v1/rpc/board_page", Stub_Page=page.replace("\n", "\\n"))
+    check((status, got, headers.get_content_type()) == (200, page, "text/html"), "a page for a browser arrives as it is", status, got, headers)
+    check((headers["Content-Security-Policy"], headers["X-Content-Type-Options"], headers["Referrer-Policy"], headers["Cache-Control"])
+          == ("frame-ancestors 'none'", "nosniff", "no-referrer", "no-store"), "and may not be framed, or kept", headers)
+    refused("GET", "/api/v1/rpc/board_page", 403, "23505", Stub_Status="403")
+    for path, to in ("/board", "/api/v1/rpc/board_page"), (f"/pipelines/{ID}", f"/api/v1/rpc/pipeline_page?pipeline_id={ID}"):
+        status, _, headers = ask("GET", path)
+        check((status, headers["Location"]) == (302, to), f"{path} leads to the page", status, headers)
     _, _, headers = ask("OPTIONS", "/api/v1/stage_visits", Stub_Allow="OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
     check(headers.get_all("Allow") == ["GET, HEAD, OPTIONS"], "OPTIONS of a view", headers)
     for method in "POST", "PATCH", "DELETE", "PUT":
         refused(method, "/api/v1/stage-visits", 405, "405", "{}")
         refused(method, "/api/v1/pipeline_stage_summary", 405, "405", "{}")
         refused(method, f"/api/v1/stage_changes/{ID}", 405, "405", "{}")
+        refused(method, "/api/v1/deal-facts", 405, "405", "{}")
+    for method, path, allowed in (("POST", "/api/v1/stage-visits", "GET, HEAD, OPTIONS"),
+                                  ("GET", f"/api/v1/deals/{ID}/move", "POST, OPTIONS"),
+                                  ("DELETE", f"/api/v1/deals/{ID}/contacts", "GET, HEAD, POST, OPTIONS"),
+                                  ("POST", f"/api/v1/deals/{ID}", "GET, HEAD, PATCH, PUT, DELETE, OPTIONS")):
+        _, _, headers = ask(method, path, "{}")
+        check(headers.get_all("Allow") == [allowed], f"{method} {path}: 405 says what is allowed", headers)
     _, got, _ = ask("POST", f"/api/v1/deals/{ID}/move", "[1]")
     try:
         json.loads(got["body"])

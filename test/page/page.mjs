@@ -66,6 +66,8 @@ async function violations(page) {
 for (const dist of ["uPlot.iife.min.js", "uPlot.min.css"])
 	ok(readFileSync(`${sources}/sql/page/${dist}`).equals(readFileSync(`node_modules/uplot/dist/${dist}`)),
 		`${dist} is that of the package`);
+// What the minified file is made of, as Debian wants it beside it.
+ok(readFileSync(`${sources}/debian/missing-sources/uPlot.iife.js`).equals(readFileSync("node_modules/uplot/dist/uPlot.iife.js")), "so is its source");
 ok(readFileSync(`${sources}/sql/page/uPlot.LICENSE`).equals(readFileSync("node_modules/uplot/LICENSE")), "so is its licence");
 
 for (const [name, html] of [

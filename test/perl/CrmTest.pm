@@ -35,10 +35,12 @@ my $fill_sql = do { local $/ = undef; <DATA> };
 
 # A running server, for databases in UTF-8, with the roles crm_owner, who owns
 # CRMs, crm_app, who owns nothing and works with them, and crm_agent, who has a level.
+# install_path names the folder of another PostgreSQL than the one that is tested.
 sub new_node
 {
 	my ($name, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name,
+		install_path => delete $init{install_path});
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ], %init);
 	$node->append_conf('postgresql.conf', "timezone = 'Europe/Rome'");

@@ -116,6 +116,13 @@ SELECT throws_ok($$SELECT t.import('Lead||2024-01-03', '', '{"ties": "x"}')$$, '
 SELECT throws_ok($$SELECT extensions.crm_import('nowhere', 'test', 'imp')$$, '22023', 'there is no CRM in schema "nowhere"', 'no CRM');
 SELECT throws_ok($$SELECT extensions.crm_import('crm', 'test', 't')$$, '22023', 'schema "t" is none of an import', 'no import');
 SELECT throws_ok($$SELECT extensions.crm_import('crm', '', 'imp')$$, '22023', NULL, 'no source');
+-- an external_id that no index could take
+SELECT extensions.crm_prepare_import('imp') \g /dev/null
+INSERT INTO imp.deals (external_id, title, pipeline, stage, created_at)
+SELECT string_agg(md5(i::text), ''), 'X', 'Sales', 'Lead', '2024-01-02' FROM generate_series(1, 500) AS i;
+SELECT extensions.crm_import('crm', 'test', 'imp') \g /dev/null
+SELECT is((SELECT string_agg(r.column_name || ' ' || r.reason, E'\n') FROM imp.rejects AS r), 'external_id has more than 2,000 bytes', 'an external_id that is too long');
+
 SELECT is(current_setting('crm.restoring'), 'off', 'nothing is left switched on');
 SELECT is_empty($$SELECT FROM pg_class WHERE relnamespace = 'imp'::regnamespace AND relname LIKE 'work\_%'$$, 'nor lying about');
 

@@ -37,6 +37,10 @@ SELECT lives_ok($$SELECT extensions.crm_prepare_import('mine')$$, 'one of one''s
 INSERT INTO mine.deals (external_id, pipeline, stage, amount, created_at) VALUES ('2', 'Sales', 'Lead', '1', '2024-01-01');
 SELECT throws_ok($$SELECT extensions.crm_import('crm', 'test', 'mine')$$, '42501', 'only the owner of the CRM in schema "crm" can import', 'the level admin does not import');
 SELECT throws_ok($$SELECT extensions.crm_import_export('crm', 'mine')$$, '42501', 'only the owner of the CRM in schema "crm" can import', 'nor an export');
+RESET ROLE;
+SELECT throws_ok($$SELECT extensions.crm_prepare_import('mine')$$, '42501', NULL, 'nor does a superuser run what another has attached to the tables of their import');
+SELECT throws_ok($$SELECT extensions.crm_import('crm', 'test', 'mine')$$, '42501', 'schema "mine" is not yours, or has tables of others', 'by an import either');
+SET LOCAL ROLE im_admin;
 SELECT is((SELECT count(*) FROM extensions.crm_export('crm', 'jsonl', 'deals')), 1::bigint, 'an export has what the caller sees');
 
 SELECT * FROM finish();

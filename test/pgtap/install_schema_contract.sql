@@ -314,9 +314,13 @@ SELECT set_has($$SELECT t.name, g.tgname::text, regexp_replace(pg_get_triggerdef
         ('deal_changes', 'zz_crm_history_erased', 'crm_history_erased(@)'),
         ('deal_contacts', 'zz_crm_deal_contact_rules', 'crm_deal_contact_rules(@, ''deal_id'')'),
         ('tags', 'zz_crm_row_rules', 'crm_row_rules(@)'),
-        ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')')
+        ('deal_tags', 'zz_crm_row_rules', 'crm_row_rules(@, ''deal_id'', ''tag_id'')'),
+        ('deal_tags', '00_crm_cascade_guard', 'crm_cascade_guard(@)'),
+        ('deal_contacts', '00_crm_cascade_guard', 'crm_cascade_guard(@)'),
+        ('stages', '00_crm_cascade_guard', 'crm_cascade_guard(@)')
     ) AS v (name, tgname, function)$$, 'the triggers of the rules');
-SELECT is_empty($$SELECT g.tgname FROM pg_trigger AS g JOIN t.tables AS t ON t.relid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgname NOT LIKE 'zz\_crm\_%'$$, 'all run after users'' own');
+SELECT is_empty($$SELECT g.tgname FROM pg_trigger AS g JOIN t.tables AS t ON t.relid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgname NOT LIKE 'zz\_crm\_%' AND g.tgname <> '00_crm_cascade_guard'$$,
+    'all run after users'' own but the one that looks at these');
 
 -- Comments become the documentation of the API.
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind IN ('r', 'v')

@@ -7,7 +7,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(46);
+SELECT plan(48);
 
 CREATE ROLE own_mallory;
 SELECT extensions.crm_grant_access('crm', 'own_mallory', 'write') \g /dev/null
@@ -189,6 +189,24 @@ SELECT is(moved('', t.trigger('stage_changes', 'note_by_name'),
         $$ UPDATE crm.deals SET stage_id = t.id('Qualified'); INSERT INTO crm.tags (name)
             VALUES (pg_catalog.concat(current_user, pg_catalog.current_setting('search_path'))) $$),
     'own_owner pg_catalog, pg_temp', 'the move');
+
+-- Nor does the owner's code change what the writer has set.
+SET LOCAL ROLE own_owner;
+CREATE FUNCTION crm.divert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('search_path', 'own_trap', local), set_config('crm.actor', 'somebody else', local)
+    FROM unnest('{true,false}'::boolean[]) AS local;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER divert BEFORE INSERT ON crm.stage_changes FOR EACH ROW EXECUTE FUNCTION crm.divert();
+RESET ROLE;
+INSERT INTO crm.deals (id, title) VALUES (t.id('e'), 'e');
+SELECT set_config('t.path', current_setting('search_path'), true), set_config('crm.actor', 'the mover', true) \g /dev/null
+UPDATE crm.deals SET stage_id = t.id('Qualified') WHERE id = t.id('e');
+SELECT current_setting('search_path') = current_setting('t.path') AS kept, current_setting('crm.actor') AS actor \gset
+SELECT set_config('search_path', current_setting('t.path'), true) \g /dev/null
+SELECT ok(:'kept', 'the search_path is the writer''s after a move');
+SELECT is(:'actor'::text, 'the mover', 'and so are other settings');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -52,6 +52,16 @@ CREATE FUNCTION t.insert_of(tab text, body jsonb) RETURNS text LANGUAGE sql AS $
             ELSE quote_nullable(v #>> '{}') END, ', '))
     FROM jsonb_each(body) AS e (k, v) $$;
 SELECT is(error_of(insert_of(tab, body)), said, tab || ': ' || body) FROM t.faults ORDER BY n;
+-- Texts that an index could not take, and the longest that are taken.
+SELECT is(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object(c, v))), said, format('%s: %s bytes of %s', tab, octet_length(v), c))
+FROM (SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 500) AS i) AS l,
+    (VALUES ('pipelines', 'name', '{}'::jsonb), ('stages', 'name', '{"pipeline_id": "@Sales"}'), ('tags', 'name', '{}'), ('pipelines', 'external_id', '{"name": "x"}'),
+        ('stages', 'external_id', '{"pipeline_id": "@Sales", "name": "x"}'), ('deals', 'external_id', '{"title": "x"}'), ('deals', 'rank', '{"title": "x"}')) AS f (tab, c, b),
+    format(E'22001\n%s is too long\nIt has 16000 bytes, of 2000 at most.', c) AS said;
+SELECT is(error_of(insert_of('tags', jsonb_build_object('name', repeat(U&'\FDFA', 61)))), E'22001\nname is too long\nIt has 2013 bytes, of 2000 at most.', 'what counts is the key of a name');
+SELECT lives_ok(format('INSERT INTO pipelines (name) VALUES (%L)', repeat(U&'\FDFA', 60)), 'a key of less');
+SELECT lives_ok(format('INSERT INTO deals (title, external_id, rank) VALUES (''x'', %1$L, %1$L)', left(v, 2000)), '2000 bytes that do not compress')
+FROM (SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 500) AS i) AS l;
 SELECT is(error_of(format('UPDATE deals SET probability = 0.5 WHERE id = %L', id('W'))),
     E'23514\nprobability is 1 where the status is won, not 0.5\nLeave it out, or write the status as well.', 'of a closed deal, by UPDATE');
 

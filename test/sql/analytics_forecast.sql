@@ -65,7 +65,11 @@ INSERT INTO deals (stage_id, title, amount, currency, expected_close_date, value
 UPDATE deals SET status = 'lost' WHERE title = 'Zeta';
 SELECT bucket, period_start, value_currency, open_value, weighted_value, won_value FROM forecast(:sales, 'quarter', today => '2024-02-10');
 SELECT bucket, value_currency, open_value FROM forecast(currency => 'EUR', today => '2024-02-10');
-SELECT bucket, value_currency, open_value FROM forecast(value_period => 'monthly', today => '2024-02-10');
+SELECT bucket, value_currency, open_value, mixed_value_periods FROM forecast(value_period => 'monthly', today => '2024-02-10');
+INSERT INTO deals (stage_id, title, amount, currency, expected_close_date) VALUES
+	('00000000-0000-0000-0000-0000000000a2', 'Once', 10, 'EUR', '2024-03-20'), ('00000000-0000-0000-0000-0000000000a2', 'Not known', NULL, 'USD', '2024-03-20');
+UPDATE deals SET value_period = 'annual' WHERE title = 'Not known';
+SELECT bucket, period_start, value_currency, open_value, mixed_value_periods FROM forecast(today => '2024-02-10') WHERE mixed_value_periods;
 ROLLBACK;
 
 -- a pipeline of plain names has no probabilities: how many deals that concerns is said
@@ -73,7 +77,9 @@ BEGIN;
 SELECT id AS plain FROM create_pipeline('Plain', '["One", {"name": "Won", "deal_status": "won"}]') \gset
 INSERT INTO deals (pipeline_id, title, amount, expected_close_date, probability, value_period) VALUES
 	(:'plain', 'Known', 100, '2024-02-20', 0.5, 'monthly'), (:'plain', 'Unknown', 300, '2024-02-20', NULL, 'monthly');
-SELECT bucket, open_deals, open_value, weighted_value, deals_without_probability FROM forecast(:'plain', today => '2024-02-10');
+SELECT bucket, open_deals, open_value, weighted_value, deals_without_probability, mixed_value_periods FROM forecast(:'plain', today => '2024-02-10');
+UPDATE deals SET value_period = 'annual' WHERE title = 'Known';
+SELECT bucket, open_deals, open_value, mixed_value_periods FROM forecast(:'plain', today => '2024-02-10', group_by => 'value_period');
 ROLLBACK;
 
 -- nothing, no stage, wrong arguments

@@ -63,14 +63,14 @@ run activerecord /usr/bin/ruby -W0 activerecord.rb
 npm ci --ignore-scripts --no-audit --no-fund >&2
 npm rebuild node >&2
 PATH=$here/node_modules/.bin:$PATH
-# Prisma would download its engine for `db pull` and `migrate`, which is not needed here.
-PRISMA_SCHEMA_ENGINE_BINARY=/bin/true
+# Prisma would download its engine for `db pull` and `migrate`.
+PRISMA_SCHEMA_ENGINE_BINARY=$here/prisma/schema-engine.mjs
 CHECKPOINT_DISABLE=1
 GRAPHILE_ENV=production
 export PATH PRISMA_SCHEMA_ENGINE_BINARY CHECKPOINT_DISABLE GRAPHILE_ENV
 sh introspect.sh >&2
 prisma generate >&2
-skip 'prisma: db pull' 'its engine is no package of npm'
+psql -Xqv ON_ERROR_STOP=1 -d "$OWNER_URL" -f postgraphile.sql >&2
 for client in node-postgres drizzle kysely prisma sequelize typeorm postgraphile postgrest
 do
 	run "$client" node "$client.mjs"

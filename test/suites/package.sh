@@ -45,7 +45,10 @@ files="find /usr /etc /var/lib/postgresql -not -name '*.pyc' | sort"
 
 check 'debian/control is that of debian/control.in' inside \
 	'cp debian/control /tmp/control; pg_buildext updatecontrol; cmp debian/control /tmp/control'
-check 'the packages are built' inside 'dpkg-buildpackage -us -uc -b'
+# The archive that a source package is made of has no debian/.
+inside "tar --exclude=./debian --exclude=./build --transform='s,^\.,crm,S' \
+	-czf ../crm_\$(dpkg-parsechangelog -SVersion | sed 's/-.*//').orig.tar.gz ." >"$work/package.said" 2>&1
+check 'the packages are built, that of the sources too' inside 'dpkg-buildpackage -us -uc'
 check 'lintian finds nothing' inside \
 	'lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs ../crm_*.changes'
 inside "$files >/tmp/before"

@@ -1,11 +1,13 @@
 # The suites that run inside the server, with the PostgreSQL of later Debians:
 # each is put up in a folder, with its packages, and entered by chroot.  Skipped
-# where that may not be done; by whom it may, it is tested.  CRM_VERSIONS_SUITES
-# names the suites.
+# where that may not be done; by whom it may, it is tested.  pg_upgrade goes there from
+# the server of the other suites, if that is older.  CRM_VERSIONS_SUITES names other suites.
 # shellcheck source=test/chroot.sh
 . "${CRM_TOP:?}/test/chroot.sh"
 number=0
-suites=${CRM_VERSIONS_SUITES:-regress isolation pgtap}
+suites=${CRM_VERSIONS_SUITES:-regress isolation pgtap tap}
+[ -n "${CRM_VERSIONS_SUITES:-}" ] || tap_tests=operations_pg_upgrade
+from=$("${PG_CONFIG:?}" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
 
 check()				# $1: the release, $2: the PostgreSQL that it has
 {
@@ -16,8 +18,16 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 		tail -n 3 "$work/$1.log" | sed 's/^/# /'
 		return
 	fi
+	old=
+	if [ "$from" -lt "$2" ]
+	then
+		# Without it the test of pg_upgrade fails.
+		chroot_bring_server
+		old=/old$("$PG_CONFIG" --bindir)
+	fi
 	# shellcheck disable=SC2086 # a list of words
-	chroot_run env JOBS=1 /crm/scripts/check.sh $suites >"$work/$1.log" 2>&1
+	chroot_run env JOBS=1 CRM_OLD_INSTALL="${old%/bin}" CRM_TAP_TESTS="${tap_tests:-}" \
+		/crm/scripts/check.sh $suites >"$work/$1.log" 2>&1
 	result=$?
 	grep -q "^PostgreSQL: PostgreSQL $2\." "$work/$1.log" || result=1
 	sed -n 's/^\([a-z]*\): \([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2 \3/p' "$work/$1.log" >"$work/$1.counts"

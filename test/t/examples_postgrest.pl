@@ -72,6 +72,20 @@ is( $node->safe_psql(
 	't',
 	'and gives the roles their rights');
 
+# What examples/nginx serves for reading only.
+my ($read_only) =
+  slurp_file('examples/nginx/crm_errors.js') =~ /readOnly = \[(.*?)\]/s;
+is( join(' ', $read_only =~ /\w+/g),
+	$node->safe_psql(
+		'api', q{
+			SELECT string_agg(relname, ' ' ORDER BY relname)
+			FROM pg_class AS c
+			WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'v')
+				AND has_table_privilege('crm_admin', oid, 'SELECT')
+				AND (relkind = 'v' OR NOT has_table_privilege('crm_admin', oid, 'INSERT'))}
+	),
+	'nginx refuses writes to what an admin may not write to');
+
 # A request of a role, as PostgREST's user; what it says.
 sub request
 {

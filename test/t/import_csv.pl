@@ -183,12 +183,12 @@ sub test_refusals
 		[
 			qr/2023-01-09/, '9.1.2023',
 			3,              '9.1.2023',
-			'is no time of the form iso'
+			'is not a time in the format iso'
 		],
 		[
 			qr/2023-01-09/, '2022-02-30',
 			3,              '2022-02-30',
-			'is no time of the form iso'
+			'is not a time in the format iso'
 		],
 		[ qr/2023-01-09/, '', 3, 'OPP-0002', 'Won, but no engage_date' ],
 		[
@@ -202,7 +202,7 @@ sub test_refusals
 		],
 		[
 			qr/,1040\n/, ",NaN\n", 2, 'NaN',
-			'is no amount of the form 1234.56'
+			'is not an amount in the format 1234.56'
 		],
 		[
 			qr/,1040\n/, ",1040.12345\n",

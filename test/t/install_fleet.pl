@@ -91,6 +91,7 @@ sub make_older
 			SELECT '0.0.1', extensions.crm_version(), $step$
 				ALTER TABLE deals ADD COLUMN next_step text;
 				CREATE TABLE extra (id integer);
+				UPDATE pipelines SET description = NULL WHERE false;
 				INSERT INTO public.locks (crm, held) SELECT current_schema(), count(*) FROM pg_locks WHERE pid = pg_backend_pid();
 				SELECT pg_sleep(CASE current_schema() WHEN 'crm_5' THEN 1000 ELSE 0 END) WHERE EXISTS (SELECT FROM public.slow);
 			$step$
@@ -176,10 +177,20 @@ sub interrupted
 
 sub done_by_superuser
 {
-	my ($status, $out, $said) = psql('CALL extensions.crm_upgrade_all()');
+	# Of an owner who would like to be found by what the superuser does next.
+	value(
+		q{SET ROLE crm_app;
+		CREATE FUNCTION other.divert() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM set_config('search_path', 'other', false), set_config('crm.actor', current_user, false); RETURN NULL; END $$;
+		CREATE TRIGGER divert BEFORE UPDATE ON other.pipelines EXECUTE FUNCTION other.divert()}
+	);
+	my ($status, $out, $said) = psql(
+		q{SET search_path = public; SET crm.actor = 'me'; CALL extensions.crm_upgrade_all(); SHOW search_path; SHOW crm.actor}
+	);
 
-	is($status, 0, 'by a superuser');
-	is(older(), 0, 'all are upgraded');
+	is($status, 0,            'by a superuser');
+	is($out,    "public\nme", 'whose settings no code of an owner changes');
+	is(older(), 0,            'all are upgraded');
 	is( value(
 			q{SELECT string_agg(DISTINCT c.relowner::regrole::text, ',') FROM pg_class AS c WHERE c.relname = 'extra'}
 		),

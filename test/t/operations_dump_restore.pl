@@ -226,7 +226,7 @@ sub try_combination
 	foreach my $part (@{ $parts{$parts} })
 	{
 		$ENV{PGOPTIONS} = '-c crm.restoring=on'
-		  if $part->[0] // '' eq '--data-only';
+		  if ($part->[0] // '') eq '--data-only';
 		restore_part($db, $format, $way, @$part);
 		$ENV{PGOPTIONS} = '';
 	}

@@ -1,6 +1,6 @@
 
-# What administrators do to a database: rewriting tables, rebuilding indexes,
-# pg_upgrade.  Sessions go on meanwhile.
+# What administrators do to a database: rewriting tables, rebuilding indexes.
+# Sessions go on meanwhile.
 
 use strict;
 use warnings;
@@ -12,20 +12,6 @@ use Test::More;
 
 my $node = new_node('maintenance');
 make_origin($node, 'origin');
-
-# pg_upgrade keeps no OIDs of functions, types and the like: a CRM stores none.
-is($node->safe_psql('origin', <<~'SQL'), '', 'no column holds OIDs');
-	SELECT attrelid::regclass, attname, atttypid::regtype
-	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-	WHERE relnamespace::regnamespace::text IN ('crm', 'team') AND attnum > 0
-		AND (atttypid::regtype::text LIKE 'reg%' OR atttypid::regtype::text IN ('oid', 'xid', 'cid', 'tid'))
-	SQL
-is( $node->safe_psql(
-		'origin',
-		"SELECT extrelocatable, extconfig IS NULL FROM pg_extension WHERE extname = 'crm'"
-	),
-	'f|t',
-	'the extension stays where it is, and has no rows of its own to dump');
 
 # A session that moves a deal between what others, or it, do to the tables.
 my @jobs = (
@@ -76,26 +62,5 @@ $node->command_ok(
 	],
 	'tables and indexes are sound');
 $node->safe_psql('origin', 'DROP EXTENSION amcheck');
-
-# pg_upgrade; to the same version, as there is but one here.
-my $new = PostgreSQL::Test::Cluster->new('new');
-my $before = dump_text($node, 'origin');
-my $bindir = $node->config_data('--bindir');
-
-$new->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
-$new->append_conf('postgresql.conf', "timezone = 'Europe/Rome'");
-$node->stop;
-chdir $PostgreSQL::Test::Utils::tmp_check or die;
-command_ok(
-	[
-		'pg_upgrade', '--no-sync',    '-d', $node->data_dir,
-		'-D',         $new->data_dir, '-b', $bindir,
-		'-B',         $bindir,        '-s', $new->host,
-		'-p',         $node->port,    '-P', $new->port
-	],
-	'pg_upgrade');
-$new->start;
-same_text(dump_text($new, 'origin'), $before, 'pg_upgrade: identical');
-all_work($new, 'origin', 'pg_upgrade');
 
 done_testing();

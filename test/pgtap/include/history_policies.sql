@@ -1,7 +1,7 @@
 -- The history follows the deals that a user sees, whatever the tenancy: run by
 -- history_policies_single.sql and history_policies_shared.sql, after
 -- include/setup.sql and include/roles.sql.
-SELECT plan(47);
+SELECT plan(50);
 SET LOCAL crm.tenant_id = '11111111-1111-4111-8111-111111111111';
 
 -- Anna and Bob each have deals; the boss sees everything by BYPASSRLS, the
@@ -89,6 +89,16 @@ CREATE POLICY audit ON crm.stage_changes FOR SELECT TO hist_auditor USING (tenan
 RESET ROLE;
 SELECT is(told_to('hist_auditor', 'crm.stage_changes'), 'anna,bob,gone', 'an auditor''s policy');
 SELECT is(told_to('hist_auditor', 'crm.deal_changes'), 'nothing', 'is of that table');
+
+-- Nor does a deal that takes the id of a deleted one show what that was.
+SET LOCAL ROLE hist_anna;
+SELECT throws_ok(format('INSERT INTO crm.deals (id, title, owner_id) VALUES (%L, ''again'', %L)', t.id('hist_bob 5'), t.id('hist_anna')),
+    '42501', format('deal %s was deleted, and you cannot bring it back', t.id('hist_bob 5')), 'a deleted deal is not brought back');
+SELECT lives_ok(format('INSERT INTO crm.deals (id, title, owner_id) VALUES (%L, ''new'', %L)', t.id('new'), t.id('hist_anna')), 'an id that was never used');
+RESET ROLE;
+SET LOCAL ROLE hist_boss;
+SELECT lives_ok(format('INSERT INTO crm.deals (id, title) VALUES (%L, ''again''); DELETE FROM crm.deals WHERE title = ''again'' ', t.id('hist_bob 5')), 'but by someone who sees all deals');
+RESET ROLE;
 
 -- Rights to write the history are no way round it.
 SET LOCAL ROLE :"owner";

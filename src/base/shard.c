@@ -1,0 +1,175 @@
+/*
+ * base/shard.c
+ *		The tables of a CRM that Citus has distributed.
+ *
+ * What Citus knows of them is in its tables pg_dist_shard and pg_dist_placement,
+ * which every node has.  They are read by the names of their columns.
+ *
+ * A shard stays on a node for a while after it was moved to another one, so a shard
+ * is taken for the table only if its placement is on this node.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace_d.h"
+#include "catalog/pg_type.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/shard.h"
+
+#define SHARDS			"pg_dist_shard"
+#define PLACEMENTS		"pg_dist_placement"
+#define LOCAL_GROUP		"pg_dist_local_group"
+
+/* What Citus names the sessions that it opens on other nodes. */
+#define CITUS_SESSION	"citus_internal gpid="
+
+/* A row that is looked up in a table of Citus, and what is read of it. */
+typedef struct CitusRow
+{
+	const char *table;
+	const char *index;			/* NULL: the table has one row */
+	const char *key;
+	Oid			key_equals;
+	const char *column;
+} CitusRow;
+
+static const CitusRow shard_of_table = {SHARDS, "pg_dist_shard_logical_relid_index", "logicalrelid", F_OIDEQ, "shardid"};
+static const CitusRow table_of_shard = {SHARDS, "pg_dist_shard_shardid_index", "shardid", F_INT8EQ, "logicalrelid"};
+static const CitusRow group_of_shard = {PLACEMENTS, "pg_dist_placement_shardid_index", "shardid", F_INT8EQ, "groupid"};
+static const CitusRow local_group = {LOCAL_GROUP, NULL, NULL, InvalidOid, "groupid"};
+
+static Oid
+citus_table(const char *name)
+{
+	return get_relname_relid(name, PG_CATALOG_NAMESPACE);
+}
+
+bool
+crm_has_citus(void)
+{
+	return OidIsValid(citus_table(SHARDS));
+}
+
+/* Reads a column, an integer or an oid, of the row with that key; false if there is none. */
+static bool
+read_row(const CitusRow *row, Datum key, int64 *value)
+{
+	Oid			relid = citus_table(row->table);
+	Oid			index = row->index == NULL ? InvalidOid : citus_table(row->index);
+	Relation	rel = OidIsValid(relid) ? try_table_open(relid, AccessShareLock) : NULL;
+	AttrNumber	attno;
+	ScanKeyData scan_key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull = true;
+
+	if (rel == NULL)
+		return false;
+	if (row->key != NULL)
+		ScanKeyInit(&scan_key, get_attnum(relid, row->key), BTEqualStrategyNumber,
+					row->key_equals, key);
+	attno = get_attnum(relid, row->column);
+	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, row->key != NULL, &scan_key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Datum		found = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
+
+		*value = get_atttype(relid, attno) == INT8OID ? DatumGetInt64(found) :
+			DatumGetUInt32(found);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return !isnull;
+}
+
+/* The shard of a table; InvalidOid if this node has none. */
+static Oid
+find_shard(Oid relid, int64 *shard_id)
+{
+	if (!read_row(&shard_of_table, ObjectIdGetDatum(relid), shard_id))
+		return InvalidOid;
+	return get_relname_relid(psprintf("%s_" INT64_FORMAT, get_rel_name(relid), *shard_id),
+							 get_rel_namespace(relid));
+}
+
+bool
+crm_is_distributed(Oid relid)
+{
+	int64		shard_id;
+
+	return crm_has_citus() && read_row(&shard_of_table, ObjectIdGetDatum(relid), &shard_id);
+}
+
+int
+crm_generic_plan(Relation rel)
+{
+	return crm_is_distributed(RelationGetRelid(rel)) ? 0 : CURSOR_OPT_GENERIC_PLAN;
+}
+
+bool
+crm_is_shard(Relation rel)
+{
+	const char *name = RelationGetRelationName(rel);
+	const char *number = strrchr(name, '_');
+	char	   *end;
+	int64		shard_id,
+				table;
+	char	   *table_name;
+
+	if (number == NULL || !isdigit((unsigned char) number[1]))
+		return false;
+	shard_id = strtoll(number + 1, &end, 10);
+	if (*end != '\0' || !read_row(&table_of_shard, Int64GetDatum(shard_id), &table))
+		return false;
+	table_name = get_rel_name((Oid) table);
+	return table_name != NULL && get_rel_namespace((Oid) table) == RelationGetNamespace(rel) &&
+		strlen(table_name) == number - name && strncmp(table_name, name, number - name) == 0;
+}
+
+Oid
+crm_sibling(Relation rel, const char *table)
+{
+	Oid			relid;
+	int64		shard_id;
+
+	if (strcmp(RelationGetRelationName(rel), table) == 0)
+		return RelationGetRelid(rel);
+	relid = get_relname_relid(table, RelationGetNamespace(rel));
+	if (!OidIsValid(relid) || !crm_is_shard(rel))
+		return relid;
+	return find_shard(relid, &shard_id);
+}
+
+Oid
+crm_table_to_read(Oid relid)
+{
+	int64		shard_id,
+				group,
+				here;
+	Oid			shard;
+
+	if (!crm_has_citus())
+		return relid;
+	shard = find_shard(relid, &shard_id);
+	if (OidIsValid(shard) && read_row(&group_of_shard, Int64GetDatum(shard_id), &group) &&
+		read_row(&local_group, (Datum) 0, &here) && group == here)
+		return shard;
+	return relid;
+}
+
+bool
+crm_session_is_of_citus(void)
+{
+	return application_name != NULL &&
+		strncmp(application_name, CITUS_SESSION, strlen(CITUS_SESSION)) == 0 && crm_has_citus();
+}

@@ -1,0 +1,168 @@
+/*
+ * table/cascade_guard.c
+ *		What foreign keys delete or set to null runs no code of the owner's with a path
+ *		of the writer's.
+ *
+ * A foreign key writes with the rights of the table's owner, but with the
+ * search_path and the temporary tables of the session.  The owner's triggers would find
+ * there what the writer has put in the way of their names.  PostgreSQL offers no place
+ * to close the path for that one query, so such triggers have to have a closed path of
+ * their own.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "base/compat.h"
+#include "table/trigger.h"
+
+#define FOREIGN_KEY_CONTEXT	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS)
+
+/* The bits of ri_triggers.c.  A session with the owner's rights has nothing to gain. */
+static bool
+is_for_another_user(void)
+{
+	Oid			userid;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	return (sec_context & FOREIGN_KEY_CONTEXT) == FOREIGN_KEY_CONTEXT &&
+		!has_privs_of_role(GetOuterUserId(), userid);
+}
+
+/* Whether it names pg_temp, and not in the first place: else that is searched first. */
+static bool
+is_closed_path(const char *path)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(pstrdup(path), ',', &names))
+		return false;
+	foreach(lc, names)
+	{
+		if (foreach_current_index(lc) > 0 && strcmp(lfirst(lc), "pg_temp") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+sets_closed_path(HeapTuple function)
+{
+	static const char prefix[] = "search_path=";
+	bool		isnull;
+	Datum		config = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proconfig, &isnull);
+	Datum	   *settings;
+	int			nsettings;
+
+	if (isnull)
+		return false;
+	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT,
+					  &settings, NULL, &nsettings);
+	for (int i = 0; i < nsettings; i++)
+	{
+		char	   *setting = TextDatumGetCString(settings[i]);
+
+		if (strncmp(setting, prefix, strlen(prefix)) == 0)
+			return is_closed_path(setting + strlen(prefix));
+	}
+	return false;
+}
+
+/* Code in C looks up no names. */
+static bool
+has_closed_path(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			language;
+	bool		closed;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
+	closed = language == ClanguageId || language == INTERNALlanguageId || sets_closed_path(tuple);
+	ReleaseSysCache(tuple);
+	return closed;
+}
+
+/* Whether it is for that event, of those columns if it names some. */
+static bool
+is_fired(const TriggerData *trigdata, const Trigger *trigger)
+{
+	if (trigger->tgenabled == TRIGGER_DISABLED)
+		return false;
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return TRIGGER_FOR_DELETE(trigger->tgtype);
+	if (!TRIGGER_FOR_UPDATE(trigger->tgtype))
+		return false;
+	for (int i = 0; i < trigger->tgnattr; i++)
+	{
+		if (bms_is_member(trigger->tgattr[i] - FirstLowInvalidHeapAttributeNumber,
+						  trigdata->tg_updatedcols))
+			return true;
+	}
+	return trigger->tgnattr == 0;
+}
+
+static bool
+runs_as_owner(const Trigger *trigger)
+{
+	return TRIGGER_FOR_BEFORE(trigger->tgtype) || CRM_AFTER_TRIGGERS_KEEP_USER;
+}
+
+pg_noreturn static void
+refuse(Relation rel, const Trigger *trigger)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("trigger \"%s\" of table \"%s\" would run with the rights of the table's owner",
+					trigger->tgname, RelationGetRelationName(rel)),
+			 errdetail("A foreign key writes to the table as the owner, but with your search_path and temporary tables."),
+			 errhint("The owner should give its function a path: ALTER FUNCTION %s SET search_path = %s, pg_temp.",
+					 format_procedure_qualified(trigger->tgfoid),
+					 quote_identifier(get_namespace_name(RelationGetNamespace(rel))))));
+}
+
+/*
+ * crm_cascade_guard(version): BEFORE DELETE OR UPDATE trigger FOR EACH STATEMENT
+ *		Errors: 42501 if a foreign key writes for a user without the owner's rights, and
+ *		the table has a trigger for that whose function does not set a closed path.
+ */
+PG_FUNCTION_INFO_V1(crm_cascade_guard);
+Datum
+crm_cascade_guard(PG_FUNCTION_ARGS)
+{
+	const int	events = CRM_ON(TRIGGER_EVENT_DELETE) | CRM_ON(TRIGGER_EVENT_UPDATE);
+	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_cascade_guard", TRIGGER_EVENT_BEFORE,
+											 events);
+	TriggerDesc *triggers;
+
+	if (!is_for_another_user())
+		return PointerGetDatum(NULL);
+	triggers = crm_copy_triggers(trigdata->tg_relation);
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (is_fired(trigdata, trigger) && runs_as_owner(trigger) &&
+			!has_closed_path(trigger->tgfoid))
+			refuse(trigdata->tg_relation, trigger);
+	}
+	return PointerGetDatum(NULL);
+}

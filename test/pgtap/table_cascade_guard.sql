@@ -1,0 +1,88 @@
+-- A foreign key deletes rows, or sets columns to null, with the rights of the table's
+-- owner, but with the search_path and temporary tables of the session: the owner's
+-- triggers run only if their functions have a closed path of their own.
+BEGIN;
+\set owner cascade_owner
+\ir include/setup.sql
+\ir include/roles.sql
+SELECT t.make_pipelines() \g /dev/null
+SELECT plan(20);
+
+CREATE ROLE cascade_writer;
+GRANT TEMPORARY ON DATABASE :DBNAME TO cascade_writer;
+CREATE SCHEMA app AUTHORIZATION cascade_owner;
+GRANT USAGE ON SCHEMA app TO cascade_writer;
+SET LOCAL ROLE cascade_owner;
+SELECT extensions.crm_grant_access('crm', 'cascade_writer', 'admin') \g /dev/null
+CREATE TABLE app.people (id uuid PRIMARY KEY, name text);
+CREATE TABLE app.users (id uuid PRIMARY KEY, name text);
+GRANT SELECT, DELETE ON app.people, app.users TO cascade_writer;
+INSERT INTO app.people VALUES (t.id('person'), 'person');
+INSERT INTO app.users VALUES (t.id('user'), 'user');
+SELECT extensions.crm_link('crm', 'deal_contacts.contact_id', 'app.people', on_delete => 'cascade'),
+    extensions.crm_link('crm', 'deals.owner_id', 'app.users', on_delete => 'set null') \g /dev/null
+INSERT INTO crm.deals (id, title, owner_id) VALUES (t.id('d'), 'd', t.id('user'));
+INSERT INTO crm.deal_contacts (deal_id, contact_id) VALUES (t.id('d'), t.id('person'));
+INSERT INTO crm.tags (id, name) VALUES (t.id('tag'), 'tag');
+INSERT INTO crm.deal_tags (deal_id, tag_id) VALUES (t.id('d'), t.id('tag'));
+SELECT crm.create_pipeline('Empty', '["a"]') \g /dev/null
+CREATE TABLE crm.log (what text);
+CREATE FUNCTION crm.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO log VALUES (TG_OP);
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+RESET ROLE;
+
+-- What the writer, or the owner, is told; what is done is undone.  The writer has a
+-- temporary table in the way, whose trigger tells as whom it runs.
+CREATE FUNCTION t.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'struck as %', current_user; END $$;
+CREATE FUNCTION t.told(trigger text, statement text, who name DEFAULT 'cascade_writer', function text DEFAULT 'SELECT') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text := 'done';
+BEGIN
+    BEGIN
+        EXECUTE 'SET LOCAL ROLE cascade_owner';
+        EXECUTE function;
+        EXECUTE trigger;
+        EXECUTE format('SET LOCAL ROLE %I', who);
+        IF who = 'cascade_writer' THEN
+            CREATE TEMPORARY TABLE log (what text);
+            GRANT ALL ON log TO PUBLIC;
+            CREATE TRIGGER trap BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION t.trap();
+        END IF;
+        PERFORM set_config('search_path', 'crm, pg_catalog', true);
+        EXECUTE statement;
+    EXCEPTION WHEN OTHERS THEN
+        result := SQLSTATE || ' ' || SQLERRM;
+    END;
+    RAISE SQLSTATE 'UNDO0';
+EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+    RETURN result;
+END $$;
+CREATE FUNCTION t.before(tab text, event text, level text DEFAULT 'ROW') RETURNS text LANGUAGE sql AS $$
+    SELECT format('CREATE TRIGGER aa_note BEFORE %s ON crm.%I FOR EACH %s EXECUTE FUNCTION crm.note()', event, tab, level)
+$$;
+CREATE FUNCTION t.refused(tab text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('42501 trigger "aa_note" of table "%s" would run with the rights of the table''s owner', tab)
+$$;
+
+SELECT is(told('SELECT', statement), 'done', statement || ': without triggers')
+FROM unnest('{DELETE FROM crm.deals,DELETE FROM crm.tags,DELETE FROM crm.pipelines WHERE name = ''Empty'',DELETE FROM app.people,DELETE FROM app.users}'::text[]) AS statement;
+SELECT is(told(before(tab, event, level), statement), refused(tab), format('%s: a trigger of %s for each %s', statement, tab, level))
+FROM (VALUES ('deal_contacts', 'DELETE', 'DELETE FROM crm.deals'), ('deal_tags', 'DELETE', 'DELETE FROM crm.tags'),
+        ('stages', 'DELETE', 'DELETE FROM crm.pipelines WHERE name = ''Empty'''), ('deal_contacts', 'DELETE', 'DELETE FROM app.people'),
+        ('deals', 'UPDATE OF owner_id', 'DELETE FROM app.users')) AS v (tab, event, statement),
+    unnest('{ROW,STATEMENT}'::text[]) AS level;
+
+SELECT is(told(before('deal_tags', 'DELETE'), 'DELETE FROM crm.deals', function => 'ALTER FUNCTION crm.note() SET search_path = crm'),
+    refused('deal_tags'), 'a path that leaves pg_temp first');
+SELECT is(told(before('deal_tags', 'DELETE'), 'DELETE FROM crm.deals', function => 'ALTER FUNCTION crm.note() SET search_path = crm, pg_temp'),
+    'done', 'a closed path');
+SELECT is(told(before('deal_tags', 'DELETE'), 'DELETE FROM crm.deals', 'cascade_owner'), 'done', 'the owner');
+-- As in plain PostgreSQL.
+SELECT is(told(before('deal_tags', 'DELETE'), 'DELETE FROM crm.deal_tags'), 'P0001 struck as cascade_writer', 'a statement of the writer''s own runs all as the writer');
+SELECT is(told(before('deals', 'UPDATE OF title'), 'DELETE FROM app.users'), 'done', 'triggers for other columns do not matter');
+
+SELECT * FROM finish();
+ROLLBACK;
