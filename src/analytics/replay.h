@@ -179,8 +179,7 @@ struct Replay
 	MemoryContext context;		/* what the user keeps goes there, too */
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
-	char	  **chunks;			/* of deals, by number */
-	uint32		chunks_room;
+	char	   *chunks[32];		/* of deals, by number */
 	DealIndex  *subjects;		/* values of the column, numbered; a date is
 								 * the first word */
 	struct replay_undone_hash *undone;
@@ -189,6 +188,7 @@ struct Replay
 	struct SmallPipeline *small;	/* while its ids are read */
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
+	Size		room_size;		/* of the last one */
 	uint32		seed;
 };
 

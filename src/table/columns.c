@@ -197,7 +197,7 @@ crm_referenced_table(Relation rel, AttrNumber attno)
 char *
 crm_sibling_name(Relation rel, const char *table)
 {
-	Oid			sibling = crm_sibling(rel, table);
+	Oid			sibling = crm_is_shard(rel) ? crm_sibling(rel, table) : InvalidOid;
 
 	/* If there is none, the query will say it. */
 	return OidIsValid(sibling) ? crm_relation_name(sibling) :

@@ -163,14 +163,15 @@ crm_sees_all_deals(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	Relation	rel = try_table_open(relid, AccessShareLock);
 	Relation	deals;
+	Oid			sibling;
 	bool		result;
 
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table with OID %u does not exist", relid)));
-	deals = table_open(OidIsValid(crm_sibling(rel, "deals")) ? crm_sibling(rel, "deals") : relid,
-					   AccessShareLock);
+	sibling = crm_sibling(rel, "deals");
+	deals = table_open(OidIsValid(sibling) ? sibling : relid, AccessShareLock);
 	result = crm_sees_all(fcinfo, deals);
 	table_close(deals, NoLock);
 	table_close(rel, NoLock);
