@@ -14,7 +14,7 @@ COMMENT ON FUNCTION @extschema@.crm_sales_cycle(regnamespace, uuid, timestamptz,
 
 Of the deals that are won: won_at - created_at, its average, median, 90th percentile (both interpolated), minimum and maximum; HubSpot''s sales cycle length (close date - create date of won deals). Null if no deal was won.
 
-won_from (included) and won_before (not included), pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the sessions); is_total marks the rows of all deals.
+won_from (included) and won_before (not included), pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals.
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension.
 
