@@ -115,26 +115,6 @@ class Analytics:
     def time_in_stage(self):
         self.compare("time_in_stage")
 
-    def small_pipeline(self):
-        """A pipeline of 10 deals beside the large one."""
-        bench = self.bench
-        self.load()
-        small = "'00000000-0000-0000-0000-0000000000ab'"
-        self.db.sql(f"""INSERT INTO pipelines (id, name) VALUES ({small}, 'Small');
-            INSERT INTO stages (pipeline_id, name) VALUES ({small}, 'One'), ({small}, 'Two');
-            INSERT INTO deals (pipeline_id, title) SELECT {small}, 'Small ' || n FROM generate_series(1, 10) AS n;
-            UPDATE deals SET stage_id = (SELECT id FROM stages WHERE name = 'Two') WHERE pipeline_id = {small};
-            ANALYZE deals; ANALYZE stage_changes""")
-        queries = {name: f"SELECT count(*) FROM {name}({small})" for name in ("time_in_stage", "funnel", "stage_conversion", "stage_probabilities")}
-        queries["as of"] = f"SELECT pipeline_summary_as_of({small}, '2024-01-01')"
-        queries["waterfall"] = f"SELECT count(*) FROM pipeline_waterfall({small}, '2024-01-01')"
-        queries["trend"] = f"SELECT count(*) FROM pipeline_trend({small}, '2024-01-01', '2025-01-01', 'month')"
-        queries = {"count(*)": "SELECT count(*) FROM stage_changes", **queries}
-        result = bench.compare(list(queries), lambda name: self.db.timed(lambda: self.db.sql(queries[name])))
-        bench.report("a pipeline of 10 deals beside the large one", result, "count(*)", 1, "µs")
-        self.loaded = 0
-        self.db.sql("SET search_path = crm, extensions, public")
-
     def funnel(self):
         self.compare("funnel")
 
@@ -155,6 +135,11 @@ class Analytics:
             "as of its beginning": f"SELECT pipeline_summary_as_of({PIPELINE}, '{middle}')",
             "trend": f"SELECT count(*) FROM pipeline_trend({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '364 days')",
             "by stage": f"SELECT count(*) FROM pipeline_trend({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '364 days', by_stage => true)",
+            "by owner": f"SELECT count(*) FROM pipeline_trend({PIPELINE}, '{middle}', '{middle}'::timestamptz + interval '364 days', group_by => 'owner')",
+        })
+        self.beside("stage flow", "time in stage", {
+            "time in stage": f"SELECT count(*) FROM time_in_stage({PIPELINE})",
+            "stage flow": f"SELECT count(*) FROM stage_flow({PIPELINE})",
         })
 
     def waterfall(self):

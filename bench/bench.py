@@ -17,6 +17,7 @@ import rollup
 import svg
 from analytics import Analytics
 from pq import Connection
+from reports import Reports
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PIPELINE = "00000000-0000-0000-0000-0000000000aa"
@@ -392,15 +393,16 @@ class Bench:
     def run(self):
         size = 10000
         history = Analytics(self)
+        reports = Reports(self, history)
         largest = ["many", "nothing", "one_row", "sync", "clients", "hour", "snapshot", "copy", "calls", "time_in_stage", "funnel", "as_of", "trend", "waterfall",
-                   "small_pipeline"]
+                   "small_pipeline", "jit"]
         work = {"summary": self.summaries, "rollup": lambda: rollup.read(self), "bulk": lambda: self.bulk("few"),
                 "many": lambda: self.bulk("many"), "nothing": self.nothing_moves,
                 "one_row": lambda: self.one_row(sync=False), "sync": lambda: self.one_row(sync=True),
                 "clients": self.clients, "hour": lambda: rollup.hour(self), "snapshot": lambda: rollup.snapshot(self),
                 "copy": self.copy, "calls": self.calls, "time_in_stage": history.time_in_stage, "funnel": history.funnel, "as_of": history.as_of,
                 "trend": history.trend, "waterfall": history.waterfall,
-                "small_pipeline": history.small_pipeline}
+                "small_pipeline": reports.small_pipeline, "jit": reports.jit}
         only = self.options.only.split(",") if self.options.only else list(work)
         if set(only) - set(work):
             sys.exit(f"--only: of {', '.join(work)}")

@@ -7,8 +7,8 @@
 # SCALE is the number of deals of the largest table (10k, 100k, 1M, 10M).
 # ONLY names the parts to run: summary, rollup, bulk, many, nothing, one_row, sync,
 # clients, hour, snapshot, copy, calls, time_in_stage, funnel, as_of, trend, waterfall,
-# small_pipeline; default: all.
-# The last seven use at most 2.5 million deals, with four moves each.
+# small_pipeline, jit; default: all.
+# The last eight use at most 2.5 million deals, with four moves each.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh

@@ -9,25 +9,22 @@ COMMENT ON FUNCTION @extschema@.crm_conversion_day(timestamptz, timestamptz) IS
 
 CREATE FUNCTION @extschema@.crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
 	RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	-- A quotient has at least as many decimals as its dividend.
-	RETURN CASE WHEN divide_by = 1 THEN amount * multiply_by
-		ELSE round(amount * multiply_by * 1.000000000000 / divide_by, 8) END;
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_convert(numeric, numeric, numeric) IS
 	'amount * multiply_by / divide_by: exact where divide_by is 1, else rounded to 8 digits after the point. The factors are those of exchange_rate()';
 
 CREATE FUNCTION @extschema@.crm_rates_used(rates jsonb[])
 	RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN (SELECT coalesce(jsonb_agg(DISTINCT e.rate), '[]')
-		FROM unnest(rates) AS r (rates) CROSS JOIN LATERAL jsonb_array_elements(r.rates) AS e (rate));
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_rates_used(jsonb[]) IS
 	'The rates in several answers of exchange_rate(), each once; nulls are left out';
 
 CREATE FUNCTION @extschema@.crm_oldest_rate(rates jsonb)
 	RETURNS date
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-	RETURN (SELECT min((e.rate ->> 'valid_from')::date) FROM jsonb_array_elements(rates) AS e (rate));
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_oldest_rate(jsonb) IS
 	'The day from which the oldest of the rates of crm_rates_used() is valid; null if there are none';
 

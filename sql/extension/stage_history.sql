@@ -159,3 +159,16 @@ AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_steps(regnamespace, uuid, bytea[], uuid[], text[], text, timestamptz, timestamptz) IS
 'crm_stage_steps() of all moves out of the stages of a pipeline, which are read from stage_changes once, with the rights of the caller: of each cohort by itself, whose place, from 0, is cohort_no.';
+
+CREATE FUNCTION @extschema@.crm_pipeline_stage_flow(
+	crm regnamespace, pipeline_id uuid, cohorts bytea[], cohort_currencies text[], stages uuid[], positions integer[],
+	period text, period_from date, period_before date, currency text, in_currency text
+) RETURNS TABLE (
+	cohort_no integer, stage_id uuid, flow text, period_start date, currency_code text, rate_day date,
+	deals bigint, amounts bigint, value numeric
+)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 200
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION @extschema@.crm_pipeline_stage_flow(regnamespace, uuid, bytea[], text[], uuid[], integer[], text, date, date, text, text) IS
+'How many deals of cohorts entered and left the stages of a pipeline in each period, by days of the session''s time zone: flow is entered, forward, backward, lost or moved_out, as in stage_flow(). A deal counts once for each stage, flow and period, with the amount of the last time. cohorts are of crm_deal_cohort(), with the present visits in this pipeline (null: elsewhere) and amounts of one currency each; stages have their positions beside them; currency is that of amounts without one. cohort_no counts from 1; rate_day is the day (UTC) whose exchange rate the amounts have, null where none is needed. Reads stage_changes and deal_changes once each, with the rights of the caller';

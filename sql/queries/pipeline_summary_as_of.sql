@@ -11,6 +11,7 @@ SELECT CASE
         THEN @extension@.crm_raise('22023', format('%s is in the future', pipeline_summary_as_of.at))
     END;
 
+/* one plan */
 WITH pipeline AS MATERIALIZED (
     SELECT p.id, p.name, p.currency, p.tenant_id
     FROM @crm@.pipelines AS p

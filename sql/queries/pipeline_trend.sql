@@ -1,145 +1,144 @@
 -- The sums of a pipeline at every step of a period.
 --
--- crm_summaries_as_of() reads the history once, and returns each sum with the range of
--- points for which it holds.  A range is converted once, as in pipeline_summary_as_of,
--- then added at its first point and subtracted after its last one; the running total
--- at a point is the sum there.
+-- crm_summary_changes() reads the history once and returns each sum with its changes;
+-- crm_trend_rows() adds these up, point by point, for each line of the trend: a group, a
+-- currency and, if asked for, a stage.
+--
+-- A deal is in the group of what it had at the moment, if the history has that in
+-- columns of its own.  Of all else the present value counts, as in other reports: the
+-- deals are gathered by it (cohorts), as for the funnel.
 
 SELECT CASE
-        WHEN pipeline_trend.step NOT IN ('day', 'week', 'month', 'quarter')
-        THEN @extension@.crm_raise('22023', 'step must be day, week, month or quarter')
+        WHEN pipeline_trend.step NOT IN ('day', 'week', 'month', 'quarter', 'year')
+        THEN @extension@.crm_raise('22023', 'step must be day, week, month, quarter or year')
         WHEN coalesce(pipeline_trend.to_at, pipeline_trend.from_at) > clock_timestamp()
         THEN @extension@.crm_raise('22023', format('%s is in the future', coalesce(pipeline_trend.to_at, pipeline_trend.from_at)))
         -- a CASE of its own, as constants are evaluated ahead
         WHEN CASE
                 WHEN isfinite(pipeline_trend.from_at) AND isfinite(coalesce(pipeline_trend.to_at, pipeline_trend.from_at))
                 THEN extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400
-                    > 10000 * CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 ELSE 89 END
+                    > 10000 * CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END
                 ELSE true
             END
         THEN @extension@.crm_raise('22023', 'the period has more than 10,000 steps', NULL, 'Choose a shorter period, or a longer step.')
     END;
 
+/* one plan */
 WITH pipeline AS MATERIALIZED (
-    SELECT p.id, coalesce(pipeline_trend.in_currency, p.currency) AS currency, p.tenant_id
+    SELECT p.id, p.currency, p.tenant_id
     FROM @crm@.pipelines AS p
     WHERE p.id = pipeline_trend.pipeline_id
 ), points AS MATERIALIZED (
     -- not each from the one before: January 31, February 29, March 31; where a day was
     -- left out, that day and the next one are the same moment
-    SELECT row_number() OVER (ORDER BY a.at) AS n, a.at
-    FROM (SELECT DISTINCT pipeline_trend.from_at + g.n * CASE pipeline_trend.step
-                WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
-                WHEN 'month' THEN interval '1 month' ELSE interval '3 months' END AS at
-            FROM generate_series(0, 2 + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer
-                / CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 ELSE 89 END) AS g (n)) AS a
-    WHERE a.at <= coalesce(pipeline_trend.to_at, now())
-), runs AS MATERIALIZED (
-    SELECT s.first_point, s.last_point, s.rate_day, s.deal_status, s.stage_id, s.currency, s.value_period, s.deals,
-        s.deals_without_amount, s.deals_without_probability, s.value, s.weighted_value
-    FROM pipeline AS p
-        CROSS JOIN LATERAL @extension@.crm_summaries_as_of(pipeline_trend.crm, p.tenant_id, p.id,
-            ARRAY(SELECT t.at FROM points AS t ORDER BY t.n), pipeline_trend.in_currency) AS s
+    SELECT array_agg(a.at ORDER BY a.at) AS at
+    FROM (SELECT DISTINCT CASE
+                WHEN pipeline_trend.calendar AND g.n > 0
+                THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
+                ELSE pipeline_trend.from_at + g.n * s.step
+            END AS at
+        FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
+                    WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS step,
+                CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END AS days) AS s
+            CROSS JOIN LATERAL generate_series(0, 2
+                + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer / s.days) AS g (n)) AS a
+    WHERE a.at >= pipeline_trend.from_at AND a.at <= coalesce(pipeline_trend.to_at, now())
+), cohorts AS MATERIALIZED (
+    SELECT k.keys, k.deals, row_number() OVER () AS no
+    FROM (SELECT d.keys, @extension@.crm_deal_cohort(d.id, d.status, NULL, NULL) AS deals
+        FROM (SELECT to_jsonb(pipeline_trend.group_of.d) AS keys, d.id, d.status
+                FROM @crm@.deals AS d
+                WHERE d.pipeline_id = pipeline_trend.pipeline_id
+                UNION ALL
+                SELECT to_jsonb(pipeline_trend.group_of.d), d.id, d.status
+                FROM @crm@.deals AS d
+                WHERE d.pipeline_id <> pipeline_trend.pipeline_id
+                    AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+                        WHERE c.from_pipeline_id = pipeline_trend.pipeline_id
+                            AND (c.to_pipeline_id < pipeline_trend.pipeline_id OR c.to_pipeline_id > pipeline_trend.pipeline_id))) AS d
+        WHERE pipeline_trend.group_by IS NOT NULL
+            AND pipeline_trend.group_by NOT IN ('pipeline_id', 'stage_id', 'status', 'currency', 'value_period')
+            AND split_part(pipeline_trend.group_by, '.', 1) NOT IN ('owner_id', 'expected_close_date')
+        GROUP BY 1) AS k
+), sums AS MATERIALIZED (
+    SELECT s.rate_day, s.rate_points, s.deal_status, s.stage_id, s.currency, s.value_period, s.subject_no, s.subject, s.changes
+    FROM points AS t
+        CROSS JOIN LATERAL @extension@.crm_summary_changes(pipeline_trend.crm, (SELECT p.tenant_id FROM pipeline AS p), pipeline_trend.pipeline_id,
+            t.at, pipeline_trend.in_currency,
+            CASE WHEN split_part(pipeline_trend.group_by, '.', 1) IN ('owner_id', 'expected_close_date') THEN split_part(pipeline_trend.group_by, '.', 1) END,
+            (SELECT array_agg(c.deals) FROM cohorts AS c)) AS s
 ), conversions AS MATERIALIZED (
-    SELECT e.currency, e.day, e.multiply_by, e.divide_by, e.rates
-    FROM (SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.rate_day) AS days
-            FROM (SELECT DISTINCT r.currency, r.rate_day FROM runs AS r
-                    WHERE r.rate_day IS NOT NULL AND r.deals > r.deals_without_amount) AS d
-                CROSS JOIN pipeline AS p) AS c
-        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_trend.crm, pipeline_trend.in_currency, c.tenant_ids, c.currencies, c.days) AS e
+    SELECT row_number() OVER () AS no, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
+    FROM (SELECT array_agg((SELECT p.tenant_id FROM pipeline AS p)) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.day) AS days
+            FROM (SELECT s.currency, s.rate_day AS day FROM sums AS s WHERE s.rate_day IS NOT NULL
+                    UNION
+                    SELECT s.currency, (t.at[r.point] AT TIME ZONE 'UTC')::date
+                    FROM points AS t CROSS JOIN sums AS s CROSS JOIN LATERAL unnest(s.rate_points) AS r (point)) AS d) AS c
+        CROSS JOIN LATERAL @extension@.crm_conversion_rates(pipeline_trend.crm, pipeline_trend.in_currency, c.tenant_ids, c.currencies, c.days,
+            pipeline_trend.max_rate_age) AS e
     WHERE pipeline_trend.in_currency IS NOT NULL
-), converted AS MATERIALIZED (
-    -- a deleted stage has the status of its deals; its sums are kept apart by more columns
-    SELECT r.first_point, r.last_point, g.id IS NULL AS gone, coalesce(g.deal_status, r.deal_status) AS deal_status,
-        CASE WHEN pipeline_trend.by_stage OR g.id IS NULL THEN r.stage_id END AS stage_id,
-        CASE WHEN g.id IS NULL THEN r.value_period END AS value_period,
-        coalesce(pipeline_trend.in_currency, r.currency, CASE WHEN g.id IS NOT NULL THEN p.currency END) AS currency,
-        r.deals, r.deals_without_amount, r.deals_without_probability,
-        coalesce(@extension@.crm_convert(r.value, c.multiply_by, c.divide_by), r.value) AS value,
-        coalesce(@extension@.crm_convert(r.weighted_value, c.multiply_by, c.divide_by), r.weighted_value) AS weighted_value,
-        c.rates
-    FROM runs AS r
-        CROSS JOIN pipeline AS p
-        LEFT JOIN conversions AS c ON c.currency = r.currency AND c.day = r.rate_day
-        LEFT JOIN @crm@.stages AS g ON g.id = r.stage_id
-), changes AS (
-    SELECT c.first_point AS n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, c.deals, c.deals_without_amount,
-        c.deals_without_probability, c.value, c.weighted_value
-    FROM converted AS c
-    UNION ALL
-    SELECT c.last_point + 1, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, -c.deals, -c.deals_without_amount,
-        -c.deals_without_probability, -c.value, -c.weighted_value
-    FROM converted AS c
-), changed AS MATERIALIZED (
-    SELECT c.n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency, sum(c.deals) AS deals,
-        sum(c.deals_without_amount) AS deals_without_amount, sum(c.deals_without_probability) AS deals_without_probability,
-        sum(c.value) AS value, sum(c.weighted_value) AS weighted_value
-    FROM changes AS c
-    GROUP BY c.n, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency
-), kinds AS MATERIALIZED (
-    SELECT row_number() OVER () AS kind, c.gone, c.deal_status, c.stage_id, c.value_period, c.currency
-    FROM (SELECT DISTINCT d.gone, d.deal_status, d.stage_id, d.value_period, d.currency FROM changed AS d) AS c
-), sums AS (
-    SELECT t.n, k.gone, k.deal_status, k.stage_id, k.value_period, k.currency, sum(c.deals) OVER w AS deals,
-        sum(c.deals_without_amount) OVER w AS deals_without_amount, sum(c.deals_without_probability) OVER w AS deals_without_probability,
-        sum(c.value) OVER w AS value, sum(c.weighted_value) OVER w AS weighted_value
-    FROM kinds AS k
-        CROSS JOIN points AS t
-        LEFT JOIN changed AS c ON c.n = t.n AND c.deal_status = k.deal_status AND c.gone = k.gone
-            AND c.stage_id IS NOT DISTINCT FROM k.stage_id AND c.value_period IS NOT DISTINCT FROM k.value_period
-            AND c.currency IS NOT DISTINCT FROM k.currency
-    WINDOW w AS (PARTITION BY k.kind ORDER BY t.n)
-), stages AS MATERIALIZED (
-    SELECT g.id, g.name, g.position, g.archived_at IS NOT NULL AS archived
-    FROM @crm@.stages AS g
-    WHERE g.pipeline_id = pipeline_trend.pipeline_id
-), counted AS MATERIALIZED (
-    SELECT s.n, coalesce(s.currency, p.currency) AS currency, s.stage_id, min(s.deal_status) AS deal_status, sum(s.deals) AS deals,
-        sum(s.deals_without_amount) AS deals_without_amount, sum(s.deals_without_probability) AS deals_without_probability,
-        sum(s.value) AS value, sum(s.weighted_value) AS weighted_value
+), marked AS MATERIALIZED (
+    -- a deleted stage has the status of its deals
+    SELECT row_number() OVER () AS no, coalesce(g.deal_status, s.deal_status) AS deal_status, CASE WHEN g.id IS NULL THEN s.stage_id END AS gone_stage,
+        coalesce(pipeline_trend.in_currency, s.currency, (SELECT p.currency FROM pipeline AS p)) AS value_currency,
+        CASE WHEN pipeline_trend.by_stage THEN s.stage_id END AS stage_id,
+        s.value_period, s.currency, s.rate_day, s.rate_points IS NOT NULL AS of_points, s.changes,
+        CASE
+            WHEN pipeline_trend.group_by = 'pipeline_id' THEN to_jsonb(pipeline_trend.pipeline_id)
+            WHEN pipeline_trend.group_by = 'stage_id' THEN to_jsonb(s.stage_id)
+            WHEN pipeline_trend.group_by = 'status' THEN to_jsonb(coalesce(g.deal_status, s.deal_status))
+            WHEN pipeline_trend.group_by = 'currency' THEN to_jsonb(coalesce(s.currency, (SELECT p.currency FROM pipeline AS p)))
+            WHEN pipeline_trend.group_by = 'value_period' THEN to_jsonb(s.value_period)
+            WHEN pipeline_trend.group_by IN ('owner_id', 'expected_close_date') THEN to_jsonb(s.subject)
+            WHEN pipeline_trend.group_by LIKE 'expected\_close\_date.%'
+            THEN to_jsonb(@extension@.crm_period_start(split_part(pipeline_trend.group_by, '.', 2), s.subject::date))
+            WHEN pipeline_trend.group_by IS NOT NULL THEN (SELECT c.keys FROM cohorts AS c WHERE c.no = s.subject_no)
+        END AS keys
     FROM sums AS s
-        CROSS JOIN pipeline AS p
-    WHERE s.deals > 0
-    GROUP BY s.n, s.currency, p.currency, s.stage_id, s.value_period, CASE WHEN NOT s.gone THEN s.deal_status END
-), currencies AS MATERIALIZED (
-    SELECT DISTINCT c.currency FROM counted AS c
-    UNION
-    SELECT p.currency FROM pipeline AS p WHERE NOT EXISTS (SELECT FROM counted)
+        LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
+), members AS MATERIALIZED (
+    SELECT m.no, g.group_key, g.is_total, m.value_currency, m.stage_id
+    FROM marked AS m
+        @part groups of m.keys@
 ), lines AS MATERIALIZED (
-    SELECT NULL::uuid AS stage_id, NULL::text AS name, NULL::integer AS position, false AS archived
-    WHERE NOT pipeline_trend.by_stage
-    UNION ALL
-    SELECT g.id, g.name, g.position, g.archived
-    FROM stages AS g
-    WHERE pipeline_trend.by_stage
-        AND (NOT g.archived OR EXISTS (SELECT FROM counted AS c WHERE c.stage_id = g.id))
-    UNION ALL
-    SELECT DISTINCT c.stage_id, NULL::text, NULL::integer, true
-    FROM counted AS c
-    WHERE pipeline_trend.by_stage AND NOT EXISTS (SELECT FROM stages AS g WHERE g.id = c.stage_id)
-), used AS MATERIALIZED (
-    SELECT c.first_point AS n, CASE WHEN pipeline_trend.by_stage THEN c.stage_id END AS stage_id,
-        @extension@.crm_rates_used(array_agg(DISTINCT c.rates)) AS rates
-    FROM converted AS c
-    WHERE pipeline_trend.in_currency IS NOT NULL
-    GROUP BY 1, 2
+    SELECT row_number() OVER () AS no, l.group_key, l.is_total, l.value_currency, l.stage_id
+    FROM (SELECT m.group_key, m.is_total, m.value_currency, m.stage_id FROM members AS m
+        UNION
+        -- there is always a total, and all stages that are in use
+        SELECT c.group_key, c.is_total, c.value_currency, g.id
+        FROM (SELECT m.group_key, m.is_total, m.value_currency FROM members AS m
+                UNION
+                SELECT NULL, true, coalesce(pipeline_trend.in_currency, p.currency) FROM pipeline AS p WHERE NOT EXISTS (SELECT FROM members)) AS c
+            LEFT JOIN @crm@.stages AS g ON pipeline_trend.by_stage AND g.pipeline_id = pipeline_trend.pipeline_id AND g.archived_at IS NULL
+        WHERE g.id IS NOT NULL OR NOT pipeline_trend.by_stage) AS l
+), placed AS MATERIALIZED (
+    -- equality that can be hashed
+    SELECT l.no::integer AS line_no, m.no::integer AS sum_no
+    FROM members AS m
+        JOIN lines AS l ON l.is_total = m.is_total AND l.value_currency = m.value_currency
+            AND coalesce(l.group_key, '') = coalesce(m.group_key, '') AND (l.group_key IS NULL) = (m.group_key IS NULL)
+            AND coalesce(l.stage_id, pipeline_trend.pipeline_id) = coalesce(m.stage_id, pipeline_trend.pipeline_id)
+), rows AS MATERIALIZED (
+    SELECT r.line_no, r.at, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
+        r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability, r.value_period,
+        CASE WHEN pipeline_trend.in_currency IS NOT NULL
+            THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c WHERE c.no = ANY (r.conversions))) END AS rates
+    FROM (SELECT array_agg(m.deal_status) AS statuses, array_agg(m.gone_stage) AS gone_stages, array_agg(m.value_period) AS value_periods,
+                array_agg(m.currency) AS currencies, array_agg(m.rate_day) AS rate_days, array_agg(m.of_points) AS of_points, array_agg(m.changes) AS changes
+            FROM marked AS m) AS s
+        CROSS JOIN LATERAL @extension@.crm_trend_rows((SELECT t.at FROM points AS t), (SELECT count(*)::integer FROM lines),
+            (SELECT array_agg(a.line_no) FROM placed AS a), (SELECT array_agg(a.sum_no) FROM placed AS a),
+            s.statuses, s.gone_stages, s.value_periods, s.currencies, s.rate_days, s.of_points, s.changes,
+            (SELECT array_agg(c.currency) FROM conversions AS c), (SELECT array_agg(c.day) FROM conversions AS c),
+            (SELECT array_agg(c.multiply_by) FROM conversions AS c), (SELECT array_agg(c.divide_by) FROM conversions AS c)) AS r
 )
-SELECT t.at, u.currency, l.stage_id, l.name,
-    coalesce(sum(c.deals) FILTER (WHERE c.deal_status = 'open'), 0)::bigint,
-    trim_scale(coalesce(sum(c.value) FILTER (WHERE c.deal_status = 'open'), 0)),
-    trim_scale(coalesce(sum(c.weighted_value) FILTER (WHERE c.deal_status = 'open'), 0)),
-    coalesce(sum(c.deals) FILTER (WHERE c.deal_status = 'won'), 0)::bigint,
-    trim_scale(coalesce(sum(c.value) FILTER (WHERE c.deal_status = 'won'), 0)),
-    trim_scale(coalesce(sum(c.weighted_value) FILTER (WHERE c.deal_status = 'won'), 0)),
-    coalesce(sum(c.deals) FILTER (WHERE c.deal_status = 'lost'), 0)::bigint,
-    trim_scale(coalesce(sum(c.value) FILTER (WHERE c.deal_status = 'lost'), 0)),
-    trim_scale(coalesce(sum(c.weighted_value) FILTER (WHERE c.deal_status = 'lost'), 0)),
-    coalesce(sum(c.deals_without_amount), 0)::bigint, coalesce(sum(c.deals_without_probability), 0)::bigint,
-    CASE WHEN pipeline_trend.in_currency IS NOT NULL THEN coalesce(e.rates, '[]') END
-FROM points AS t
-    CROSS JOIN currencies AS u
-    CROSS JOIN lines AS l
-    LEFT JOIN counted AS c ON c.n = t.n AND c.currency = u.currency AND (l.stage_id IS NULL OR c.stage_id = l.stage_id)
-    LEFT JOIN used AS e ON e.n = t.n AND e.stage_id IS NOT DISTINCT FROM l.stage_id
-GROUP BY t.n, t.at, u.currency, l.stage_id, l.name, l.position, l.archived, e.rates
-ORDER BY t.n, u.currency, l.position, l.archived, l.stage_id;
+SELECT s.group_key,
+    @part group_name of s@,
+    s.is_total, r.at, s.value_currency, s.stage_id, g.name,
+    r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
+    r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability,
+    r.rates, @extension@.crm_oldest_rate(r.rates), r.value_period IS NULL
+FROM rows AS r
+    JOIN lines AS s ON s.no = r.line_no
+    LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
+ORDER BY s.is_total DESC, s.group_key, r.at, s.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), s.stage_id;

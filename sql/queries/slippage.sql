@@ -2,8 +2,13 @@
 
 WITH pushed AS MATERIALIZED (
     SELECT u.tenant_id, u.deal_id, count(*) AS pushes, sum(u.months) AS months, sum(u.days) AS days
-    FROM @crm@.deal_pushes AS u
-    WHERE (slippage.pushed_from IS NULL OR u.pushed_at >= slippage.pushed_from)
+    -- with the deals asked about, as those of a small pipeline have few of all pushes
+    FROM @crm@.deals AS d
+        JOIN @crm@.deal_pushes AS u ON u.deal_id = d.id AND u.tenant_id = d.tenant_id
+    WHERE d.archived_at IS NULL
+        AND (slippage.pipeline_id IS NULL OR d.pipeline_id = slippage.pipeline_id)
+        AND (slippage.owner_id IS NULL OR d.owner_id = slippage.owner_id)
+        AND (slippage.pushed_from IS NULL OR u.pushed_at >= slippage.pushed_from)
         AND (slippage.pushed_before IS NULL OR u.pushed_at < slippage.pushed_before)
     GROUP BY u.tenant_id, u.deal_id
 ), deals_asked AS (

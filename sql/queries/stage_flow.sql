@@ -1,8 +1,6 @@
 -- The pace of a pipeline: how many deals enter and leave its stages.
 --
--- Moves out of the pipeline's stages and into them are enough to know this.  Unless a
--- deal first came from another pipeline, it was created in the stage that it left
--- first or, if it never moved, in its present stage.
+-- crm_pipeline_stage_flow() reads the history once.
 
 SELECT CASE
         -- an unknown period is an error even if nothing happened
@@ -10,74 +8,26 @@ SELECT CASE
         THEN NULL
     END;
 
-WITH deals_asked AS MATERIALIZED (
-    SELECT d.keys, d.id, d.tenant_id, d.stage_id, d.stage_entered_at, d.pipeline_id, d.amount, d.currency
-    @part cohort@
-), taken_back AS MATERIALIZED (
-    -- goes the other way, so it touches the pipeline, too
-    SELECT r.deal_id, r.tenant_id, r.reverts_no
-    FROM @crm@.stage_changes AS r
-    WHERE (r.from_pipeline_id = stage_flow.pipeline_id OR r.to_pipeline_id = stage_flow.pipeline_id)
-        AND r.reverts_no IS NOT NULL
-), moves AS MATERIALIZED (
-    SELECT d.keys, c.deal_id, c.tenant_id, c.move_no, c.from_pipeline_id, c.from_stage_id, c.from_status,
-        c.to_pipeline_id, c.to_stage_id, c.to_status, c.entered_at, c.changed_at, c.amount, c.currency
-    FROM @crm@.stage_changes AS c
-        JOIN deals_asked AS d ON d.id = c.deal_id AND d.tenant_id = c.tenant_id
-    WHERE (c.from_pipeline_id = stage_flow.pipeline_id OR c.to_pipeline_id = stage_flow.pipeline_id)
-        AND c.reverts_no IS NULL
-        AND NOT EXISTS (SELECT FROM taken_back AS r
-            WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
-), created AS (
-    SELECT d.keys, d.id AS deal_id, d.tenant_id, coalesce(m.from_stage_id, d.stage_id) AS stage_id,
-        coalesce(m.entered_at, d.stage_entered_at) AS at,
-        CASE WHEN k.deal_id IS NOT NULL THEN k.new_amount ELSE d.amount END AS amount,
-        CASE WHEN k.deal_id IS NOT NULL THEN k.new_currency ELSE d.currency END AS currency
-    FROM deals_asked AS d
-        LEFT JOIN (SELECT m.deal_id, min(m.move_no) AS move_no FROM moves AS m GROUP BY m.deal_id) AS f ON f.deal_id = d.id
-        LEFT JOIN moves AS m ON m.deal_id = f.deal_id AND m.move_no = f.move_no
-        LEFT JOIN @crm@.deal_changes AS k ON k.deal_id = d.id AND k.tenant_id = d.tenant_id AND k.change = 'created'
-    WHERE coalesce(m.from_pipeline_id, d.pipeline_id) = stage_flow.pipeline_id
-), events AS (
-    SELECT c.keys, c.deal_id, c.tenant_id, 0 AS move_no, c.stage_id, 'entered' AS flow, c.at, c.amount, c.currency
-    FROM created AS c
-    UNION ALL
-    SELECT m.keys, m.deal_id, m.tenant_id, m.move_no, m.to_stage_id, 'entered', m.changed_at, m.amount, m.currency
-    FROM moves AS m
-    WHERE m.to_pipeline_id = stage_flow.pipeline_id
-    UNION ALL
-    SELECT m.keys, m.deal_id, m.tenant_id, m.move_no, m.from_stage_id,
-        CASE
-            WHEN m.to_pipeline_id <> stage_flow.pipeline_id THEN 'moved_out'
-            WHEN m.to_status = 'lost' THEN 'lost'
-            WHEN m.to_status = 'won' THEN 'forward'
-            WHEN m.from_status <> 'open' OR t.position < f.position THEN 'backward'
-            ELSE 'forward'
-        END, m.changed_at, m.amount, m.currency
-    FROM moves AS m
-        LEFT JOIN @crm@.stages AS f ON f.id = m.from_stage_id
-        LEFT JOIN @crm@.stages AS t ON t.id = m.to_stage_id
-    WHERE m.from_pipeline_id = stage_flow.pipeline_id
-), placed AS (
-    SELECT e.keys, e.deal_id, e.tenant_id, e.move_no, e.stage_id, e.flow, e.amount,
-        coalesce(e.currency, p.currency) AS currency,
-        @extension@.crm_period_start(stage_flow.period, e.at::date) AS start,
-        CASE WHEN stage_flow.in_currency <> coalesce(e.currency, p.currency) THEN (e.at AT TIME ZONE 'UTC')::date END AS rate_day
-    FROM events AS e
-        JOIN @crm@.pipelines AS p ON p.id = stage_flow.pipeline_id
-    WHERE (stage_flow.period_from IS NULL OR e.at::date >= stage_flow.period_from)
-        AND (stage_flow.period_before IS NULL OR e.at::date < stage_flow.period_before)
-), once AS (
-    -- a deal counts once, at the last time
-    SELECT DISTINCT ON (s.deal_id, s.tenant_id, s.stage_id, s.flow, s.start)
-        s.keys, s.tenant_id, s.stage_id, s.flow, s.start, s.amount, s.currency, s.rate_day
-    FROM placed AS s
-    ORDER BY s.deal_id, s.tenant_id, s.stage_id, s.flow, s.start, s.move_no DESC
+WITH cohorts AS MATERIALIZED (
+    -- the deals with the same value of the dimension group_by, and the same currency
+    SELECT k.keys, k.currency, k.tenant_id, k.deals, row_number() OVER () AS no
+    FROM (SELECT d.keys, d.currency, d.tenant_id,
+                @extension@.crm_deal_cohort(d.id, d.status, CASE WHEN d.pipeline_id = stage_flow.pipeline_id THEN d.stage_id END,
+                    d.stage_entered_at, d.amount) AS deals
+            @part cohort@
+            GROUP BY 1, 2, 3) AS k
 ), dated AS MATERIALIZED (
-    SELECT o.keys, o.stage_id, o.flow, o.start, o.currency, o.tenant_id, o.rate_day,
-        count(*) AS deals, count(o.amount) AS amounts, coalesce(sum(o.amount), 0) AS value
-    FROM once AS o
-    GROUP BY o.keys, o.stage_id, o.flow, o.start, o.currency, o.tenant_id, o.rate_day
+    SELECT c.keys, f.stage_id, f.flow, f.period_start AS start, f.currency_code AS currency, c.tenant_id, f.rate_day,
+        f.deals, f.amounts, f.value
+    FROM @crm@.pipelines AS p
+        CROSS JOIN (SELECT array_agg(c.deals ORDER BY c.no) AS deals, array_agg(c.currency ORDER BY c.no) AS currencies FROM cohorts AS c) AS k
+        CROSS JOIN (SELECT array_agg(g.id ORDER BY g.position, g.id) AS ids, array_agg(g.position ORDER BY g.position, g.id) AS positions
+            FROM @crm@.stages AS g
+            WHERE g.pipeline_id = stage_flow.pipeline_id) AS s
+        CROSS JOIN LATERAL @extension@.crm_pipeline_stage_flow(stage_flow.crm, p.id, k.deals, k.currencies, s.ids, s.positions,
+            stage_flow.period, stage_flow.period_from, stage_flow.period_before, p.currency, stage_flow.in_currency) AS f
+        JOIN cohorts AS c ON c.no = f.cohort_no
+    WHERE p.id = stage_flow.pipeline_id
 ), conversions AS MATERIALIZED (
     @part conversions of dated AS s WHERE s.rate_day IS NOT NULL AND s.amounts > 0@
 ), converted AS (

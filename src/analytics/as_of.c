@@ -19,9 +19,8 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
-#include "analytics/point_sums.h"
-#include "analytics/replay.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "totals/access.h"
@@ -72,8 +71,11 @@ typedef struct AsOf
 {
 	const TimestampTz *at;		/* the points */
 	uint32		npoints;
+	double		density;		/* points in a microsecond, on average */
 	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
 								 * none */
+	const AsOfSubjects *subjects;
+	uint32		subject;		/* of the deal, if it has one for good */
 	PointSums  *sums;
 	Events		visits;
 	Events		edits;
@@ -93,12 +95,31 @@ typedef struct Walk
 
 #define CURRENCY_BITS	UINT64CONST(0xFFFFFF00)
 
-/* The number of points before that time, which is the index of the first later point. */
+/*
+ * The number of points before that time, which is the index of the first later point.
+ * Most points are at equal distances: then the first guess is right, or nearly.
+ */
 static inline uint32
 points_before(const AsOf *as_of, TimestampTz time)
 {
 	uint32		low = 0;
 	uint32		high = as_of->npoints;
+	uint32		guess;
+
+	if (time <= as_of->at[0])
+		return 0;
+	if (time > as_of->at[high - 1])
+		return high;
+	guess = (uint32) (((double) time - (double) as_of->at[0]) * as_of->density);
+	guess = Min(guess, high - 1);
+	if (as_of->at[guess] < time)
+		low = guess + 1;
+	else if (as_of->at[guess - 1] < time)
+		return guess;
+	else
+		high = guess - 1;
+	if (as_of->at[low] >= time)
+		return low;
 
 	while (low < high)
 	{
@@ -192,6 +213,22 @@ compare_edits(const void *a, const void *b)
 	return crm_replay_compare(&(*(Edit *const *) a)->order, &(*(Edit *const *) b)->order);
 }
 
+/* Mostly the last event that came is the last one that happened, and the first in its list. */
+static void
+sort_events(Events *events, int (*compare) (const void *a, const void *b))
+{
+	if (events->count < 2)
+		return;
+	for (uint32 i = 0, j = events->count - 1; i < j; i++, j--)
+	{
+		void	   *event = events->items[i];
+
+		events->items[i] = events->items[j];
+		events->items[j] = event;
+	}
+	qsort(events->items, events->count, sizeof(void *), compare);
+}
+
 /* Puts the events of a deal into their order. */
 static void
 arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
@@ -202,10 +239,8 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 		add_event(replay, &as_of->visits, visit);
 	for (Edit *edit = deal->edits; edit != NULL; edit = edit->next)
 		add_event(replay, &as_of->edits, edit);
-	if (as_of->visits.count > 1)
-		qsort(as_of->visits.items, as_of->visits.count, sizeof(void *), compare_visits);
-	if (as_of->edits.count > 1)
-		qsort(as_of->edits.items, as_of->edits.count, sizeof(void *), compare_edits);
+	sort_events(&as_of->visits, compare_visits);
+	sort_events(&as_of->edits, compare_edits);
 }
 
 /* ---- sums ---- */
@@ -236,6 +271,7 @@ count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *valu
 		return;
 	memcpy(key.summary.stage, place->stage_id.data, UUID_LEN);
 	key.summary.rest = values->rest;
+	key.subject = as_of->subjects->deals != NULL ? as_of->subject : values->subject;
 	set_rate(as_of, &key, place, values);
 	entry.deals_without_amount = !values->has_amount;
 	entry.deals_without_probability = probability == REPLAY_NO_PROBABILITY;
@@ -345,6 +381,19 @@ take_step(Walk *walk)
 				   find_probability(walk, end, place), walk->point, walk->next);
 }
 
+/* What the deal is in; one that is no more is in nothing. */
+static inline uint32
+find_subject(const AsOfSubjects *subjects, const ReplayPresent *present)
+{
+	const DealIndex *deals = subjects->deals;
+	uint32		number;
+
+	if (deals == NULL || present == NULL)
+		return 0;
+	number = crm_deal_find(deals, present->id, crm_deal_hash(deals, present->id));
+	return number == NOT_A_DEAL ? 0 : subjects->of_deals[number];
+}
+
 static void
 receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
 {
@@ -352,6 +401,7 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 	AsOf	   *as_of = replay->arg;
 	Walk		walk = {replay, as_of, replay_deal, present};
 
+	as_of->subject = find_subject(as_of->subjects, present);
 	if (deal == NULL ||
 		(deal->visits == NULL && deal->edits == NULL && deal->deal.nlives == 0 && present != NULL))
 	{
@@ -394,7 +444,7 @@ static const ReplayUser as_of_user = {
 typedef struct AsOfRows
 {
 	ReturnSetInfo *rows;
-	const AsOf *as_of;
+	const AsOfSums *sums;
 } AsOfRows;
 
 static void
@@ -404,7 +454,7 @@ put_run(const PointRun *run, void *arg)
 	Datum		values[4 + SUMMARY_ROW_COLUMNS];
 	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
 	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
-	crm_day_of(result->as_of->at[run->first]);
+	crm_day_of(result->sums->at[run->first]);
 
 	values[0] = Int32GetDatum((int32) run->first + 1);
 	values[1] = Int32GetDatum((int32) run->last + 1);
@@ -432,6 +482,8 @@ read_points(AsOf *as_of, ArrayType *array)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("moments are not in their order")));
 	}
+	as_of->density = (as_of->npoints - 1) /
+		((double) as_of->at[as_of->npoints - 1] - (double) as_of->at[0]);
 }
 
 static void
@@ -439,6 +491,51 @@ read_currency(AsOf *as_of, ReplayQuery *query, const text *currency)
 {
 	as_of->currency = crm_summary_currency_key(VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency));
 	query->want_closed_at = true;
+}
+
+void
+crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
+			  void (*put) (const AsOfSums *sums, void *arg), void *arg)
+{
+	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL),.subject = subjects->column};
+	AsOf		as_of = {.subjects = subjects};
+	AsOfSums	result;
+	MemoryContext caller;
+	Replay	   *replay;
+
+	query.tenant_id = *crm_api_uuid(fcinfo, 1, "tenant_id");
+	query.pipeline_id = *crm_api_uuid(fcinfo, 2, "pipeline_id");
+	if (PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no moments")));
+	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
+	query.from_at = as_of.at[0];
+	query.to_at = as_of.at[as_of.npoints - 1];
+	query.want_probability = true;
+	query.sees_all = crm_sees_all(fcinfo, query.deals);
+	if (!PG_ARGISNULL(4))
+		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));
+	replay = crm_replay_begin(&query, &as_of_user, &as_of);
+	caller = MemoryContextSwitchTo(replay->context);
+	as_of.sums = crm_point_sums_create(as_of.npoints);
+	MemoryContextSwitchTo(caller);
+	crm_replay_run(replay);
+	result.sums = as_of.sums;
+	result.at = as_of.at;
+	result.npoints = as_of.npoints;
+	result.values = replay->subjects;
+	put(&result, arg);
+	MemoryContextDelete(replay->context);
+	crm_api_end(query.deals);
+}
+
+static void
+put_runs(const AsOfSums *sums, void *rows)
+{
+	AsOfRows	result = {rows, sums};
+
+	crm_point_sums_put(sums->sums, put_run, &result);
 }
 
 /*
@@ -456,33 +553,9 @@ PG_FUNCTION_INFO_V1(crm_summaries_as_of);
 Datum
 crm_summaries_as_of(PG_FUNCTION_ARGS)
 {
-	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL)};
-	AsOf		as_of = {0};
-	AsOfRows	result = {(ReturnSetInfo *) fcinfo->resultinfo, &as_of};
-	MemoryContext caller;
-	Replay	   *replay;
+	AsOfSubjects none = {0};
 
-	query.tenant_id = *crm_api_uuid(fcinfo, 1, "tenant_id");
-	query.pipeline_id = *crm_api_uuid(fcinfo, 2, "pipeline_id");
-	if (PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no moments")));
-	read_points(&as_of, PG_GETARG_ARRAYTYPE_P(3));
-	query.from_at = as_of.at[0];
-	query.to_at = as_of.at[as_of.npoints - 1];
-	query.want_probability = true;
-	query.sees_all = crm_sees_all(fcinfo, query.deals);
-	if (!PG_ARGISNULL(4))
-		read_currency(&as_of, &query, PG_GETARG_TEXT_PP(4));
 	InitMaterializedSRF(fcinfo, 0);
-	replay = crm_replay_begin(&query, &as_of_user, &as_of);
-	caller = MemoryContextSwitchTo(replay->context);
-	as_of.sums = crm_point_sums_create(as_of.npoints);
-	MemoryContextSwitchTo(caller);
-	crm_replay_run(replay);
-	crm_point_sums_put(as_of.sums, put_run, &result);
-	MemoryContextDelete(replay->context);
-	crm_api_end(query.deals);
+	crm_sum_as_of(fcinfo, &none, put_runs, fcinfo->resultinfo);
 	return (Datum) 0;
 }

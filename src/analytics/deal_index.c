@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "analytics/deal_index.h"
+#include "base/large_memory.h"
 
 #define MIN_SLOTS	UINT64CONST(1024)
 #define MAX_SLOTS	(UINT64CONST(1) << 31)
@@ -18,7 +19,7 @@ make_slots(DealIndex *index, uint64 nslots)
 				 errmsg("history has too many deals"),
 				 errhint("Choose fewer deals, such as by a period.")));
 	index->mask = (uint32) (nslots - 1);
-	index->slots = MemoryContextAllocHuge(index->context, nslots * sizeof(DealSlot));
+	index->slots = crm_alloc_large(index->context, nslots * sizeof(DealSlot));
 	/* All bits set: NOT_A_DEAL. */
 	memset(index->slots, 0xFF, nslots * sizeof(DealSlot));
 }
@@ -34,7 +35,7 @@ crm_deal_index_create(uint64 expected)
 	index->context = CurrentMemoryContext;
 	index->seed = crm_new_hash_seed();
 	make_slots(index, nslots);
-	index->ids = MemoryContextAllocHuge(index->context, nslots / 2 * sizeof(UuidKey));
+	index->ids = crm_alloc_large(index->context, nslots / 2 * sizeof(UuidKey));
 	return index;
 }
 
@@ -51,5 +52,5 @@ crm_deal_index_grow(DealIndex *index)
 			*crm_deal_slot(index, index->ids[old[i].number], old[i].hash) = old[i];
 	}
 	pfree(old);
-	index->ids = repalloc_huge(index->ids, nslots / 2 * sizeof(UuidKey));
+	index->ids = crm_realloc_large(index->ids, nslots / 2 * sizeof(UuidKey));
 }

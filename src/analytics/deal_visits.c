@@ -20,6 +20,7 @@
 #include "analytics/deal_index.h"
 #include "analytics/deal_visits.h"
 #include "analytics/visit_log.h"
+#include "base/large_memory.h"
 #include "base/uuid.h"
 
 #define BATCH		64			/* moves */
@@ -102,7 +103,7 @@ struct DealVisits
 static void *
 allocate(const DealVisits *visits, uint64 count, Size size)
 {
-	return MemoryContextAllocHuge(visits->context, Max(count, 1) * size);
+	return crm_alloc_large(visits->context, Max(count, 1) * size);
 }
 
 /* ---- the deals and the stages ---- */

@@ -25,7 +25,7 @@ hash_key(const HashSeed *seed, const PointKey *key)
 {
 	UuidKey		stage = {{key->summary.stage[0], key->summary.stage[1]}};
 	uint64		rest = key->summary.rest * 4 + key->status;
-	uint64		rate = (uint64) key->day << 2 | key->rate;
+	uint64		rate = (uint64) (uint32) key->day << 2 | key->rate | (uint64) key->subject << 34;
 
 	return crm_uuid_hash(stage, *seed) ^
 		(uint32) crm_hash_mix(rest ^ seed->word[0], rate ^ seed->word[1]);
@@ -35,7 +35,7 @@ static inline bool
 keys_equal(const PointKey *a, const PointKey *b)
 {
 	return crm_summary_keys_equal(&a->summary, &b->summary) && a->day == b->day &&
-		a->rate == b->rate && a->status == b->status;
+		a->rate == b->rate && a->status == b->status && a->subject == b->subject;
 }
 
 #define SH_PREFIX point_sum
@@ -143,4 +143,61 @@ crm_point_sums_put(PointSums *sums, void (*put) (const PointRun *run, void *arg)
 		CHECK_FOR_INTERRUPTS();
 		put_runs(sums, sum, put, arg);
 	}
+}
+
+static inline void
+put_change(PointChange *to, uint32 point, const SummaryEntry *change)
+{
+	to->point = point;
+	to->unused = 0;
+	to->deals = change->deals;
+	to->deals_without_amount = change->deals_without_amount;
+	to->deals_without_probability = change->deals_without_probability;
+	to->value = change->value;
+	to->weighted_value = change->weighted_value;
+}
+
+/* Returns how many changes the sum has. */
+static uint32
+get_changes(const PointSums *sums, const PointSum *sum, PointChange *changes)
+{
+	uint32		nchanges = 0;
+
+	for (uint32 point = 0; point < sums->npoints; point++)
+	{
+		const SummaryEntry *block = sum->blocks[point / BLOCK_POINTS];
+		const SummaryEntry *change;
+
+		if (block == NULL)
+		{
+			point |= BLOCK_POINTS - 1;
+			continue;
+		}
+		change = &block[point % BLOCK_POINTS];
+		if (!crm_summary_entry_is_zero(change))
+			put_change(&changes[nchanges++], point, change);
+	}
+	return nchanges;
+}
+
+void
+crm_point_sums_put_changes(PointSums *sums,
+						   void (*put) (const PointKey *key, const PointChange *changes,
+										uint32 nchanges, void *arg),
+						   void *arg)
+{
+	PointChange *changes = palloc(sums->npoints * sizeof(PointChange));
+	point_sum_iterator iterator;
+	const PointSum *sum;
+
+	point_sum_start_iterate(sums->sums, &iterator);
+	while ((sum = point_sum_iterate(sums->sums, &iterator)) != NULL)
+	{
+		uint32		nchanges = get_changes(sums, sum, changes);
+
+		CHECK_FOR_INTERRUPTS();
+		if (nchanges > 0)
+			put(&sum->key, changes, nchanges, arg);
+	}
+	pfree(changes);
 }

@@ -6,6 +6,9 @@
  * after its last one; the running total at a point is the sum there.  So the cost of a
  * deal depends on the number of its changes, not on the number of points.
  *
+ * Sums are told apart by subjects, too: numbers that the user gives to what a deal
+ * belongs to at a point.
+ *
  * The cells of a sum, a point each, are allocated in blocks, as most sums of one
  * day's exchange rate change at a few points only.
  */
@@ -30,9 +33,24 @@ typedef struct PointKey
 	DateADT		day;			/* 0 unless POINT_RATE_OF_DAY */
 	uint16		rate;			/* PointRate */
 	uint16		status;			/* DealStatus */
+	uint32		subject;
 } PointKey;
 
 typedef struct PointSums PointSums;
+
+/* What a sum has more at a point, counted from 0, than at the one before. */
+typedef struct PointChange
+{
+	uint32		point;
+	uint32		unused;			/* 0 */
+	int64		deals;
+	int64		deals_without_amount;
+	int64		deals_without_probability;
+	int128		value;			/* of CRM_AMOUNT_SCALE */
+	int128		weighted_value; /* of CRM_WEIGHTED_SCALE */
+} PointChange;
+
+StaticAssertDecl(sizeof(PointChange) == 64, "PointChange has padding");
 
 /* A sum that holds at the points first, ..., last, counted from 0. */
 typedef struct PointRun
@@ -56,5 +74,14 @@ extern void crm_point_sums_add(PointSums *sums, const PointKey *key, const Summa
  */
 extern void crm_point_sums_put(PointSums *sums, void (*put) (const PointRun *run, void *arg),
 							   void *arg);
+
+/*
+ * Calls put for each sum that is not 0 at every point, with its changes in the order
+ * of the points.
+ */
+extern void crm_point_sums_put_changes(PointSums *sums,
+									   void (*put) (const PointKey *key, const PointChange *changes,
+													uint32 nchanges, void *arg),
+									   void *arg);
 
 #endif							/* CRM_ANALYTICS_POINT_SUMS_H */

@@ -8,10 +8,12 @@
 #include "common/pg_prng.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
 
 #include "analytics/replay.h"
+#include "base/large_memory.h"
 #include "base/uuid.h"
 
 /* The moves that were taken back, by deal and number. */
@@ -41,7 +43,7 @@ typedef struct UndoneEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Deals stay where they are: by number, in chunks of so many. */
+/* Deals stay where they are: by number, in chunks, the first of so many, each twice the last. */
 #define CHUNK_DEALS 256
 
 typedef struct LifeNode
@@ -51,29 +53,35 @@ typedef struct LifeNode
 	ReplayLife	life;
 } LifeNode;
 
+/* The chunk of a deal; the deals before those of chunk i are CHUNK_DEALS * (2^i - 1). */
+static inline int
+chunk_of_number(uint32 number)
+{
+	return pg_leftmost_one_pos32(number / CHUNK_DEALS + 1);
+}
+
 static inline ReplayDeal *
 deal_of_number(const Replay *replay, uint32 number)
 {
-	return (ReplayDeal *) (replay->chunks[number / CHUNK_DEALS] +
-						   number % CHUNK_DEALS * replay->user->deal_size);
+	int			chunk = chunk_of_number(number);
+	Size		in_chunk = number - CHUNK_DEALS * ((1U << chunk) - 1);
+
+	return (ReplayDeal *) (replay->chunks[chunk] + in_chunk * replay->user->deal_size);
 }
 
 /* Room for the deal of that number, the next one. */
 static ReplayDeal *
 new_deal(Replay *replay, uint32 number)
 {
-	uint32		chunk = number / CHUNK_DEALS;
+	int			chunk = chunk_of_number(number);
 	ReplayDeal *deal;
 
-	if (chunk == replay->chunks_room)
-	{
-		replay->chunks_room *= 2;
-		replay->chunks = repalloc_huge(replay->chunks, replay->chunks_room * sizeof(char *));
-	}
-	if (number % CHUNK_DEALS == 0)
-		replay->chunks[chunk] = MemoryContextAllocZero(replay->context,
-													   CHUNK_DEALS * replay->user->deal_size);
+	if (replay->chunks[chunk] == NULL)
+		replay->chunks[chunk] =
+			crm_alloc_large(replay->context,
+							((Size) CHUNK_DEALS << chunk) * replay->user->deal_size);
 	deal = deal_of_number(replay, number);
+	memset(deal, 0, replay->user->deal_size);
 	deal->number = number;
 	return deal;
 }
@@ -463,13 +471,15 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 	replay->seed = pg_prng_uint32(&pg_global_prng_state);
 	caller = MemoryContextSwitchTo(replay->context);
 	replay->deals = crm_deal_index_create(0);
-	replay->chunks_room = 64;
-	replay->chunks = palloc(replay->chunks_room * sizeof(char *));
+	replay->subjects = crm_deal_index_create(0);
 	MemoryContextSwitchTo(caller);
 	replay->undone = replay_undone_create(replay->context, 16, replay);
 	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));
 	return replay;
 }
+
+#define FIRST_ROOM	((Size) 64 * 1024)
+#define LARGEST_ROOM	((Size) 32 * 1024 * 1024)
 
 void *
 crm_replay_alloc(Replay *replay, Size size)
@@ -479,8 +489,9 @@ crm_replay_alloc(Replay *replay, Size size)
 	size = MAXALIGN(size);
 	if (replay->room_left < size)
 	{
-		replay->room_left = 64 * 1024;
-		replay->room = MemoryContextAlloc(replay->context, replay->room_left);
+		replay->room_size = Min(Max(replay->room_size * 2, FIRST_ROOM), LARGEST_ROOM);
+		replay->room_left = replay->room_size;
+		replay->room = crm_alloc_large(replay->context, replay->room_left);
 	}
 	result = replay->room;
 	replay->room += size;

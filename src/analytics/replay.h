@@ -68,6 +68,7 @@ typedef struct ReplayValues
 	bool		has_amount;
 	bool		is_archived;
 	bool		is_owners;		/* of the owner who is asked about, if one is */
+	uint32		subject;		/* by ReplayQuery.subject; 0: none */
 } ReplayValues;
 
 typedef enum ReplayChange
@@ -104,6 +105,7 @@ typedef struct ReplayMove
 /* A row of deals. */
 typedef struct ReplayPresent
 {
+	UuidKey		id;
 	ReplayPlace place;
 	ReplayValues values;
 } ReplayPresent;
@@ -129,6 +131,14 @@ typedef struct ReplayDeal
 
 typedef struct Replay Replay;
 
+/* A column whose earlier values the history has, and which deals are told apart by. */
+typedef enum ReplaySubject
+{
+	REPLAY_NO_SUBJECT,
+	REPLAY_OWNER,				/* owner_id */
+	REPLAY_CLOSE_DATE			/* expected_close_date */
+} ReplaySubject;
+
 /* What a replay is asked for. */
 typedef struct ReplayQuery
 {
@@ -141,6 +151,7 @@ typedef struct ReplayQuery
 	bool		want_probability;
 	bool		want_closed_at;
 	bool		sees_all;		/* the caller sees all deals of the tenant */
+	ReplaySubject subject;
 } ReplayQuery;
 
 /*
@@ -168,14 +179,16 @@ struct Replay
 	MemoryContext context;		/* what the user keeps goes there, too */
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
-	char	  **chunks;			/* of deals, by number */
-	uint32		chunks_room;
+	char	   *chunks[32];		/* of deals, by number */
+	DealIndex  *subjects;		/* values of the column, numbered; a date is
+								 * the first word */
 	struct replay_undone_hash *undone;
 	struct LifeNode *life_nodes;
 	struct PendingRows *pending;
 	struct SmallPipeline *small;	/* while its ids are read */
 	char	   *room;			/* for crm_replay_alloc() */
 	Size		room_left;
+	Size		room_size;		/* of the last one */
 	uint32		seed;
 };
 

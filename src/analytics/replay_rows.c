@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -77,6 +78,7 @@ enum
 	VALUE_ARCHIVED_AT,
 	VALUE_PROBABILITY,
 	VALUE_OWNER_ID,
+	VALUE_CLOSE_DATE,
 	NVALUES
 };
 
@@ -113,6 +115,7 @@ static const RowColumn edit_columns[] = {
 	[EDIT_VALUES + VALUE_ARCHIVED_AT] = {"old_archived_at", TIMESTAMPTZOID},
 	[EDIT_VALUES + VALUE_PROBABILITY] = {"old_probability", NUMERICOID},
 	[EDIT_VALUES + VALUE_OWNER_ID] = {"old_owner_id", UUIDOID},
+	[EDIT_VALUES + VALUE_CLOSE_DATE] = {"old_expected_close_date", DATEOID},
 };
 
 /* The first MOVE_PROBABILITY columns are not null. */
@@ -180,6 +183,7 @@ static const RowColumn present_columns[] = {
 	[PRESENT_VALUES + VALUE_ARCHIVED_AT] = {"archived_at", TIMESTAMPTZOID},
 	[PRESENT_VALUES + VALUE_PROBABILITY] = {"probability", NUMERICOID},
 	[PRESENT_VALUES + VALUE_OWNER_ID] = {"owner_id", UUIDOID},
+	[PRESENT_VALUES + VALUE_CLOSE_DATE] = {"expected_close_date", DATEOID},
 	[PRESENT_WON_AT] = {"won_at", TIMESTAMPTZOID},
 	[PRESENT_LOST_AT] = {"lost_at", TIMESTAMPTZOID},
 };
@@ -193,7 +197,8 @@ static const struct
 	const RowColumn *columns;	/* NULL: those that the query names */
 	int			ncolumns;
 	int			nrequired;
-	uint32		of_owner;		/* only if an owner is asked about */
+	uint32		of_owner;		/* only if an owner is asked about, or all are */
+	uint32		of_close_date;	/* only if deals are told apart by it */
 	uint32		of_probability; /* only if these are wanted */
 	uint32		of_closing;
 }			tables[] =
@@ -202,15 +207,17 @@ static const struct
 	[REPLAY_READ_UNDONE] = {"stage_changes"},
 	[REPLAY_READ_EDITS] = {
 		"deal_changes", edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
-		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
+		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_CLOSE_DATE),
+		COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
 	},
 	[REPLAY_READ_MOVES] = {
 		"stage_changes", move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
-		0, COLUMN(MOVE_PROBABILITY), COLUMN(MOVE_CLOSED_AT)
+		0, 0, COLUMN(MOVE_PROBABILITY), COLUMN(MOVE_CLOSED_AT)
 	},
 #define DEALS \
 	NULL, present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
-	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), \
+	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_CLOSE_DATE), \
+	COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), \
 	COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
 	[REPLAY_READ_DEALS] = {DEALS},
 	[REPLAY_READ_OTHER_DEALS] = {DEALS},
@@ -225,8 +232,10 @@ select_list(Replay *replay, ReplayRows rows)
 	Relation	table = query->deals;
 	char	   *list;
 
-	if (query->owner_id == NULL)
+	if (query->owner_id == NULL && query->subject != REPLAY_OWNER)
 		asked &= ~tables[rows].of_owner;
+	if (query->subject != REPLAY_CLOSE_DATE)
+		asked &= ~tables[rows].of_close_date;
 	if (!query->want_probability)
 		asked &= ~tables[rows].of_probability;
 	if (!query->want_closed_at)
@@ -369,6 +378,27 @@ get_rest(const Replay *replay, TupleTableSlot *row, int column)
 	return rest | crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 }
 
+/* The number of the value in the column that deals are told apart by; 0: none. */
+static inline uint32
+get_subject(const Replay *replay, TupleTableSlot *row, int column)
+{
+	const RowColumns *columns = &replay->columns;
+	UuidKey		key = {{0, 0}};
+	bool		found;
+
+	if (replay->query.subject == REPLAY_NO_SUBJECT)
+		return 0;
+	column += replay->query.subject == REPLAY_OWNER ? VALUE_OWNER_ID : VALUE_CLOSE_DATE;
+	if (crm_row_lacks(columns, row, column))
+		return 0;
+	if (replay->query.subject == REPLAY_OWNER)
+		key = crm_uuid_key(DatumGetUUIDP(crm_row_value(columns, row, column)));
+	else
+		key.word[0] = (uint32) DatumGetDateADT(crm_row_value(columns, row, column));
+	return crm_deal_number(replay->subjects, key, crm_deal_hash(replay->subjects, key),
+						   &found) + 1;
+}
+
 static inline void
 get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *values)
 {
@@ -384,6 +414,7 @@ get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *
 		(!crm_row_lacks(columns, row, column + VALUE_OWNER_ID) &&
 		 crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, column + VALUE_OWNER_ID)),
 						owner_id));
+	values->subject = get_subject(replay, row, column);
 }
 
 bool
@@ -537,5 +568,6 @@ crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t *
 	place->closed_at = 0;
 	place->has_closed_at = get_closed_at(replay, row, &place->closed_at);
 	get_values(replay, row, PRESENT_VALUES, &present->values);
+	present->id = crm_uuid_key(*deal_id);
 	return true;
 }

@@ -9,8 +9,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -65,6 +67,7 @@ typedef struct CurrencyBars
 {
 	uint32		currency;		/* its letters, as in SummaryKey.rest */
 	char		status;			/* of the entry */
+	uint8		periods;		/* of amounts: 1 << CrmValuePeriod */
 	int64		changes[NBARS];
 	int64		deals[NBARS];
 	int128		values[NBARS];	/* 2^63 of the largest amounts fit */
@@ -91,6 +94,7 @@ typedef struct WaterfallState
 	bool		is_archived;
 	bool		is_owners;
 	uint8		status;			/* DealStatus */
+	uint8		period;			/* 1 << CrmValuePeriod; 0: it has no amount */
 } WaterfallState;
 
 /* A move tells where the deal stood before it, an edit what it was worth. */
@@ -149,6 +153,7 @@ set_values(const Replay *replay, WaterfallState *state, const ReplayValues *valu
 	state->amount = values->amount;
 	state->currency = values->rest & SUMMARY_NO_CURRENCY ? waterfall->home_currency :
 		(uint32) values->rest & 0xFFFFFF00;
+	state->period = values->has_amount ? 1 << (values->rest & 0xFF) : 0;
 	state->is_archived = values->is_archived;
 	state->is_owners = values->is_owners;
 }
@@ -216,19 +221,30 @@ counts(const WaterfallState *state)
 		!state->is_archived && state->is_owners;
 }
 
-static void
-add_to_bar(Replay *replay, WaterfallBar bar, uint32 currency, int deals, int128 value)
+/* The bars of what a deal is counted as. */
+static CurrencyBars *
+get_bars(Replay *replay, const WaterfallState *state)
 {
 	Waterfall  *waterfall = replay->arg;
 	bool		found;
-	CurrencyBars *bars = currency_bars_insert(waterfall->bars, currency, &found);
+	CurrencyBars *bars = currency_bars_insert(waterfall->bars, state->currency, &found);
 
 	if (!found)
 	{
+		bars->periods = 0;
 		memset(bars->changes, 0, sizeof(bars->changes));
 		memset(bars->deals, 0, sizeof(bars->deals));
 		memset(bars->values, 0, sizeof(bars->values));
 	}
+	bars->periods |= state->period;
+	return bars;
+}
+
+static void
+add_to_bar(Replay *replay, WaterfallBar bar, const WaterfallState *state, int deals, int128 value)
+{
+	CurrencyBars *bars = get_bars(replay, state);
+
 	bars->changes[bar]++;
 	bars->deals[bar] += deals;
 	bars->values[bar] += value;
@@ -279,17 +295,19 @@ compare_states(Replay *replay, ReplayChange change, const WaterfallState *before
 	{
 		if (before->currency != after->currency)
 		{
-			add_to_bar(replay, BAR_CURRENCY_OUT, before->currency, -1, -before->amount);
-			add_to_bar(replay, BAR_CURRENCY_IN, after->currency, 1, after->amount);
+			add_to_bar(replay, BAR_CURRENCY_OUT, before, -1, -before->amount);
+			add_to_bar(replay, BAR_CURRENCY_IN, after, 1, after->amount);
 		}
 		else if (before->amount != after->amount)
 			add_to_bar(replay, after->amount > before->amount ? BAR_AMOUNT_UP : BAR_AMOUNT_DOWN,
-					   after->currency, 0, after->amount - before->amount);
+					   after, 0, after->amount - before->amount);
+		if (before->period != after->period)
+			(void) get_bars(replay, after);
 	}
 	else if (counted)
-		add_to_bar(replay, bar_of_going(change, after), before->currency, -1, -before->amount);
+		add_to_bar(replay, bar_of_going(change, after), before, -1, -before->amount);
 	else if (counts(after))
-		add_to_bar(replay, bar_of_coming(change, before), after->currency, 1, after->amount);
+		add_to_bar(replay, bar_of_coming(change, before), after, 1, after->amount);
 }
 
 static int
@@ -392,7 +410,7 @@ receive_deal(Replay *replay, ReplayDeal *deal, const ReplayPresent *present)
 	}
 	if (counts(&state))
 		add_to_bar(replay, entered_at > replay->query.from_at ? BAR_NEW : BAR_OPENING,
-				   state.currency, 1, state.amount);
+				   &state, 1, state.amount);
 }
 
 static void
@@ -410,6 +428,22 @@ static const ReplayUser waterfall_user = {
 	sizeof(WaterfallDeal), receive_edit, receive_move, prefetch, receive_deal
 };
 
+static ArrayType *
+period_names(uint8 periods)
+{
+	Datum		names[CRM_PERIODS];
+	int			count = 0;
+
+	for (int period = 0; period < CRM_PERIODS; period++)
+	{
+		SummaryKey	key = {.rest = period};
+
+		if (periods & (1 << period))
+			names[count++] = CStringGetTextDatum(crm_summary_period_name(&key));
+	}
+	return construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
 /* A row for each bar that has something in it. */
 static void
 put_bars(ReturnSetInfo *result, const CurrencyBars *bars)
@@ -420,8 +454,8 @@ put_bars(ReturnSetInfo *result, const CurrencyBars *bars)
 		currency[i] = SUMMARY_LETTER(bars->currency, i);
 	for (int bar = 0; bar < NBARS; bar++)
 	{
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		Datum		values[7];
+		bool		nulls[7] = {false};
 
 		if (bars->changes[bar] == 0)
 			continue;
@@ -431,6 +465,7 @@ put_bars(ReturnSetInfo *result, const CurrencyBars *bars)
 		values[3] = Int64GetDatum(bars->changes[bar]);
 		values[4] = Int64GetDatum(bars->deals[bar]);
 		values[5] = NumericGetDatum(crm_fixed_to_numeric(bars->values[bar], CRM_AMOUNT_SCALE));
+		values[6] = PointerGetDatum(period_names(bars->periods));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }
@@ -439,7 +474,7 @@ put_bars(ReturnSetInfo *result, const CurrencyBars *bars)
  * crm_waterfall(crm regnamespace, tenant_id uuid, pipeline_id uuid,
  *		from_at timestamptz, to_at timestamptz, owner_id uuid, currency text)
  *	-> setof (value_currency text, bar_no int, bar text, changes bigint,
- *		deal_count bigint, value numeric)
+ *		deal_count bigint, value numeric, value_periods text[])
  *		The bars between the two moments; to_at may be NULL: now.  currency is
  *		that of deals without one.
  */

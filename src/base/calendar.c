@@ -17,15 +17,6 @@
 
 #define MONTHS	12
 
-typedef enum Period
-{
-	PERIOD_DAY,
-	PERIOD_WEEK,
-	PERIOD_MONTH,
-	PERIOD_QUARTER,
-	PERIOD_YEAR
-} Period;
-
 static const char *const period_names[] = {"day", "week", "month", "quarter", "year"};
 
 /* How many months a period has. */
@@ -60,15 +51,15 @@ crm_calendar_define_settings(void)
 							NULL, NULL, NULL);
 }
 
-static Period
-get_period(text *name)
+CrmPeriod
+crm_get_period(text *name)
 {
 	char	   *word = text_to_cstring(name);
 
 	for (int i = 0; i < lengthof(period_names); i++)
 	{
 		if (strcmp(word, period_names[i]) == 0)
-			return (Period) i;
+			return (CrmPeriod) i;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -105,8 +96,8 @@ month_of(DateADT day)
 	return year * MONTHS + month - 1;
 }
 
-static DateADT
-period_start(Period period, DateADT day)
+DateADT
+crm_period_first_day(CrmPeriod period, DateADT day)
 {
 	int			months = period_months[period];
 	int			month;
@@ -127,12 +118,12 @@ PG_FUNCTION_INFO_V1(crm_period_start);
 Datum
 crm_period_start(PG_FUNCTION_ARGS)
 {
-	Period		period = get_period(PG_GETARG_TEXT_PP(0));
+	CrmPeriod	period = crm_get_period(PG_GETARG_TEXT_PP(0));
 	DateADT		day = PG_GETARG_DATEADT(1);
 
 	if (DATE_NOT_FINITE(day))
 		PG_RETURN_NULL();
-	PG_RETURN_DATEADT(period_start(period, day));
+	PG_RETURN_DATEADT(crm_period_first_day(period, day));
 }
 
 /*
@@ -143,12 +134,12 @@ PG_FUNCTION_INFO_V1(crm_period_end);
 Datum
 crm_period_end(PG_FUNCTION_ARGS)
 {
-	Period		period = get_period(PG_GETARG_TEXT_PP(0));
+	CrmPeriod	period = crm_get_period(PG_GETARG_TEXT_PP(0));
 	DateADT		day = PG_GETARG_DATEADT(1);
 
 	if (DATE_NOT_FINITE(day))
 		PG_RETURN_NULL();
-	day = period_start(period, day);
+	day = crm_period_first_day(period, day);
 	if (period <= PERIOD_WEEK)
 		PG_RETURN_DATEADT(period == PERIOD_DAY ? day : day + 6);
 	PG_RETURN_DATEADT(first_of_month(month_of(day) + period_months[period]) - 1);

@@ -8,6 +8,10 @@
  *
  * NAME.group_of.ALIAS is what a row of deals has in the dimension that the query was
  * prepared for (base/report_group.c), and NAME.group_by is that dimension, a constant.
+ *
+ * A query with ONE_PLAN has the same plan for all arguments.  Others are planned anew in
+ * each call, where PostgreSQL expects that to pay: what reads tables itself is to know
+ * how large the pipeline is.  With a dimension, a query gathers deals by it.
  */
 #include "postgres.h"
 
@@ -22,6 +26,8 @@
 #include "utils/lsyscache.h"
 
 #include "base/report_query.h"
+
+#define ONE_PLAN	"/* one plan */"
 
 /* Whose query is being analyzed. */
 static Oid	caller;
@@ -144,8 +150,11 @@ crm_report_prepare(const char *query, CrmQueryNames *names)
 {
 	Oid			user = GetUserId();
 	int			options = names->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0;
-	SPIPlanPtr	plan = SPI_prepare_params(query, set_up_parser, names, options);
+	SPIPlanPtr	plan;
 
+	if (names->group.dimension == NULL && strstr(query, ONE_PLAN) != NULL)
+		options |= CURSOR_OPT_GENERIC_PLAN;
+	plan = SPI_prepare_params(query, set_up_parser, names, options);
 	crm_report_check_user(user);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query of %s: %s", names->declaration.name,

@@ -3,7 +3,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(27);
+SELECT plan(31);
 
 -- Where each deal stood, by going through its moves from the first one on.  A
 -- move that was taken back drops its visit, and the one before goes on.
@@ -55,7 +55,7 @@ END $$;
 -- The deals there were: what they were worth by going through their changes
 -- from the first one on.
 CREATE FUNCTION t.replay(at timestamptz) RETURNS TABLE (deal_id uuid, stage_id uuid, amount numeric, currency text,
-    probability numeric, value_period text) LANGUAGE plpgsql AS $$
+    probability numeric, value_period text, owner_id uuid, expected_close_date date) LANGUAGE plpgsql AS $$
 DECLARE
     deal record;
     c record;
@@ -66,6 +66,7 @@ DECLARE
     changes_in_visit int;
 BEGIN
     FOR deal IN SELECT i.id, d.stage_id, d.stage_entered_at, d.move_no, d.amount, d.currency, d.probability, d.value_period, d.archived_at,
+            d.owner_id, d.expected_close_date,
             d.id IS NOT NULL AS present
         FROM (SELECT id FROM crm.deals UNION SELECT h.deal_id FROM crm.deal_changes AS h) AS i LEFT JOIN crm.deals AS d ON d.id = i.id
     LOOP
@@ -85,18 +86,24 @@ BEGIN
         amount := deal.amount;
         currency := deal.currency;
         value_period := deal.value_period;
+        owner_id := deal.owner_id;
+        expected_close_date := deal.expected_close_date;
         archived := deal.archived_at IS NOT NULL;
         SELECT * INTO state FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.change <> 'created' ORDER BY h.recorded_at, h.version LIMIT 1;
         IF state.id IS NOT NULL THEN
             amount := state.old_amount;
             currency := state.old_currency;
             value_period := state.old_value_period;
+            owner_id := state.old_owner_id;
+            expected_close_date := state.old_expected_close_date;
             archived := state.old_archived_at IS NOT NULL;
         END IF;
         FOR c IN SELECT * FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.changed_at <= at ORDER BY h.recorded_at, h.id LOOP
             amount := c.new_amount;
             currency := c.new_currency;
             value_period := c.new_value_period;
+            owner_id := c.new_owner_id;
+            expected_close_date := c.new_expected_close_date;
             archived := c.new_archived_at IS NOT NULL;
         END LOOP;
         CONTINUE WHEN archived;
@@ -147,7 +154,9 @@ BEGIN
         WHEN 5 THEN
             UPDATE crm.deals SET stage_id = t.id(t.pick(stages)), amount = (random() * 100)::int, value_period = t.pick('{one_time,annual}'::text[]) WHERE id = deal;
         WHEN 6 THEN
-            UPDATE crm.deals SET amount = nullif((random() * 100)::int, 7), currency = t.pick('{USD,EUR}'::text[]) WHERE id = deal;
+            UPDATE crm.deals SET amount = nullif((random() * 100)::int, 7), currency = t.pick('{USD,EUR}'::text[]),
+                owner_id = t.pick(ARRAY[NULL, t.id('one'), t.id('two')]), expected_close_date = t.pick(ARRAY[NULL, '2024-02-10', '2024-02-20', '2024-05-01']::date[])
+            WHERE id = deal;
         WHEN 7, 8 THEN
             UPDATE crm.deals SET probability = round(random()::numeric, 4), value_period = t.pick('{one_time,monthly}'::text[]) WHERE id = deal AND status = 'open';
         WHEN 9 THEN
@@ -220,6 +229,56 @@ SELECT is((SELECT (r ->> 'total_deals', r ->> 'total_value', r ->> 'currency', j
     FROM pipeline_summary_as_of(id('Sales'), '1999-01-01') AS r), '(0,0,USD,6,1999-01-01T00:00:00+00:00)', 'before everything: nothing');
 INSERT INTO pipelines (id, name) VALUES (id('empty'), 'empty');
 SELECT is(plain(pipeline_summary_as_of(id('empty'), now())), plain(pipeline_summary(id('empty'))), 'a pipeline without anything');
+
+-- Each group of the trend is what the deals add up to that were in it: by what they
+-- had then, or of what the history does not have in columns, by what they have now.
+CREATE TABLE t.owners AS SELECT d.id, t.pick(ARRAY[NULL, id('ours'), id('theirs')]) AS organization_id FROM deals AS d;
+UPDATE deals AS d SET organization_id = o.organization_id FROM t.owners AS o WHERE o.id = d.id;
+INSERT INTO tags (id, name) SELECT id(n), n FROM unnest('{Fair,Partner}'::text[]) AS n;
+INSERT INTO deal_tags (deal_id, tag_id) SELECT d.id, g.id FROM deals AS d, tags AS g WHERE random() < 0.4;
+CREATE TABLE t.grouped AS
+    SELECT v.dimension, r.* FROM unnest('{owner,expected_close_date,expected_close_date.month,organization,tag,stage,status,currency,value_period,pipeline,id}'::text[]) AS v (dimension)
+        CROSS JOIN (SELECT at FROM t.moments WHERE at < '2026-01-01' ORDER BY md5(at::text || 'groups') LIMIT 4) AS m
+        CROSS JOIN LATERAL pipeline_trend(id('Sales'), m.at, m.at + interval '30 days', 'week', group_by => v.dimension) AS r;
+CREATE TABLE t.expected_groups AS
+    SELECT k.dimension, k.key, a.at, coalesce(r.currency, p.currency) AS currency,
+        count(*) FILTER (WHERE g.deal_status = 'open') AS open_deals, coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'open'), 0) AS open_value,
+        coalesce(sum(r.amount * r.probability) FILTER (WHERE g.deal_status = 'open'), 0) AS open_weighted,
+        count(*) FILTER (WHERE g.deal_status = 'won') AS won_deals, coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'won'), 0) AS won_value,
+        count(*) FILTER (WHERE g.deal_status = 'lost') AS lost_deals, coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'lost'), 0) AS lost_value,
+        count(*) - count(r.amount) AS without_amount,
+        count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) > 1 AS mixed
+    FROM (SELECT DISTINCT at FROM t.grouped) AS a
+        CROSS JOIN LATERAL t.replay(a.at) AS r
+        JOIN stages AS g ON g.id = r.stage_id
+        JOIN pipelines AS p ON p.id = g.pipeline_id AND p.id = id('Sales')
+        LEFT JOIN deals AS d ON d.id = r.deal_id
+        CROSS JOIN LATERAL (VALUES ('total', NULL), ('owner', r.owner_id::text), ('expected_close_date', r.expected_close_date::text),
+            ('expected_close_date.month', date_trunc('month', r.expected_close_date)::date::text), ('organization', d.organization_id::text),
+            ('stage', r.stage_id::text), ('status', g.deal_status), ('currency', coalesce(r.currency, p.currency)), ('value_period', r.value_period),
+            ('pipeline', p.id::text), ('id', d.id::text)) AS k (dimension, key)
+    GROUP BY 1, 2, 3, 4;
+INSERT INTO t.expected_groups
+    SELECT 'tag', k.key, a.at, coalesce(r.currency, 'USD'),
+        count(*) FILTER (WHERE g.deal_status = 'open'), coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'open'), 0),
+        coalesce(sum(r.amount * r.probability) FILTER (WHERE g.deal_status = 'open'), 0),
+        count(*) FILTER (WHERE g.deal_status = 'won'), coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'won'), 0),
+        count(*) FILTER (WHERE g.deal_status = 'lost'), coalesce(sum(r.amount) FILTER (WHERE g.deal_status = 'lost'), 0), count(*) - count(r.amount),
+        count(DISTINCT r.value_period) FILTER (WHERE r.amount IS NOT NULL) > 1
+    FROM (SELECT DISTINCT at FROM t.grouped) AS a
+        CROSS JOIN LATERAL t.replay(a.at) AS r
+        JOIN stages AS g ON g.id = r.stage_id AND g.pipeline_id = id('Sales')
+        LEFT JOIN LATERAL (SELECT x.tag_id::text AS key FROM deal_tags AS x WHERE x.deal_id = r.deal_id) AS k ON true
+    GROUP BY 2, 3, 4;
+CREATE VIEW t.told_groups AS
+    SELECT CASE WHEN is_total THEN 'total' ELSE dimension END AS dimension, group_key, at, value_currency, open_deals, open_value, open_weighted_value,
+        won_deals, won_value, lost_deals, lost_value, deals_without_amount, mixed_value_periods
+    FROM t.grouped WHERE open_deals + won_deals + lost_deals > 0;
+SELECT is_empty('TABLE t.told_groups EXCEPT TABLE t.expected_groups', 'each group of the trend is what its deals add up to');
+SELECT is_empty('TABLE t.expected_groups EXCEPT TABLE t.told_groups', 'and no group is left out');
+SELECT cmp_ok((SELECT count(DISTINCT (dimension, group_key)) FROM t.told_groups), '>', 60::bigint, '(of many groups)');
+SELECT cmp_ok((SELECT count(*) FROM t.expected_groups AS e WHERE dimension = 'owner' AND NOT EXISTS (SELECT FROM deals AS d WHERE d.owner_id::text = e.key
+    HAVING count(*) >= e.open_deals + e.won_deals + e.lost_deals)), '>', 0::bigint, '(some of which had more deals then)');
 
 -- A stage that is no more: its deals count by the status they had.
 CREATE TABLE t.before AS SELECT pipeline_summary_as_of(id('Renewals'), t.at) AS report, t.at

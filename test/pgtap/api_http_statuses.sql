@@ -104,7 +104,7 @@ INSERT INTO t.calls (function, body, said, why) VALUES
     ('pipeline_page', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_chart', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),
     ('pipeline_trend', '{"pipeline_id": "@nothing", "from_at": "2024-01-01"}', 'PT404 404', 'there is no such pipeline'),
-    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "year"}', '22023 400', 'there is no such step'),
+    ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "2024-01-01", "step": "decade"}', '22023 400', 'there is no such step'),
     ('pipeline_trend', '{"pipeline_id": "@Sales", "from_at": "1924-01-01"}', '22023 400', 'these are too many steps'),
     ('forecast', '{"period": "decade"}', '22023 400', 'there is no such period'),
     ('lost_reasons', '{"pipeline_id": "@nothing"}', 'PT404 404', 'there is no such pipeline'),

@@ -77,7 +77,9 @@ BEGIN;
 SELECT id AS plain FROM create_pipeline('Plain', '["One", {"name": "Won", "deal_status": "won"}]') \gset
 INSERT INTO deals (pipeline_id, title, amount, expected_close_date, probability, value_period) VALUES
 	(:'plain', 'Known', 100, '2024-02-20', 0.5, 'monthly'), (:'plain', 'Unknown', 300, '2024-02-20', NULL, 'monthly');
-SELECT bucket, open_deals, open_value, weighted_value, deals_without_probability FROM forecast(:'plain', today => '2024-02-10');
+SELECT bucket, open_deals, open_value, weighted_value, deals_without_probability, mixed_value_periods FROM forecast(:'plain', today => '2024-02-10');
+UPDATE deals SET value_period = 'annual' WHERE title = 'Known';
+SELECT bucket, open_deals, open_value, mixed_value_periods FROM forecast(:'plain', today => '2024-02-10', group_by => 'value_period');
 ROLLBACK;
 
 -- nothing, no stage, wrong arguments

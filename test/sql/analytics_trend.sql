@@ -31,6 +31,44 @@ SELECT min(at) AS first, max(at) AS last, count(*) FROM pipeline_trend(:sales, '
 SET timezone = 'Pacific/Apia';
 SELECT string_agg(at::date::text, ' ' ORDER BY at) AS days FROM pipeline_trend(:sales, '2011-12-28', '2012-01-01');
 SET timezone = 'UTC';
+-- the beginnings of calendar periods; years and quarters are fiscal, the first day of weeks is chosen
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS months FROM pipeline_trend(:sales, '2024-01-31', '2024-06-01', 'month', calendar => true);
+SET crm.fiscal_year_start = 2;
+SET crm.week_start = 'sunday';
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS quarters FROM pipeline_trend(:sales, '2023-11-30', '2024-12-01', 'quarter', calendar => true);
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS years FROM pipeline_trend(:sales, '2021-02-01', '2024-12-01', 'year', calendar => true);
+SELECT string_agg(to_char(at, 'Dy DD'), ' ' ORDER BY at) AS weeks FROM pipeline_trend(:sales, '2024-02-22 12:00', '2024-03-17', 'week', calendar => true);
+SELECT string_agg(at::date::text, ' ' ORDER BY at) AS years FROM pipeline_trend(:sales, '2020-02-29', '2024-12-01', 'year');
+RESET crm.fiscal_year_start;
+RESET crm.week_start;
+-- days of another time zone, one of which has 23 hours; an unknown one
+SELECT min(at) AS first, max(at) AS last, count(*) FROM pipeline_trend(:sales, '2024-03-30 00:00+01', '2024-04-01 00:00+02', time_zone => 'Europe/Berlin');
+SELECT string_agg(at::text, ' ' ORDER BY at) AS days FROM pipeline_trend(:sales, '2024-03-30 00:00+01', '2024-04-01 00:00+02', calendar => true, time_zone => 'Europe/Berlin');
+SELECT pipeline_trend(:sales, '2024-01-01', time_zone => 'Middle/Earth');
+\echo :LAST_ERROR_SQLSTATE
+SHOW timezone;
+
+-- groups: an owner's deals are his as long as he had them
+BEGIN;
+SET LOCAL crm.effective_at = '2024-01-17';
+UPDATE deals SET owner_id = '00000000-0000-0000-0000-000000000011' WHERE title IN ('Delta', 'Gamma');
+SET LOCAL crm.effective_at = '2024-02-07';
+UPDATE deals SET owner_id = '00000000-0000-0000-0000-000000000012' WHERE title = 'Delta';
+SELECT right(group_key, 2) AS owner, is_total, at::date, open_deals, open_value, won_deals, won_value FROM pipeline_trend(:sales, '2024-01-15', '2024-02-12', 'week', group_by => 'owner');
+SELECT group_key, stage, open_deals FROM pipeline_trend(:sales, '2024-01-15', '2024-01-15', group_by => 'value_period', by_stage => true) WHERE NOT is_total;
+-- as they are now; of a deal that is deleted nobody knows
+SELECT group_key, is_total, open_deals, open_value FROM pipeline_trend(:sales, '2024-01-03', '2024-01-03', group_by => 'created_month');
+SELECT group_key, is_total FROM pipeline_trend(:empty, '2024-01-03', '2024-01-03', group_by => 'owner');
+-- amounts of several value periods
+UPDATE deals SET value_period = 'monthly' WHERE title = 'Alpha';
+SELECT stage, mixed_value_periods, open_value, won_value FROM pipeline_trend(:sales, now(), now(), by_stage => true);
+SELECT mixed_value_periods FROM pipeline_trend(:sales, now(), now());
+SELECT DISTINCT mixed_value_periods, bar FROM pipeline_waterfall(:sales, '2024-01-02', '2024-02-10') WHERE bar = 'won';
+UPDATE deals SET value_period = 'annual' WHERE title = 'Delta';
+SELECT mixed_value_periods, bar, value FROM pipeline_waterfall(:sales, '2024-01-02') WHERE bar = 'closing';
+ROLLBACK;
+SELECT pipeline_trend(:sales, '2024-01-01', group_by => 'nothing');
+
 -- up to now; before the first deal
 SELECT count(*) AS days FROM pipeline_trend(:sales, now() - interval '30 days');
 SELECT at::date, value_currency, open_deals, open_value, won_deals FROM pipeline_trend(:sales, '2023-11-01', '2024-01-01', 'month');
@@ -49,6 +87,8 @@ INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'USD',
 	('EUR', 'GBP', '2024-02-01', 0.85), ('GBP', 'USD', '2024-02-02', 1.27);
 SELECT at::date, open_deals AS open, open_value, won_deals AS won, won_value, (SELECT string_agg(concat(r ->> 'base', r ->> 'quote', ' ', r ->> 'valid_from'), ', ' ORDER BY r) FROM jsonb_array_elements(rates) AS r) AS rates
 FROM pipeline_trend(:sales, '2024-01-31', '2024-02-03', in_currency => 'USD');
+SELECT at::date, oldest_rate FROM pipeline_trend(:sales, '2024-01-31', '2024-02-03', in_currency => 'USD', max_rate_age => 31);
+SELECT pipeline_trend(:sales, '2024-01-31', '2024-02-03', in_currency => 'USD', max_rate_age => 29);
 -- what is divided is rounded as the summary of each moment rounds it
 CREATE FUNCTION differ(in_currency text) RETURNS TABLE (moments bigint, differ bigint) LANGUAGE sql SET search_path FROM CURRENT AS $$
 	SELECT count(*), count(*) FILTER (WHERE row(t.open_deals, t.open_value, t.open_weighted_value, t.won_deals, t.won_value, t.won_weighted_value, t.lost_deals, t.lost_value, t.lost_weighted_value)
@@ -73,7 +113,7 @@ SELECT * FROM differ('CHF');
 SELECT * FROM differ('NZD');
 
 -- errors
-SELECT pipeline_trend(:sales, '2024-01-01', '2024-02-01', 'year');
+SELECT pipeline_trend(:sales, '2024-01-01', '2024-02-01', 'decade');
 SELECT pipeline_trend(:sales, '2024-02-01', '2024-01-01');
 SELECT pipeline_trend(:sales, '2024-01-01', '2999-01-01');
 SELECT pipeline_trend(:sales, '2999-01-01');

@@ -31,7 +31,7 @@ sub lines_of
 	my ($stdout, $stderr);
 
 	is( $node->psql(
-			'postgres', slurp_file("examples/$example.sql"),
+			'postgres', "\\i examples/$example.sql",
 			stdout => \$stdout,
 			stderr => \$stderr,
 			extra_params => [ '-P', 'format=unaligned' ]),

@@ -1,0 +1,16 @@
+/*
+ * base/large_memory.h
+ *		Memory that is accessed at random.
+ *
+ * An access waits, even if it only prefetches, until the processor knows where the
+ * page is, and it knows few pages at a time.  So the kernel is asked for large pages,
+ * where it gives them to those who ask (Linux: transparent huge pages, "madvise").
+ */
+#ifndef CRM_BASE_LARGE_MEMORY_H
+#define CRM_BASE_LARGE_MEMORY_H
+
+/* As MemoryContextAllocHuge() and repalloc_huge(). */
+extern void *crm_alloc_large(MemoryContext context, Size size);
+extern void *crm_realloc_large(void *memory, Size size);
+
+#endif							/* CRM_BASE_LARGE_MEMORY_H */
