@@ -308,7 +308,6 @@ update_deal(DealWrite *deal)
 	int32		move_no = DatumGetInt32(deal_get_old(deal, DEAL_MOVE_NO));
 	bool		undoes = crm_deal_is_undone(deal);
 
-	crm_undo_forget(DatumGetUUIDP(deal_get_old(deal, DEAL_ID)));
 	crm_row_keep_id(&deal->row, deal->columns[DEAL_ID]);
 	crm_row_keep(&deal->row, deal->columns[DEAL_TENANT_ID]);
 
@@ -316,11 +315,14 @@ update_deal(DealWrite *deal)
 		crm_deal_follow_history(deal);
 	else
 	{
-		if (undoes || move_deal(deal))
-			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
-		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 		if (undoes)
-			crm_deal_undo(deal, move_no);
+			crm_deal_undo(deal, move_no = successor(deal, DEAL_MOVE_NO, "move_no"));
+		else if (move_deal(deal))
+		{
+			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+			crm_undo_forget(DatumGetUUIDP(deal_get(deal, DEAL_ID)), move_no);
+		}
+		deal_set(deal, DEAL_MOVE_NO, Int32GetDatum(move_no));
 	}
 
 	set_currency(deal);

@@ -98,6 +98,24 @@ check_stage(const DealWrite *deal, const UndoValues *was)
 	return status;
 }
 
+/* A trigger of the user's may have written another stage than undo_move. */
+static void
+check_written(const DealWrite *deal, const UndoValues *was)
+{
+	Datum		written = deal_get(deal, DEAL_STAGE_ID);
+
+	if (!crm_deal_written(deal, DEAL_STAGE_ID) ||
+		crm_uuid_equal(DatumGetUUIDP(written), DatumGetUUIDP(was->values[UNDO_STAGE_ID])))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s goes back to stage %s, not to %s", crm_deal_label(deal),
+					crm_uuid_text(DatumGetUUIDP(was->values[UNDO_STAGE_ID])),
+					crm_uuid_text(DatumGetUUIDP(written))),
+			 errhint("To take its last move back, write status '%s' alone.", CRM_UNDO),
+			 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ID])));
+}
+
 void
 crm_deal_undo(DealWrite *deal, int32 move_no)
 {
@@ -105,6 +123,7 @@ crm_deal_undo(DealWrite *deal, int32 move_no)
 	UndoneMove	move = find_last_move(deal, &was);
 	DealStatus	status = check_stage(deal, &was);
 
+	check_written(deal, &was);
 	deal_set(deal, DEAL_PIPELINE_ID, was.values[UNDO_PIPELINE_ID]);
 	deal_set(deal, DEAL_STAGE_ID, was.values[UNDO_STAGE_ID]);
 	deal_set(deal, DEAL_STATUS, was.values[UNDO_STATUS]);

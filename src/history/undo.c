@@ -70,15 +70,17 @@ forget_notes(void *arg)
 	notes = NIL;
 }
 
-/* What a deal's earlier notes say no longer holds when it is written again. */
+/* A note stays if the row was not stored after all. */
 void
-crm_undo_forget(const pg_uuid_t *deal_id)
+crm_undo_forget(const pg_uuid_t *deal_id, int32 move_no)
 {
 	ListCell   *cell;
 
 	foreach(cell, notes)
 	{
-		if (crm_uuid_equal(&((UndoNote *) lfirst(cell))->deal_id, deal_id))
+		const UndoNote *note = lfirst(cell);
+
+		if (note->move_no == move_no && crm_uuid_equal(&note->deal_id, deal_id))
 			notes = foreach_delete_current(notes, cell);
 	}
 }

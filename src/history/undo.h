@@ -66,12 +66,12 @@ extern UndoneMove crm_find_last_move(Relation deals, const UndoneDeal *deal, Und
 /*
  * Between the rules and the trigger that records: remembers that the deal's move of that
  * number takes another one back; which one that is, NULL if it takes none back; and
- * that the deal is written anew.
+ * that the move of that number is an ordinary one.
  */
 extern void crm_undo_note(Relation deals, const pg_uuid_t *deal_id, int32 move_no,
 						  const UndoneMove *undone);
 extern const UndoneMove *crm_undo_noted(Relation deals, const pg_uuid_t *deal_id, int32 move_no);
-extern void crm_undo_forget(const pg_uuid_t *deal_id);
+extern void crm_undo_forget(const pg_uuid_t *deal_id, int32 move_no);
 
 /* The error of undo_move when the deal cannot stand where it stood. */
 pg_noreturn extern void crm_undo_impossible(const pg_uuid_t *deal_id);
