@@ -893,7 +893,7 @@ sub upgrade_rest
 	same_text(all_reads('origin'), $reads, 'upgraded: so is what is read');
 	everything_works('origin', 'upgraded');
 	is( $node->safe_psql('origin',
-			<<~'SQL'), "my_own_name|A|renamed\nzz_crm_row_rules|D|",
+			<<~'SQL'), "00_crm_cascade_guard|O|\nmy_own_name|A|renamed\nzz_crm_row_rules|D|",
 		SELECT tgname, tgenabled, obj_description(oid, 'pg_trigger') FROM pg_trigger
 		WHERE tgrelid IN ('crm.exchange_rates'::regclass, 'crm.deal_tags'::regclass) AND NOT tgisinternal
 		ORDER BY 1
