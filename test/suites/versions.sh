@@ -21,8 +21,9 @@ check()				# $1: the release, $2: the PostgreSQL that it has
 	old=
 	if [ "$from" -lt "$2" ]
 	then
-		# Without it the test of pg_upgrade fails.
-		chroot_bring_server
+		# After the packages: a library of theirs is not to be hidden by an older one.
+		# Without the server the test of pg_upgrade fails.
+		chroot_run /crm/scripts/setup.sh >>"$work/$1.log" 2>&1 && chroot_bring_server
 		old=/old$("$PG_CONFIG" --bindir)
 	fi
 	# shellcheck disable=SC2086 # a list of words
