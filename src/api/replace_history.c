@@ -89,7 +89,7 @@ refuse_element(int n, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("element %d of history %s", n, what),
-			 errhint("Each has stage_id and at, and may have actor, probability and lost_reason.")));
+			 errhint("Each element has stage_id and at, and may have actor, probability and lost_reason.")));
 }
 
 /* ---- values that are no values of their type ---- */

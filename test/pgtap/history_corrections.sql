@@ -117,7 +117,7 @@ SELECT alike(error_of($$SELECT replace_history(id('h'), jsonb_build_array(jsonb_
 SELECT alike(error_of($$SELECT replace_history(id('h'), '[{"stage_id": "00000000-0000-4000-8000-000000000009", "at": "2024-01-01"}]', 'x')$$), E'23503\n%', 'an unknown stage');
 SELECT alike(error_of($$SELECT replace_history(id('h'), '[{"at": "2024-01-01"}]', 'x')$$), E'22023\nelement 1 of history has no stage_id%', 'no stage');
 SELECT is(error_of(format($$SELECT replace_history(id('h'), jsonb_build_array(jsonb_build_object('stage_id', id('Lead'), 'at', '2023-11-01'), '%s'::jsonb), 'x')$$, element)),
-    concat(E'22023\nelement 2 of history has an invalid ', said, E'\nEach has stage_id and at, and may have actor, probability and lost_reason.'), said)
+    concat(E'22023\nelement 2 of history has an invalid ', said, E'\nEach element has stage_id and at, and may have actor, probability and lost_reason.'), said)
 FROM (VALUES ('{"stage_id": "7", "at": "2024-01-01"}', 'stage_id: invalid input syntax for type uuid: "7"'), ('{"at": "30.02.2024"}', 'at: date/time field value out of range: "30.02.2024"'),
     ('{"at": {}}', 'at: invalid input syntax for type timestamp with time zone: "{}"'), ('{"at": "2024-01-01", "probability": "high"}', 'probability: invalid input syntax for type numeric: "high"')) AS v (element, said);
 SELECT alike(error_of(format($$SELECT replace_history(id('h'), jsonb_build_array(jsonb_build_object('stage_id', id('Lead'), 'at', '2023-11-01', 'probability', %s), jsonb_build_object('stage_id', id('Won'), 'at', '2023-11-02')), 'x')$$, probability)),
