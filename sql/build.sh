@@ -45,7 +45,7 @@ files()				# folder, topics: their files; all there are
 }
 
 imports='tables read_deals read_moves places make_places unmake_places find_places
-	resolve_deals order_moves plan_deals make_stays make_changes make_ready target
+	resolve_deals order_moves plan_deals make_visits make_changes make_ready target
 	write_deals write_moves write_changes write_links supersede follow finish report'
 
 check_list()			# folder, topics: fails if a file is in no list

@@ -104,7 +104,7 @@ BEGIN
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_order_moves(), crm, import_schema);
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_plan_deals(), crm, import_schema);
 	EXECUTE format('ANALYZE %1$I.rejects', import_schema);
-	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_make_stays(), crm, import_schema);
+	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_make_visits(), crm, import_schema);
 	RAISE NOTICE 'import: putting changes of values in order';
 	PERFORM @extschema@.crm_import_step(@extschema@.crm_import_sql_make_changes(), crm, import_schema);
 	RAISE NOTICE 'import: comparing with what is here';

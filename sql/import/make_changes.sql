@@ -19,7 +19,7 @@ FROM (SELECT w.deal_no, w.actor, w.field, w.old_value, w.new_value, w.new_date,
         greatest(w.at, b.at) AS at,
         row_number() OVER (PARTITION BY w.deal_no, greatest(w.at, b.at), w.field ORDER BY w.file, w.line) AS seq
     FROM @import@.work_values AS w
-        JOIN @import@.work_stays AS b ON b.deal_no = w.deal_no AND b.n = 1) AS v
+        JOIN @import@.work_visits AS b ON b.deal_no = w.deal_no AND b.n = 1) AS v
 GROUP BY v.deal_no, v.at, v.seq;
 
 -- The first values: the old value of the first change of each field.
@@ -87,7 +87,7 @@ INSERT INTO @import@.work_events
 SELECT s.deal_no, greatest(s.archived_at, t.at, (SELECT max(e.at) FROM @import@.work_events AS e WHERE e.deal_no = s.deal_no)),
     2000000000, r.actor, false, NULL, false, NULL, false, NULL, false, NULL, false, NULL, false, NULL, NULL, true
 FROM @import@.work_deals AS s
-    JOIN @import@.work_stays AS t ON t.deal_no = s.deal_no AND t.is_last
+    JOIN @import@.work_visits AS t ON t.deal_no = s.deal_no AND t.is_last
     CROSS JOIN @import@.run AS r
 WHERE s.archived_at IS NOT NULL;
 
@@ -115,7 +115,7 @@ SELECT t.deal_no, t.at, CASE WHEN t.n = 1 THEN 0 ELSE 2 END, t.n, t.actor,
     t.n = 1, CASE WHEN i.has_expected THEN i.expected_close_date ELSE s.expected_close_date END,
     t.n = 1, CASE WHEN i.has_owner THEN o.id ELSE f.owner_id END,
     NULL, false, t.n, t.stage_no
-FROM @import@.work_stays AS t
+FROM @import@.work_visits AS t
     JOIN @import@.work_deals AS s ON s.deal_no = t.deal_no
     JOIN @import@.work_final AS f ON f.deal_no = t.deal_no
     JOIN @import@.work_stages AS g ON g.stage_no = t.stage_no
@@ -123,7 +123,7 @@ FROM @import@.work_stays AS t
     LEFT JOIN @import@.work_initial AS i ON i.deal_no = t.deal_no
     LEFT JOIN @import@.work_last AS l ON l.deal_no = t.deal_no
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = i.owner
-    LEFT JOIN @import@.work_stays AS x ON x.deal_no = t.deal_no AND x.n = t.n + 1
+    LEFT JOIN @import@.work_visits AS x ON x.deal_no = t.deal_no AND x.n = t.n + 1
     -- the deal entered the stage with the old value of the first change there
     LEFT JOIN LATERAL (SELECT w.old_number FROM @import@.work_values AS w
         WHERE w.deal_no = t.deal_no AND w.field = 'probability' AND (w.at > t.at OR t.n = 1) AND (x.at IS NULL OR w.at < x.at)
@@ -151,7 +151,7 @@ FROM (SELECT w.*,
         count(*) FILTER (WHERE w.has_period) OVER deal AS g_period,
         count(*) FILTER (WHERE w.has_expected) OVER deal AS g_expected,
         count(*) FILTER (WHERE w.has_owner) OVER deal AS g_owner,
-        max(w.n) OVER deal AS stay,
+        max(w.n) OVER deal AS visit,
         -- a probability logged at the time of a move to an open stage belongs to the move
         coalesce(CASE WHEN w.kind = 2 AND g.deal_status = 'open' AND w.at = w.before_at AND w.before_has_probability
             THEN w.before_probability END, w.probability) AS probability_here,

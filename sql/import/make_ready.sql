@@ -24,7 +24,7 @@ FROM (SELECT k.deal_no, k.file, k.line, k.external_id, e.id AS standing_id, e.ve
         CROSS JOIN @import@.run AS r
         JOIN @import@.work_final AS f ON f.deal_no = k.deal_no
         JOIN (SELECT t.deal_no, sum(hashtextextended(ROW(t.n, g.stage_id, nullif(t.at, q.started_at), t.actor)::text, 0)::numeric) AS hash
-            FROM @import@.work_stays AS t JOIN @import@.work_stages AS g ON g.stage_no = t.stage_no CROSS JOIN @import@.run AS q
+            FROM @import@.work_visits AS t JOIN @import@.work_stages AS g ON g.stage_no = t.stage_no CROSS JOIN @import@.run AS q
             GROUP BY t.deal_no) AS m ON m.deal_no = k.deal_no
         LEFT JOIN (SELECT t.deal_no, sum(hashtextextended(ROW(t.row_no, nullif(t.at, q.started_at), t.actor, t.now_amount, t.now_probability,
                 t.now_currency, t.now_period, t.now_expected, t.now_owner, t.other)::text, 0)::numeric) AS hash

@@ -14,7 +14,7 @@ FROM @import@.run AS r
     (8, 'deals: lines that another one replaces (policy duplicates)',
         (SELECT sum(t.times - 1) FROM @import@.work_repeated AS t WHERE t.versions > 1 AND r.policies ->> 'duplicates' <> 'reject'), false),
     (10, 'moves: lines', (SELECT count(*) FROM @import@.moves), true),
-    (11, 'moves: to write', (SELECT count(*) FROM @import@.work_target AS t JOIN @import@.work_stays AS s ON s.deal_no = t.deal_no WHERE s.n > 1), true),
+    (11, 'moves: to write', (SELECT count(*) FROM @import@.work_target AS t JOIN @import@.work_visits AS s ON s.deal_no = t.deal_no WHERE s.n > 1), true),
     (12, 'moves: within a stage, or told twice', (SELECT count(*) FROM @import@.work_moves AS m JOIN @import@.work_kept AS k ON k.deal_no = m.deal_no)
         - (SELECT count(*) FROM @import@.work_ordered AS o JOIN @import@.work_kept AS k ON k.deal_no = o.deal_no), false),
     (13, 'moves: not in the order of time (policy out_of_order)', (SELECT count(*) FROM @import@.work_ordered AS o WHERE o.is_late), false),

@@ -27,8 +27,8 @@ FROM @import@.work_ready AS y
     JOIN @import@.work_kept AS k ON k.deal_no = y.deal_no
     JOIN @import@.work_deals AS s ON s.deal_no = y.deal_no
     JOIN @import@.work_final AS f ON f.deal_no = y.deal_no
-    JOIN @import@.work_stays AS b ON b.deal_no = y.deal_no AND b.n = 1
-    JOIN @import@.work_stays AS t ON t.deal_no = y.deal_no AND t.is_last
+    JOIN @import@.work_visits AS b ON b.deal_no = y.deal_no AND b.n = 1
+    JOIN @import@.work_visits AS t ON t.deal_no = y.deal_no AND t.is_last
     JOIN @import@.work_stages AS g ON g.stage_no = t.stage_no
     LEFT JOIN @import@.work_pipelines AS p ON p.pipeline_id = g.pipeline_id
     LEFT JOIN @import@.work_states AS e ON e.deal_no = y.deal_no AND e.is_end

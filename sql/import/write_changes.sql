@@ -14,7 +14,7 @@ FROM @import@.work_target AS t
             NULL::numeric AS old_probability, CASE WHEN s.is_last THEN t.probability ELSE i.probability END AS new_probability,
             NULL AS old_period, t.value_period AS new_period, NULL::date AS old_expected, t.expected_close_date AS new_expected,
             NULL::uuid AS old_owner, t.owner_id AS new_owner, NULL::timestamptz AS archived_at, s.actor, NULL::integer AS with_move, NULL::jsonb AS other
-        FROM @import@.work_stays AS s JOIN @import@.work_stages AS i ON i.stage_no = s.stage_no
+        FROM @import@.work_visits AS s JOIN @import@.work_stages AS i ON i.stage_no = s.stage_no
         WHERE s.deal_no = t.deal_no AND s.n = 1 AND NOT EXISTS (SELECT FROM @import@.work_states AS e WHERE e.deal_no = t.deal_no)
         UNION ALL
         SELECT s.stage_no, s.at, e.at, s.n - 1, e.version,
@@ -27,7 +27,7 @@ FROM @import@.work_target AS t
             e.old_period, e.now_period, e.old_expected, e.now_expected, e.old_owner, e.now_owner,
             CASE WHEN e.is_archived THEN e.at END, e.actor, CASE WHEN e.goes_along THEN e.next_n - 1 END, e.other
         FROM @import@.work_states AS e
-            JOIN @import@.work_stays AS s ON s.deal_no = e.deal_no AND s.n = e.stay
+            JOIN @import@.work_visits AS s ON s.deal_no = e.deal_no AND s.n = e.visit
             LEFT JOIN @import@.work_states AS m ON e.goes_along AND m.deal_no = e.deal_no AND m.row_no = e.row_no + 1
         WHERE e.deal_no = t.deal_no AND e.kind <> 2) AS x
     JOIN @import@.work_stages AS g ON g.stage_no = x.stage_no

@@ -11,7 +11,7 @@ SELECT r.tenant_id, t.deal_id, a.pipeline_id, a.stage_id, b.pipeline_id, b.stage
     CASE WHEN a.deal_status <> 'open' AND a.deal_status <> b.deal_status THEN jsonb_build_object(a.deal_status || '_at', s.before_since) END,
     c.id
 FROM @import@.work_target AS t
-    JOIN @import@.work_stays AS s ON s.deal_no = t.deal_no AND s.n > 1
+    JOIN @import@.work_visits AS s ON s.deal_no = t.deal_no AND s.n > 1
     JOIN @import@.work_stages AS a ON a.stage_no = s.before_no
     JOIN @import@.work_stages AS b ON b.stage_no = s.stage_no
     LEFT JOIN @import@.work_states AS e ON e.deal_no = t.deal_no AND e.n = s.n AND e.kind = 2

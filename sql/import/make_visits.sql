@@ -49,7 +49,7 @@ FROM @import@.work_kept AS k
 WHERE k.how IN ('close', 'now');
 
 -- Visits of the same stage in a row are joined.  since: when the deal got its status.
-CREATE UNLOGGED TABLE @import@.work_stays AS
+CREATE UNLOGGED TABLE @import@.work_visits AS
 SELECT t.*, lag(t.stage_no) OVER deal AS before_no, lag(t.at) OVER deal AS before_at, lag(t.since) OVER deal AS before_since
 FROM (SELECT x.deal_no, (row_number() OVER deal)::integer AS n, x.stage_no, x.at, x.actor, x.is_last,
         max(x.at) FILTER (WHERE x.deal_status IS DISTINCT FROM x.status_before) OVER deal AS since
@@ -63,13 +63,13 @@ FROM (SELECT x.deal_no, (row_number() OVER deal)::integer AS n, x.stage_no, x.at
     WINDOW deal AS (PARTITION BY x.deal_no ORDER BY x.at, x.ord)) AS t
 WINDOW deal AS (PARTITION BY t.deal_no ORDER BY t.n);
 
-CREATE INDEX ON @import@.work_stays (deal_no, n);
-ANALYZE @import@.work_stays;
+CREATE INDEX ON @import@.work_visits (deal_no, n);
+ANALYZE @import@.work_visits;
 
 INSERT INTO @import@.rejects
 SELECT DISTINCT ON (k.external_id) k.file, k.line, k.external_id, 'stage', s.name,
     format('the stage was archived at %s, and the deal would have entered it at %s', s.archived_at, t.at)
-FROM @import@.work_stays AS t
+FROM @import@.work_visits AS t
     JOIN @import@.work_stages AS s ON s.stage_no = t.stage_no AND t.at >= s.archived_at
     JOIN @import@.work_kept AS k ON k.deal_no = t.deal_no
 ORDER BY k.external_id, t.n;
