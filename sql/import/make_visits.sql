@@ -15,7 +15,7 @@ SELECT CASE r.policies ->> 'undated' WHEN 'earliest' THEN
     ELSE r.started_at END AS at
 FROM @import@.run AS r;
 
-CREATE UNLOGGED TABLE @import@.work_visits AS
+CREATE UNLOGGED TABLE @import@.work_entries AS
 -- the creation, where no move is it
 SELECT k.deal_no, 0::bigint AS ord, k.created_by AS actor,
     CASE WHEN k.first_no IS NOT NULL THEN coalesce(k.first_from,
@@ -48,7 +48,7 @@ SELECT k.deal_no, 2000000000, (SELECT r.actor FROM @import@.run AS r), k.final_n
 FROM @import@.work_kept AS k
 WHERE k.how IN ('close', 'now');
 
--- Visits of the same stage in a row are joined.  since: when the deal got its status.
+-- Entries into the same stage in a row are one visit.  since: when the deal got its status.
 CREATE UNLOGGED TABLE @import@.work_visits AS
 SELECT t.*, lag(t.stage_no) OVER deal AS before_no, lag(t.at) OVER deal AS before_at, lag(t.since) OVER deal AS before_since
 FROM (SELECT x.deal_no, (row_number() OVER deal)::integer AS n, x.stage_no, x.at, x.actor, x.is_last,
@@ -56,7 +56,7 @@ FROM (SELECT x.deal_no, (row_number() OVER deal)::integer AS n, x.stage_no, x.at
     FROM (SELECT v.deal_no, v.ord, v.stage_no, v.at, v.actor, s.deal_status,
             lag(s.deal_status) OVER deal AS status_before, lead(v.deal_no) OVER deal IS NULL AS is_last
         FROM (SELECT i.*, lag(i.stage_no) OVER (PARTITION BY i.deal_no ORDER BY i.at, i.ord) AS stood_no
-            FROM @import@.work_visits AS i) AS v
+            FROM @import@.work_entries AS i) AS v
             JOIN @import@.work_stages AS s ON s.stage_no = v.stage_no
         WHERE v.stage_no IS DISTINCT FROM v.stood_no
         WINDOW deal AS (PARTITION BY v.deal_no ORDER BY v.at, v.ord)) AS x
