@@ -15,7 +15,7 @@ stages has the stages in their order, empty ones too, archived ones only while d
 
 Amounts of different value periods are added as they are: a monthly amount counts once. value_period is the one of the amounts of a part; null where it adds up several, and by_value_period has them apart; one_time if there are no amounts at all.
 
-source tells where the numbers come from: "totals", kept up to date by every write and read in no time, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
+source tells where the numbers come from: "totals", which every write keeps up to date, or "deals", added up now, as for a part of the deals or where row security lets the caller see some of them only. Both are exact.
 
 in_currency converts all amounts to one currency, so that every part has values: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest rate; see exchange_rate. rates are those that were used, the oldest of the day oldest_rate; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Read from the deals.
 

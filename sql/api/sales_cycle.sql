@@ -10,7 +10,7 @@ CREATE FUNCTION @extschema@.crm_sales_cycle(crm regnamespace, pipeline_id uuid D
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_sales_cycle(regnamespace, uuid, timestamptz, timestamptz,
 	uuid, text, text, text) IS
-'How long it takes to win a deal, in days of 24 hours, one row, or one each group
+'How long it takes to win a deal, in days of 24 hours, one row, or one for each group
 
 Of the deals that are won: won_at - created_at, its average, median, 90th percentile (both interpolated), minimum and maximum; HubSpot''s sales cycle length (close date - create date of won deals). Null if no deal was won.
 

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.crm_set_default_pipeline(crm regnamespace, pipeline_
 COMMENT ON FUNCTION @extschema@.crm_set_default_pipeline(regnamespace, uuid) IS
 'Make a pipeline the default
 
-Deals created without a pipeline go to the default one. The pipeline that was the default is none any more.
+Deals created without a pipeline go to the default one. The pipeline that was the default before no longer is.
 
 Returns the pipeline. Errors: PT404 for an unknown pipeline, 23514 for an archived one.
 

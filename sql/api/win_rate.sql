@@ -15,7 +15,7 @@ CREATE FUNCTION @extschema@.crm_win_rate(crm regnamespace, pipeline_id uuid DEFA
 	AS 'MODULE_PATHNAME', 'crm_report';
 COMMENT ON FUNCTION @extschema@.crm_win_rate(regnamespace, uuid, text, timestamptz, timestamptz,
 	uuid, text, text, text, text, text, integer) IS
-'How many of the deals were won: by number and by value, one row, or one each group
+'How many of the deals were won: by number and by value, one row, or one for each group
 
 win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open count for nothing. won_share = won / deals, the open ones included (Salesforce''s conversion rate). win_rate_by_value = won_value / (won_value + lost_value), of the deals that have an amount. Null where there is nothing to divide by.
 

@@ -106,7 +106,7 @@ set_access(FunctionCallInfo fcinfo, const char *what, const char *level)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING_PRIVILEGE_NOT_REVOKED),
 				 errmsg("role \"%s\" still has rights on the CRM in schema \"%s\"", role_name, schema_name),
-				 errdetail("Somebody else granted them: who did can revoke them.")));
+				 errdetail("Somebody else granted them, and only that role can revoke them.")));
 	SPI_finish();
 }
 
