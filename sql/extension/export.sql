@@ -27,8 +27,8 @@ CREATE FUNCTION @extschema@.crm_require_crm(schema_name text) RETURNS void
 AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM @extschema@.crm_installations() AS i WHERE i.schema_name = crm_require_crm.schema_name) THEN
-		PERFORM @extschema@.crm_raise('22023', format('there is no CRM in schema "%s"', schema_name), NULL,
-			'crm_installations() lists them.');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('there is no CRM in schema "%s"', schema_name),
+			HINT = 'crm_installations() lists them.';
 	END IF;
 END;
 $$;
@@ -42,7 +42,7 @@ BEGIN
 	PERFORM @extschema@.crm_require_crm(schema_name);
 	IF NOT EXISTS (SELECT FROM @extschema@.crm_installations() AS i
 			WHERE i.schema_name = crm_require_own_crm.schema_name AND pg_has_role(i.owner, 'USAGE')) THEN
-		PERFORM @extschema@.crm_raise('42501', format('only the owner of the CRM in schema "%s" can import', schema_name));
+		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('only the owner of the CRM in schema "%s" can import', schema_name);
 	END IF;
 END;
 $$;
@@ -66,12 +66,13 @@ DECLARE
 BEGIN
 	PERFORM @extschema@.crm_require_crm(schema_name);
 	IF format <> ALL (ARRAY['jsonl', 'csv']) OR format IS NULL THEN
-		PERFORM @extschema@.crm_raise('22023', format('there is no format "%s"', format), NULL, 'One of jsonl, csv.');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('there is no format "%s"', format), HINT = 'One of jsonl, csv.';
 	END IF;
 	IF names IS NULL OR (format = 'csv' AND table_name IS NULL) THEN
-		PERFORM @extschema@.crm_raise('22023', CASE WHEN names IS NULL THEN format('crm_export() has no table "%s"', table_name)
-				ELSE 'a CSV file is of one table: name it' END, NULL,
-			format('One of %s.', (SELECT string_agg(t.name, ', ' ORDER BY t.no) FROM @extschema@.crm_export_tables() AS t)));
+		RAISE EXCEPTION USING ERRCODE = '22023',
+			MESSAGE = CASE WHEN names IS NULL THEN format('crm_export() has no table "%s"', table_name)
+				ELSE 'a CSV file is of one table: name it' END,
+			HINT = format('One of %s.', (SELECT string_agg(t.name, ', ' ORDER BY t.no) FROM @extschema@.crm_export_tables() AS t));
 	END IF;
 	FOREACH one IN ARRAY names LOOP
 		columns := @extschema@.crm_export_columns(schema_name, one);
@@ -113,7 +114,7 @@ BEGIN
 		'WHERE coalesce(r.name, '''') NOT IN (SELECT t.name FROM %I.crm_export_tables() AS t)', import_schema,
 		(SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'crm')) INTO unknown;
 	IF unknown IS NOT NULL THEN
-		PERFORM @extschema@.crm_raise('22023', format('a line is of table %s, which crm_export() does not write', unknown));
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('a line is of table %s, which crm_export() does not write', unknown);
 	END IF;
 	-- @plpgsql_check_options: security_warnings = off
 	-- The list of columns is quoted, name by name.
@@ -126,8 +127,8 @@ BEGIN
 		EXECUTE format('SELECT min(format(''"%%s"'', k)) FROM (SELECT DISTINCT jsonb_object_keys(r.fields) AS k FROM %I.work_rows AS r WHERE r.name = $1) AS o '
 			'WHERE o.k <> ALL ($2)', import_schema) INTO unknown USING table_name, columns;
 		IF unknown IS NOT NULL THEN
-			PERFORM @extschema@.crm_raise('22023', format('table "%s" has no column %s, which the export has', table_name, unknown), NULL,
-				'Add it first.');
+			RAISE EXCEPTION USING ERRCODE = '22023', HINT = 'Add it first.',
+				MESSAGE = format('table "%s" has no column %s, which the export has', table_name, unknown);
 		END IF;
 		EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM (SELECT r.fields FROM %4$I.work_rows AS r WHERE r.name = $1) AS r '
 			'CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I.%2$I, r.fields) AS t', schema_name, table_name,

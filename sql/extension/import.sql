@@ -38,16 +38,17 @@ DECLARE
 	wrong record;
 BEGIN
 	IF jsonb_typeof(policies) <> 'object' THEN
-		PERFORM @extschema@.crm_raise('22023', 'policies must be an object, such as {"rejects": "skip"}');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'policies must be an object, such as {"rejects": "skip"}';
 	END IF;
 	SELECT c.key, c.value, p.choices INTO wrong
 	FROM jsonb_each_text(policies) AS c LEFT JOIN @extschema@.crm_import_policies() AS p ON p.name = c.key
 	WHERE p.name IS NULL OR c.value IS NULL OR c.value <> ALL (p.choices) ORDER BY c.key LIMIT 1;
 	IF FOUND THEN
-		PERFORM @extschema@.crm_raise('22023', CASE WHEN wrong.choices IS NULL THEN format('there is no policy "%s"', wrong.key)
-				ELSE format('policy "%s" cannot be "%s"', wrong.key, wrong.value) END, NULL,
-			CASE WHEN wrong.choices IS NULL THEN 'crm_import_policies() lists them.'
-				ELSE format('One of %s.', array_to_string(wrong.choices, ', ')) END);
+		RAISE EXCEPTION USING ERRCODE = '22023',
+			MESSAGE = CASE WHEN wrong.choices IS NULL THEN format('there is no policy "%s"', wrong.key)
+				ELSE format('policy "%s" cannot be "%s"', wrong.key, wrong.value) END,
+			HINT = CASE WHEN wrong.choices IS NULL THEN 'crm_import_policies() lists them.'
+				ELSE format('One of %s.', array_to_string(wrong.choices, ', ')) END;
 	END IF;
 	RETURN (SELECT jsonb_object_agg(p.name, coalesce(policies ->> p.name, p.choices[1])) FROM @extschema@.crm_import_policies() AS p);
 END;
@@ -175,10 +176,10 @@ BEGIN
 	PERFORM @extschema@.crm_require_own_crm(schema_name);
 	SELECT i.tenancy INTO tenancy FROM @extschema@.crm_installations() AS i WHERE i.schema_name = crm_import.schema_name;
 	IF coalesce(btrim(source), '') = '' THEN
-		PERFORM @extschema@.crm_raise('22023', 'source must be the name of the system that the deals come from');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'source must be the name of the system that the deals come from';
 	END IF;
 	IF currency IS NOT NULL AND NOT @extschema@.crm_is_currency(currency) THEN
-		PERFORM @extschema@.crm_raise('22023', format('"%s" is no currency of ISO 4217', currency));
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('"%s" is no currency of ISO 4217', currency);
 	END IF;
 	-- Evaluated here so that a wrong argument is an error even if the files are empty.
 	PERFORM @extschema@.crm_import_amount('', amount_format), @extschema@.crm_import_time('', time_format, time_zone);
@@ -192,7 +193,7 @@ BEGIN
 			clock_timestamp() + current_setting('crm.clock_tolerance')::interval;
 	EXECUTE format('SELECT count(*) FROM (SELECT FROM %1$I.deals UNION ALL SELECT FROM %1$I.rows AS r WHERE r.problem IS NOT NULL) AS d', import_schema) INTO rejected;
 	IF rejected = 0 THEN
-		PERFORM @extschema@.crm_raise('22023', 'there are no deals to import');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'there are no deals to import';
 	END IF;
 	PERFORM @extschema@.crm_import_drop_work(import_schema);
 	PERFORM @extschema@.crm_import_check(schema_name, import_schema);

@@ -37,16 +37,16 @@ AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 			WHERE n.nspname = import_schema AND c.relname = 'imported' AND c.relkind = 'r') THEN
-		PERFORM @extschema@.crm_raise('22023', format('schema "%s" is none of an import', import_schema), NULL,
-			'Call crm_prepare_import() first.');
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('schema "%s" is none of an import', import_schema),
+			HINT = 'Call crm_prepare_import() first.';
 	END IF;
 	-- A superuser, who has everybody's rights, would run what the owner has attached to the tables.
 	IF EXISTS (SELECT FROM (SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = import_schema
 			UNION SELECT c.relowner FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = import_schema) AS o (owner)
 		JOIN pg_roles AS r ON r.oid = o.owner
 		WHERE NOT CASE WHEN (SELECT u.rolsuper FROM pg_roles AS u WHERE u.rolname = current_user) THEN r.rolsuper ELSE pg_has_role(r.oid, 'USAGE') END) THEN
-		PERFORM @extschema@.crm_raise('42501', format('schema "%s" is not yours, or has tables of others', import_schema), NULL,
-			'Choose another schema for the import, or SET ROLE to the owner of this one.');
+		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('schema "%s" is not yours, or has tables of others', import_schema),
+			HINT = 'Choose another schema for the import, or SET ROLE to the owner of this one.';
 	END IF;
 END;
 $$;
@@ -136,13 +136,13 @@ BEGIN
 	FROM @extschema@.crm_import_records(import_schema) AS r
 	WHERE btrim(r.record) <> '' ORDER BY r.line LIMIT 1;
 	IF header IS NULL THEN
-		PERFORM @extschema@.crm_raise('22023', format('file "%s" has no header', file));
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('file "%s" has no header', file);
 	END IF;
 	SELECT string_agg(format('"%s"', q.name), ', ') INTO missing
 	FROM unnest(required) AS q (name) WHERE q.name <> ALL (header);
 	IF missing IS NOT NULL THEN
-		PERFORM @extschema@.crm_raise('22023', format('file "%s" has no column %s', file, missing),
-			format('Its columns are %s.', (SELECT string_agg(format('"%s"', h.name), ', ') FROM unnest(header) AS h (name))));
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('file "%s" has no column %s', file, missing),
+			DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', h.name), ', ') FROM unnest(header) AS h (name)));
 	END IF;
 	EXECUTE format($query$
 		INSERT INTO %1$I.rows (file, line, fields, problem, record)

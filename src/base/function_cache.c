@@ -22,9 +22,9 @@
 
 /*
  * Rows in the cache, by name.  A session that works in one CRM beside few others
- * has some hundreds.  2,000 rows take up to 4 MB.
+ * has some hundreds.  1,500 rows take up to 3 MB.
  */
-#define MAX_ROWS	2000
+#define MAX_ROWS	1500
 
 /* The cache itself, found through a list of its rows; it stays where it is. */
 static CatCache *
