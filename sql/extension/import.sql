@@ -31,7 +31,7 @@ COMMENT ON FUNCTION @extschema@.crm_import_policies() IS
 	'What crm_import() is to do where the files leave something open: each policy, its choices, the first one being the default, and what it decides';
 
 CREATE FUNCTION @extschema@.crm_import_chosen(policies jsonb) RETURNS jsonb
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
