@@ -299,19 +299,6 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	crm_receive_rows(&statement, args, nulls, true, receive, replay);
 }
 
-/* Whether the first columns of a row of a query that names its columns are all there. */
-static inline bool
-has_required(TupleTableSlot *row, int count)
-{
-	slot_getallattrs(row);
-	for (int i = 0; i < count; i++)
-	{
-		if (unlikely(row->tts_isnull[i]))
-			return false;
-	}
-	return true;
-}
-
 /* Decodes a row of a query for columns; false for one of another tenant, or that lacks some. */
 static inline bool
 read_row(const Replay *replay, TupleTableSlot *row)
@@ -420,7 +407,7 @@ get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *
 bool
 crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased)
 {
-	if (!has_required(row, 2))
+	if (!crm_row_has(row, 2))
 		return false;
 	*deal_id = row->tts_values[0];
 	*is_erased = DatumGetBool(row->tts_values[1]);
@@ -431,7 +418,7 @@ bool
 crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id, int32 *move_no,
 					  int32 *reverted_by)
 {
-	if (!has_required(row, 3))
+	if (!crm_row_has(row, 3))
 		return false;
 	*deal_id = DatumGetUUIDP(row->tts_values[0]);
 	*move_no = DatumGetInt32(row->tts_values[1]);

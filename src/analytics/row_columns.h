@@ -39,6 +39,19 @@ typedef struct RowColumns
 extern char *crm_select_list(Relation table, const char *alias, const RowColumn *columns,
 							 int ncolumns, int nrequired, uint32 asked, RowColumns *rows);
 
+/* Decodes a row of a query that names its columns; false if one of the first is null. */
+static inline bool
+crm_row_has(TupleTableSlot *row, int count)
+{
+	slot_getallattrs(row);
+	for (int i = 0; i < count; i++)
+	{
+		if (unlikely(row->tts_isnull[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Decodes what is read of the row; false if a column is null that must not be. */
 static inline bool
 crm_read_row(const RowColumns *rows, TupleTableSlot *row)

@@ -26,6 +26,7 @@
 
 #include "analytics/conversion_day.h"
 #include "analytics/deal_visits.h"
+#include "analytics/row_columns.h"
 #include "analytics/stage_flow.h"
 #include "base/query.h"
 #include "table/caller_query.h"
@@ -90,19 +91,6 @@ enum
 #define CREATIONS \
 	"SELECT c.deal_id::pg_catalog.uuid, c.new_amount::pg_catalog.numeric, c.new_currency::pg_catalog.text FROM %s c " \
 	"WHERE c.change OPERATOR(pg_catalog.=) 'created' AND ($2 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($2))"
-
-/* Whether the first columns of the row are all there. */
-static inline bool
-has_required(TupleTableSlot *row, int count)
-{
-	slot_getallattrs(row);
-	for (int i = 0; i < count; i++)
-	{
-		if (unlikely(row->tts_isnull[i]))
-			return false;
-	}
-	return true;
-}
 
 static inline UuidKey
 get_uuid(TupleTableSlot *row, int column)
@@ -235,7 +223,7 @@ receive_move(TupleTableSlot *row, void *arg)
 	uint32		from;
 	uint32		to;
 
-	if (!has_required(row, MOVE_AMOUNT))
+	if (!crm_row_has(row, MOVE_AMOUNT))
 		return;
 	key.deal = find_deal(flow, get_uuid(row, MOVE_DEAL));
 	key.move_no = DatumGetInt32(row->tts_values[MOVE_NO]);
@@ -260,7 +248,7 @@ receive_taken_back(TupleTableSlot *row, void *arg)
 	UndoneKey	key;
 	bool		found;
 
-	if (!has_required(row, 2))
+	if (!crm_row_has(row, 2))
 		return;
 	key.deal = find_deal(flow, get_uuid(row, 0));
 	key.move_no = DatumGetInt32(row->tts_values[1]);
@@ -274,7 +262,7 @@ receive_creation(TupleTableSlot *row, void *arg)
 	StageFlow  *flow = arg;
 	uint32		deal;
 
-	if (!has_required(row, 1))
+	if (!crm_row_has(row, 1))
 		return;
 	deal = find_deal(flow, get_uuid(row, 0));
 	if (deal != NOT_A_DEAL)
