@@ -10,6 +10,8 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/extension.h"
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
@@ -39,6 +41,14 @@ crm_schema_owner(Oid schema)
 	if (!OidIsValid(owner))
 		elog(ERROR, "cache lookup failed for namespace %u", schema);
 	return owner;
+}
+
+bool
+crm_is_own_function(Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	return OidIsValid(extension) && extension == get_extension_oid("crm", true);
 }
 
 void

@@ -13,6 +13,9 @@ extern Oid	crm_owner_of(Oid catalog, Oid object);
 /* The same of a schema; ERROR XX000 if it is gone. */
 extern Oid	crm_schema_owner(Oid schema);
 
+/* Whether the function is this extension's. */
+extern bool crm_is_own_function(Oid function);
+
 /* Takes an object of a schema. */
 typedef void (*CrmObjectReceiver) (const ObjectAddress *object, void *arg);
 

@@ -35,9 +35,9 @@
 #include "utils/reltrigger.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/compat.h"
 #include "base/context.h"
-#include "base/declaration.h"
 #include "base/query.h"
 #include "base/session.h"
 #include "base/shard.h"
@@ -199,13 +199,13 @@ extension_of(Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
 	Oid			extension = InvalidOid;
+	int			ntriggers = rel->trigdesc != NULL ? rel->trigdesc->numtriggers : 0;
 
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; i < ntriggers && !OidIsValid(extension); i++)
 	{
 		Oid			function = rel->trigdesc->triggers[i].tgfoid;
-		char	   *name = get_func_name(function);
 
-		if (name != NULL && strncmp(name, CRM_PREFIX, strlen(CRM_PREFIX)) == 0)
+		if (crm_is_own_function(function))
 			extension = get_func_namespace(function);
 	}
 	table_close(rel, NoLock);

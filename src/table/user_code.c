@@ -6,27 +6,18 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
-#include "commands/extension.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "table/trigger.h"
 #include "table/user_code.h"
-
-static bool
-is_ours(Oid function)
-{
-	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
-
-	return OidIsValid(extension) && extension == get_extension_oid("crm", true);
-}
 
 /*
  * PostgreSQL's immutable functions look nothing up and run no query, as
@@ -46,7 +37,7 @@ crm_is_user_code(Oid function)
 		(form->provolatile == PROVOLATILE_IMMUTABLE || function == F_CLOCK_TIMESTAMP ||
 		 function == F_NOW);
 	ReleaseSysCache(tuple);
-	return !builtin && !is_ours(function);
+	return !builtin && !crm_is_own_function(function);
 }
 
 static bool
