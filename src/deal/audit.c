@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "base/shard.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -21,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/shard.h"
 #include "base/uuid.h"
 #include "history/deal_changes.h"
 #include "history/past.h"

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include "base/context.h"
-#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -20,8 +18,10 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/context.h"
 #include "base/query.h"
 #include "base/session.h"
+#include "base/shard.h"
 #include "history/deal_changes.h"
 #include "history/other_columns.h"
 #include "history/past.h"

@@ -10,7 +10,6 @@
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "base/shard.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -22,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
 #include "history/past.h"

@@ -178,7 +178,6 @@ run_commands(FunctionCallInfo fcinfo, Oid schema, bool is_new, bool has_rows)
 	SPITupleTable *rows;
 	uint64		count;
 
-	/* not read-only: with a snapshot that sees what this command has done */
 	count = crm_select_once(psprintf("SELECT c.command FROM %s($1, $2, $3, $4) AS c (command)",
 									 crm_qualified_name(extension, "crm_distribute_commands")),
 							lengthof(types), types, args, NULL, false);

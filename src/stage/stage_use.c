@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -15,6 +14,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/query.h"
+#include "base/shard.h"
 #include "stage/stage_use.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"

@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -21,6 +20,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "base/shard.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -17,6 +16,7 @@
 
 #include "base/catalog.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/version.h"
 #include "table/columns.h"
 #include "table/table_cache.h"

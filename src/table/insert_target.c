@@ -5,10 +5,10 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "base/shard.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/shard.h"
 #include "table/columns.h"
 #include "table/insert_target.h"
 

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "base/shard.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -34,6 +33,7 @@
 
 #include "base/catalog.h"
 #include "base/compat.h"
+#include "base/shard.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
 

@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -21,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "base/query.h"
+#include "base/shard.h"
 #include "table/owner_rights.h"
 #include "table/sql_writer.h"
 

@@ -5,11 +5,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "base/shard.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/shard.h"
 #include "summary/summary.h"
 #include "table/caller_query.h"
 #include "table/owner_rights.h"

@@ -4,12 +4,12 @@
  */
 #include "postgres.h"
 
-#include "base/shard.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "base/shard.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
 #include "totals/table.h"
