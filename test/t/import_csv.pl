@@ -46,10 +46,8 @@ sub test_file
 	my @rows = read_csv($file);
 
 	new_crm($name);
-	my $start = time;
 	my ($status, $said, $complaint) = import_csv($name, $file);
 	is($status, 0, "$name: the import succeeds") or diag $complaint;
-	cmp_ok(time - $start, '<', 60, "$name: in seconds, not minutes");
 
 	is(ask($name, 'SELECT count(*) FROM deals'),
 		$expected{deals}, "$name: deals");
