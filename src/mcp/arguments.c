@@ -33,21 +33,21 @@ names_of(List *properties)
 
 /* The property of that name; ERROR 22023 if the tool has no such argument. */
 static McpProperty *
-known_property(const char *tool, List *properties, const char *name)
+known_property(const char *what, List *properties, const char *name)
 {
 	McpProperty *property = crm_mcp_find_property(properties, name);
 
 	if (property == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("tool %s has no argument \"%s\"", tool, name),
+				 errmsg("%s has no argument \"%s\"", what, name),
 				 properties == NIL ? errdetail("It has no arguments.") :
 				 errdetail("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
 static void
-check_required(const char *tool, Jsonb *arguments, List *properties)
+check_required(const char *what, Jsonb *arguments, List *properties)
 {
 	ListCell   *cell;
 
@@ -60,7 +60,7 @@ check_required(const char *tool, Jsonb *arguments, List *properties)
 			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("tool %s needs the argument \"%s\"", tool, property->name),
+					 errmsg("%s needs the argument \"%s\"", what, property->name),
 					 property->refers == NULL ? 0 :
 					 errhint("It is the id or the name of a %s; the tool %s finds them.",
 							 property->refers->what, property->refers->tool)));
@@ -158,7 +158,7 @@ read_value(McpProperty *property, JsonbValue *value)
 }
 
 Jsonb *
-crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *properties,
+crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments, List *properties,
 						bool exact)
 {
 	JsonbParseState *state = NULL;
@@ -168,11 +168,11 @@ crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *pr
 	McpProperty *property = NULL;
 	JsonbValue *object = NULL;
 
-	check_required(tool, arguments, properties);
+	check_required(what, arguments, properties);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			property = known_property(tool, properties,
+			property = known_property(what, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
 		else if (token == WJB_VALUE)
 			value = read_value(property, &value);
