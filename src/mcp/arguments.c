@@ -96,6 +96,30 @@ whole_number(McpProperty *property, JsonbValue *value)
 }
 
 /*
+ * The value as a string, if the property is a text or refers to a row by its name:
+ * models send the text 5 as the number.
+ */
+static JsonbValue
+as_string(McpProperty *property, JsonbValue *value)
+{
+	JsonbValue	result = *value;
+	Oid			type = getBaseType(property->type);
+	Oid			element = get_element_type(type);
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(OidIsValid(element) ? element : type, &category, &preferred);
+	if ((category != TYPCATEGORY_STRING && property->refers == NULL) ||
+		(value->type != jbvNumeric && value->type != jbvBool))
+		return result;
+	result.val.string.val = value->type == jbvBool ? (value->val.boolean ? "true" : "false") :
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	result.val.string.len = strlen(result.val.string.val);
+	result.type = jbvString;
+	return result;
+}
+
+/*
  * ERROR 22023 unless the value is one that the property can have.  Only for filters,
  * which would find no row by another value; written values are checked by constraints.
  */
@@ -128,8 +152,10 @@ check_choice(McpProperty *property, JsonbValue *value)
  * accept as the text of a scalar.
  */
 static JsonbValue
-read_value(McpProperty *property, JsonbValue *value)
+read_value(McpProperty *property, JsonbValue *given)
 {
+	JsonbValue	converted = as_string(property, given);
+	JsonbValue *value = &converted;
 	Oid			base = getBaseType(property->type);
 	bool		is_array = OidIsValid(get_element_type(base));
 	bool		is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);

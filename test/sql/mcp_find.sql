@@ -58,6 +58,10 @@ SELECT pg_temp.failure('deals_get', '{"id": "Prest 7"}') LIKE '%Most like it are
 SELECT i ->> 'name' AS first FROM jsonb_array_elements(pg_temp.call('find', '{"text": "press 1 "}') -> 'items') AS i LIMIT 1;
 DELETE FROM deals WHERE title ~ '^(Press|Licence) ';
 
+-- a number where a text is expected
+SELECT pg_temp.call('deals_list', '{"search": 5}') - 'items' AS listed, pg_temp.call('find', '{"text": 12000}') ->> 'message' AS found;
+SELECT pg_temp.call('contacts_search', '{"text": 5}') ->> 'total' AS people, pg_temp.failure('context_for_deal', '{"deal_id": 5}') LIKE '22023 | no deal has the name "5"%' AS by_name;
+
 -- what a list chooses
 SELECT a, pg_temp.titles(a::jsonb) FROM unnest(ARRAY['{"amount_min": "500.5", "amount_max": 501}', '{"expected_close_from": "2026-12-05", "expected_close_before": "2027-01-01"}',
 	'{"stage_id": ["Zero", "Proposal"], "pipeline_id": "Sales", "limit": 2.0}', '{"status": ["won", "lost"]}', '{"tag_id": "hot"}', '{"tag_id": ["hot", "cold"], "amount_min": 20000}',
