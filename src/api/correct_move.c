@@ -106,10 +106,7 @@ crm_correct_move(PG_FUNCTION_ARGS)
 	char	   *reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	Relation	deals;
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", "changed_at")));
+	crm_api_require_argument(fcinfo, 2, "changed_at");
 	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	correct_move(deals, &deal, PG_ARGISNULL(3) ? NULL : &move_no, PG_GETARG_TIMESTAMPTZ(2), reason);
 	crm_api_end(deals);

@@ -411,10 +411,7 @@ crm_replace_history(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(&deal.id), (Datum) 0};
 	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", "history")));
+	crm_api_require_argument(fcinfo, 2, "history");
 	check_shape(PG_GETARG_JSONB_P(2));
 	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	lock_deal(deals, &deal);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -127,6 +128,35 @@ argument_names(McpTool *report)
 	return names.data;
 }
 
+/* The string with another word in place of each occurrence of one. */
+static char *
+replace_word(const char *string, const char *word, const char *other)
+{
+	Datum		pattern = CStringGetTextDatum(psprintf("\\m%s\\M", word));
+	Datum		result = DirectFunctionCall4Coll(textregexreplace, C_COLLATION_OID, CStringGetTextDatum(string), pattern,
+												 CStringGetTextDatum(other), CStringGetTextDatum("g"));
+
+	return TextDatumGetCString(result);
+}
+
+/* What a report counts, with the names that its arguments have here. */
+static char *
+definition(McpTool *report)
+{
+	char	   *text = pstrdup(report->comment);
+	ListCell   *cell;
+
+	foreach(cell, report->kind->properties(report))
+	{
+		McpProperty *property = lfirst(cell);
+		const char *name = common_name(property);
+
+		if (strcmp(name, property->name) != 0)
+			text = replace_word(text, property->name, psprintf("\"%s\"", name));
+	}
+	return text;
+}
+
 /* The definition of a report, and its arguments. */
 static char *
 explain(McpTool *report)
@@ -139,7 +169,7 @@ explain(McpTool *report)
 	appendStringInfoString(&out, ",\"arguments\":");
 	escape_json(&out, argument_names(report));
 	appendStringInfoString(&out, ",\"definition\":");
-	escape_json(&out, report->comment);
+	escape_json(&out, definition(report));
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
@@ -207,8 +237,8 @@ call_report(McpTool *tool, Jsonb *arguments, List *properties)
 		return explain(report);
 	properties = report->kind->properties(report);
 	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(report->schema, report->name, arguments, properties,
-										false);
+	arguments = crm_mcp_check_arguments(report->schema, psprintf("report %s", report->name), arguments,
+										properties, false);
 	return report->kind->call(report, arguments, properties);
 }
 
