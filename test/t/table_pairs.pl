@@ -160,7 +160,7 @@ is( join("\n",
 	'no deadlock');
 is($node->safe_psql('pairs', <<~'SQL'), '', 'a client can act on each error');
 	SELECT level, first, second, step, state, message FROM public.told
-	WHERE coalesce(state, '') NOT IN ('40001', 'PT404', 'PT409', '23503', '23505', '23514', '22023')
+	WHERE coalesce(state, '') NOT IN ('40001', 'PT404', 'PT409', '23503', '23505', '23514', '22023', '42710')
 		AND message !~ 'could not serialize access'
 	SQL
 is( $node->safe_psql('pairs',
