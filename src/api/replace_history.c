@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -328,10 +329,16 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 static void
 remove_gap(Relation deals, const Datum *args)
 {
+	int			level = NewGUCNestLevel();
+
+	/* Else the row would be made again. */
+	(void) set_config_option("crm.restoring", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	(void) run(psprintf("DELETE FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 						"AND c.change OPERATOR(pg_catalog.=) '%s' AND c.id OPERATOR(pg_catalog.>) $5 "
 						"AND $3 IS NOT NULL AND $4 IS NOT NULL AND $6 IS NOT NULL",
 						crm_trusted_sibling(deals, "deal_changes"), CRM_ERASED), args);
+	AtEOXact_GUC(true, level);
 }
 
 static void

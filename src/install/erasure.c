@@ -258,9 +258,5 @@ crm_trim_history(PG_FUNCTION_ARGS)
 				 errmsg("before must not be in the future")));
 	begin(&erasure, fcinfo);
 	erase_history(&erasure, "t.changed_at < $1", true, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
-	/* One row for each tenant records the gap; those of single deals can go. */
-	(void) run(psprintf("DELETE FROM %1$s t WHERE t.change = '%2$s' AND t.deal_id <> '%3$s' AND t.changed_at < $1",
-						sibling(&erasure, "deal_changes"), CRM_ERASED, CRM_NO_ID),
-			   TIMESTAMPTZOID, PG_GETARG_DATUM(1), InvalidOid, (Datum) 0);
 	return end(&erasure);
 }

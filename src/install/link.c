@@ -72,14 +72,12 @@ begin(Linking *linking, FunctionCallInfo fcinfo, LOCKMODE mode)
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
 
 	linking->link = find_link(crm_required_text(fcinfo, 1, "linked column"));
-	crm_get_installation(fcinfo, schema_name, &linking->crm);
+	crm_get_installation_to_alter(fcinfo, schema_name, &linking->crm);
 	linking->relid = get_relname_relid(linking->link->table, linking->crm.schema);
 	if (!OidIsValid(linking->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("schema \"%s\" has no table %s", schema_name, linking->link->table)));
-	if (!has_privs_of_role(GetUserId(), linking->crm.owner))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, linking->link->table);
 	LockRelationOid(linking->relid, mode);
 	linking->table = crm_relation_name(linking->relid);
 }

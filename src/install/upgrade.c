@@ -16,11 +16,9 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -38,7 +36,6 @@
 #include "install/check.h"
 #include "install/computed_relationships.h"
 #include "install/script.h"
-#include "table/columns.h"
 #include "table/installation.h"
 
 /* A script that carries a CRM from one version to a later one. */
@@ -186,23 +183,6 @@ refuse_without_path(const Upgrade *upgrade, List *steps)
 			 errdetail("The extension is of version %s and knows no steps.", upgrade->target) :
 			 errdetail("The extension is of version %s and knows the steps %s.",
 					   upgrade->target, known.data)));
-}
-
-/*
- * Finds the CRM and waits for others who upgrade it.  That lock comes first: a
- * lock on the table of deals, held while waiting, would deadlock with them.
- * Only the owner gets as far as waiting.
- */
-static void
-open_crm(Upgrade *upgrade, FunctionCallInfo fcinfo)
-{
-	Oid			schema = get_namespace_oid(upgrade->schema_name, false);
-	Oid			deals = get_relname_relid("deals", schema);
-	Oid			owner = crm_table_owner(deals);
-
-	if (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner))
-		LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
-	crm_get_own_installation(fcinfo, upgrade->schema_name, &upgrade->crm);
 }
 
 /* Refuses to run steps where they could go wrong, or run what somebody else put there. */
@@ -429,7 +409,7 @@ crm_upgrade(PG_FUNCTION_ARGS)
 	upgrade.extension = crm_lock_extension(fcinfo);
 	upgrade.extension_schema = crm_extension_schema(fcinfo);
 	upgrade.target = crm_extension_version(upgrade.extension);
-	open_crm(&upgrade, fcinfo);
+	crm_get_installation_to_alter(fcinfo, upgrade.schema_name, &upgrade.crm);
 	if (crm_is_version(upgrade.crm.version) &&
 		crm_compare_versions(upgrade.crm.version, upgrade.target) > 0)
 		ereport(ERROR,
