@@ -73,7 +73,7 @@ deal_set_null(DealWrite *deal, DealColumn column)
 
 extern bool crm_deal_written(const DealWrite *deal, DealColumn column);
 
-/* The deal's name in messages: its title and id; palloc'd. */
+/* The deal in messages, "deal ID"; palloc'd. */
 extern char *crm_deal_label(const DealWrite *deal);
 
 /*
