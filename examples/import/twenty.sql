@@ -9,6 +9,7 @@
 -- Opportunities), and a select field stage; CUSTOMER is the one for won deals, unless the
 -- mapping says otherwise.
 
+\set ON_ERROR_STOP on
 \if :{?pipeline}
 \else
 	\set pipeline Opportunities
