@@ -45,6 +45,17 @@ WHERE file = 'deals' AND f IS NOT NULL;
 	\set required '{targetOpportunityId,happensAt,properties}'
 	\ir read.sql
 
+	CREATE FUNCTION pg_temp.is_json(value text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+	BEGIN
+		RETURN value::jsonb IS NOT NULL;
+	EXCEPTION WHEN invalid_text_representation THEN
+		RETURN false;
+	END;
+	$$;
+	UPDATE :"import".rows SET problem = 'properties are not JSON', record = left(fields ->> 'properties', 200), fields = NULL
+	WHERE file = 'activities' AND fields ->> 'targetOpportunityId' <> '' AND NOT pg_temp.is_json(fields ->> 'properties');
+	DROP FUNCTION pg_temp.is_json;
+
 	CREATE TEMP TABLE diffs ON COMMIT DROP AS
 	SELECT r.file, r.line, r.fields ->> 'targetOpportunityId' AS external_id, r.fields ->> 'happensAt' AS at, r.fields ->> 'workspaceMemberId' AS actor,
 		d.key, d.value -> 'before' AS old_value, d.value -> 'after' AS new_value
