@@ -6,6 +6,7 @@
 -- changes has the activities OpportunityStatusChange of the API, with the columns
 -- opportunity_id, old_status_label, new_status_label, date_created and user_name.
 
+\set ON_ERROR_STOP on
 \set amount_format cents
 \set source close
 \ir begin.sql

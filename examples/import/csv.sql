@@ -7,6 +7,7 @@
 -- layout, change the names of the columns and the SELECTs: the tables deals and moves of
 -- the import's schema take whatever is known.  docs/imports.md has the other variables.
 
+\set ON_ERROR_STOP on
 \if :{?pipeline}
 \else
 	\set pipeline Sales
