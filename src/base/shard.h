@@ -30,6 +30,9 @@ extern Oid	crm_table_to_read(Oid relid);
 /* Whether Citus has distributed the table. */
 extern bool crm_is_distributed(Oid relid);
 
+/* Whether Citus keeps all its rows on each node, so that any table may refer to it. */
+extern bool crm_is_reference_table(Oid relid);
+
 /*
  * The cursor options of statements on tables beside rel in whose parameters there is
  * nothing that a plan could make use of: a generic plan, but not for Citus, which has
