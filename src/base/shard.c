@@ -33,6 +33,9 @@
 /* pg_dist_partition.repmodel of a table of which each node has all rows. */
 #define REFERENCE_TABLE	't'
 
+/* How Citus refuses to run a distributed query in a function that runs on a shard. */
+#define REFUSAL			"cannot execute a distributed query from a query on a shard"
+
 /* What Citus names the sessions that it opens on other nodes. */
 #define CITUS_SESSION	"citus_internal gpid="
 
@@ -204,4 +207,23 @@ crm_session_is_of_citus(void)
 {
 	return application_name != NULL &&
 		strncmp(application_name, CITUS_SESSION, strlen(CITUS_SESSION)) == 0 && crm_has_citus();
+}
+
+void
+crm_explain_refusal(MemoryContext context, const char *function)
+{
+	MemoryContext outer = MemoryContextSwitchTo(context);
+	ErrorData  *error = CopyErrorData();
+
+	if (strcmp(error->message, REFUSAL) == 0)
+	{
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s() cannot be called for the rows of a query on distributed tables", function),
+				 errdetail("Citus runs the query on the shards, where the function may not write."),
+				 errhint("Call it with constants or parameters, such as in a loop of DO or of the client.")));
+	}
+	FreeErrorData(error);
+	MemoryContextSwitchTo(outer);
 }

@@ -43,4 +43,11 @@ extern int	crm_generic_plan(Relation rel);
 /* Whether another node of the cluster, by Citus, opened this session. */
 extern bool crm_session_is_of_citus(void);
 
+/*
+ * In PG_CATCH: ERROR 0A000 in place of the one, without a SQLSTATE, by which Citus refuses a
+ * distributed query in a query on a shard; returns if the error is another one.  The context
+ * is the one before PG_TRY, function the name of what was called.
+ */
+extern void crm_explain_refusal(MemoryContext context, const char *function);
+
 #endif							/* CRM_BASE_SHARD_H */
