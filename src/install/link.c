@@ -28,6 +28,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "install/computed_relationships.h"
 #include "install/linked_table.h"
 #include "install/links.h"
@@ -134,6 +135,24 @@ check_not_linked(const Linking *linking)
 				 errmsg("relation \"%s\" already exists in schema \"%s\"", link->view, schema),
 				 errhint("The view of the linked %s takes that name; rename or drop what has it.",
 						 link->view)));
+}
+
+/* Citus takes a foreign key only where each shard has the rows that it refers to. */
+static void
+check_placement(const Linking *linking, const LinkedTable *table)
+{
+	Oid			relid = RelationGetRelid(table->rel);
+
+	if (!crm_is_distributed(linking->relid) || crm_is_reference_table(relid) ||
+		(crm_is_distributed(relid) && RelationGetNamespace(table->rel) == linking->crm.schema))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a CRM that Citus has distributed cannot be linked to table \"%s\"",
+					RelationGetRelationName(table->rel)),
+			 errdetail("The node that has the CRM does not have its rows."),
+			 errhint("Make it a reference table: SELECT create_reference_table(%s). Or link a table in the CRM's schema.",
+					 quote_literal_cstr(crm_relation_name(relid)))));
 }
 
 /*
@@ -292,6 +311,7 @@ crm_link(PG_FUNCTION_ARGS)
 	crm_open_linked_table(&table, fcinfo, linking.link, PG_GETARG_OID(2),
 						  id_column, name_column, columns);
 
+	check_placement(&linking, &table);
 	SPI_connect();
 	check_matches(&linking, &table);
 	add_foreign_key(&linking, &table, action);

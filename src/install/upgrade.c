@@ -31,10 +31,12 @@
 #include "base/errors.h"
 #include "base/namesakes.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/version.h"
 #include "install/api_functions.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/distribute.h"
 #include "install/script.h"
 #include "table/installation.h"
 
@@ -370,8 +372,9 @@ check_result(FunctionCallInfo fcinfo, const Upgrade *upgrade)
 	crm_warn_of_problems(fcinfo, &crm);
 }
 
+/* On a Citus cluster, also makes the functions and comments of the other nodes. */
 static void
-run_steps(const Upgrade *upgrade, List *path)
+run_steps(FunctionCallInfo fcinfo, const Upgrade *upgrade, List *path)
 {
 	ListCell   *lc;
 
@@ -390,6 +393,8 @@ run_steps(const Upgrade *upgrade, List *path)
 	}
 	crm_make_api(upgrade->crm.schema, upgrade->extension_schema);
 	crm_embed_all(upgrade->crm.schema);
+	if (crm_is_distributed(upgrade->crm.deals))
+		crm_distribute_schema(fcinfo, upgrade->crm.schema, true);
 }
 
 /*
@@ -427,7 +432,7 @@ crm_upgrade(PG_FUNCTION_ARGS)
 		refuse_without_path(&upgrade, steps);
 	if (path != NIL)
 	{
-		run_steps(&upgrade, path);
+		run_steps(fcinfo, &upgrade, path);
 		check_result(fcinfo, &upgrade);
 	}
 	SPI_finish();
