@@ -9,7 +9,7 @@
  *
  *		'='			has its default.  The query is planned for that.
  *		'+', '-'	is true, is false.  The query is planned for that.
- *		'0' ...		else a magnitude, by powers of four: of a column of deals, how
+ *		'A' to 'Z'	else a magnitude, by powers of four: of a column of deals, how
  *					many deals have the value, by the statistics; of a time, how long
  *					ago it is.
  *
@@ -38,6 +38,8 @@
 #define DEFAULT		'='
 #define IS_TRUE		'+'
 #define IS_FALSE	'-'
+#define LEAST		'A'
+#define GREATEST	'Z'
 
 /* Fewer rows are read in no time, whatever the plan. */
 #define FEW_ROWS	64
@@ -47,9 +49,9 @@
 static char
 magnitude(double number)
 {
-	char		result = '0';
+	char		result = LEAST;
 
-	while (number >= 4 && result < '0' + 30)
+	while (number >= 4 && result < GREATEST)
 	{
 		number /= 4;
 		result++;
@@ -91,7 +93,7 @@ rows_magnitude(Relation deals, RelOptInfo *rel, const CrmArgument *argument, Dat
 	AttrNumber	column = get_attnum(RelationGetRelid(deals), argument->name);
 
 	if (column <= 0 || getBaseType(get_atttype(RelationGetRelid(deals), column)) != argument->type)
-		return '0';
+		return LEAST;
 	return magnitude(share_of_rows(deals, rel, column, argument->type, value) * rel->tuples / FEW_ROWS);
 }
 
@@ -120,7 +122,7 @@ feature(const CrmArgument *argument, const ParamExternData *param, Relation deal
 		return DatumGetBool(param->value) ? IS_TRUE : IS_FALSE;
 	if (argument->type == DATEOID || argument->type == TIMESTAMPTZOID)
 		return age_magnitude(argument->type, param->value);
-	return deals == NULL ? '0' : rows_magnitude(deals, rel, argument, param->value);
+	return deals == NULL ? LEAST : rows_magnitude(deals, rel, argument, param->value);
 }
 
 /* What the planner knows of the table, as far as it is asked for here. */
@@ -144,7 +146,7 @@ crm_report_shape(const CrmDeclaration *declaration, ParamListInfo params, Oid de
 
 	for (int i = 0; i < declaration->nargs; i++)
 		shape[i] = feature(&declaration->args[i], &params->params[i], table, rel);
-	shape[declaration->nargs] = table == NULL ? '0' : magnitude(rel->tuples / FEW_ROWS);
+	shape[declaration->nargs] = table == NULL ? LEAST : magnitude(rel->tuples / FEW_ROWS);
 	if (table != NULL)
 		relation_close(table, AccessShareLock);
 	return shape;
