@@ -109,7 +109,8 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 						" FROM %s AS t WHERE (%s OR pg_catalog.strpos(pg_catalog.lower(%s), pg_catalog.lower(pg_catalog.btrim($1)))"
 						" OPERATOR(pg_catalog.>) 0)%s%s"
 						" ORDER BY 4 DESC, 5 DESC, 6 DESC, pg_catalog.abs(pg_catalog.length(%s) OPERATOR(pg_catalog.-) pg_catalog.length($1)), 2, 1 LIMIT %d) AS c",
-						pipeline_name, named->label, of, named->label, of, likeness(named->label), named->relation,
+						pipeline_name, named->label, of, named->label, of,
+						likeness(named->label), named->relation,
 						all ? "true" : "false", named->label,
 						named->has_archived ? " AND t.archived_at IS NULL" : "",
 						resolution->only_there && named->has_pipeline ? " AND t.pipeline_id OPERATOR(pg_catalog.=) $2::pg_catalog.uuid" : "",
@@ -170,7 +171,7 @@ describe(List *candidates)
 	return text.data;
 }
 
-/* What there is to choose from, if no name has the text in it: of many rows, those that are like it. */
+/* What there is to choose from if no name has the text in it: of many, those that are like it. */
 static char *
 describe_others(List *candidates)
 {
