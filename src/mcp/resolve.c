@@ -74,16 +74,16 @@ run(const char *query, const char *first, const char *second)
 
 /*
  * How like a name is to the text in $1, an integer: how many of its words it has, and
- * whether it begins alike.
+ * whether it begins alike.  The text is split by a sub-select, which is evaluated once.
  */
 static char *
 likeness(const char *name)
 {
-	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.regexp_split_to_table("
-					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+') AS w (word)"
+	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.unnest((SELECT pg_catalog.regexp_split_to_array("
+					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+'))) AS w (word)"
 					" WHERE w.word OPERATOR(pg_catalog.<>) '' AND pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.>) 0)"
-					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 4)"
-					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 4))::pg_catalog.int4",
+					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 3)"
+					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 3))::pg_catalog.int4",
 					name, name);
 }
 
