@@ -133,10 +133,11 @@ static char *
 replace_word(const char *string, const char *word, const char *other)
 {
 	Datum		pattern = CStringGetTextDatum(psprintf("\\m%s\\M", word));
-	Datum		result = DirectFunctionCall4Coll(textregexreplace, C_COLLATION_OID, CStringGetTextDatum(string), pattern,
-												 CStringGetTextDatum(other), CStringGetTextDatum("g"));
 
-	return TextDatumGetCString(result);
+	return TextDatumGetCString(DirectFunctionCall4Coll(textregexreplace, C_COLLATION_OID,
+													   CStringGetTextDatum(string), pattern,
+													   CStringGetTextDatum(other),
+													   CStringGetTextDatum("g")));
 }
 
 /* What a report counts, with the names that its arguments have here. */

@@ -74,16 +74,16 @@ run(const char *query, const char *first, const char *second)
 
 /*
  * How like a name is to the text in $1, an integer: how many of its words it has, and
- * whether it begins alike.
+ * whether it begins alike.  The text is split by a sub-select, which is evaluated once.
  */
 static char *
 likeness(const char *name)
 {
-	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.regexp_split_to_table("
-					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+') AS w (word)"
+	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.unnest((SELECT pg_catalog.regexp_split_to_array("
+					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+'))) AS w (word)"
 					" WHERE w.word OPERATOR(pg_catalog.<>) '' AND pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.>) 0)"
-					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 4)"
-					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 4))::pg_catalog.int4",
+					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 3)"
+					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 3))::pg_catalog.int4",
 					name, name);
 }
 
@@ -109,7 +109,8 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 						" FROM %s AS t WHERE (%s OR pg_catalog.strpos(pg_catalog.lower(%s), pg_catalog.lower(pg_catalog.btrim($1)))"
 						" OPERATOR(pg_catalog.>) 0)%s%s"
 						" ORDER BY 4 DESC, 5 DESC, 6 DESC, pg_catalog.abs(pg_catalog.length(%s) OPERATOR(pg_catalog.-) pg_catalog.length($1)), 2, 1 LIMIT %d) AS c",
-						pipeline_name, named->label, of, named->label, of, likeness(named->label), named->relation,
+						pipeline_name, named->label, of, named->label, of,
+						likeness(named->label), named->relation,
 						all ? "true" : "false", named->label,
 						named->has_archived ? " AND t.archived_at IS NULL" : "",
 						resolution->only_there && named->has_pipeline ? " AND t.pipeline_id OPERATOR(pg_catalog.=) $2::pg_catalog.uuid" : "",
@@ -170,7 +171,7 @@ describe(List *candidates)
 	return text.data;
 }
 
-/* What there is to choose from, if no name has the text in it: of many rows, those that are like it. */
+/* What there is to choose from if no name has the text in it: of many, those that are like it. */
 static char *
 describe_others(List *candidates)
 {
