@@ -90,7 +90,7 @@ find_target(Form_pg_proc function)
 static bool
 fits(Form_pg_proc function, Form_pg_proc target)
 {
-	bool		row = OidIsValid(get_typ_typrelid(function->prorettype));
+	bool		returns_row = OidIsValid(get_typ_typrelid(function->prorettype));
 
 	if (target->prolang != ClanguageId)
 		return false;
@@ -99,8 +99,8 @@ fits(Form_pg_proc function, Form_pg_proc target)
 	if (!target->proretset && getBaseType(function->prorettype) == target->prorettype)
 		return !function->proretset;
 	if (function->proretset && target->proretset)
-		return row && target->prorettype == RECORDOID;
-	return row && !target->proretset &&
+		return returns_row && target->prorettype == RECORDOID;
+	return returns_row && !target->proretset &&
 		target->prorettype == (function->proretset ? UUIDARRAYOID : UUIDOID);
 }
 

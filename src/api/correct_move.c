@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/timeline.h"
@@ -26,7 +27,7 @@ lock_deal(Relation deals, TimelineDeal *deal, int32 *version)
 	crm_api_require(psprintf("SELECT d.tenant_id, d.move_no, d.status, d.stage_entered_at, "
 							 "COALESCE(d.won_at, d.lost_at), d.version FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+							 crm_relation_name(RelationGetRelid(deals))),
 					"deal", &deal->id);
 	deal->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	deal->move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
@@ -61,7 +62,7 @@ update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampT
 {
 	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
 	Datum		args[] = {UUIDPGetDatum(&deal->id), TimestampTzGetDatum(at)};
-	char	   *table = crm_sibling_name(deals, RelationGetRelationName(deals));
+	char	   *table = crm_relation_name(RelationGetRelid(deals));
 
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d%s WHERE d.id OPERATOR(pg_catalog.=) $1 "
 								   "AND $2 IS NOT NULL", table, CRM_FOLLOW_HISTORY,

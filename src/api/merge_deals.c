@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
@@ -83,7 +84,7 @@ crm_merge_deals(PG_FUNCTION_ARGS)
 	const pg_uuid_t *merge = crm_api_uuid(fcinfo, 2, "merge");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	Relation	rel = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	char	   *deals = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *deals = crm_relation_name(RelationGetRelid(rel));
 	Datum		args[] = {
 		UUIDPGetDatum(keep), UUIDPGetDatum(merge),
 		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())
@@ -154,7 +155,7 @@ crm_unmerge_deals(PG_FUNCTION_ARGS)
 	const pg_uuid_t *merged = crm_api_uuid(fcinfo, 1, "merged");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	Relation	rel = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	char	   *deals = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *deals = crm_relation_name(RelationGetRelid(rel));
 	pg_uuid_t	kept = merged_into(deals, merged);
 	Datum		args[] = {UUIDPGetDatum(&kept), UUIDPGetDatum(merged)};
 

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -137,7 +138,7 @@ crm_reorder_stages(PG_FUNCTION_ARGS)
 				 errmsg("stage_ids must be a plain array without nulls")));
 
 	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
-	stages = crm_sibling_name(rel, RelationGetRelationName(rel));
+	stages = crm_relation_name(RelationGetRelid(rel));
 	crm_api_check_update(rel, "position");
 	crm_api_require(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1",
 							 crm_sibling_name(rel, "pipelines")), "pipeline", pipeline_id);

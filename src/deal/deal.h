@@ -133,6 +133,9 @@ extern void crm_deal_follow_history(DealWrite *deal);
 extern bool crm_deal_is_undone(const DealWrite *deal);
 extern void crm_deal_undo(DealWrite *deal, int32 move_no);
 
+/* created_at as it is now; -infinity while it is null. */
+extern TimestampTz crm_deal_creation(const DealWrite *deal);
+
 /* ERROR if the deal, as it is now, was closed before it was created. */
 extern void crm_deal_check_closed_after_creation(const DealWrite *deal);
 

@@ -227,7 +227,7 @@ keep_query(const Superseded *superseded)
 					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
 					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
 					"RETURNING id",
-					deal_changes, crm_sibling_name(deals, RelationGetRelationName(deals)),
+					deal_changes, crm_relation_name(RelationGetRelid(deals)),
 					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
 }
 

@@ -106,7 +106,7 @@ find_report(McpTool *tool, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("there is no report \"%s\" here", name ? name : ""),
-			 errdetail("%s", tool->description)));
+			 errdetail_internal("%s", tool->description)));
 	return NULL;				/* keep compiler quiet */
 }
 
@@ -323,7 +323,10 @@ crm_mcp_group_reports(List *functions)
 		}
 		group = find_group(tools, function->report);
 		if (group == NULL)
-			tools = lappend(tools, group = make_group(function));
+		{
+			group = make_group(function);
+			tools = lappend(tools, group);
+		}
 		group->reports = lappend(group->reports, function);
 		group->description = describe_reports(group->reports);
 	}
