@@ -52,8 +52,10 @@ WHERE file = 'deals' AND f IS NOT NULL;
 		RETURN false;
 	END;
 	$$;
-	UPDATE :"import".rows SET problem = 'properties are not JSON', record = left(fields ->> 'properties', 200), fields = NULL
-	WHERE file = 'activities' AND fields ->> 'targetOpportunityId' <> '' AND NOT pg_temp.is_json(fields ->> 'properties');
+	UPDATE :"import".rows
+	SET problem = 'is not JSON', external_id = fields ->> 'targetOpportunityId', column_name = 'properties',
+		record = left(fields ->> 'properties', 200), fields = NULL
+	WHERE file = 'activities' AND fields ->> 'targetOpportunityId' <> '' AND fields ->> 'properties' <> '' AND NOT pg_temp.is_json(fields ->> 'properties');
 	DROP FUNCTION pg_temp.is_json;
 
 	CREATE TEMP TABLE diffs ON COMMIT DROP AS

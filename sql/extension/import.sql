@@ -83,7 +83,7 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT r.policies ->> ''unknown_stages'' = ''create'' FROM %I.run AS r', import_schema) INTO creates;
 	EXECUTE format('TRUNCATE %1$I.rejects, %1$I.report RESTART IDENTITY', import_schema);
-	EXECUTE format('INSERT INTO %1$I.rejects SELECT r.file, r.line, NULL, NULL, r.record, r.problem FROM %1$I.rows AS r WHERE r.problem IS NOT NULL',
+	EXECUTE format('INSERT INTO %1$I.rejects SELECT r.file, r.line, r.external_id, r.column_name, r.record, r.problem FROM %1$I.rows AS r WHERE r.problem IS NOT NULL',
 		import_schema);
 	EXECUTE format('ANALYZE %1$I.run, %1$I.mapping, %1$I.imported, %1$I.deals, %1$I.moves, %1$I.value_changes', import_schema);
 	RAISE NOTICE 'import: reading deals';

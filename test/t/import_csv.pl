@@ -171,8 +171,12 @@ sub test_refusals
 			19,                  'deals',
 			'7 fields, and the header has 8'
 		],
-		[ qr/,Lost,/, ',Gone,', 7, 'OPP-0006', 'unknown deal_stage "Gone"' ],
-		[ qr/,Lost,/, ',,',     7, 'OPP-0006', 'no deal_stage' ],
+		[
+			qr/,Lost,/, ',Gone,', 7,
+			'OPP-0006    | deal_stage  | Gone',
+			'unknown deal_stage "Gone"'
+		],
+		[ qr/,Lost,/, ',,', 7, 'OPP-0006', 'no deal_stage' ],
 		[
 			qr/OPP-0002/, 'OPP-0001', 3, 'OPP-0001',
 			'the deal is in line 2 as well, and the lines differ'
