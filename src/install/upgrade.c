@@ -73,19 +73,24 @@ typedef struct VersionedTrigger
 
 /*
  * The tables of a CRM, with partitions, and the triggers on them that call
- * functions of the extension and have arguments.
+ * functions of the extension and have arguments.  What depends on the schema is
+ * found by an index, pg_class and pg_trigger are read by oids: in a database of many
+ * CRMs both are large.
  */
 #define TRIGGERS_QUERY \
 	"WITH RECURSIVE tables AS (" \
-	"SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = $1 " \
-	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid) " \
+	"SELECT d.objid AS oid FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $1 " \
+	"AND d.classid = 'pg_class'::regclass " \
+	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid), " \
+	"triggers AS MATERIALIZED (" \
+	"SELECT t.oid, t.tgrelid, t.tgname, t.tgenabled, t.tgparentid, t.tgfoid, t.tgargs, t.tgnargs " \
+	"FROM tables AS r JOIN pg_trigger AS t ON t.tgrelid = r.oid WHERE t.tgnargs > 0 AND NOT t.tgisinternal) " \
 	"SELECT format('%I.%I', n.nspname, c.relname), t.tgname::text, t.tgenabled, " \
 	"t.tgparentid <> 0, pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs, c.relkind = 'v' " \
-	"FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
+	"FROM triggers AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
 	"JOIN pg_namespace AS n ON n.oid = c.relnamespace " \
-	"JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
-	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e' " \
-	"WHERE t.tgrelid IN (SELECT oid FROM tables) AND t.tgnargs > 0 AND NOT t.tgisinternal "
+	"WHERE EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
+	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e') "
 
 /* The order in which a move locks them: another order could deadlock with moves. */
 #define IN_ORDER_OF_LOCKS \
