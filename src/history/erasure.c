@@ -102,7 +102,8 @@ record_gaps(TriggerData *trigdata, bool restoring)
 
 	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not read the rows that were deleted");
-	(void) crm_run_once(gaps_query(trigdata->tg_relation, trigdata->tg_trigger->tgoldtable, restoring),
+	(void) crm_run_once(gaps_query(trigdata->tg_relation, trigdata->tg_trigger->tgoldtable,
+								   restoring),
 						lengthof(types), types, args, NULL);
 }
 
@@ -138,8 +139,9 @@ PG_FUNCTION_INFO_V1(crm_history_erased);
 Datum
 crm_history_erased(PG_FUNCTION_ARGS)
 {
+	const int	events = CRM_ON(TRIGGER_EVENT_DELETE) | CRM_ON(TRIGGER_EVENT_TRUNCATE);
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_erased", TRIGGER_EVENT_AFTER,
-											 CRM_ON(TRIGGER_EVENT_DELETE) | CRM_ON(TRIGGER_EVENT_TRUNCATE));
+											 events);
 	bool		restoring = crm_is_restoring(trigdata->tg_relation);
 	SavedUser	saved;
 
