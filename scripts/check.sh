@@ -13,20 +13,21 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
-# The longest first.  The minutes are those of two idle processors.
+# The longest first.  The minutes are those of two idle processors, without a cache of
+# what was compiled.
 all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients page lint regress isolation demo nginx"
 
 # A suite that takes this many times its minutes, and five more, hangs: it is ended,
 # and fails.  So many, as the machine may be busy with other things.
-patience=${CRM_PATIENCE:-10}
+patience=${CRM_PATIENCE:-20}
 
 minutes()
 {
 	case $1 in
 		versions*) echo 8 ;;
 		tap | package) echo 5 ;;
-		sanitized | analysis) echo 3 ;;
-		pgtap | mcp | clients | lint) echo 2 ;;
+		sanitized | analysis | demo | lint) echo 3 ;;
+		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
 }
