@@ -17,9 +17,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # what was compiled.
 all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients page lint regress isolation demo nginx"
 
-# A suite that takes this many times its minutes, and five more, hangs: it is ended,
-# and fails.  So many, as the machine may be busy with other things.
-patience=${CRM_PATIENCE:-20}
+# A suite that says nothing for this many times its minutes, and five more, hangs: it is
+# ended, and fails.  So long, as the machine may be busy with other things.
+patience=${CRM_PATIENCE:-10}
 
 minutes()
 {
@@ -89,14 +89,23 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 }
 
-run_in_time()			# a suite, ended if it hangs
+run_in_time()			# a suite, ended if it hangs; it writes to its log
 {
-	minutes=$(($(minutes "$1") * patience + 5))
+	patient=$(($(minutes "$1") * patience + 5))
 	(run_suite "$1") &
 	suite_pid=$!
 	(
-		sleep $((minutes * 60)) || exit
-		echo "not ok 1 - $1 has not ended within $minutes min"
+		size=0
+		silent=0
+		while [ $silent -lt $patient ]
+		do
+			sleep 60 || exit
+			silent=$((silent + 1))
+			before=$size
+			size=$(wc -c <"$work/$1.log")
+			[ "$size" -eq "$before" ] || silent=0
+		done
+		echo "not ok 1 - $1 has said nothing for $silent min"
 		stop_tree $suite_pid
 	) &
 	watch_pid=$!
