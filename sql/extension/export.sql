@@ -97,17 +97,17 @@ CREATE FUNCTION @extschema@.crm_import_rows(import_schema text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	line record;
+	line bigint;
+	record text;
 BEGIN
 	EXECUTE format('CREATE UNLOGGED TABLE %1$I.work_rows AS SELECT j.line ->> ''table'' AS name, j.line -> ''row'' AS fields '
 		'FROM (SELECT l.text::jsonb AS line FROM %1$I.lines AS l WHERE btrim(l.text) <> '''') AS j', import_schema);
 EXCEPTION WHEN invalid_text_representation THEN
-	-- @plpgsql_check_options: extra_warnings = off
-	FOR line IN EXECUTE format('SELECT l.line AS no, l.text FROM %1$I.lines AS l WHERE btrim(l.text) <> '''' ORDER BY l.line', import_schema) LOOP
+	FOR line, record IN EXECUTE format('SELECT l.line, l.text FROM %1$I.lines AS l WHERE btrim(l.text) <> '''' ORDER BY l.line', import_schema) LOOP
 		BEGIN
-			PERFORM line.text::jsonb;
+			PERFORM record::jsonb;
 		EXCEPTION WHEN invalid_text_representation THEN
-			RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('line %s is not JSON', line.no), DETAIL = left(line.text, 200),
+			RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('line %s is not JSON', line), DETAIL = left(record, 200),
 				HINT = 'The file must be what crm_export() has written as jsonl.';
 		END;
 	END LOOP;
