@@ -6,6 +6,6 @@ set -eu
 cppcheck --quiet --error-exitcode=1 --enable=warning,portability -I src -j "$(nproc)" \
 	-DPG_VERSION_NUM=150000 -DHAVE_INT128 \
 	-D'foreach(cell,list)=while (list)' -D'ereport(level,rest)=exit(1)' \
-	-D'CppAsString2(text)="text"' -D'UINT64_FORMAT="%lu"' -UCRM_ON_WRITE \
+	-D'CppAsString2(text)="text"' -D'UINT64_FORMAT="%lu"' -D'CRM_VERSION="1"' -UCRM_ON_WRITE \
 	--suppress=missingInclude --suppress=uninitvar --suppress=normalCheckLevelMaxBranches \
 	src crm-mcp
