@@ -14,7 +14,10 @@
 \else
 	\set pipeline Opportunities
 \endif
-\set amount_format micros
+\if :{?amount_format}
+\else
+	\set amount_format micros
+\endif
 \set source twenty
 \ir begin.sql
 

@@ -35,6 +35,14 @@ my %vendors = (
 	twenty => { files => [qw(deals activities)] });
 
 test_vendor($_) foreach sort keys %vendors;
+
+# A format that is given counts, also where the script has its own.
+$vendors{close}{variables} = { amount_format => '1234.56' };
+import_files('close', '{"rejects": "skip"}');
+is( ask("SELECT trim_scale(amount) FROM close.deals WHERE external_id = 'oppo_2'"
+	),
+	5,
+	'close: amounts that are not cents');
 $node->stop;
 done_testing();
 
