@@ -163,10 +163,11 @@ CREATE FUNCTION @extschema@.crm_require_undistributed(crm text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	schemas CONSTANT regclass := to_regclass('pg_catalog.pg_dist_schema');
 	is_distributed boolean := false;
 BEGIN
-	IF to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL THEN
-		EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid = to_regnamespace($1)::oid)'
+	IF schemas IS NOT NULL THEN
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s AS s WHERE s.schemaid = to_regnamespace($1)::oid)', schemas)
 			INTO is_distributed USING quote_ident(crm);
 	END IF;
 	IF is_distributed THEN

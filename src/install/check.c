@@ -259,7 +259,7 @@ check_queries_once(Check *check)
 		return;
 	known[0] = '\0';
 	if (check_queries(check))
-		strlcpy(known, hash, sizeof(known));
+		snprintf(known, sizeof(known), "%s", hash);
 }
 
 static void

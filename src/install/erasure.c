@@ -201,7 +201,8 @@ crm_purge_tenant(PG_FUNCTION_ARGS)
 
 /* Replaces the actor in the columns of a table. */
 static void
-forget(Erasure *erasure, const char *table, const char *actor, const char *pseudonym, const char *also)
+forget(Erasure *erasure, const char *table, const char *actor, const char *pseudonym,
+	   const char *also)
 {
 	put(erasure, table,
 		run(psprintf("UPDATE %s t SET changed_by = CASE t.changed_by WHEN $1 THEN $2 ELSE t.changed_by END, "

@@ -236,7 +236,8 @@ sub make_first
 	edit('sql/schema/{??-,}deals.sql', qr/\n\z/, sub { "\n$comment$index" });
 	new_file("sql/updates/$old--$first.sql", "-- Nothing but texts.\n");
 	new_file("sql/migrations/$old--$first.sql",
-		"ALTER TABLE deals ADD next_step text;\nALTER TABLE deals ADD $check;\n$comment$index");
+		"ALTER TABLE deals ADD next_step text;\nALTER TABLE deals ADD $check;\n$comment$index"
+	);
 	return;
 }
 
