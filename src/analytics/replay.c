@@ -412,7 +412,8 @@ receive_id(TupleTableSlot *slot, void *arg)
 	key = crm_uuid_key(DatumGetUUIDP(deal_id));
 	(void) crm_deal_number(small->deals, key, crm_deal_hash(small->deals, key), &found);
 	if (!found)
-		small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID, ((Replay *) arg)->context);
+		small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID,
+									  ((Replay *) arg)->context);
 }
 
 /* The ids of the deals that were here; 0 if the pipeline is not small. */

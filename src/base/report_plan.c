@@ -54,6 +54,16 @@ static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
 
 /* ---- preparing ---- */
 
+/*
+ * Whether what comes before the query has one plan.  Citus has to know the arguments to
+ * find a shard.
+ */
+static bool
+is_generic(const CrmReport *report)
+{
+	return report->names.declaration.read_only && !crm_is_distributed(report->deals);
+}
+
 static void
 prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 {
@@ -63,7 +73,7 @@ prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 
 	report->lookups[report->nlookups++] = (CrmLookup)
 	{
-		crm_report_prepare(query, &report->names, !crm_is_distributed(report->deals)), id, argument
+		crm_report_prepare(query, &report->names, is_generic(report)), id, argument
 	};
 }
 
@@ -110,7 +120,7 @@ prepare_statements(CrmReport *report, const char *sql)
 		if (lnext(statements, cell) == NULL)
 			report->query = MemoryContextStrdup(report->kept.context, text);
 		else
-			plans = lappend(plans, crm_report_prepare(text, &report->names, false));
+			plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
 	}
 	return plans;
 }
@@ -323,6 +333,7 @@ open_kept(const ReportKey *key, const char *text)
 	{
 		SPI_connect();
 		report = text == NULL ? make_report(key) : make_query(key, text);
+
 		crm_keep_plans(&report->kept);
 		SPI_finish();
 	}
@@ -333,18 +344,10 @@ open_kept(const ReportKey *key, const char *text)
 CrmReport *
 crm_report_open(Oid function, Oid schema)
 {
-	ReportKey	key = {.function = function,.schema = schema,.deals = deals_to_read(function, schema)};
+	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
 
 	watch_catalogs();
 	return open_kept(&key, NULL);
-}
-
-/* Citus has to know the arguments to find a shard; functions that write are called once. */
-static bool
-has_shapes(const CrmReport *report, const char *dimension)
-{
-	return report->names.declaration.read_only &&
-		!crm_has_one_plan(report->query, dimension) && !crm_is_distributed(report->deals);
 }
 
 CrmReport *
@@ -353,7 +356,7 @@ crm_report_open_query(const CrmReport *report, const char *dimension, ParamListI
 	const CrmDeclaration *declaration = &report->names.declaration;
 	ReportKey	key = {declaration->function, report->schema, report->deals, true, dimension, NULL};
 
-	if (has_shapes(report, dimension))
+	if (is_generic(report) && !crm_has_one_plan(report->query, dimension))
 		key.shape = crm_report_shape(declaration, params, report->deals);
 	return open_kept(&key, report->query);
 }
@@ -367,7 +370,7 @@ crm_report_close(CrmReport *report)
 void
 crm_report_try(Oid function, Oid schema)
 {
-	ReportKey	key = {.function = function,.schema = schema,.deals = deals_to_read(function, schema)};
+	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
 	CrmReport  *report;
 
 	watch_catalogs();

@@ -94,7 +94,8 @@ rows_magnitude(Relation deals, RelOptInfo *rel, const CrmArgument *argument, Dat
 
 	if (column <= 0 || getBaseType(get_atttype(RelationGetRelid(deals), column)) != argument->type)
 		return LEAST;
-	return magnitude(share_of_rows(deals, rel, column, argument->type, value) * rel->tuples / FEW_ROWS);
+	return magnitude(share_of_rows(deals, rel, column, argument->type, value) *
+					 rel->tuples / FEW_ROWS);
 }
 
 /* ---- the shape ---- */
