@@ -333,7 +333,6 @@ open_kept(const ReportKey *key, const char *text)
 	{
 		SPI_connect();
 		report = text == NULL ? make_report(key) : make_query(key, text);
-
 		crm_keep_plans(&report->kept);
 		SPI_finish();
 	}
