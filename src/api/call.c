@@ -48,7 +48,7 @@ typedef struct Call
 	Oid			target_result;
 	bool		result_is_domain;	/* over target_result */
 	void	   *domain;			/* what domain_check() keeps */
-	bool		may_be_refused;	/* by Citus, as it writes */
+	bool		may_be_refused; /* by Citus, as it writes */
 } Call;
 
 /* The schema of the extension: that of the language's handler. */

@@ -332,7 +332,10 @@ open_kept(const ReportKey *key, const char *text)
 	if (report == NULL)
 	{
 		SPI_connect();
-		report = text == NULL ? make_report(key) : make_query(key, text);
+		if (text == NULL)
+			report = make_report(key);
+		else
+			report = make_query(key, text);
 		crm_keep_plans(&report->kept);
 		SPI_finish();
 	}
