@@ -255,11 +255,11 @@ extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayRe
 extern bool crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased);
 extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
 								  int32 *move_no, int32 *reverted_by);
-extern bool crm_replay_get_edit(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_edit(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayEdit *edit);
-extern bool crm_replay_get_move(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_move(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayMove *move);
-extern bool crm_replay_get_deal(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_deal(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */
