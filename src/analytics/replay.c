@@ -377,14 +377,26 @@ finish_present(Replay *replay, PendingRow *row)
 	replay->user->deal(replay, row->deal, &row->u.present);
 }
 
-static void
-receive_deal(TupleTableSlot *slot, void *arg)
+static inline void
+receive_present(Replay *replay, TupleTableSlot *slot, bool any_pipeline)
 {
-	PendingRow *row = free_row(arg);
+	PendingRow *row = free_row(replay);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_deal(arg, slot, &deal_id, &row->u.present))
-		add_row(arg, row, deal_id);
+	if (crm_replay_get_deal(replay, slot, any_pipeline, &deal_id, &row->u.present))
+		add_row(replay, row, deal_id);
+}
+
+static void
+receive_deal(TupleTableSlot *slot, void *replay)
+{
+	receive_present(replay, slot, false);
+}
+
+static void
+receive_other_deal(TupleTableSlot *slot, void *replay)
+{
+	receive_present(replay, slot, true);
 }
 
 /* The ids of the deals of a small pipeline. */
@@ -512,6 +524,6 @@ crm_replay_run(Replay *replay)
 	for_other_deals(replay, collect_id, &ids);
 	if (ids != NULL)
 		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
-				  receive_deal, finish_present);
+				  receive_other_deal, finish_present);
 	for_other_deals(replay, finish_deal, NULL);
 }

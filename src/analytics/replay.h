@@ -259,7 +259,7 @@ extern bool crm_replay_get_edit(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayEdit *edit);
 extern bool crm_replay_get_move(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayMove *move);
-extern bool crm_replay_get_deal(Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
 								const pg_uuid_t **deal_id, ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */

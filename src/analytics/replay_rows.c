@@ -132,6 +132,7 @@ enum
 	MOVE_TO_PIPELINE_ID,
 	MOVE_PROBABILITY,
 	MOVE_CLOSED_AT,
+	MOVE_REVERTS_NO,
 	MOVE_NCOLUMNS
 };
 
@@ -154,6 +155,7 @@ static const RowColumn move_columns[] = {
 		"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
 		"c.entered_at) END"
 	},
+	[MOVE_REVERTS_NO] = {"reverts_no", INT4OID},
 };
 
 /* The first PRESENT_VALUES columns are not null. */
@@ -296,7 +298,19 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 
 	if (ids == (Datum) 0)
 		nulls[4] = 'n';
-	crm_receive_rows(&statement, args, nulls, true, receive, replay);
+	if (tables[rows].columns != NULL && replay->columns.stored && ids == (Datum) 0)
+		crm_receive_candidates(&statement, args, nulls, receive, replay);
+	else
+		crm_receive_rows(&statement, args, nulls, true, receive, replay);
+}
+
+/* Decodes a row whose time, if it has one, is after from_at; false for any other. */
+static inline bool
+read_row(Replay *replay, TupleTableSlot *row, int time)
+{
+	RowFilter	filter = {&replay->query.tenant_id, time, replay->query.from_at};
+
+	return crm_read_row(&replay->columns, row, &filter);
 }
 
 /* Whether the pipeline is the one that is asked about. */
@@ -419,14 +433,14 @@ is_change(const struct varlena *text, const char *name, Size len)
 
 #define IS_CHANGE(text, name)	is_change(text, name, sizeof(name) - 1)
 
-/* False for a change that tells neither what a deal is worth, nor of its life. */
+/* False for what tells neither what a deal was worth before, nor of its life. */
 static inline bool
 get_change(const struct varlena *text, ReplayChange *change)
 {
 	*change = REPLAY_UPDATED;
 	if (likely(IS_CHANGE(text, "updated")))
 		return true;
-	if (IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
+	if (IS_CHANGE(text, "created") || IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
 		return false;
 	if (IS_CHANGE(text, "archived"))
 		*change = REPLAY_ARCHIVED;
@@ -459,7 +473,7 @@ crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 {
 	const RowColumns *columns = &replay->columns;
 
-	if (!crm_read_row(&replay->columns, row, &replay->query.tenant_id) ||
+	if (!read_row(replay, row, EDIT_CHANGED_AT) ||
 		!get_change(get_packed(columns, EDIT_CHANGE), &edit->change))
 		return false;
 	edit->order.at = DatumGetTimestampTz(columns->values[EDIT_CHANGED_AT]);
@@ -487,7 +501,12 @@ crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &move->place;
 
-	if (!crm_read_row(&replay->columns, row, &replay->query.tenant_id))
+	if (!read_row(replay, row, MOVE_CHANGED_AT) || !columns->nulls[MOVE_REVERTS_NO])
+		return false;
+	place->entered_at = DatumGetTimestampTz(columns->values[MOVE_ENTERED_AT]);
+	place->is_here = is_here(replay, MOVE_PIPELINE_ID);
+	move->to_here = is_here(replay, MOVE_TO_PIPELINE_ID);
+	if (place->entered_at > replay->query.to_at || !(place->is_here || move->to_here))
 		return false;
 	*deal_id = DatumGetUUIDP(columns->values[MOVE_DEAL_ID]);
 	move->order.at = DatumGetTimestampTz(columns->values[MOVE_CHANGED_AT]);
@@ -495,15 +514,12 @@ crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	move->order.version = 0;
 	move->order.is_edit = false;
 	place->stage_id = *DatumGetUUIDP(columns->values[MOVE_STAGE_ID]);
-	place->entered_at = DatumGetTimestampTz(columns->values[MOVE_ENTERED_AT]);
 	place->status = get_status(columns, MOVE_STATUS);
-	place->is_here = is_here(replay, MOVE_PIPELINE_ID);
 	place->probability = get_probability(columns, MOVE_PROBABILITY);
 	place->has_closed_at = !columns->nulls[MOVE_CLOSED_AT];
 	place->closed_at = place->has_closed_at ?
 		DatumGetTimestampTz(columns->values[MOVE_CLOSED_AT]) : 0;
 	move->to_status = get_status(columns, MOVE_TO_STATUS);
-	move->to_here = is_here(replay, MOVE_TO_PIPELINE_ID);
 	return true;
 }
 
@@ -523,19 +539,21 @@ get_closed_at(const Replay *replay, TimestampTz *closed_at)
 }
 
 bool
-crm_replay_get_deal(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
-					ReplayPresent *present)
+crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
+					const pg_uuid_t **deal_id, ReplayPresent *present)
 {
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &present->place;
 
-	if (!crm_read_row(&replay->columns, row, &replay->query.tenant_id))
+	if (!read_row(replay, row, 0))
+		return false;
+	place->is_here = is_here(replay, PRESENT_PIPELINE_ID);
+	if (!place->is_here && !any_pipeline)
 		return false;
 	*deal_id = DatumGetUUIDP(columns->values[PRESENT_ID]);
 	place->stage_id = *DatumGetUUIDP(columns->values[PRESENT_STAGE_ID]);
 	place->entered_at = DatumGetTimestampTz(columns->values[PRESENT_ENTERED_AT]);
 	place->status = get_status(columns, PRESENT_STATUS);
-	place->is_here = is_here(replay, PRESENT_PIPELINE_ID);
 	place->probability = get_probability(columns, PRESENT_VALUES + VALUE_PROBABILITY);
 	place->closed_at = 0;
 	place->has_closed_at = get_closed_at(replay, &place->closed_at);

@@ -132,8 +132,10 @@ place_columns(Relation table, RowColumns *rows)
 		rows->fixed_size = stored.offset + stored.len;
 		rows->nfixed++;
 		if (stored.column >= 0)
+		{
 			rows->placed[rows->nplaced++] = stored;
-		rows->first_placed |= stored.column == 0;
+			rows->at_once |= 1U << stored.column;
+		}
 	}
 	rows->nlater = nlater;
 	rows->fixed = (UINT64CONST(1) << rows->nfixed) - 1;
@@ -149,7 +151,8 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
 	memset(rows->nulls, true, sizeof(rows->nulls));
 	rows->ncolumns = ncolumns;
-	rows->decodes = rows->first_placed = false;
+	rows->decodes = false;
+	rows->at_once = 0;
 	rows->stored = find_all_stored(table, columns, ncolumns, nrequired, asked, rows);
 	if (rows->stored)
 	{
@@ -236,9 +239,13 @@ read_later(RowColumns *rows, uint64 present, const char *data)
 }
 
 static inline bool
-is_of_tenant(const RowColumns *rows, const pg_uuid_t *tenant_id)
+is_wanted(const RowColumns *rows, const RowFilter *filter)
 {
-	return !rows->nulls[0] && crm_uuid_equal(DatumGetUUIDP(rows->values[0]), tenant_id);
+	return !rows->nulls[0] &&
+		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->tenant_id) &&
+		(filter->time == 0 ||
+		 (!rows->nulls[filter->time] &&
+		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));
 }
 
 /* The stored row in the slot; NULL if it is not at hand, or lacks columns that were added. */
@@ -255,13 +262,15 @@ stored_row(const RowColumns *rows, TupleTableSlot *slot)
 	return tuple->t_data;
 }
 
-/* False if it is of another tenant. */
+/* False if what is known at once tells that it is not wanted. */
 static inline bool
-read_stored(RowColumns *rows, uint64 present, const char *data, const pg_uuid_t *tenant_id)
+read_stored(RowColumns *rows, uint64 present, const char *data, const RowFilter *filter)
 {
+	uint32		needed = 1 | 1U << filter->time;
+
 	for (int i = 0; i < rows->nplaced; i++)
 		read_column(rows, &rows->placed[i], data + rows->placed[i].offset);
-	if (rows->first_placed && !is_of_tenant(rows, tenant_id))
+	if ((rows->at_once & needed) == needed && !is_wanted(rows, filter))
 		return false;
 	read_later(rows, present, data);
 	return true;
@@ -281,16 +290,16 @@ read_slot(RowColumns *rows, TupleTableSlot *slot)
 }
 
 bool
-crm_read_row(RowColumns *rows, TupleTableSlot *slot, const pg_uuid_t *tenant_id)
+crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 {
 	const HeapTupleHeaderData *row = stored_row(rows, slot);
 	uint64		present = row != NULL ? present_columns(rows, row) : 0;
 
 	if (row == NULL || (present & rows->fixed) != rows->fixed)
 		read_slot(rows, slot);
-	else if (!read_stored(rows, present, (const char *) row + row->t_hoff, tenant_id))
+	else if (!read_stored(rows, present, (const char *) row + row->t_hoff, filter))
 		return false;
-	if (!is_of_tenant(rows, tenant_id))
+	if (!is_wanted(rows, filter))
 		return false;
 	for (int i = 0; i < rows->unsure; i++)
 	{

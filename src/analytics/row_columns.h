@@ -13,6 +13,7 @@
 
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 typedef struct RowColumn
@@ -55,7 +56,7 @@ typedef struct RowColumns
 	int			unsure;			/* so many columns might be null by mistake */
 	bool		decodes;		/* what follows is known; else it is PostgreSQL
 								 * that decodes stored rows */
-	bool		first_placed;	/* the first of all columns is in placed */
+	uint32		at_once;		/* the bits of the columns in placed */
 	int			nfixed;			/* columns of the table with a fixed place */
 	int			fixed_size;		/* of their data */
 	uint64		fixed;			/* their bits */
@@ -89,10 +90,18 @@ crm_row_has(TupleTableSlot *row, int count)
 	return true;
 }
 
+/* Which rows are read; each column is one that is not null. */
+typedef struct RowFilter
+{
+	const pg_uuid_t *tenant_id; /* that the first column has */
+	int			time;			/* a column; 0: there is none */
+	TimestampTz after;			/* it is later */
+} RowFilter;
+
 /*
- * Decodes what is read of a row; false if it is of another tenant, whose id is the first
- * column, or if a column is null that must not be.  The values stay where the row is.
+ * Decodes what is read of a row; false if it is not one of those, or if a column is null
+ * that must not be.  The values stay where the row is.
  */
-extern bool crm_read_row(RowColumns *rows, TupleTableSlot *row, const pg_uuid_t *tenant_id);
+extern bool crm_read_row(RowColumns *rows, TupleTableSlot *row, const RowFilter *filter);
 
 #endif							/* CRM_ANALYTICS_ROW_COLUMNS_H */

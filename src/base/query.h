@@ -69,6 +69,15 @@ extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 
+/*
+ * The same, read-only, for the rows of one table that may match the query's conditions:
+ * receive checks all of them, which it does for less than PostgreSQL.  If the table is
+ * read as a whole, or by a bitmap of its pages, all rows come that are read; else
+ * those that match.  Row security is not left to receive.
+ */
+extern void crm_receive_candidates(const CrmStatement *statement, const Datum *values,
+								   const char *nulls, CrmRowReceiver receive, void *arg);
+
 /* Whether the current user may read all that the prepared query reads, behind views too. */
 extern bool crm_may_run(SPIPlanPtr plan);
 
