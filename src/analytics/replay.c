@@ -77,9 +77,9 @@ new_deal(Replay *replay, uint32 number)
 	ReplayDeal *deal;
 
 	if (replay->chunks[chunk] == NULL)
-		replay->chunks[chunk] =
-			crm_alloc_large(replay->context,
-							((Size) CHUNK_DEALS << chunk) * replay->user->deal_size);
+		replay->chunks[chunk] = (char *)
+			CACHELINEALIGN(crm_alloc_large(replay->context, PG_CACHE_LINE_SIZE +
+										   ((Size) CHUNK_DEALS << chunk) * replay->user->deal_size));
 	deal = deal_of_number(replay, number);
 	memset(deal, 0, replay->user->deal_size);
 	deal->number = number;
@@ -97,7 +97,7 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 /*
  * Rows are worked on in batches, so that the memory of all deals of a batch is prefetched
  * together: as a row comes the slot in the index, then what the slots refer to, and last,
- * for rows of deals, their events, in two steps.
+ * for rows of deals, their events, step by step.
  */
 #define BATCH_ROWS	32
 
@@ -160,7 +160,7 @@ prefetch_events(const Replay *replay)
 {
 	const PendingRows *pending = replay->pending;
 
-	for (int step = 0; step < 2; step++)
+	for (int step = 0; step < REPLAY_PREFETCHES; step++)
 	{
 		for (int i = 0; i < pending->count; i++)
 		{

@@ -40,9 +40,11 @@ typedef struct ReplayOrder
 {
 	TimestampTz at;
 	int32		move_no;		/* of a move; else of the last move before */
-	int32		version;		/* of an edit; 0 for a move, which comes first */
-	bool		is_edit;
+	int32		version;		/* of an edit; for a move REPLAY_OF_MOVE, so
+								 * that it comes first */
 } ReplayOrder;
+
+#define REPLAY_OF_MOVE	PG_INT32_MIN
 
 #define REPLAY_NO_PROBABILITY	(-1)
 
@@ -160,8 +162,10 @@ typedef struct ReplayQuery
  * the pipeline, after all its rows: with NULL as the deal if it has no events since
  * from_at, with NULL as the present if it no longer exists.  Some rows before that,
  * prefetch is called to prefetch the memory that deal will read: step 0, and what that
- * refers to: step 1.
+ * refers to: step 1, and so on up to REPLAY_PREFETCHES.
  */
+#define REPLAY_PREFETCHES	3
+
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
@@ -217,8 +221,6 @@ crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
 		return a->at < b->at ? -1 : 1;
 	if (a->move_no != b->move_no)
 		return a->move_no < b->move_no ? -1 : 1;
-	if (a->is_edit != b->is_edit)
-		return a->is_edit ? 1 : -1;
 	if (a->version != b->version)
 		return a->version < b->version ? -1 : 1;
 	return 0;

@@ -482,7 +482,6 @@ crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	*deal_id = DatumGetUUIDP(columns->values[EDIT_DEAL_ID]);
 	edit->order.move_no = DatumGetInt32(columns->values[EDIT_MOVE_NO]);
 	edit->order.version = DatumGetInt32(columns->values[EDIT_VERSION]);
-	edit->order.is_edit = true;
 	edit->place.stage_id = *DatumGetUUIDP(columns->values[EDIT_STAGE_ID]);
 	edit->place.entered_at = DatumGetTimestampTz(columns->values[EDIT_ENTERED_AT]);
 	edit->place.status = get_status(columns, EDIT_STATUS);
@@ -511,8 +510,7 @@ crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	*deal_id = DatumGetUUIDP(columns->values[MOVE_DEAL_ID]);
 	move->order.at = DatumGetTimestampTz(columns->values[MOVE_CHANGED_AT]);
 	move->order.move_no = DatumGetInt32(columns->values[MOVE_MOVE_NO]);
-	move->order.version = 0;
-	move->order.is_edit = false;
+	move->order.version = REPLAY_OF_MOVE;
 	place->stage_id = *DatumGetUUIDP(columns->values[MOVE_STAGE_ID]);
 	place->status = get_status(columns, MOVE_STATUS);
 	place->probability = get_probability(columns, MOVE_PROBABILITY);
