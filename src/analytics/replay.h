@@ -127,8 +127,7 @@ typedef struct ReplayDeal
 	uint32		nlives;
 	uint32		number;
 	bool		has_undone;		/* some of its moves were taken back */
-	bool		is_relevant;	/* was here, at some time */
-	bool		is_done;		/* the user was told of it */
+	bool		is_arranged;	/* its lives are in their order */
 } ReplayDeal;
 
 typedef struct Replay Replay;
@@ -184,6 +183,9 @@ struct Replay
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
 	char	   *chunks[32];		/* of deals, by number */
+	uint64	   *awaited;		/* their bits: they were here, at some time, and
+								 * their rows have not come yet */
+	uint32		awaited_words;
 	DealIndex  *subjects;		/* values of the column, numbered; a date is
 								 * the first word */
 	struct replay_undone_hash *undone;

@@ -248,6 +248,19 @@ is_wanted(const RowColumns *rows, const RowFilter *filter)
 		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));
 }
 
+/*
+ * The rows of a page that follow mostly stand before this one.  They are prefetched, as
+ * the processor waits for each of them else.
+ */
+static inline void
+prefetch_next(const HeapTupleData *tuple)
+{
+	const char *next = (const char *) tuple->t_data - 2 * tuple->t_len;
+
+	for (uint32 i = 0; i < tuple->t_len; i += 64)
+		__builtin_prefetch(next + i);
+}
+
 /* The stored row in the slot; NULL if it is not at hand, or lacks columns that were added. */
 static inline const HeapTupleHeaderData *
 stored_row(const RowColumns *rows, TupleTableSlot *slot)
@@ -257,7 +270,10 @@ stored_row(const RowColumns *rows, TupleTableSlot *slot)
 	if (!rows->decodes || !(TTS_IS_BUFFERTUPLE(slot) || TTS_IS_HEAPTUPLE(slot)))
 		return NULL;
 	tuple = ((HeapTupleTableSlot *) slot)->tuple;
-	if (tuple == NULL || HeapTupleHeaderGetNatts(tuple->t_data) < rows->last)
+	if (tuple == NULL)
+		return NULL;
+	prefetch_next(tuple);
+	if (HeapTupleHeaderGetNatts(tuple->t_data) < rows->last)
 		return NULL;
 	return tuple->t_data;
 }

@@ -237,11 +237,11 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 	receive_rows(statement, values, nulls, read_only, execute_extended, receive, arg);
 }
 
-/* Whether a plan is one of a scan whose conditions may be left out. */
+/* Whether the plan is one of a scan whose conditions may be left out. */
 static bool
-reads_one_table(const PlannedStmt *planned)
+reads_one_table(PlannedStmt *planned)
 {
-	const RangeTblEntry *table = linitial_node(RangeTblEntry, planned->rtable);
+	const RangeTblEntry *table = linitial(planned->rtable);
 
 	return (IsA(planned->planTree, SeqScan) || IsA(planned->planTree, BitmapHeapScan)) &&
 		list_length(planned->rtable) == 1 && planned->subplans == NIL &&
@@ -251,7 +251,7 @@ reads_one_table(const PlannedStmt *planned)
 
 /* The plan, copied, without the conditions that are checked for each row. */
 static PlannedStmt *
-without_conditions(const PlannedStmt *planned)
+without_conditions(PlannedStmt *planned)
 {
 	PlannedStmt *result = copyObject(planned);
 
@@ -270,7 +270,7 @@ execute_candidates(SPIPlanPtr plan, void *arg)
 	const SPIExecuteOptions *options = arg;
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	CachedPlan *cached = GetCachedPlan(source, options->params, CurrentResourceOwner, NULL);
-	const PlannedStmt *planned = linitial_node(PlannedStmt, cached->stmt_list);
+	PlannedStmt *planned = linitial_node(PlannedStmt, cached->stmt_list);
 	QueryDesc  *desc = CreateQueryDesc(without_conditions(planned), source->query_string,
 									   GetActiveSnapshot(), InvalidSnapshot, options->dest,
 									   options->params, NULL, 0);
