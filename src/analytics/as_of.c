@@ -98,7 +98,8 @@ typedef struct AsOfDeal
 	ReplayDeal	deal;			/* must be first */
 	Visit	   *visits;
 	Edit		edit;			/* and those that it leads to */
-} pg_attribute_aligned(64) AsOfDeal;
+}			pg_attribute_aligned(64)
+AsOfDeal;
 
 StaticAssertDecl(sizeof(AsOfDeal) == 128, "AsOfDeal is larger than two cache lines");
 
@@ -424,8 +425,11 @@ count_simple(const AsOf *as_of, const AsOfDeal *deal, const ReplayPresent *prese
 	count_visit(as_of, &deal->edit, &present->values, &place, present->place.entered_at,
 				present->place.probability, first, as_of->npoints);
 	for (const Visit *visit = deal->visits; visit != NULL; visit = visit->next)
+	{
+		CHECK_FOR_INTERRUPTS();
 		count_visit(as_of, &deal->edit, &present->values, &as_of->places[visit->place],
 					visit->entered_at, visit->probability, visit->first, visit->end);
+	}
 }
 
 /* ---- a deal at a point ---- */

@@ -183,8 +183,8 @@ struct Replay
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
 	char	   *chunks[32];		/* of deals, by number */
-	uint64	   *awaited;		/* their bits: they were here, at some time, and
-								 * their rows have not come yet */
+	uint64	   *awaited;		/* their bits: they were here, at some time,
+								 * and their rows have not come yet */
 	uint32		awaited_words;
 	DealIndex  *subjects;		/* values of the column, numbered; a date is
 								 * the first word */

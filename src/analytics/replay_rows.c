@@ -31,6 +31,9 @@
  *
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
+ *
+ * All conditions but those on ids are checked for each row once more, as rows come that
+ * may match: crm_receive_candidates().
  */
 static const char *const queries[] = {
 	/*
@@ -253,7 +256,7 @@ select_list(Replay *replay, ReplayRows rows)
 	return list;
 }
 
-/* Where the tenant of stored rows is at hand, crm_read_row() compares it for less than a query does. */
+/* The tenant of stored rows is at hand: crm_read_row() compares it for less than a query. */
 static const char *
 tenant_condition(const Replay *replay)
 {
@@ -356,11 +359,13 @@ get_rest(const RowColumns *columns, int column)
 	if (!columns->nulls[column + VALUE_PERIOD])
 	{
 		text = get_packed(columns, column + VALUE_PERIOD);
+
 		rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
 	if (columns->nulls[column + VALUE_CURRENCY])
 		return rest | SUMMARY_NO_CURRENCY;
 	text = get_packed(columns, column + VALUE_CURRENCY);
+
 	return rest | crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 }
 

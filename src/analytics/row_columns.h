@@ -41,7 +41,8 @@ typedef struct StoredColumn
 	int16		len;			/* as in pg_attribute */
 	uint8		kind;			/* StoredKind */
 	uint8		align_mask;		/* alignment less 1 */
-	int			offset;			/* in the row's data, of one with a fixed place */
+	int			offset;			/* in the row's data, of one with a fixed
+								 * place */
 } StoredColumn;
 
 /* Beyond so many columns it is PostgreSQL that decodes. */
@@ -54,14 +55,15 @@ typedef struct RowColumns
 	bool		stored;			/* rows come as they are stored */
 	int			last;			/* so many values of a row are read */
 	int			unsure;			/* so many columns might be null by mistake */
-	bool		decodes;		/* what follows is known; else it is PostgreSQL
-								 * that decodes stored rows */
+	bool		decodes;		/* what follows is known; else it is
+								 * PostgreSQL that decodes stored rows */
 	uint32		at_once;		/* the bits of the columns in placed */
 	int			nfixed;			/* columns of the table with a fixed place */
 	int			fixed_size;		/* of their data */
 	uint64		fixed;			/* their bits */
 	int			nplaced;		/* so many of them are read, in placed */
-	int			nlater;			/* columns behind them, up to the last one read */
+	int			nlater;			/* columns behind them, up to the last one
+								 * read */
 	StoredColumn placed[MAX_ROW_COLUMNS];
 	StoredColumn later[MAX_STORED_COLUMNS];
 	Datum		values[MAX_ROW_COLUMNS];	/* of the last row that was read */
