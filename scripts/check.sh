@@ -13,11 +13,12 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/server.sh
 . "$top/scripts/server.sh"
 
-# The longest first.  The minutes are those of two idle processors.
+# The longest first.  The minutes are those of two idle processors, without a cache of
+# what was compiled.
 all_suites="versions-17 versions-18 tap sanitized package pgtap mcp clients page lint regress isolation demo nginx"
 
-# A suite that takes this many times its minutes, and five more, hangs: it is ended,
-# and fails.  So many, as the machine may be busy with other things.
+# A suite that says nothing for this many times its minutes, and five more, hangs: it is
+# ended, and fails.  So long, as the machine may be busy with other things.
 patience=${CRM_PATIENCE:-10}
 
 minutes()
@@ -25,8 +26,8 @@ minutes()
 	case $1 in
 		versions*) echo 8 ;;
 		tap | package) echo 5 ;;
-		sanitized | analysis) echo 3 ;;
-		pgtap | mcp | clients | lint) echo 2 ;;
+		sanitized | analysis | demo | lint) echo 3 ;;
+		pgtap | mcp | clients) echo 2 ;;
 		*) echo 1 ;;
 	esac
 }
@@ -88,14 +89,23 @@ run_suite()			# some run as the caller, the rest as the server's owner
 	esac
 }
 
-run_in_time()			# a suite, ended if it hangs
+run_in_time()			# a suite, ended if it hangs; it writes to its log
 {
-	minutes=$(($(minutes "$1") * patience + 5))
+	patient=$(($(minutes "$1") * patience + 5))
 	(run_suite "$1") &
 	suite_pid=$!
 	(
-		sleep $((minutes * 60)) || exit
-		echo "not ok 1 - $1 has not ended within $minutes min"
+		size=0
+		silent=0
+		while [ $silent -lt $patient ]
+		do
+			sleep 60 || exit
+			silent=$((silent + 1))
+			before=$size
+			size=$(wc -c <"$work/$1.log")
+			[ "$size" -eq "$before" ] || silent=0
+		done
+		echo "not ok 1 - $1 has said nothing for $silent min"
 		stop_tree $suite_pid
 	) &
 	watch_pid=$!

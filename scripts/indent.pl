@@ -24,9 +24,17 @@ chomp $programs;
 $ENV{PATH} .= ":$programs";
 my $typedefs = write_typedefs();
 
-foreach my $file (sort glob 'src/*.[ch] src/*/*.[ch] crm-mcp/*.[ch]')
+# The version for PostgreSQL 16 and later lays continued lines out in another way.
+if (`pg_bsd_indent --version` =~ / 2\.1\.1 /)
 {
-	settle($file, indent_c(slurp($file)));
+	foreach my $file (sort glob 'src/*.[ch] src/*/*.[ch] crm-mcp/*.[ch]')
+	{
+		settle($file, indent_c(slurp($file)));
+	}
+}
+else
+{
+	print "C is left as it is: its layout is that of pg_bsd_indent 2.1.1\n";
 }
 foreach my $file (sort glob 'scripts/*.pl test/t/*.pl test/perl/*.pm')
 {

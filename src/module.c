@@ -8,6 +8,7 @@
 
 #include "base/calendar.h"
 #include "base/context.h"
+#include "base/estimates.h"
 #include "base/report_query.h"
 #include "base/session.h"
 #include "base/shard_query.h"
@@ -34,4 +35,5 @@ _PG_init(void)
 	crm_kept_checks_install_hook();
 	crm_context_install_hooks();
 	crm_shard_query_install_hook();
+	crm_estimates_install_hook();
 }

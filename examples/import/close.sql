@@ -2,11 +2,16 @@
 --
 --	psql -d DATABASE -v deals=FILE [-v changes=FILE] [-v crm=SCHEMA] -f examples/import/close.sql
 --
--- deals is the export of opportunities as CSV, with all fields; its values are cents.
+-- deals is the export of opportunities as CSV, with all fields; its values are cents, unless
+-- amount_format says otherwise.
 -- changes has the activities OpportunityStatusChange of the API, with the columns
 -- opportunity_id, old_status_label, new_status_label, date_created and user_name.
 
-\set amount_format cents
+\set ON_ERROR_STOP on
+\if :{?amount_format}
+\else
+	\set amount_format cents
+\endif
 \set source close
 \ir begin.sql
 

@@ -7,6 +7,7 @@
 -- layout, change the names of the columns and the SELECTs: the tables deals and moves of
 -- the import's schema take whatever is known.  docs/imports.md has the other variables.
 
+\set ON_ERROR_STOP on
 \if :{?pipeline}
 \else
 	\set pipeline Sales
@@ -24,21 +25,24 @@
 \set required '{opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value}'
 \ir read.sql
 
--- What a line must have for its stage.
-UPDATE :"import".rows AS r SET problem = p.problem, record = r.fields ->> 'opportunity_id', fields = NULL
-FROM (SELECT line, CASE
-		WHEN fields ->> 'deal_stage' IS NULL THEN 'no deal_stage'
-		WHEN fields ->> 'deal_stage' NOT IN ('Prospecting', 'Engaging', 'Won', 'Lost') THEN format('unknown deal_stage "%s"', fields ->> 'deal_stage')
-		WHEN fields ->> 'deal_stage' <> 'Prospecting' AND fields ->> 'engage_date' IS NULL THEN format('%s, but no engage_date', fields ->> 'deal_stage')
-		WHEN fields ->> 'deal_stage' = 'Prospecting' AND fields ->> 'engage_date' IS NOT NULL THEN 'Prospecting, but with an engage_date'
-		WHEN fields ->> 'deal_stage' IN ('Won', 'Lost') AND fields ->> 'close_date' IS NULL THEN format('%s, but no close_date', fields ->> 'deal_stage')
-		WHEN fields ->> 'deal_stage' NOT IN ('Won', 'Lost') AND fields ->> 'close_date' IS NOT NULL
-			THEN format('%s, but with a close_date', fields ->> 'deal_stage')
-		WHEN crm_import_time(fields ->> 'close_date', :'time_format', :'time_zone') < crm_import_time(fields ->> 'engage_date', :'time_format', :'time_zone')
-			THEN 'close_date before engage_date'
-	END AS problem
-	FROM :"import".rows WHERE file = 'deals' AND fields IS NOT NULL) AS p
-WHERE r.file = 'deals' AND r.line = p.line AND p.problem IS NOT NULL;
+-- What a line must have for its stage; the first thing that is wrong is told.
+UPDATE :"import".rows AS r
+SET problem = p.problem, external_id = r.fields ->> 'opportunity_id', column_name = p.column_name, record = p.value, fields = NULL
+FROM (SELECT DISTINCT ON (d.line) d.line, c.column_name, d.fields ->> c.column_name AS value, c.problem
+	FROM :"import".rows AS d
+		CROSS JOIN LATERAL (SELECT d.fields ->> 'deal_stage', d.fields ->> 'engage_date', d.fields ->> 'close_date') AS f (stage, engaged, closed)
+		CROSS JOIN LATERAL (VALUES
+			(1, 'deal_stage', stage IS NULL, 'no deal_stage'),
+			(2, 'deal_stage', stage NOT IN ('Prospecting', 'Engaging', 'Won', 'Lost'), format('unknown deal_stage "%s"', stage)),
+			(3, 'engage_date', stage <> 'Prospecting' AND engaged IS NULL, format('%s, but no engage_date', stage)),
+			(4, 'engage_date', stage = 'Prospecting' AND engaged IS NOT NULL, 'Prospecting, but with an engage_date'),
+			(5, 'close_date', stage IN ('Won', 'Lost') AND closed IS NULL, format('%s, but no close_date', stage)),
+			(6, 'close_date', stage NOT IN ('Won', 'Lost') AND closed IS NOT NULL, format('%s, but with a close_date', stage)),
+			(7, 'close_date', crm_import_time(closed, :'time_format', :'time_zone') < crm_import_time(engaged, :'time_format', :'time_zone'),
+				'close_date before engage_date')) AS c (no, column_name, fails, problem)
+	WHERE d.file = 'deals' AND d.fields IS NOT NULL AND c.fails
+	ORDER BY d.line, c.no) AS p
+WHERE r.file = 'deals' AND r.line = p.line;
 
 -- The pipeline and its stages, if they are not there yet.
 INSERT INTO :"import".mapping (kind, pipeline, value, target, deal_status, probability, position)

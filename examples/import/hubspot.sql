@@ -6,6 +6,7 @@
 -- (PIPELINE)"' that tell when a deal entered each stage last.  That is all the history that
 -- it has: earlier visits of a stage, and the actors, are not in it.
 
+\set ON_ERROR_STOP on
 \set source hubspot
 \ir begin.sql
 

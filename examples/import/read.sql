@@ -10,6 +10,9 @@ SELECT format('\copy %s.lines (text) FROM PROGRAM ''%s'' WITH (FORMAT csv, QUOTE
 	quote_ident(:'import'),
 	-- for the shell, and then for psql
 	replace(format('tr -d ''\r'' < ''%s''', replace(:'csv', '''', '''\''''')), '''', '''''')) AS copy \gset
+-- A byte that is not of the encoding is told with its line.
+\set SHOW_CONTEXT errors
 :copy
+\set SHOW_CONTEXT never
 SELECT crm_import_read(:'import', :'file', :'delimiter', :'required') AS lines_read \gset
 \echo :csv: :lines_read rows

@@ -9,11 +9,15 @@
 -- Opportunities), and a select field stage; CUSTOMER is the one for won deals, unless the
 -- mapping says otherwise.
 
+\set ON_ERROR_STOP on
 \if :{?pipeline}
 \else
 	\set pipeline Opportunities
 \endif
-\set amount_format micros
+\if :{?amount_format}
+\else
+	\set amount_format micros
+\endif
 \set source twenty
 \ir begin.sql
 
@@ -43,6 +47,19 @@ WHERE file = 'deals' AND f IS NOT NULL;
 	\set csv :activities
 	\set required '{targetOpportunityId,happensAt,properties}'
 	\ir read.sql
+
+	CREATE FUNCTION pg_temp.is_json(value text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+	BEGIN
+		RETURN value::jsonb IS NOT NULL;
+	EXCEPTION WHEN invalid_text_representation THEN
+		RETURN false;
+	END;
+	$$;
+	UPDATE :"import".rows
+	SET problem = 'is not JSON', external_id = fields ->> 'targetOpportunityId', column_name = 'properties',
+		record = left(fields ->> 'properties', 200), fields = NULL
+	WHERE file = 'activities' AND fields ->> 'targetOpportunityId' <> '' AND fields ->> 'properties' <> '' AND NOT pg_temp.is_json(fields ->> 'properties');
+	DROP FUNCTION pg_temp.is_json;
 
 	CREATE TEMP TABLE diffs ON COMMIT DROP AS
 	SELECT r.file, r.line, r.fields ->> 'targetOpportunityId' AS external_id, r.fields ->> 'happensAt' AS at, r.fields ->> 'workspaceMemberId' AS actor,

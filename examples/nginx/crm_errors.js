@@ -9,12 +9,13 @@ let received = '';
 // Where the paths of this API begin.
 const base = '/api/v1';
 
-// What is read only: the views, and the history.
+// What is read only: the views and the history, and the pages for browsers.
 const readOnly = [
     'deal_changes', 'deal_facts', 'deal_pushes', 'move_facts', 'pipeline_stage_summary',
     'rotting_deals', 'stage_changes', 'stage_forecast_categories', 'stage_visits'
 ];
 const readMethods = 'GET, HEAD, OPTIONS';
+const pages = ['board_page', 'pipeline_page'];
 
 function withError(text) {
     let error;
@@ -92,7 +93,7 @@ function described(r, text) {
     page.basePath = base;
     page.host = r.headersIn.Host || page.host;
     page.schemes = [r.variables.scheme];
-    readOnly.forEach(name => {
+    readOnly.concat(pages.map(name => 'rpc/' + name)).forEach(name => {
         const path = page.paths['/' + name];
 
         if (path)

@@ -23,4 +23,5 @@ period_from (included) and period_before (not included) choose days; owner_id an
 
 Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or period, for what is not a currency, and where an exchange rate is missing or too old.
 
+@param period day, week, month (default), quarter or year
 @mcp report=flow';

@@ -33,7 +33,8 @@ BEGIN ATOMIC
 				n.nspname, c.relname, (SELECT e.nspname FROM pg_namespace AS e WHERE e.oid = extension)) AS command
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 			JOIN pg_policy AS p ON p.polrelid = c.oid
-		WHERE is_new AND n.oid = schema AND c.relname IN ('stage_changes', 'deal_changes') AND p.polname = 'deals'
+			JOIN pg_class AS r ON r.oid = COALESCE(pg_partition_root(c.oid), c.oid)
+		WHERE is_new AND n.oid = schema AND r.relname IN ('stage_changes', 'deal_changes') AND p.polname = 'deals'
 		UNION ALL
 		-- Citus does not find the domains in the CHECK of deals, but those of a function.
 		SELECT s.step, '', format(s.command, n.nspname,

@@ -3,7 +3,7 @@
 CREATE FUNCTION @extschema@.crm_history_erased() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION @extschema@.crm_history_erased() IS
-'AFTER DELETE trigger for each statement on stage_changes and deal_changes: records up to when the history of deals is incomplete now';
+'AFTER DELETE and AFTER TRUNCATE trigger for each statement on stage_changes and deal_changes: records up to when the history of deals is incomplete now';
 
 CREATE FUNCTION @extschema@.crm_purge_deal(schema_name text, deal_id uuid, OUT table_name text, OUT deleted bigint)
 	RETURNS SETOF record

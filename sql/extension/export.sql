@@ -92,6 +92,31 @@ $$;
 COMMENT ON FUNCTION @extschema@.crm_export(text, text, text) IS
 	'Everything that a CRM has and the caller may read, history and columns of your own included, as text: ''jsonl'', a line {"table": ..., "row": ...} for each row of all tables or of one, or ''csv'', of one table, with a header; null is an empty field, the empty text is "". Times are in UTC. crm_import_export() puts the lines back. Errors: 22023 for an unknown CRM, format or table.';
 
+CREATE FUNCTION @extschema@.crm_import_rows(import_schema text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	line bigint;
+	record text;
+BEGIN
+	EXECUTE format('CREATE UNLOGGED TABLE %1$I.work_rows AS SELECT j.line ->> ''table'' AS name, j.line -> ''row'' AS fields '
+		'FROM (SELECT l.text::jsonb AS line FROM %1$I.lines AS l WHERE btrim(l.text) <> '''') AS j', import_schema);
+EXCEPTION WHEN invalid_text_representation THEN
+	FOR line, record IN EXECUTE format('SELECT l.line, l.text FROM %1$I.lines AS l WHERE btrim(l.text) <> '''' ORDER BY l.line', import_schema) LOOP
+		BEGIN
+			PERFORM record::jsonb;
+		EXCEPTION WHEN invalid_text_representation THEN
+			RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('line %s is not JSON', line), DETAIL = left(record, 200),
+				HINT = 'The file must be what crm_export() has written as jsonl.';
+		END;
+	END LOOP;
+	RAISE;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.crm_import_rows(text) IS
+	'Makes rows of the lines that crm_export() has written. Errors: 22023 with the number of the first line that is not JSON';
+
 CREATE FUNCTION @extschema@.crm_import_export(schema_name text DEFAULT 'crm', import_schema text DEFAULT 'crm_import')
 	RETURNS TABLE (table_name text, number bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -104,12 +129,12 @@ DECLARE
 	columns text[];
 	unknown text;
 	restoring text;
+	detail text;
 BEGIN
 	PERFORM @extschema@.crm_require_import(import_schema);
 	PERFORM @extschema@.crm_require_own_crm(schema_name);
 	PERFORM @extschema@.crm_import_drop_work(import_schema);
-	EXECUTE format('CREATE UNLOGGED TABLE %1$I.work_rows AS SELECT j.line ->> ''table'' AS name, j.line -> ''row'' AS fields '
-		'FROM (SELECT l.text::jsonb AS line FROM %1$I.lines AS l WHERE btrim(l.text) <> '''') AS j', import_schema);
+	PERFORM @extschema@.crm_import_rows(import_schema);
 	EXECUTE format('SELECT min(format(''"%%s"'', r.name)) FROM %I.work_rows AS r '
 		'WHERE coalesce(r.name, '''') NOT IN (SELECT t.name FROM %I.crm_export_tables() AS t)', import_schema,
 		(SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'crm')) INTO unknown;
@@ -130,10 +155,16 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = '22023', HINT = 'Add it first.',
 				MESSAGE = format('table "%s" has no column %s, which the export has', table_name, unknown);
 		END IF;
-		EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM (SELECT r.fields FROM %4$I.work_rows AS r WHERE r.name = $1) AS r '
-			'CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I.%2$I, r.fields) AS t', schema_name, table_name,
-			(SELECT string_agg(quote_ident(c.name), ', ') FROM unnest(columns) AS c (name)), import_schema) USING table_name;
-		GET DIAGNOSTICS number = ROW_COUNT;
+		BEGIN
+			EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM (SELECT r.fields FROM %4$I.work_rows AS r WHERE r.name = $1) AS r '
+				'CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$I.%2$I, r.fields) AS t', schema_name, table_name,
+				(SELECT string_agg(quote_ident(c.name), ', ') FROM unnest(columns) AS c (name)), import_schema) USING table_name;
+			GET DIAGNOSTICS number = ROW_COUNT;
+		EXCEPTION WHEN unique_violation THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+			RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = format('table "%s" has rows of the export already', table_name), DETAIL = detail,
+				HINT = 'Load the lines into an empty CRM: SELECT crm_install(''other'').';
+		END;
 		RETURN NEXT;
 	END LOOP;
 	PERFORM set_config('crm.restoring', restoring, true);

@@ -83,7 +83,7 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT r.policies ->> ''unknown_stages'' = ''create'' FROM %I.run AS r', import_schema) INTO creates;
 	EXECUTE format('TRUNCATE %1$I.rejects, %1$I.report RESTART IDENTITY', import_schema);
-	EXECUTE format('INSERT INTO %1$I.rejects SELECT r.file, r.line, NULL, NULL, r.record, r.problem FROM %1$I.rows AS r WHERE r.problem IS NOT NULL',
+	EXECUTE format('INSERT INTO %1$I.rejects SELECT r.file, r.line, r.external_id, r.column_name, r.record, r.problem FROM %1$I.rows AS r WHERE r.problem IS NOT NULL',
 		import_schema);
 	EXECUTE format('ANALYZE %1$I.run, %1$I.mapping, %1$I.imported, %1$I.deals, %1$I.moves, %1$I.value_changes', import_schema);
 	RAISE NOTICE 'import: reading deals';
@@ -158,6 +158,28 @@ $$;
 COMMENT ON FUNCTION @extschema@.crm_import_write(text, text) IS
 	'Writes the deals and the history that crm_import_check() has worked out';
 
+CREATE FUNCTION @extschema@.crm_require_undistributed(crm text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schemas CONSTANT regclass := to_regclass('pg_catalog.pg_dist_schema');
+	is_distributed boolean := false;
+BEGIN
+	IF schemas IS NOT NULL THEN
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s AS s WHERE s.schemaid = to_regnamespace($1)::oid)', schemas)
+			INTO is_distributed USING quote_ident(crm);
+	END IF;
+	IF is_distributed THEN
+		RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('nothing can be imported into schema "%s", which Citus has distributed', crm),
+			DETAIL = 'The tables of the import are on this node, and Citus does not join them with those of the CRM.',
+			HINT = 'Import into a CRM that is not distributed, then call crm_distribute(), or crm_export() and crm_import_export().';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.crm_require_undistributed(text) IS
+	'Errors: 0A000 if Citus has distributed the CRM in that schema; for crm_import()';
+
 CREATE FUNCTION @extschema@.crm_import(schema_name text, source text, import_schema text DEFAULT 'crm_import',
 	amount_format text DEFAULT '1234.56', time_format text DEFAULT 'iso', time_zone text DEFAULT 'UTC',
 	currency text DEFAULT NULL, policies jsonb DEFAULT '{}', check_only boolean DEFAULT false)
@@ -174,6 +196,7 @@ DECLARE
 BEGIN
 	PERFORM @extschema@.crm_require_import(import_schema);
 	PERFORM @extschema@.crm_require_own_crm(schema_name);
+	PERFORM @extschema@.crm_require_undistributed(schema_name);
 	SELECT i.tenancy INTO tenancy FROM @extschema@.crm_installations() AS i WHERE i.schema_name = crm_import.schema_name;
 	IF coalesce(btrim(source), '') = '' THEN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'source must be the name of the system that the deals come from';

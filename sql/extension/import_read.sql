@@ -135,14 +135,18 @@ BEGIN
 	SELECT r.line, @extschema@.crm_import_header(r.record, delimiter) INTO first_line, header
 	FROM @extschema@.crm_import_records(import_schema) AS r
 	WHERE btrim(r.record) <> '' ORDER BY r.line LIMIT 1;
-	IF header IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('file "%s" has no header', file);
+	IF first_line IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('file "%s" is empty', file);
+	ELSIF header IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('the header of file "%s" is not CSV with the delimiter "%s"', file, delimiter);
 	END IF;
 	SELECT string_agg(format('"%s"', q.name), ', ') INTO missing
 	FROM unnest(required) AS q (name) WHERE q.name <> ALL (header);
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('file "%s" has no column %s', file, missing),
-			DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', h.name), ', ') FROM unnest(header) AS h (name)));
+			DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', h.name), ', ') FROM unnest(header) AS h (name))),
+			HINT = CASE WHEN cardinality(header) = 1 THEN format('Its delimiter may be another one than "%s".', delimiter)
+				ELSE 'Columns may be in any order, but have to have these names.' END;
 	END IF;
 	EXECUTE format($query$
 		INSERT INTO %1$I.rows (file, line, fields, problem, record)
@@ -165,4 +169,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.crm_import_read(text, text, text, text[]) IS
-	'Takes the CSV file apart whose lines were copied into the table lines of the import''s schema: rows of the table rows, under that name of the file, by the names in its header, in whatever order. Returns their number. Errors: 22023 for a file without a header, or that lacks a column of required.';
+	'Takes the CSV file apart whose lines were copied into the table lines of the import''s schema: rows of the table rows, under that name of the file, by the names in its header, in whatever order. Returns their number. Errors: 22023 for an empty file, one whose header is not CSV with that delimiter, or that lacks a column of required.';

@@ -15,10 +15,15 @@ DELETE FROM @crm@.deal_changes AS c
 USING @import@.work_superseded AS s, @import@.work_since AS m
 WHERE c.deal_id = s.deal_id AND c.id > m.id AND c.change <> 'erased';
 
+-- Nothing is missing now.
+SELECT set_config('crm.restoring', 'on', true);
+
 DELETE FROM @crm@.deal_changes AS c
 USING @import@.run AS r
 WHERE c.change = 'erased' AND c.tenant_id = r.tenant_id
     AND c.id > (SELECT s.id FROM @import@.work_superseded AS s ORDER BY s.id LIMIT 1);
+
+SELECT set_config('crm.restoring', 'off', true);
 
 SELECT @extension@.crm_raise('23514', format('deal %s did not become what the file says', d.id), NULL,
     'A trigger of your own may have changed it.')

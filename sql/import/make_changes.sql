@@ -59,7 +59,7 @@ FROM @import@.work_kept AS k
     JOIN @import@.work_last AS l ON l.deal_no = k.deal_no
     CROSS JOIN LATERAL (SELECT
         coalesce(l.has_amount AND round(s.amount, 4) <> l.amount, false) OR coalesce(l.has_amount AND s.amount IS NOT NULL AND l.amount IS NULL, false) AS of_amount,
-        coalesce(l.has_currency AND f.currency <> upper(l.currency), false) AS of_currency,
+        coalesce(l.has_currency AND f.currency <> l.currency, false) AS of_currency,
         coalesce(l.has_period AND f.value_period <> l.value_period, false) AS of_period,
         coalesce(l.has_expected AND s.expected_close_date IS DISTINCT FROM l.expected_close_date AND s.expected_close_date IS NOT NULL, false) AS of_expected,
         coalesce(l.has_owner AND s.owner IS DISTINCT FROM l.owner AND s.owner IS NOT NULL, false) AS of_owner) AS d
@@ -96,12 +96,10 @@ CREATE INDEX ON @import@.work_values (deal_no) WHERE field = 'probability';
 -- Created, changed, moved, in their order; a change at the time of a move belongs to it.
 CREATE UNLOGGED TABLE @import@.work_timeline AS
 SELECT e.deal_no, e.at, 1 AS kind, e.seq, e.actor, e.has_amount, e.amount, e.has_probability, e.probability,
-    e.has_currency, upper(coalesce(c.target, e.currency)) AS currency, e.has_period, coalesce(v.target, e.value_period) AS value_period,
+    e.has_currency, e.currency, e.has_period, e.value_period,
     e.has_expected, e.expected_close_date, e.has_owner, o.id AS owner_id, e.other, e.is_archived,
     NULL::integer AS n, NULL::integer AS stage_no
 FROM @import@.work_events AS e
-    LEFT JOIN @import@.mapping AS c ON c.kind = 'currency' AND c.value = e.currency
-    LEFT JOIN @import@.mapping AS v ON v.kind = 'value_period' AND v.value = e.value_period
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = e.owner
 UNION ALL
 SELECT t.deal_no, t.at, CASE WHEN t.n = 1 THEN 0 ELSE 2 END, t.n, t.actor,
@@ -110,7 +108,7 @@ SELECT t.deal_no, t.at, CASE WHEN t.n = 1 THEN 0 ELSE 2 END, t.n, t.actor,
         WHEN q.old_number IS NOT NULL THEN q.old_number
         WHEN t.is_last AND NOT coalesce(l.has_probability, false) THEN coalesce(s.probability_text::numeric, g.probability)
         ELSE g.probability END,
-    t.n = 1, CASE WHEN i.has_currency THEN upper(i.currency) ELSE coalesce(f.currency, p.currency) END,
+    t.n = 1, CASE WHEN i.has_currency THEN i.currency ELSE coalesce(f.currency, p.currency) END,
     t.n = 1, CASE WHEN i.has_period THEN i.value_period ELSE coalesce(f.value_period, 'one_time') END,
     t.n = 1, CASE WHEN i.has_expected THEN i.expected_close_date ELSE s.expected_close_date END,
     t.n = 1, CASE WHEN i.has_owner THEN o.id ELSE f.owner_id END,
@@ -124,9 +122,10 @@ FROM @import@.work_visits AS t
     LEFT JOIN @import@.work_last AS l ON l.deal_no = t.deal_no
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = i.owner
     LEFT JOIN @import@.work_visits AS x ON x.deal_no = t.deal_no AND x.n = t.n + 1
-    -- the deal entered the stage with the old value of the first change there
+    -- the deal entered the stage with the old value of the first change there, or of
+    -- that which came with the next move
     LEFT JOIN LATERAL (SELECT w.old_number FROM @import@.work_values AS w
-        WHERE w.deal_no = t.deal_no AND w.field = 'probability' AND (w.at > t.at OR t.n = 1) AND (x.at IS NULL OR w.at < x.at)
+        WHERE w.deal_no = t.deal_no AND w.field = 'probability' AND (w.at > t.at OR t.n = 1) AND (x.at IS NULL OR w.at <= x.at)
         ORDER BY w.at, w.line LIMIT 1) AS q ON true
 WHERE t.deal_no IN (SELECT e.deal_no FROM @import@.work_events AS e);
 
@@ -168,3 +167,11 @@ WINDOW deal AS (PARTITION BY n.deal_no ORDER BY n.row_no);
 
 CREATE INDEX ON @import@.work_states (deal_no, n);
 ANALYZE @import@.work_states;
+
+-- The history may name an owner who is gone, the deal may not.
+INSERT INTO @import@.rejects
+SELECT s.file, s.line, s.external_id, 'owner', p.value, 'there is no such row in the table that owners are linked to (mapping)'
+FROM @import@.work_states AS t
+    JOIN @import@.work_deals AS s ON s.deal_no = t.deal_no
+    JOIN @import@.work_people AS p ON p.kind = 'owner' AND p.id = t.now_owner AND p.is_missing
+WHERE t.is_end AND NOT EXISTS (SELECT FROM @import@.rejects AS e WHERE e.external_id = s.external_id);

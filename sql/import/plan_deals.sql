@@ -84,6 +84,9 @@ FROM @import@.work_plan AS p
         ('closed_at', NULL, (c.how = 'close' AND c.ends_at IS NULL AND p.closed_text IS NULL)
             OR (c.how = 'begin' AND p.status <> 'open' AND p.closed_text IS NULL AND r.policies ->> 'closed_without_date' = 'reject'),
             'closed, but when is not said (policy closed_without_date)'),
+        -- where the history closes the deal, it may be a plan that nobody has changed
+        ('closed_at', p.closed_text, p.closed_at > r.latest
+            AND (c.how <> 'agree' OR p.status = 'open' OR r.policies ->> 'close_differs' <> 'history'), 'is in the future'),
         ('closed_at', p.closed_text, c.how = 'close' AND c.ends_at < c.since_at,
             CASE WHEN p.last_at IS NULL THEN 'is before the deal was created' ELSE 'is before the last move' END),
         ('closed_at', p.closed_text, c.how = 'begin' AND p.closed_at < p.created_at

@@ -26,10 +26,10 @@ SELECT row_number() OVER () AS deal_no, d.file, d.line, d.external_id,
     nullif(btrim(d.title), '') AS title, d.description,
     nullif(btrim(d.amount), '') AS amount_text,
     @extension@.crm_import_amount(nullif(btrim(d.amount), ''), r.amount_format) AS amount,
-    upper(coalesce(nullif(btrim(d.currency), ''), @extension@.crm_import_currency(nullif(btrim(d.amount), ''), r.amount_format), r.currency))
+    coalesce(nullif(btrim(d.currency), ''), @extension@.crm_import_currency(nullif(btrim(d.amount), ''), r.amount_format), r.currency)
         AS currency_text,
     CASE WHEN btrim(d.currency) <> ''
-        THEN upper(@extension@.crm_import_currency(nullif(btrim(d.amount), ''), r.amount_format)) END AS other_currency_text,
+        THEN @extension@.crm_import_currency(nullif(btrim(d.amount), ''), r.amount_format) END AS other_currency_text,
     nullif(btrim(d.value_period), '') AS value_period_text,
     nullif(btrim(d.probability), '') AS probability_text,
     coalesce(btrim(d.pipeline), '') AS pipeline, coalesce(btrim(d.stage), '') AS stage,
@@ -71,7 +71,6 @@ FROM @import@.work_deals AS d
         ('created_at', d.created_text, d.created_at > r.latest, 'is in the future'),
         ('closed_at', d.closed_text, d.closed_text IS NOT NULL AND d.closed_at IS NULL,
             format('is not a time in the format %s', r.time_format)),
-        ('closed_at', d.closed_text, d.closed_at > r.latest, 'is in the future'),
         ('archived_at', d.archived_text, d.archived_text IS NOT NULL AND d.archived_at IS NULL,
             format('is not a time in the format %s', r.time_format)),
         ('archived_at', d.archived_text, d.archived_at > r.latest, 'is in the future'),

@@ -12,7 +12,10 @@ FROM @import@.moves AS m
     LEFT JOIN @import@.work_deals AS d ON d.external_id = m.external_id;
 
 CREATE UNLOGGED TABLE @import@.work_values AS
-SELECT d.deal_no, v.file, v.line, v.external_id, v.field, v.old_value, v.new_value, v.at_text, v.at, v.actor,
+SELECT d.deal_no, v.file, v.line, v.external_id, v.field,
+    CASE v.field WHEN 'currency' THEN upper(coalesce(o.target, v.old_value)) ELSE coalesce(o.target, v.old_value) END AS old_value,
+    CASE v.field WHEN 'currency' THEN upper(coalesce(n.target, v.new_value)) ELSE coalesce(n.target, v.new_value) END AS new_value,
+    v.at_text, v.at, v.actor,
     CASE v.field WHEN 'amount' THEN @extension@.crm_import_amount(v.old_value, v.amount_format)
         WHEN 'probability' THEN CASE WHEN v.old_value ~ '^\d*\.?\d+$' THEN v.old_value::numeric END END AS old_number,
     CASE v.field WHEN 'amount' THEN @extension@.crm_import_amount(v.new_value, v.amount_format)
@@ -27,6 +30,8 @@ FROM (SELECT c.file, c.line, c.external_id, nullif(btrim(c.field), '') AS field,
         @extension@.crm_import_time(nullif(btrim(c.at), ''), r.time_format, r.time_zone) AS at,
         coalesce(nullif(btrim(c.actor), ''), r.actor) AS actor, r.amount_format, r.time_format, r.time_zone
     FROM @import@.value_changes AS c CROSS JOIN @import@.run AS r) AS v
+    LEFT JOIN @import@.mapping AS o ON o.kind = v.field AND v.field IN ('currency', 'value_period') AND o.value = v.old_value
+    LEFT JOIN @import@.mapping AS n ON n.kind = v.field AND v.field IN ('currency', 'value_period') AND n.value = v.new_value
     LEFT JOIN @import@.work_deals AS d ON d.external_id = v.external_id;
 
 -- Each cause is reported once, at the first line that has it.
@@ -63,6 +68,14 @@ FROM @import@.work_values AS v
             format('is no %s', v.field)),
         ('new_value', v.new_value, v.field IN ('amount', 'probability') AND v.new_value IS NOT NULL AND v.new_number IS NULL,
             format('is no %s', v.field)),
+        ('old_value', v.old_value, v.field = 'amount' AND abs(v.old_number) >= 1e15, 'has more than 15 digits before the decimal point'),
+        ('new_value', v.new_value, v.field = 'amount' AND abs(v.new_number) >= 1e15, 'has more than 15 digits before the decimal point'),
+        ('old_value', v.old_value, v.field = 'currency' AND NOT @extension@.crm_is_currency(v.old_value), 'is no currency of ISO 4217 (mapping)'),
+        ('new_value', v.new_value, v.field = 'currency' AND NOT @extension@.crm_is_currency(v.new_value), 'is no currency of ISO 4217 (mapping)'),
+        ('old_value', v.old_value, v.field = 'value_period' AND v.old_value <> ALL (ARRAY['one_time', 'monthly', 'quarterly', 'annual']),
+            'is not one_time, monthly, quarterly or annual (mapping)'),
+        ('new_value', v.new_value, v.field = 'value_period' AND v.new_value <> ALL (ARRAY['one_time', 'monthly', 'quarterly', 'annual']),
+            'is not one_time, monthly, quarterly or annual (mapping)'),
         ('new_value', v.new_value, v.field = 'amount' AND r.policies ->> 'amount_scale' = 'reject'
             AND v.new_number <> round(v.new_number, 4), 'has more than 4 decimals (policy amount_scale)'),
         ('old_value', v.old_value, v.field = 'amount' AND r.policies ->> 'amount_scale' = 'reject'

@@ -21,7 +21,7 @@ SELECT d.deal_no, d.file, d.line, d.external_id, d.pipeline, d.stage,
     l.pipeline_id, l.stage_no AS given_no, l.deal_status AS given_status, d.status_text,
     coalesce(ms.target, CASE WHEN lower(d.status_text) IN ('open', 'won', 'lost') THEN lower(d.status_text) END) AS status,
     e.first_open, pw.stage_no AS won_no, pl.stage_no AS lost_no,
-    d.currency_text, coalesce(mc.target, CASE WHEN @extension@.crm_is_currency(d.currency_text) THEN d.currency_text END) AS currency,
+    d.currency_text, coalesce(mc.target, CASE WHEN @extension@.crm_is_currency(upper(d.currency_text)) THEN upper(d.currency_text) END) AS currency,
     d.value_period_text,
     coalesce(mv.target, CASE WHEN d.value_period_text IN ('one_time', 'monthly', 'quarterly', 'annual') THEN d.value_period_text END)
         AS value_period,
@@ -32,7 +32,7 @@ FROM @import@.work_deals AS d
     LEFT JOIN @import@.work_places AS pw ON pw.pipeline = d.pipeline AND pw.stage = 'won'
     LEFT JOIN @import@.work_places AS pl ON pl.pipeline = d.pipeline AND pl.stage = 'lost'
     LEFT JOIN @import@.mapping AS ms ON ms.kind = 'status' AND ms.value = d.status_text
-    LEFT JOIN @import@.mapping AS mc ON mc.kind = 'currency' AND upper(mc.value) = d.currency_text
+    LEFT JOIN @import@.mapping AS mc ON mc.kind = 'currency' AND mc.value = d.currency_text
     LEFT JOIN @import@.mapping AS mv ON mv.kind = 'value_period' AND mv.value = d.value_period_text
     LEFT JOIN @import@.work_people AS o ON o.kind = 'owner' AND o.value = d.owner
     LEFT JOIN @import@.work_people AS g ON g.kind = 'organization' AND g.value = d.organization;
@@ -57,8 +57,8 @@ FROM @import@.work_final AS f
             'is no currency of ISO 4217 (mapping)'),
         -- a symbol that is not mapped is not checked, as several currencies may use it
         ('amount', f.other_currency_text, f.currency <> coalesce((SELECT m.target FROM @import@.mapping AS m
-            WHERE m.kind = 'currency' AND upper(m.value) = f.other_currency_text),
-                CASE WHEN @extension@.crm_is_currency(f.other_currency_text) THEN f.other_currency_text END),
+            WHERE m.kind = 'currency' AND m.value = f.other_currency_text),
+                CASE WHEN @extension@.crm_is_currency(upper(f.other_currency_text)) THEN upper(f.other_currency_text) END),
             format('the amount is in %s, the currency %s (mapping)', f.other_currency_text, f.currency_text)),
         ('value_period', f.value_period_text, f.value_period_text IS NOT NULL AND f.value_period IS NULL,
             'is not one_time, monthly, quarterly or annual (mapping)'),
@@ -89,3 +89,13 @@ FROM @import@.work_deals AS f
     CROSS JOIN LATERAL unnest(f.contacts) AS c
     JOIN @import@.work_people AS p ON p.kind = 'contact' AND p.value = btrim(c)
 WHERE p.id IS NULL OR p.is_missing;
+
+INSERT INTO @import@.rejects
+SELECT DISTINCT ON (v.external_id, c.column_name) v.file, v.line, v.external_id, c.column_name, c.value, CASE WHEN m.target IS NULL
+    THEN 'is neither a uuid nor mapped (mapping, or policy unknown_owners)' ELSE 'the mapping has no uuid' END
+FROM @import@.work_values AS v
+    CROSS JOIN LATERAL (VALUES ('old_value', v.old_value), ('new_value', v.new_value)) AS c (column_name, value)
+    JOIN @import@.work_people AS p ON p.kind = 'owner' AND p.value = c.value AND p.id IS NULL
+    LEFT JOIN @import@.mapping AS m ON m.kind = 'owner' AND m.value = c.value
+WHERE v.field = 'owner' AND v.deal_no IS NOT NULL
+ORDER BY v.external_id, c.column_name, v.line;

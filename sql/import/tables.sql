@@ -12,9 +12,11 @@ CREATE UNLOGGED TABLE @import@.rows (
     line bigint NOT NULL,
     fields jsonb,
     problem text,
-    record text
+    record text,
+    external_id text,
+    column_name text
 );
-COMMENT ON TABLE @import@.rows IS 'The rows of the files that were read, by the names in their first line; problem: why one could not be taken apart, record what it was';
+COMMENT ON TABLE @import@.rows IS 'The rows of the files that were read, by the names in their first line; problem: why one cannot be used, with the deal and the column if they are known, record: what it is, or the value of that column';
 
 CREATE UNLOGGED TABLE @import@.deals (
     file text NOT NULL DEFAULT 'deals',

@@ -1,9 +1,10 @@
 -- Adds the contacts and tags that the written deals do not have yet.
 
-INSERT INTO @crm@.deal_contacts (tenant_id, deal_id, contact_id, is_primary)
+INSERT INTO @crm@.deal_contacts (tenant_id, deal_id, contact_id, metadata, is_primary)
 SELECT r.tenant_id, x.deal_id, x.contact_id,
+    CASE WHEN x.name ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN '{}' ELSE jsonb_build_object('name', x.name) END,
     x.no = 1 AND NOT EXISTS (SELECT FROM @crm@.deal_contacts AS o WHERE o.deal_id = x.deal_id AND o.is_primary)
-FROM (SELECT t.deal_id, p.id AS contact_id, min(c.no) AS no
+FROM (SELECT t.deal_id, p.id AS contact_id, min(c.no) AS no, min(p.value) AS name
     FROM @import@.work_target AS t
         JOIN @import@.work_deals AS s ON s.deal_no = t.deal_no
         CROSS JOIN LATERAL unnest(s.contacts) WITH ORDINALITY AS c (value, no)

@@ -425,7 +425,7 @@
 	}
 
 	function changes(rows) {
-		return section("changes", "Last changes", table("The newest first", [
+		return section("changes", "Last changes", table("Of the last 90 days, the newest first", [
 			text("When", (row) => new Date(row.at).toISOString().slice(0, 16).replace("T", " ")),
 			text("What", (row) => row.text),
 			text("By", (row) => row.by ?? "–"),

@@ -1,8 +1,11 @@
 -- The changes since a moment.
 --
 -- Rows are ordered by (changed_at, id of the row of the history, no), and paged in this
--- order: one row of the history may be several changes.
+-- order: one row of the history may be several changes.  What is told of a change is made
+-- after that, for the page only.
 --
+-- Of a pipeline, the rows of its deals are read: of those that stand in it, and that left
+-- it or were deleted, or whose history has a gap.  Else the rows since the moment are read.
 -- The index by time has no creations.  They are found by id instead, as an id contains
 -- the time of recording, and a change that took effect since then was also recorded
 -- since then.  Earlier rows are read too if they were corrected since.
@@ -24,79 +27,122 @@ WITH asked AS MATERIALIZED (
         split_part(changes_since.after_cursor, '/', 1)::bigint AS micros,
         split_part(changes_since.after_cursor, '/', 2)::uuid AS id,
         split_part(changes_since.after_cursor, '/', 3)::integer AS no
-), created AS (
-    SELECT k.id, k.tenant_id, k.deal_id, k.pipeline_id, k.stage_id, k.changed_at, k.changed_by,
-        k.new_amount, k.new_currency, k.new_owner_id
+), undone AS MATERIALIZED (
+    -- few of the moves; those of a pipeline are spared the index by time
+    SELECT r.deal_id, r.tenant_id, r.reverts_no
+    FROM @crm@.stage_changes AS r
+    WHERE r.reverts_no IS NOT NULL
+        AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
+        AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
+), edits AS (
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
+        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
-    WHERE k.id >= (SELECT a.first_id FROM asked AS a)
+    WHERE changes_since.pipeline_id IS NOT NULL
+        AND k.pipeline_id = changes_since.pipeline_id
+        AND (k.deal_id, k.tenant_id) IN (SELECT d.id, d.tenant_id FROM @crm@.deals AS d
+            WHERE d.pipeline_id = changes_since.pipeline_id
+            UNION ALL
+            SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
+            WHERE c.from_pipeline_id = changes_since.pipeline_id
+                AND (c.to_pipeline_id < changes_since.pipeline_id OR c.to_pipeline_id > changes_since.pipeline_id)
+            UNION ALL
+            SELECT o.deal_id, o.tenant_id FROM @crm@.deal_changes AS o
+            WHERE o.change IN ('deleted', 'restored', 'erased')
+                AND o.pipeline_id IN (changes_since.pipeline_id, '00000000-0000-0000-0000-000000000000'))
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
+        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.change IN ('updated', 'archived', 'unarchived', 'deleted', 'restored')
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
+        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.id >= (SELECT a.first_id FROM asked AS a)
         AND k.change = 'created'
     UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.pipeline_id, k.stage_id, k.changed_at, k.changed_by,
-        k.new_amount, k.new_currency, k.new_owner_id
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
+        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM (SELECT DISTINCT o.deal_id, o.tenant_id
             FROM @crm@.deal_changes AS o
             WHERE o.change = 'corrected' AND o.id >= (SELECT a.first_id FROM asked AS a)) AS o
         JOIN @crm@.deal_changes AS k ON k.deal_id = o.deal_id AND k.tenant_id = o.tenant_id
-    WHERE k.change = 'created'
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.change = 'created'
         AND k.id < (SELECT a.first_id FROM asked AS a)
 ), changes AS (
-    SELECT k.changed_at, k.id, 0 AS no, k.tenant_id, k.deal_id, 'created' AS change, NULL AS old_value,
-        g.name AS new_value, k.new_amount AS amount, k.new_currency AS currency, k.changed_by,
-        k.pipeline_id, k.pipeline_id AS other_pipeline_id, k.new_owner_id AS old_owner_id, k.new_owner_id
-    FROM created AS k
-        LEFT JOIN @crm@.stages AS g ON g.id = k.stage_id
-    WHERE k.changed_at >= changes_since.at
-    UNION ALL
-    SELECT c.changed_at, c.id, 0, c.tenant_id, c.deal_id,
+    SELECT c.changed_at, c.id, 0 AS no, c.tenant_id, c.deal_id,
         CASE
             WHEN c.to_status <> 'open' AND c.to_status <> c.from_status THEN c.to_status
             WHEN c.to_status = 'open' AND c.from_status <> 'open' THEN 'reopened'
             ELSE 'moved'
-        END, f.name, t.name, c.amount, c.currency, c.changed_by, c.to_pipeline_id, c.from_pipeline_id, NULL, NULL
+        END AS change, c.changed_by, c.from_stage_id, c.to_stage_id, NULL::numeric AS old_amount, c.amount AS new_amount,
+        NULL AS old_currency, c.currency AS new_currency, NULL::date AS old_date, NULL::date AS new_date,
+        NULL::uuid AS old_owner_id, NULL::uuid AS new_owner_id
     FROM @crm@.stage_changes AS c
-        LEFT JOIN @crm@.stages AS f ON f.id = c.from_stage_id
-        LEFT JOIN @crm@.stages AS t ON t.id = c.to_stage_id
     WHERE c.changed_at >= changes_since.at
+        AND (changes_since.pipeline_id IS NULL OR c.from_pipeline_id = changes_since.pipeline_id
+            OR c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id)
         AND c.reverts_no IS NULL
-        AND NOT EXISTS (SELECT FROM @crm@.stage_changes AS r
-            WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
+        AND NOT EXISTS (SELECT FROM undone AS u
+            WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
     UNION ALL
-    SELECT k.changed_at, k.id, v.no, k.tenant_id, k.deal_id, v.change, v.old_value, v.new_value,
-        CASE WHEN v.change = 'deleted' THEN k.old_amount ELSE k.new_amount END,
-        CASE WHEN v.change = 'deleted' THEN k.old_currency ELSE k.new_currency END,
-        k.changed_by, k.pipeline_id, k.pipeline_id, k.old_owner_id, k.new_owner_id
-    FROM @crm@.deal_changes AS k
+    SELECT k.changed_at, k.id, v.no, k.tenant_id, k.deal_id, v.change, k.changed_by, NULL, k.stage_id, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM edits AS k
         CROSS JOIN LATERAL (VALUES
-            (1, 'amount', concat_ws(' ', trim_scale(k.old_amount), k.old_currency), concat_ws(' ', trim_scale(k.new_amount), k.new_currency),
-                k.change <> 'deleted' AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency)),
-            (2, 'close_date', to_jsonb(k.old_expected_close_date) #>> '{}', to_jsonb(k.new_expected_close_date) #>> '{}',
-                k.change <> 'deleted' AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date),
-            (3, 'owner', k.old_owner_id::text, k.new_owner_id::text,
-                k.change <> 'deleted' AND k.old_owner_id IS DISTINCT FROM k.new_owner_id),
-            (4, k.change, NULL, NULL, k.change IN ('archived', 'unarchived', 'deleted'))) AS v (no, change, old_value, new_value, happened)
+            (0, 'created', k.change = 'created'),
+            (1, 'amount', k.change NOT IN ('created', 'deleted')
+                AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency)),
+            (2, 'close_date', k.change NOT IN ('created', 'deleted')
+                AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date),
+            (3, 'owner', k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id),
+            (4, k.change, k.change IN ('archived', 'unarchived', 'deleted'))) AS v (no, change, happened)
     WHERE k.changed_at >= changes_since.at
-        AND k.change IN ('updated', 'archived', 'unarchived', 'deleted', 'restored')
+        AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')
         AND v.happened
 ), page AS (
-    SELECT c.changed_at, c.id, c.no, c.deal_id, c.change, nullif(c.old_value, '') AS old_value, nullif(c.new_value, '') AS new_value,
-        concat_ws(' ', trim_scale(c.amount), c.currency) AS value, c.changed_by,
-        d.title, d.amount AS deal_amount, d.currency AS deal_currency, d.pipeline_id AS deal_pipeline_id, d.owner_id AS deal_owner_id,
-        d.lost_reason, (extract(epoch FROM c.changed_at) * 1000000)::bigint AS micros
+    SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
+        c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id,
+        (extract(epoch FROM c.changed_at) * 1000000)::bigint AS micros
     FROM changes AS c
-        CROSS JOIN asked AS a
-        LEFT JOIN @crm@.deals AS d ON d.id = c.deal_id AND d.tenant_id = c.tenant_id
-    WHERE (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (c.pipeline_id, c.other_pipeline_id))
-        AND (changes_since.owner_id IS NULL OR changes_since.owner_id IN (d.owner_id, c.old_owner_id, c.new_owner_id))
-        AND (a.id IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no) < (a.micros, a.id, a.no))
+    WHERE (changes_since.owner_id IS NULL OR changes_since.owner_id IN (c.old_owner_id, c.new_owner_id)
+            OR EXISTS (SELECT FROM @crm@.deals AS d
+                WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
+        AND (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
+            < ((SELECT a.micros FROM asked AS a), (SELECT a.id FROM asked AS a), (SELECT a.no FROM asked AS a)))
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC
     LIMIT changes_since.max_rows
+), told AS (
+    SELECT p.changed_at, p.id, p.no, p.deal_id, p.change, p.changed_by, p.micros,
+        nullif(CASE p.change
+                WHEN 'amount' THEN concat_ws(' ', trim_scale(p.old_amount), p.old_currency)
+                WHEN 'close_date' THEN to_jsonb(p.old_date) #>> '{}'
+                WHEN 'owner' THEN p.old_owner_id::text
+                ELSE f.name
+            END, '') AS old_value,
+        nullif(CASE
+                WHEN p.change = 'amount' THEN concat_ws(' ', trim_scale(p.new_amount), p.new_currency)
+                WHEN p.change = 'close_date' THEN to_jsonb(p.new_date) #>> '{}'
+                WHEN p.change = 'owner' THEN p.new_owner_id::text
+                WHEN p.no = 0 THEN t.name
+            END, '') AS new_value,
+        nullif(concat_ws(' ', trim_scale(p.new_amount), p.new_currency), '') AS value,
+        d.title, d.amount AS deal_amount, d.currency AS deal_currency, d.pipeline_id AS deal_pipeline_id, d.owner_id AS deal_owner_id, d.lost_reason
+    FROM page AS p
+        LEFT JOIN @crm@.deals AS d ON d.id = p.deal_id AND d.tenant_id = p.tenant_id
+        LEFT JOIN @crm@.stages AS f ON f.id = p.from_stage_id
+        LEFT JOIN @crm@.stages AS t ON t.id = p.to_stage_id
 )
 SELECT p.changed_at, p.change, p.deal_id, p.title,
     concat(coalesce('"' || p.title || '"', 'A deal'), CASE p.change
-        WHEN 'created' THEN concat(' was created in ', coalesce(p.new_value, 'a deleted stage'), ', ' || nullif(p.value, ''))
+        WHEN 'created' THEN concat(' was created in ', coalesce(p.new_value, 'a deleted stage'), ', ' || p.value)
         WHEN 'moved' THEN concat(' moved from ', coalesce(p.old_value, 'a deleted stage'), ' to ', coalesce(p.new_value, 'a deleted stage'))
-        WHEN 'won' THEN concat(' was won', ', ' || nullif(p.value, ''))
-        WHEN 'lost' THEN concat(' was lost', ' in ' || p.old_value, ', ' || nullif(p.value, ''), ': ' || p.lost_reason)
+        WHEN 'won' THEN concat(' was won', ', ' || p.value)
+        WHEN 'lost' THEN concat(' was lost', ' in ' || p.old_value, ', ' || p.value, ': ' || p.lost_reason)
         WHEN 'reopened' THEN concat(' was reopened in ', coalesce(p.new_value, 'a deleted stage'))
         WHEN 'amount' THEN concat(' changed its amount from ', coalesce(p.old_value, 'none'), ' to ', coalesce(p.new_value, 'none'))
         WHEN 'close_date' THEN concat(' changed its expected close from ', coalesce(p.old_value, 'none'), ' to ', coalesce(p.new_value, 'none'))
@@ -105,5 +151,5 @@ SELECT p.changed_at, p.change, p.deal_id, p.title,
     END),
     p.old_value, p.new_value, trim_scale(p.deal_amount), p.deal_currency, p.deal_pipeline_id, p.deal_owner_id, p.changed_by,
     format('%s/%s/%s', p.micros, p.id, p.no)
-FROM page AS p
+FROM told AS p
 ORDER BY p.changed_at DESC, p.id DESC, p.no DESC;

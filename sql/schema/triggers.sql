@@ -48,8 +48,14 @@ CREATE TRIGGER zz_crm_history_erased AFTER DELETE ON stage_changes
     REFERENCING OLD TABLE AS deleted_rows
     FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
 
+CREATE TRIGGER zz_crm_history_truncated AFTER TRUNCATE ON stage_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
+
 CREATE TRIGGER zz_crm_history_erased AFTER DELETE ON deal_changes
     REFERENCING OLD TABLE AS deleted_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
+
+CREATE TRIGGER zz_crm_history_truncated AFTER TRUNCATE ON deal_changes
     FOR EACH STATEMENT EXECUTE FUNCTION @extension@.crm_history_erased('@VERSION@');
 
 CREATE TRIGGER zz_crm_deal_contact_rules BEFORE INSERT OR UPDATE ON deal_contacts

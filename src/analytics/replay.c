@@ -434,6 +434,7 @@ receive_other_deal(TupleTableSlot *slot, void *replay)
 typedef struct SmallPipeline
 {
 	ArrayBuildState *ids;
+	DealIndex  *deals;
 	int			count;
 	bool		is_erased;		/* what is missing is to be found */
 } SmallPipeline;
@@ -443,13 +444,19 @@ receive_id(TupleTableSlot *slot, void *arg)
 {
 	SmallPipeline *small = ((Replay *) arg)->small;
 	Datum		deal_id;
-	bool		is_erased;
+	UuidKey		key;
+	bool		is_erased,
+				found;
 
 	if (!crm_replay_get_id(slot, &deal_id, &is_erased))
 		return;
 	small->count++;
 	small->is_erased |= is_erased;
-	small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID, ((Replay *) arg)->context);
+	key = crm_uuid_key(DatumGetUUIDP(deal_id));
+	(void) crm_deal_number(small->deals, key, crm_deal_hash(small->deals, key), &found);
+	if (!found)
+		small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID,
+									  ((Replay *) arg)->context);
 }
 
 /* The ids of the deals that were here; 0 if the pipeline is not small. */
@@ -457,7 +464,10 @@ static Datum
 read_ids(Replay *replay)
 {
 	SmallPipeline small = {0};
+	MemoryContext caller = MemoryContextSwitchTo(replay->context);
 
+	small.deals = crm_deal_index_create(0);
+	MemoryContextSwitchTo(caller);
 	small.ids = initArrayResult(UUIDOID, replay->context, false);
 	replay->small = &small;
 	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
@@ -544,13 +554,14 @@ crm_replay_alloc(Replay *replay, Size size)
 void
 crm_replay_run(Replay *replay)
 {
+	Datum		small = read_ids(replay);
 	ArrayBuildState *ids = NULL;
 
-	crm_replay_read(replay, REPLAY_READ_UNDONE, (Datum) 0, receive_undone);
-	read_rows(replay, REPLAY_READ_EDITS, read_ids(replay), true, receive_edit, finish_edit);
+	crm_replay_read(replay, REPLAY_READ_UNDONE, small, receive_undone);
+	read_rows(replay, REPLAY_READ_EDITS, small, true, receive_edit, finish_edit);
 	arrange_lives(replay);
-	read_rows(replay, REPLAY_READ_MOVES, (Datum) 0, true, receive_move, finish_move);
-	read_rows(replay, REPLAY_READ_DEALS, (Datum) 0, false, receive_deal, finish_present);
+	read_rows(replay, REPLAY_READ_MOVES, small, true, receive_move, finish_move);
+	read_rows(replay, REPLAY_READ_DEALS, small, false, receive_deal, finish_present);
 	for_other_deals(replay, collect_id, &ids);
 	if (ids != NULL)
 		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,

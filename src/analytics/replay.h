@@ -11,7 +11,8 @@
  * Each table is read once, by a plain query with the caller's rights, row by
  * row: the moves that were taken back, the edits, the moves, the deals, in this
  * order.  The edits are those of all pipelines, as a deal may have been in another one
- * then; for a small pipeline the ids of its deals are read first.  Deals with events
+ * then; for a small pipeline the ids of its deals are read first, and then only what is
+ * of these.  Deals with events
  * since the period began are hashed; the others are passed on and not kept.  So memory
  * grows with the number of events, not with the table of deals, and all of it is in
  * one memory context.
@@ -239,10 +240,12 @@ crm_replay_hash_number(const Replay *replay, uint32 number)
 typedef enum ReplayRows
 {
 	REPLAY_READ_IDS,			/* of the deals that were here since from_at */
+	/* These are of the deals with those ids, if some are given: */
 	REPLAY_READ_UNDONE,			/* deal, the move, the move that took it back */
-	REPLAY_READ_EDITS,			/* of those ids, if some are given */
+	REPLAY_READ_EDITS,
 	REPLAY_READ_MOVES,
 	REPLAY_READ_DEALS,			/* of the pipeline */
+	/* And in any case: */
 	REPLAY_READ_OTHER_DEALS		/* of those ids */
 } ReplayRows;
 

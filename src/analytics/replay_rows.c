@@ -5,7 +5,8 @@
  * They run with the caller's rights and search path, so every operator and type
  * is named with its schema.  Custom plans: the planner sees the parameters as
  * constants, so it can estimate how many rows are later, and choose an index scan if
- * there are few; conditions on a parameter that is NULL or false are removed.
+ * there are few.  Of a small pipeline, whose deals are known, rows are read by their ids:
+ * the plan is the same for all, and is kept, as planning would take longer than reading.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "analytics/replay.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/short_text.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
@@ -51,16 +53,14 @@ static const char *const queries[] = {
 	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
 	"LIMIT " CppAsString2(REPLAY_SMALL) " OPERATOR(pg_catalog.+) 1",
 	[REPLAY_READ_UNDONE] =
-	"SELECT r.deal_id::pg_catalog.uuid, r.reverts_no::pg_catalog.int4, r.move_no::pg_catalog.int4 "
-	"FROM %1$s r WHERE r.reverts_no IS NOT NULL AND r.changed_at OPERATOR(pg_catalog.>) $3 "
-	"AND r.tenant_id OPERATOR(pg_catalog.=) $1",
+	"SELECT c.deal_id::pg_catalog.uuid, c.reverts_no::pg_catalog.int4, c.move_no::pg_catalog.int4 "
+	"FROM %1$s c WHERE c.reverts_no IS NOT NULL AND c.changed_at OPERATOR(pg_catalog.>) $3 "
+	"AND c.tenant_id OPERATOR(pg_catalog.=) $1",
 	[REPLAY_READ_EDITS] =
 	"SELECT %2$s FROM %1$s c WHERE c.change OPERATOR(pg_catalog.<>) 'created' "
-	"AND c.changed_at OPERATOR(pg_catalog.>) $3 "
-	"AND ($5 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($5))%3$s",
+	"AND c.changed_at OPERATOR(pg_catalog.>) $3%3$s",
 	[REPLAY_READ_MOVES] =
-	"SELECT %2$s FROM %1$s c WHERE c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4 "
-	"AND (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
+	"SELECT %2$s FROM %1$s c WHERE (c.from_pipeline_id OPERATOR(pg_catalog.=) $2 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $2 "
 	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) "
 	"AND c.reverts_no IS NULL%3$s",
 	[REPLAY_READ_DEALS] =
@@ -194,11 +194,19 @@ static const RowColumn present_columns[] = {
 };
 
 #define COLUMN(number)	(1U << (number))
+#define OF_DEALS(id)	" AND c." id " OPERATOR(pg_catalog.=) ANY ($5)"
+#define ANY_DEALS		""
+
+/* Of a small pipeline all moves are read: the index by time would be read from end to end. */
+#define OF_PERIOD \
+	" AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.entered_at OPERATOR(pg_catalog.<=) $4"
 
 /* The table of each query, and what is read of it. */
 static const struct
 {
 	const char *table;			/* NULL: that of the deals */
+	const char *of_small;		/* further condition, of a small pipeline */
+	const char *of_large;		/* and of any other one */
 	const RowColumn *columns;	/* NULL: those that the query names */
 	int			ncolumns;
 	int			nrequired;
@@ -209,23 +217,24 @@ static const struct
 }			tables[] =
 
 {
-	[REPLAY_READ_UNDONE] = {"stage_changes"},
+	[REPLAY_READ_IDS] = {NULL, NULL, ANY_DEALS},
+	[REPLAY_READ_UNDONE] = {"stage_changes", OF_DEALS("deal_id"), ANY_DEALS},
 	[REPLAY_READ_EDITS] = {
-		"deal_changes", edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
+		"deal_changes", OF_DEALS("deal_id"), ANY_DEALS, edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
 		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_CLOSE_DATE),
 		COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
 	},
 	[REPLAY_READ_MOVES] = {
-		"stage_changes", move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
+		"stage_changes", OF_DEALS("deal_id"), OF_PERIOD, move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
 		0, 0, COLUMN(MOVE_PROBABILITY), COLUMN(MOVE_CLOSED_AT)
 	},
 #define DEALS \
-	NULL, present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
+	present_columns, PRESENT_NCOLUMNS, PRESENT_VALUES, \
 	COLUMN(PRESENT_VALUES + VALUE_OWNER_ID), COLUMN(PRESENT_VALUES + VALUE_CLOSE_DATE), \
 	COLUMN(PRESENT_VALUES + VALUE_PROBABILITY), \
 	COLUMN(PRESENT_WON_AT) | COLUMN(PRESENT_LOST_AT)
-	[REPLAY_READ_DEALS] = {DEALS},
-	[REPLAY_READ_OTHER_DEALS] = {DEALS},
+	[REPLAY_READ_DEALS] = {NULL, OF_DEALS("id"), ANY_DEALS, DEALS},
+	[REPLAY_READ_OTHER_DEALS] = {NULL, NULL, ANY_DEALS, DEALS},
 };
 
 /* The select list of the query; sets replay->columns. */
@@ -291,12 +300,14 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at), ids
 	};
 	char		nulls[] = "     ";
+	bool		is_small = ids != (Datum) 0 && tables[rows].of_small != NULL;
+	const char *text = query_text(replay, rows);
 	CrmStatement statement = {
-		.text = query_text(replay, rows),
+		.text = psprintf("%s%s", text, is_small ? tables[rows].of_small : tables[rows].of_large),
 		.nargs = lengthof(types),
 		.argtypes = types,
-		/* The best plan depends on the share of later rows. */
-		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
+		/* Else the best plan depends on the share of later rows. */
+		.cursor_options = is_small ? crm_generic_plan(query->deals) : CURSOR_OPT_CUSTOM_PLAN,
 	};
 
 	if (ids == (Datum) 0)

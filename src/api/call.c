@@ -48,6 +48,7 @@ typedef struct Call
 	Oid			target_result;
 	bool		result_is_domain;	/* over target_result */
 	void	   *domain;			/* what domain_check() keeps */
+	bool		may_be_refused; /* by Citus, as it writes */
 } Call;
 
 /* The schema of the extension: that of the language's handler. */
@@ -89,7 +90,7 @@ find_target(Form_pg_proc function)
 static bool
 fits(Form_pg_proc function, Form_pg_proc target)
 {
-	bool		row = OidIsValid(get_typ_typrelid(function->prorettype));
+	bool		returns_row = OidIsValid(get_typ_typrelid(function->prorettype));
 
 	if (target->prolang != ClanguageId)
 		return false;
@@ -98,8 +99,8 @@ fits(Form_pg_proc function, Form_pg_proc target)
 	if (!target->proretset && getBaseType(function->prorettype) == target->prorettype)
 		return !function->proretset;
 	if (function->proretset && target->proretset)
-		return row && target->prorettype == RECORDOID;
-	return row && !target->proretset &&
+		return returns_row && target->prorettype == RECORDOID;
+	return returns_row && !target->proretset &&
 		target->prorettype == (function->proretset ? UUIDARRAYOID : UUIDOID);
 }
 
@@ -119,6 +120,7 @@ read_call(Oid oid, Call *call, MemoryContext context)
 	call->schema = function->pronamespace;
 	call->result = function->prorettype;
 	call->returns_set = function->proretset;
+	call->may_be_refused = function->provolatile == PROVOLATILE_VOLATILE && crm_has_citus();
 	target = find_target(function);
 	target_tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(target));
 	if (HeapTupleIsValid(target_tuple))
@@ -162,6 +164,25 @@ call_target(FunctionCallInfo fcinfo, Call *call, bool *isnull)
 	}
 	result = FunctionCallInvoke(inner);
 	*isnull = inner->isnull;
+	return result;
+}
+
+static Datum
+call_writer(FunctionCallInfo fcinfo, Call *call, bool *isnull)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		result = (Datum) 0;
+
+	PG_TRY();
+	{
+		result = call_target(fcinfo, call, isnull);
+	}
+	PG_CATCH();
+	{
+		crm_explain_refusal(context, get_func_name(fcinfo->flinfo->fn_oid));
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	return result;
 }
 
@@ -209,7 +230,8 @@ crm_call(PG_FUNCTION_ARGS)
 		read_call(fcinfo->flinfo->fn_oid, call, fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = call;
 	}
-	result = call_target(fcinfo, call, &isnull);
+	result = call->may_be_refused ? call_writer(fcinfo, call, &isnull) :
+		call_target(fcinfo, call, &isnull);
 	if (call->result != call->target_result && !isnull)
 	{
 		if (call->target_result == UUIDARRAYOID)

@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/query.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/timeline.h"
@@ -26,7 +27,7 @@ lock_deal(Relation deals, TimelineDeal *deal, int32 *version)
 	crm_api_require(psprintf("SELECT d.tenant_id, d.move_no, d.status, d.stage_entered_at, "
 							 "COALESCE(d.won_at, d.lost_at), d.version FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+							 crm_relation_name(RelationGetRelid(deals))),
 					"deal", &deal->id);
 	deal->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	deal->move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
@@ -61,7 +62,7 @@ update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampT
 {
 	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
 	Datum		args[] = {UUIDPGetDatum(&deal->id), TimestampTzGetDatum(at)};
-	char	   *table = crm_sibling_name(deals, RelationGetRelationName(deals));
+	char	   *table = crm_relation_name(RelationGetRelid(deals));
 
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d%s WHERE d.id OPERATOR(pg_catalog.=) $1 "
 								   "AND $2 IS NOT NULL", table, CRM_FOLLOW_HISTORY,
@@ -106,10 +107,7 @@ crm_correct_move(PG_FUNCTION_ARGS)
 	char	   *reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	Relation	deals;
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", "changed_at")));
+	crm_api_require_argument(fcinfo, 2, "changed_at");
 	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	correct_move(deals, &deal, PG_ARGISNULL(3) ? NULL : &move_no, PG_GETARG_TIMESTAMPTZ(2), reason);
 	crm_api_end(deals);

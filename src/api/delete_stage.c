@@ -140,7 +140,7 @@ crm_delete_stage(PG_FUNCTION_ARGS)
 	const pg_uuid_t *move_deals_to = PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2);
 	Datum		args[] = {UUIDPGetDatum(stage_id), UUIDPGetDatum(move_deals_to)};
 	Relation	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
-	char	   *stages = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *stages = crm_relation_name(RelationGetRelid(rel));
 	char	   *find_stage = psprintf("SELECT s.tenant_id, s.name FROM %s s WHERE s.id OPERATOR(pg_catalog.=) $1", stages);
 	char	   *name;
 	pg_uuid_t	tenant_id;

@@ -4,17 +4,20 @@
  *		unmerge_deals of a CRM.
  *
  * The links of the merged deal are copied, not moved, so that the merge can be
- * undone.  A copied link was created in the transaction that archived the merged
- * deal; this tells it from other links later.
+ * undone.  A copied link was created at the moment at which the merged deal was archived;
+ * this tells it from other links later.  That moment is a parameter, as now() differs
+ * between the nodes of a Citus cluster.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
@@ -47,21 +50,25 @@ check_deal(const char *deals, const pg_uuid_t *deal_id)
 				 errhint("Set its archived_at to null first.")));
 }
 
-/* Gives $1 the contacts and tags of $2 that it lacks. */
+static const Oid merge_types[] = {UUIDOID, UUIDOID, TIMESTAMPTZOID};
+
+/* Gives $1 the contacts and tags of $2 that it lacks, created at $3. */
 static void
-copy_links(Relation rel, Datum *args)
+copy_links(Relation rel, const Datum *args)
 {
 	char	   *contacts = crm_sibling_name(rel, "deal_contacts");
 	char	   *tags = crm_sibling_name(rel, "deal_tags");
 
-	(void) crm_api_run(psprintf("INSERT INTO %1$s (deal_id, contact_id, role, is_primary, metadata) "
-								"SELECT $1, c.contact_id, c.role, c.is_primary AND NOT EXISTS "
-								"(SELECT FROM %1$s p WHERE p.deal_id OPERATOR(pg_catalog.=) $1 AND p.is_primary), c.metadata "
-								"FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $2 ORDER BY c.id "
-								"ON CONFLICT (deal_id, contact_id) DO NOTHING", contacts), 2, args);
-	(void) crm_api_run(psprintf("INSERT INTO %1$s (deal_id, tag_id) SELECT $1, t.tag_id FROM %1$s t "
-								"WHERE t.deal_id OPERATOR(pg_catalog.=) $2 ORDER BY t.tag_id "
-								"ON CONFLICT (deal_id, tag_id) DO NOTHING", tags), 2, args);
+	(void) crm_api_run_typed(psprintf("INSERT INTO %1$s (deal_id, contact_id, role, is_primary, metadata, created_at) "
+									  "SELECT $1, c.contact_id, c.role, c.is_primary AND NOT EXISTS "
+									  "(SELECT FROM %1$s p WHERE p.deal_id OPERATOR(pg_catalog.=) $1 AND p.is_primary), c.metadata, $3 "
+									  "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $2 ORDER BY c.id "
+									  "ON CONFLICT (deal_id, contact_id) DO NOTHING", contacts),
+							 lengthof(merge_types), merge_types, args);
+	(void) crm_api_run_typed(psprintf("INSERT INTO %1$s (deal_id, tag_id, created_at) SELECT $1, t.tag_id, $3 FROM %1$s t "
+									  "WHERE t.deal_id OPERATOR(pg_catalog.=) $2 ORDER BY t.tag_id "
+									  "ON CONFLICT (deal_id, tag_id) DO NOTHING", tags),
+							 lengthof(merge_types), merge_types, args);
 }
 
 /*
@@ -77,8 +84,11 @@ crm_merge_deals(PG_FUNCTION_ARGS)
 	const pg_uuid_t *merge = crm_api_uuid(fcinfo, 2, "merge");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	Relation	rel = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	char	   *deals = crm_sibling_name(rel, RelationGetRelationName(rel));
-	Datum		args[] = {UUIDPGetDatum(keep), UUIDPGetDatum(merge)};
+	char	   *deals = crm_relation_name(RelationGetRelid(rel));
+	Datum		args[] = {
+		UUIDPGetDatum(keep), UUIDPGetDatum(merge),
+		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())
+	};
 
 	if (crm_uuid_equal(keep, merge))
 		ereport(ERROR,
@@ -94,8 +104,9 @@ crm_merge_deals(PG_FUNCTION_ARGS)
 								"WHERE d.id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 "
 								"AND NOT d.metadata OPERATOR(pg_catalog.@>) (m.metadata OPERATOR(pg_catalog.||) d.metadata)",
 								deals), 2, args);
-	if (crm_api_run(psprintf("UPDATE %s d SET archived_at = pg_catalog.now(), merged_into = $1 "
-							 "WHERE d.id OPERATOR(pg_catalog.=) $2", deals), 2, args) == 0)
+	if (crm_api_run_typed(psprintf("UPDATE %s d SET archived_at = $3, merged_into = $1 "
+								   "WHERE d.id OPERATOR(pg_catalog.=) $2", deals),
+						  lengthof(merge_types), merge_types, args) == 0)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", deals), "deal", merge);
 	crm_api_end(rel);
 	PG_RETURN_UUID_P(result);
@@ -144,7 +155,7 @@ crm_unmerge_deals(PG_FUNCTION_ARGS)
 	const pg_uuid_t *merged = crm_api_uuid(fcinfo, 1, "merged");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	Relation	rel = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	char	   *deals = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *deals = crm_relation_name(RelationGetRelid(rel));
 	pg_uuid_t	kept = merged_into(deals, merged);
 	Datum		args[] = {UUIDPGetDatum(&kept), UUIDPGetDatum(merged)};
 

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
@@ -59,8 +60,7 @@ lock_deal(Move *move)
 {
 	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.status, d.lost_reason FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-							 crm_sibling_name(move->deals,
-											  RelationGetRelationName(move->deals))),
+							 crm_relation_name(RelationGetRelid(move->deals))),
 					"deal", move->deal_id);
 	move->stands_in = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	move->entered = DatumGetTimestampTz(crm_api_value(2, TIMESTAMPTZOID, NULL));
@@ -124,13 +124,11 @@ update_deal(Move *move, bool enters)
 	if (move->lost_reason != NULL)
 		appendStringInfoString(&set, ", lost_reason = $4");
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET %s WHERE d.id OPERATOR(pg_catalog.=) $1 RETURNING d.status",
-								   crm_sibling_name(move->deals,
-													RelationGetRelationName(move->deals)),
+								   crm_relation_name(RelationGetRelid(move->deals)),
 								   set.data + 2),
 						  lengthof(types), types, args) == 0)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1",
-								   crm_sibling_name(move->deals,
-													RelationGetRelationName(move->deals))),
+								   crm_relation_name(RelationGetRelid(move->deals))),
 						  "deal", move->deal_id);
 	move->is_lost = is_lost(1);
 }

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
 #include "table/owner_rights.h"
@@ -115,25 +116,29 @@ write_order(const char *stages, const Datum *args)
 /*
  * crm_reorder_stages(crm regnamespace, pipeline_id uuid, stage_ids uuid[]) -> uuid[]
  *		Returns stage_ids.  Errors: PT404 for a pipeline that the caller does
- *		not see, 22023 unless all its stages that are not archived are named, each once.
+ *		not see, 22004 for a null, 22023 unless all its stages that are not archived are
+ *		named, each once.
  */
 PG_FUNCTION_INFO_V1(crm_reorder_stages);
 Datum
 crm_reorder_stages(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
-	ArrayType  *stage_ids = PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2);
-	Datum		args[] = {UUIDPGetDatum(pipeline_id), PointerGetDatum(stage_ids)};
+	Datum		args[] = {UUIDPGetDatum(pipeline_id), (Datum) 0};
+	ArrayType  *stage_ids;
 	Relation	rel;
 	char	   *stages;
 
-	if (stage_ids == NULL || ARR_NDIM(stage_ids) > 1 || array_contains_nulls(stage_ids))
+	crm_api_require_argument(fcinfo, 2, "stage_ids");
+	stage_ids = PG_GETARG_ARRAYTYPE_P(2);
+	args[1] = PointerGetDatum(stage_ids);
+	if (ARR_NDIM(stage_ids) > 1 || array_contains_nulls(stage_ids))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("stage_ids must be a plain array without nulls")));
 
 	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
-	stages = crm_sibling_name(rel, RelationGetRelationName(rel));
+	stages = crm_relation_name(RelationGetRelid(rel));
 	crm_api_check_update(rel, "position");
 	crm_api_require(psprintf("SELECT FROM %s p WHERE p.id OPERATOR(pg_catalog.=) $1",
 							 crm_sibling_name(rel, "pipelines")), "pipeline", pipeline_id);

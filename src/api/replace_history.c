@@ -15,11 +15,13 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/session.h"
 #include "base/subtransaction.h"
 #include "base/uuid.h"
@@ -45,17 +47,11 @@ typedef struct Element
 	TimestampTz at;
 } Element;
 
-static char *
-deals_name(Relation deals)
-{
-	return crm_sibling_name(deals, RelationGetRelationName(deals));
-}
-
 static void
 lock_deal(Relation deals, Deal *deal)
 {
 	crm_api_require(psprintf("SELECT d.tenant_id, d.stage_id, d.version FROM %s d "
-							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE", deals_name(deals)),
+							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE", crm_relation_name(RelationGetRelid(deals))),
 					"deal", &deal->id);
 	deal->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	deal->stage_id = *DatumGetUUIDP(crm_api_value(2, UUIDOID, NULL));
@@ -328,10 +324,16 @@ update_edits(Relation deals, const Datum *args, Datum edits)
 static void
 remove_gap(Relation deals, const Datum *args)
 {
+	int			level = NewGUCNestLevel();
+
+	/* Else the row would be made again. */
+	(void) set_config_option("crm.restoring", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	(void) run(psprintf("DELETE FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 						"AND c.change OPERATOR(pg_catalog.=) '%s' AND c.id OPERATOR(pg_catalog.>) $5 "
 						"AND $3 IS NOT NULL AND $4 IS NOT NULL AND $6 IS NOT NULL",
 						crm_trusted_sibling(deals, "deal_changes"), CRM_ERASED), args);
+	AtEOXact_GUC(true, level);
 }
 
 static void
@@ -367,7 +369,7 @@ write_history(Relation deals, const Deal *deal, Datum history, const Element *el
 									 GetCurrentTimestamp(), reason);
 	args[4] = UUIDPGetDatum(correction);
 	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"),
-						deals_name(deals)), args);
+						crm_relation_name(RelationGetRelid(deals))), args);
 	if (!has_moves(stage_changes, args, nelements - 1))
 		crm_refuse_suppressed(&deal->id, "stage_changes");
 	update_edits(deals, args, superseded.edits);
@@ -411,10 +413,7 @@ crm_replace_history(PG_FUNCTION_ARGS)
 	Datum		args[] = {UUIDPGetDatum(&deal.id), (Datum) 0};
 	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", "history")));
+	crm_api_require_argument(fcinfo, 2, "history");
 	check_shape(PG_GETARG_JSONB_P(2));
 	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
 	lock_deal(deals, &deal);
@@ -423,9 +422,9 @@ crm_replace_history(PG_FUNCTION_ARGS)
 	write_history(deals, &deal, PG_GETARG_DATUM(2), elements, nelements, reason);
 	args[1] = TimestampTzGetDatum(elements[0].at);
 	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d, created_at = $2 WHERE d.id OPERATOR(pg_catalog.=) $1",
-								   deals_name(deals), CRM_FOLLOW_HISTORY),
+								   crm_relation_name(RelationGetRelid(deals)), CRM_FOLLOW_HISTORY),
 						  lengthof(types), types, args) == 0)
-		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", deals_name(deals)),
+		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", crm_relation_name(RelationGetRelid(deals))),
 						  "deal", &deal.id);
 	crm_api_end(deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));

@@ -181,6 +181,17 @@ receive_value(TupleTableSlot *row, void *arg)
 	MemoryContextSwitchTo(caller);
 }
 
+/* What the argument group_by names; NULL if it is not given. */
+static char *
+find_dimension(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	int			n = crm_find_argument(declaration, CRM_GROUP_ARGUMENT);
+
+	if (n < 0 || params->params[n].isnull)
+		return NULL;
+	return crm_group_dimension(TextDatumGetCString(params->params[n].value));
+}
+
 /* The first column of the first row; NULL if there is none. */
 static Datum
 return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
@@ -192,7 +203,7 @@ return_value(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	};
 	DestReceiver *dest = crm_row_receiver(receive_value, &result);
 
-	crm_report_run(report, params, dest);
+	crm_report_run(report, find_dimension(&report->names.declaration, params), params, dest);
 	dest->rDestroy(dest);
 	fcinfo->isnull = result.isnull;
 	return result.value;
@@ -208,35 +219,8 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
 	SetTuplestoreDestReceiverParams(dest, rsinfo->setResult,
 									rsinfo->econtext->ecxt_per_query_memory,
 									false, NULL, NULL);
-	crm_report_run(report, params, dest);
+	crm_report_run(report, find_dimension(&report->names.declaration, params), params, dest);
 	dest->rDestroy(dest);
-}
-
-/* The argument group_by; NULL if it is not given. */
-static char *
-find_dimension(FunctionCallInfo fcinfo, const CrmDeclaration *declaration)
-{
-	int			n = crm_find_argument(declaration, CRM_GROUP_ARGUMENT);
-	Datum		dimension;
-
-	if (n < 0 || (PG_ARGISNULL(n) && declaration->args[n].fallback_is_null))
-		return NULL;
-	dimension = PG_ARGISNULL(n) ? declaration->args[n].fallback : PG_GETARG_DATUM(n);
-	return crm_group_dimension(TextDatumGetCString(dimension));
-}
-
-/* The caller closes it.  Not inlined: setjmp() there would spoil its variables. */
-static pg_noinline CrmReport *
-open_report(FunctionCallInfo fcinfo)
-{
-	Oid			function = fcinfo->flinfo->fn_oid;
-	CrmReport  *report = crm_report_open(function, PG_GETARG_OID(0), NULL);
-	char	   *dimension = find_dimension(fcinfo, &report->names.declaration);
-
-	if (dimension == NULL)
-		return report;
-	crm_report_close(report);
-	return crm_report_open(function, PG_GETARG_OID(0), dimension);
 }
 
 /*
@@ -259,7 +243,7 @@ crm_report(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("crm must not be null")));
-	report = open_report(fcinfo);
+	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
 	declaration = &report->names.declaration;
 	PG_TRY();
 	{

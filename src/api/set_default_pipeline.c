@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/key_lock.h"
@@ -57,7 +58,7 @@ crm_set_default_pipeline(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, 1, "pipeline_id");
 	Relation	rel = crm_api_begin_write(fcinfo, "pipelines", &crm_pipeline_kind);
-	char	   *pipelines = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *pipelines = crm_relation_name(RelationGetRelid(rel));
 	Datum		args[2] = {UUIDPGetDatum(pipeline_id)};
 	char	   *find;
 	pg_uuid_t	tenant_id;

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/query.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/key_lock.h"
@@ -31,7 +32,7 @@ crm_set_primary_contact(PG_FUNCTION_ARGS)
 	const pg_uuid_t *contact_id = crm_api_uuid(fcinfo, 2, "contact_id");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	Relation	rel = crm_api_begin_write(fcinfo, "deal_contacts", NULL);
-	char	   *links = crm_sibling_name(rel, RelationGetRelationName(rel));
+	char	   *links = crm_relation_name(RelationGetRelid(rel));
 	Datum		args[] = {UUIDPGetDatum(deal_id), UUIDPGetDatum(contact_id)};
 
 	crm_api_check_update(rel, "is_primary");

@@ -105,6 +105,7 @@ statements(void)
 		{"crm.restoring", setting("crm.restoring")},
 		{"crm.clock_tolerance", setting("crm.clock_tolerance")},
 		{"request.jwt.claims", setting("request.jwt.claims")},
+		{"crm.transaction_start", psprintf(INT64_FORMAT, crm_session_transaction_start())},
 	};
 	List	   *result = NIL;
 
@@ -263,24 +264,28 @@ crm_context_before_write(Oid relid)
 
 /* ---- hooks ---- */
 
+/*
+ * Whether the statement may write the table.  Of one that Citus has planned, the lock alone
+ * tells that a CTE writes.
+ */
 static bool
-writes(const QueryDesc *desc)
+writes(const QueryDesc *desc, const RangeTblEntry *rte)
 {
-	return desc->operation != CMD_SELECT || desc->plannedstmt->hasModifyingCTE;
+	return rte->rtekind == RTE_RELATION &&
+		(desc->operation != CMD_SELECT || desc->plannedstmt->hasModifyingCTE ||
+		 rte->rellockmode == RowExclusiveLock);
 }
 
 static void
 start_executor(QueryDesc *desc, int eflags)
 {
+	bool		is_user = !crm_session_is_of_citus();
 	ListCell   *cell;
 
-	if (writes(desc) && !crm_session_is_of_citus())
+	foreach(cell, desc->plannedstmt->rtable)
 	{
-		foreach(cell, desc->plannedstmt->rtable)
-		{
-			if (lfirst_node(RangeTblEntry, cell)->rtekind == RTE_RELATION)
-				crm_context_before_write(lfirst_node(RangeTblEntry, cell)->relid);
-		}
+		if (is_user && writes(desc, lfirst_node(RangeTblEntry, cell)))
+			crm_context_before_write(lfirst_node(RangeTblEntry, cell)->relid);
 	}
 	if (next_start != NULL)
 		next_start(desc, eflags);

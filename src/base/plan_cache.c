@@ -3,8 +3,8 @@
  *		A cache of plans for the session, bounded in number.
  *
  * A backend of a pool may serve hundreds of CRMs, each with its own statements,
- * and a plan takes about 50 kB.  So when there are too many plans, the least
- * recently used ones are freed.
+ * and a plan takes about 50 kB, that of a report 250 kB.  So when there are too many
+ * plans, the least recently used ones are freed.
  *
  * The server plans a kept statement again when something that it depends on is
  * altered.  This cache only counts in addition how often a plan is in use, as a

@@ -5,9 +5,10 @@
  * A query's text is in the extension, as what crm_query_NAME() returns; how it is
  * read stands in base/report_query.c.
  *
- * The plans of a function, a schema and a dimension of groups are kept until any
- * function or the name of a schema changes, or until there are too many
- * (base/plan_cache.c).  PostgreSQL itself plans anew when tables change.
+ * The plans of a function and a schema, and those of its query for a dimension of groups
+ * and a shape of the arguments, are kept until any function or the name of a schema
+ * changes, or until there are too many (base/plan_cache.c).  PostgreSQL itself plans anew
+ * when tables change.
  */
 #include "postgres.h"
 
@@ -27,6 +28,7 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "base/report_query.h"
+#include "base/report_shape.h"
 #include "base/shard.h"
 
 #define QUERY_PREFIX	CRM_PREFIX "query_"
@@ -42,13 +44,25 @@ typedef struct ReportKey
 {
 	Oid			function;
 	Oid			schema;
-	const char *dimension;		/* NULL: none */
 	Oid			deals;			/* the table, or its shard if that is here */
+	bool		is_query;		/* else what comes before it */
+	const char *dimension;		/* NULL: none */
+	const char *shape;			/* NULL: of all arguments */
 } ReportKey;
 
 static uint64 nchanges = 0;		/* of the catalogs that reports are made of */
 
 /* ---- preparing ---- */
+
+/*
+ * Whether what comes before the query has one plan.  Citus has to know the arguments to
+ * find a shard.
+ */
+static bool
+is_generic(const CrmReport *report)
+{
+	return report->names.declaration.read_only && !crm_is_distributed(report->deals);
+}
 
 static void
 prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
@@ -59,7 +73,7 @@ prepare_lookup(CrmReport *report, const CrmIdArgument *id, int argument)
 
 	report->lookups[report->nlookups++] = (CrmLookup)
 	{
-		crm_report_prepare(query, &report->names), id, argument
+		crm_report_prepare(query, &report->names, is_generic(report)), id, argument
 	};
 }
 
@@ -89,20 +103,24 @@ list_plans(CrmReport *report, List *statements)
 	MemoryContextSwitchTo(outer);
 }
 
+/* Prepares the statements before the query, which is the last one. */
 static List *
 prepare_statements(CrmReport *report, const char *sql)
 {
+	List	   *statements = pg_parse_query(sql);
 	List	   *plans = NIL;
 	ListCell   *cell;
 
-	foreach(cell, pg_parse_query(sql))
+	foreach(cell, statements)
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, cell);
 		const char *start = sql + raw->stmt_location;
+		char	   *text = raw->stmt_len == 0 ? pstrdup(start) : pnstrdup(start, raw->stmt_len);
 
-		plans = lappend(plans, crm_report_prepare(raw->stmt_len == 0 ? start :
-												  pnstrdup(start, raw->stmt_len),
-												  &report->names));
+		if (lnext(statements, cell) == NULL)
+			report->query = MemoryContextStrdup(report->kept.context, text);
+		else
+			plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
 	}
 	return plans;
 }
@@ -143,6 +161,18 @@ prepare_all(CrmReport *report, const char *text)
 
 	prepare_lookups(report);
 	list_plans(report, prepare_statements(report, text));
+	AtEOXact_GUC(true, level);
+}
+
+/* Likewise. */
+static void
+prepare_query(CrmReport *report, const char *text)
+{
+	const CrmQueryNames *names = &report->names;
+	bool		generic = names->shape != NULL || crm_has_one_plan(text, names->group.dimension);
+	int			level = crm_report_pin_settings();
+
+	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
 	check_result(report);
 	AtEOXact_GUC(true, level);
 }
@@ -180,7 +210,9 @@ is_report_of(const CrmKeptPlans *kept, const void *key)
 	return wanted == NULL || (report->names.declaration.function == wanted->function &&
 							  report->schema == wanted->schema &&
 							  report->deals == wanted->deals &&
-							  is_same_text(report->names.group.dimension, wanted->dimension));
+							  (report->query == NULL) == wanted->is_query &&
+							  is_same_text(report->names.group.dimension, wanted->dimension) &&
+							  is_same_text(report->names.shape, wanted->shape));
 }
 
 /*
@@ -207,45 +239,77 @@ watch_catalogs(void)
 }
 
 static uint32
+hash_text(uint32 hash, const char *text)
+{
+	if (text == NULL)
+		return hash;
+	return hash_combine(hash, hash_bytes((const unsigned char *) text, strlen(text)));
+}
+
+static uint32
 hash_key(const ReportKey *key)
 {
 	uint32		hash = hash_combine(murmurhash32(key->function), murmurhash32(key->schema));
 
-	if (key->dimension == NULL)
-		return hash;
-	return hash_combine(hash, hash_bytes((const unsigned char *) key->dimension,
-										 strlen(key->dimension)));
+	return hash_text(hash_text(hash, key->dimension), key->shape);
+}
+
+static char *
+copy_text(const char *text)
+{
+	return text == NULL ? NULL : pstrdup(text);
+}
+
+/* Without plans.  It and what is kept with it are in a context of its own. */
+static CrmReport *
+make_empty(const ReportKey *key)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm report",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(context);
+	CrmReport  *report = palloc0(sizeof(CrmReport));
+
+	crm_read_declaration(key->function, &report->names.declaration);
+	report->names.group = (CrmGroupSource)
+	{
+		get_func_namespace(key->function), key->schema, copy_text(key->dimension)
+	};
+	report->names.shape = copy_text(key->shape);
+	report->schema = key->schema;
+	report->deals = key->deals;
+	report->kept.context = context;
+	report->kept.match = is_report_of;
+	report->kept.hash = hash_key(key);
+	MemoryContextSwitchTo(outer);
+	return report;
 }
 
 /* The caller is connected to SPI: unless they are kept, the plans go with that. */
 static CrmReport *
 make_report(const ReportKey *key)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm report",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext outer = MemoryContextSwitchTo(context);
-	CrmReport  *report = palloc0(sizeof(CrmReport));
-	Oid			extension = get_func_namespace(key->function);
 	uint64		changes = nchanges;
+	CrmReport  *report = make_empty(key);
+	Oid			extension = report->names.group.extension;
 	char	   *text;
-
-	crm_read_declaration(key->function, &report->names.declaration);
-	report->names.group = (CrmGroupSource)
-	{
-		extension, key->schema, key->dimension == NULL ? NULL : pstrdup(key->dimension)
-	};
-	MemoryContextSwitchTo(outer);
-	crm_group_check(&report->names.group);
-	report->schema = key->schema;
-	report->deals = key->deals;
-	report->kept.context = context;
-	report->kept.match = is_report_of;
-	report->kept.hash = hash_key(key);
 
 	check_extension(extension);
 	text = crm_packed_text(extension, psprintf(QUERY_PREFIX "%s", report->names.declaration.name));
 
 	prepare_all(report, crm_fill_in_schemas(text, key->schema, extension));
+	report->kept.forgotten = changes != nchanges;
+	return report;
+}
+
+/* Likewise. */
+static CrmReport *
+make_query(const ReportKey *key, const char *text)
+{
+	uint64		changes = nchanges;
+	CrmReport  *report = make_empty(key);
+
+	crm_group_check(&report->names.group);
+	prepare_query(report, text);
 	report->kept.forgotten = changes != nchanges;
 	return report;
 }
@@ -259,23 +323,44 @@ deals_to_read(Oid function, Oid schema)
 	return func_volatile(function) == PROVOLATILE_VOLATILE ? deals : crm_table_to_read(deals);
 }
 
-CrmReport *
-crm_report_open(Oid function, Oid schema, const char *dimension)
+/* What is kept, in use; made of text if it is not kept yet, of the packed one if that is NULL. */
+static CrmReport *
+open_kept(const ReportKey *key, const char *text)
 {
-	ReportKey	key = {function, schema, dimension, deals_to_read(function, schema)};
-	CrmReport  *report;
+	CrmReport  *report = (CrmReport *) crm_find_plans(hash_key(key), is_report_of, key);
 
-	watch_catalogs();
-	report = (CrmReport *) crm_find_plans(hash_key(&key), is_report_of, &key);
 	if (report == NULL)
 	{
 		SPI_connect();
-		report = make_report(&key);
+		if (text == NULL)
+			report = make_report(key);
+		else
+			report = make_query(key, text);
 		crm_keep_plans(&report->kept);
 		SPI_finish();
 	}
 	crm_use_plans(&report->kept);
 	return report;
+}
+
+CrmReport *
+crm_report_open(Oid function, Oid schema)
+{
+	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
+
+	watch_catalogs();
+	return open_kept(&key, NULL);
+}
+
+CrmReport *
+crm_report_open_query(const CrmReport *report, const char *dimension, ParamListInfo params)
+{
+	const CrmDeclaration *declaration = &report->names.declaration;
+	ReportKey	key = {declaration->function, report->schema, report->deals, true, dimension, NULL};
+
+	if (is_generic(report) && !crm_has_one_plan(report->query, dimension))
+		key.shape = crm_report_shape(declaration, params, report->deals);
+	return open_kept(&key, report->query);
 }
 
 void
@@ -287,10 +372,13 @@ crm_report_close(CrmReport *report)
 void
 crm_report_try(Oid function, Oid schema)
 {
-	ReportKey	key = {function, schema, NULL, deals_to_read(function, schema)};
+	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
+	CrmReport  *report;
 
 	watch_catalogs();
 	SPI_connect();
-	(void) make_report(&key);
+	report = make_report(&key);
+	key.is_query = true;
+	(void) make_query(&key, report->query);
 	SPI_finish();
 }

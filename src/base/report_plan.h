@@ -5,6 +5,7 @@
 #ifndef CRM_BASE_REPORT_PLAN_H
 #define CRM_BASE_REPORT_PLAN_H
 
+#include "nodes/params.h"
 #include "utils/plancache.h"
 
 #include "base/plan_cache.h"
@@ -29,15 +30,19 @@ typedef struct CrmLookup
 /*
  * What a function crm_NAME(crm regnamespace, ...) of the extension runs for
  * the CRM in that schema: look-ups for the arguments that are the id of a row,
- * then the statements of crm_query_NAME(), in order.  Each dimension that deals
- * are grouped by has plans of its own.
+ * then the statements of crm_query_NAME(), in order.
+ *
+ * The last of them is the query.  It is another CrmReport, without look-ups, as there is
+ * one for each dimension that deals are grouped by, and for each shape of the arguments
+ * (base/report_shape.h).
  */
 typedef struct CrmReport
 {
-	CrmKeptPlans kept;			/* must be first; plans of both */
+	CrmKeptPlans kept;			/* must be first; all plans */
 	Oid			schema;
 	Oid			deals;			/* its table, or the shard that is read in its
 								 * place */
+	char	   *query;			/* the text of it; NULL: this is the query */
 	CrmQueryNames names;
 	int			nlookups;
 	CrmLookup  *lookups;
@@ -45,15 +50,20 @@ typedef struct CrmReport
 } CrmReport;
 
 /*
- * dimension is what deals are grouped by, NULL: nothing.  It stays valid until
- * crm_report_close(), which is to be called after an error too; errors in a query's
- * text are raised by crm_report_open(), and 22023 for a dimension that deals do not
- * have.
+ * What comes before the query.  It stays valid until crm_report_close(), which is to be
+ * called after an error too; errors in a statement's text are raised here.
  */
-extern CrmReport *crm_report_open(Oid function, Oid schema, const char *dimension);
+extern CrmReport *crm_report_open(Oid function, Oid schema);
+
+/*
+ * The query, likewise, for these arguments.  dimension is what deals are grouped by, NULL:
+ * nothing.  ERROR 22023 for a dimension that deals do not have.
+ */
+extern CrmReport *crm_report_open_query(const CrmReport *report, const char *dimension,
+										ParamListInfo params);
 extern void crm_report_close(CrmReport *report);
 
-/* Raises the error that crm_report_open() would, and keeps nothing. */
+/* Raises the error that opening the report and its query would, and keeps nothing. */
 extern void crm_report_try(Oid function, Oid schema);
 
 /* The statement of a plan. */

@@ -9,9 +9,9 @@
  * NAME.group_of.ALIAS is what a row of deals has in the dimension that the query was
  * prepared for (base/report_group.c), and NAME.group_by is that dimension, a constant.
  *
- * A query with ONE_PLAN has the same plan for all arguments.  Others are planned anew in
- * each call, where PostgreSQL expects that to pay: what reads tables itself is to know
- * how large the pipeline is.  With a dimension, a query gathers deals by it.
+ * A query with ONE_PLAN has the same plan for all arguments.  Others have a plan for each
+ * shape of them (base/report_shape.c): what reads tables itself is to know how large the
+ * pipeline is.
  */
 #include "postgres.h"
 
@@ -26,6 +26,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/report_query.h"
+#include "base/report_shape.h"
 
 #define ONE_PLAN	"/* one plan */"
 
@@ -59,10 +60,16 @@ make_dimension(const char *dimension)
 }
 
 static Node *
-make_parameter(const CrmDeclaration *declaration, int argument, int location)
+make_parameter(const CrmQueryNames *names, int argument, int location)
 {
-	Param	   *param = makeNode(Param);
+	const CrmDeclaration *declaration = &names->declaration;
+	Node	   *constant = names->shape == NULL ? NULL :
+	crm_shape_constant(names->shape, declaration, argument);
+	Param	   *param;
 
+	if (constant != NULL)
+		return constant;
+	param = makeNode(Param);
 	param->paramkind = PARAM_EXTERN;
 	param->paramid = argument + 1;
 	param->paramtype = declaration->args[argument].type;
@@ -99,7 +106,7 @@ resolve_name(ParseState *pstate, ColumnRef *cref)
 		return NULL;
 	if (strcmp(second, CRM_GROUP_ARGUMENT) == 0)
 		return make_dimension(names->group.dimension);
-	return make_parameter(declaration, argument, cref->location);
+	return make_parameter(names, argument, cref->location);
 }
 
 /*
@@ -123,7 +130,11 @@ static void
 end_analysis(ParseState *pstate, Query *query, JumbleState *jumble)
 {
 	if (pstate->p_pre_columnref_hook == resolve_name)
+	{
 		SetUserIdAndSecContext(caller, caller_context);
+		if (((const CrmQueryNames *) pstate->p_ref_hook_state)->shape != NULL)
+			crm_shape_fold_null_tests(query);
+	}
 	if (next_hook != NULL)
 		next_hook(pstate, query, jumble);
 }
@@ -145,14 +156,20 @@ crm_report_check_user(Oid user)
 				 errhint("A library that was loaded after it does not call the hooks of others.")));
 }
 
+bool
+crm_has_one_plan(const char *query, const char *dimension)
+{
+	return dimension == NULL && strstr(query, ONE_PLAN) != NULL;
+}
+
 SPIPlanPtr
-crm_report_prepare(const char *query, CrmQueryNames *names)
+crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 {
 	Oid			user = GetUserId();
 	int			options = names->declaration.read_only ? CURSOR_OPT_PARALLEL_OK : 0;
 	SPIPlanPtr	plan;
 
-	if (names->group.dimension == NULL && strstr(query, ONE_PLAN) != NULL)
+	if (generic)
 		options |= CURSOR_OPT_GENERIC_PLAN;
 	plan = SPI_prepare_params(query, set_up_parser, names, options);
 	crm_report_check_user(user);

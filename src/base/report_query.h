@@ -15,6 +15,7 @@ typedef struct CrmQueryNames
 {
 	CrmDeclaration declaration; /* of the function whose query it is */
 	CrmGroupSource group;
+	const char *shape;			/* of the arguments; NULL: of all calls */
 } CrmQueryNames;
 
 /*
@@ -24,12 +25,18 @@ typedef struct CrmQueryNames
 extern int	crm_report_pin_settings(void);
 
 /*
+ * Whether the query has the same plan for all arguments, but not if deals are grouped by
+ * a dimension, as it gathers them then.
+ */
+extern bool crm_has_one_plan(const char *query, const char *dimension);
+
+/*
  * Prepares a query of the function's, in which NAME.argument stands for an
  * argument, and NAME.group_of.ALIAS for what a row of deals is grouped by.  The names
- * have to stay as long as the plan does.  The caller is connected to SPI and has
- * pinned the settings.
+ * have to stay as long as the plan does.  generic: it is planned once, not for the
+ * arguments of each call.  The caller is connected to SPI and has pinned the settings.
  */
-extern SPIPlanPtr crm_report_prepare(const char *query, CrmQueryNames *names);
+extern SPIPlanPtr crm_report_prepare(const char *query, CrmQueryNames *names, bool generic);
 
 /*
  * ERROR unless that is the current user: analysis ends with the rights of the

@@ -17,9 +17,9 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/estimates.h"
 #include "base/report_query.h"
 #include "base/report_run.h"
-#include "base/shard_query.h"
 #include "base/uuid.h"
 
 /* Removes the position of an error, which is in our query, not in the caller's. */
@@ -61,7 +61,7 @@ run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo para
 {
 	Oid			user = GetUserId();
 	int			level = crm_report_pin_settings();
-	CachedPlan *plan = crm_plan_on_shards(source, params);
+	CachedPlan *plan = crm_plan_for(source, params);
 	ListCell   *cell;
 	uint64		rows = 0;
 
@@ -166,12 +166,30 @@ crm_report_check_ids(const CrmReport *report, ParamListInfo params)
 	return pushed;
 }
 
-void
-crm_report_run(const CrmReport *report, ParamListInfo params, DestReceiver *dest)
+static void
+run_statements(const CrmReport *report, ParamListInfo params, DestReceiver *dest)
 {
 	ListCell   *cell;
 
 	foreach(cell, report->statements)
-		(void) run_statement(report, lfirst(cell), params,
-							 lnext(report->statements, cell) == NULL ? dest : None_Receiver);
+		(void) run_statement(report, lfirst(cell), params, dest);
+}
+
+void
+crm_report_run(const CrmReport *report, const char *dimension, ParamListInfo params,
+			   DestReceiver *dest)
+{
+	CrmReport  *query;
+
+	run_statements(report, params, None_Receiver);
+	query = crm_report_open_query(report, dimension, params);
+	PG_TRY();
+	{
+		run_statements(query, params, dest);
+	}
+	PG_FINALLY();
+	{
+		crm_report_close(query);
+	}
+	PG_END_TRY();
 }

@@ -19,9 +19,10 @@
 extern bool crm_report_check_ids(const CrmReport *report, ParamListInfo params);
 
 /*
- * Runs the statements with the caller's rights and sends what the last one
- * returns to dest.
+ * Runs the statements and the query with the caller's rights, and sends what the query
+ * returns to dest.  dimension is what deals are grouped by, NULL: nothing.
  */
-extern void crm_report_run(const CrmReport *report, ParamListInfo params, DestReceiver *dest);
+extern void crm_report_run(const CrmReport *report, const char *dimension, ParamListInfo params,
+						   DestReceiver *dest);
 
 #endif							/* CRM_BASE_REPORT_RUN_H */

@@ -33,6 +33,7 @@ static char *tenant_id_setting;
 static char *reason_setting;
 static bool restoring_setting;
 static int	clock_tolerance_setting;
+static char *transaction_start_setting;
 
 typedef enum
 {
@@ -108,6 +109,11 @@ crm_define_settings(void)
 							&clock_tolerance_setting, 10 * MS_PER_S, 0, 24 * 60 * 60 * MS_PER_S,
 							PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomStringVariable("crm.transaction_start",
+							   "When the transaction began on the node of a Citus cluster that sent this statement.",
+							   "Set by crm itself.",
+							   &transaction_start_setting, "", PGC_USERSET, GUC_NO_SHOW_ALL,
+							   NULL, NULL, NULL);
 	MarkGUCPrefixReserved("crm");
 }
 
@@ -417,6 +423,16 @@ int64
 crm_session_clock_tolerance(void)
 {
 	return clock_tolerance_setting * INT64CONST(1000);
+}
+
+TimestampTz
+crm_session_transaction_start(void)
+{
+	TimestampTz start = GetCurrentTransactionStartTimestamp();
+
+	if (transaction_start_setting == NULL || transaction_start_setting[0] == '\0')
+		return start;
+	return Min(start, (TimestampTz) strtoll(transaction_start_setting, NULL, 10));
 }
 
 /*

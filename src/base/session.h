@@ -36,4 +36,10 @@ extern bool crm_session_is_restoring(void);
 /* The setting crm.clock_tolerance, in microseconds. */
 extern int64 crm_session_clock_tolerance(void);
 
+/*
+ * What now() gives where the user is connected to: for a statement that came from another
+ * node of a Citus cluster, the start of the transaction there, if that is earlier.
+ */
+extern TimestampTz crm_session_transaction_start(void);
+
 #endif							/* CRM_BASE_SESSION_H */

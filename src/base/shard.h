@@ -30,6 +30,9 @@ extern Oid	crm_table_to_read(Oid relid);
 /* Whether Citus has distributed the table. */
 extern bool crm_is_distributed(Oid relid);
 
+/* Whether Citus keeps all its rows on each node, so that any table may refer to it. */
+extern bool crm_is_reference_table(Oid relid);
+
 /*
  * The cursor options of statements on tables beside rel in whose parameters there is
  * nothing that a plan could make use of: a generic plan, but not for Citus, which has
@@ -39,5 +42,12 @@ extern int	crm_generic_plan(Relation rel);
 
 /* Whether another node of the cluster, by Citus, opened this session. */
 extern bool crm_session_is_of_citus(void);
+
+/*
+ * In PG_CATCH: ERROR 0A000 in place of the one, without a SQLSTATE, by which Citus refuses a
+ * distributed query in a query on a shard; returns if the error is another one.  The context
+ * is the one before PG_TRY, function the name of what was called.
+ */
+extern void crm_explain_refusal(MemoryContext context, const char *function);
 
 #endif							/* CRM_BASE_SHARD_H */

@@ -47,8 +47,8 @@ moment_of(const DealWrite *deal, const ClosingColumn *closing, TimestampTz earli
 	return crm_deal_moment(deal, DatumGetTimestampTz(deal_get(deal, closing->column)), earliest);
 }
 
-static TimestampTz
-creation(const DealWrite *deal)
+TimestampTz
+crm_deal_creation(const DealWrite *deal)
 {
 	return deal_is_null(deal, DEAL_CREATED_AT) ? DT_NOBEGIN :
 		DatumGetTimestampTz(deal_get(deal, DEAL_CREATED_AT));
@@ -75,7 +75,7 @@ check_entering(DealWrite *deal, const ClosingColumn *closing, const StageFacts *
 				 errhint("Name a stage whose deals are %s, or leave %s out.",
 						 crm_deal_status_name(closing->status), closing->name),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
-	moment = moment_of(deal, closing, deal->insert ? creation(deal) :
+	moment = moment_of(deal, closing, deal->insert ? crm_deal_creation(deal) :
 					   DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT)));
 	if (moment != effective && !deal->insert)
 		ereport(ERROR,
@@ -144,7 +144,7 @@ crm_deal_stay_closed(DealWrite *deal)
 void
 crm_deal_check_closed_after_creation(const DealWrite *deal)
 {
-	TimestampTz created = creation(deal);
+	TimestampTz created = crm_deal_creation(deal);
 
 	for (int i = 0; i < lengthof(closing_columns); i++)
 	{

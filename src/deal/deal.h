@@ -73,7 +73,7 @@ deal_set_null(DealWrite *deal, DealColumn column)
 
 extern bool crm_deal_written(const DealWrite *deal, DealColumn column);
 
-/* The deal's name in messages: its title and id; palloc'd. */
+/* The deal in messages, "deal ID"; palloc'd. */
 extern char *crm_deal_label(const DealWrite *deal);
 
 /*
@@ -132,6 +132,9 @@ extern void crm_deal_follow_history(DealWrite *deal);
  */
 extern bool crm_deal_is_undone(const DealWrite *deal);
 extern void crm_deal_undo(DealWrite *deal, int32 move_no);
+
+/* created_at as it is now; -infinity while it is null. */
+extern TimestampTz crm_deal_creation(const DealWrite *deal);
 
 /* ERROR if the deal, as it is now, was closed before it was created. */
 extern void crm_deal_check_closed_after_creation(const DealWrite *deal);

@@ -79,11 +79,9 @@ check_not_archived(const DealWrite *deal, const StageFacts *stage, TimestampTz e
 static TimestampTz
 earliest_time(const DealWrite *deal)
 {
-	DealColumn	column = deal->insert ? DEAL_CREATED_AT : DEAL_STAGE_ENTERED_AT;
-
 	if (!deal->insert)
-		return DatumGetTimestampTz(deal_get_old(deal, column));
-	return deal_is_null(deal, column) ? DT_NOBEGIN : DatumGetTimestampTz(deal_get(deal, column));
+		return DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT));
+	return crm_deal_creation(deal);
 }
 
 TimestampTz

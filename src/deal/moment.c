@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "pgtime.h"
 #include "utils/datetime.h"
 #include "utils/rel.h"
@@ -68,7 +67,7 @@ crm_moment(TimestampTz time, TimestampTz earliest, TimestampTz clock)
 		return time;
 	if (earliest <= clock &&
 		(time > clock ? time - clock <= crm_session_clock_tolerance() :
-		 time < earliest && time >= GetCurrentTransactionStartTimestamp()))
+		 time < earliest && time >= crm_session_transaction_start()))
 		return clock;
 	if (time >= earliest)
 		return time;

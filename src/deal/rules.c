@@ -316,7 +316,10 @@ update_deal(DealWrite *deal)
 	else
 	{
 		if (undoes)
-			crm_deal_undo(deal, move_no = successor(deal, DEAL_MOVE_NO, "move_no"));
+		{
+			move_no = successor(deal, DEAL_MOVE_NO, "move_no");
+			crm_deal_undo(deal, move_no);
+		}
 		else if (move_deal(deal))
 		{
 			move_no = successor(deal, DEAL_MOVE_NO, "move_no");

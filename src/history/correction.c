@@ -12,6 +12,9 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -72,6 +75,9 @@ column_array(Column *column, Oid type)
 	if (type == UUIDOID)
 		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
 												  &lower, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	if (type == JSONBOID)
+		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
+												  &lower, JSONBOID, -1, false, TYPALIGN_INT));
 	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
 											  TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
 											  TYPALIGN_DOUBLE));
@@ -221,7 +227,7 @@ keep_query(const Superseded *superseded)
 					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
 					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
 					"RETURNING id",
-					deal_changes, crm_sibling_name(deals, RelationGetRelationName(deals)),
+					deal_changes, crm_relation_name(RelationGetRelid(deals)),
 					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
 }
 
@@ -262,7 +268,7 @@ typedef struct Corrected
 	Column		ids;
 	Column		entered_at;
 	Column		changed_at;
-	Column		closed_at;		/* of moves: null if that stays */
+	Column		closed_at;		/* of moves, as JSON: null if that stays */
 } Corrected;
 
 static void
@@ -274,6 +280,19 @@ corrected_init(Corrected *corrected, int size)
 	column_init(&corrected->closed_at, size);
 }
 
+/*
+ * As jsonb_build_object() has it: that function is stable, and Citus takes none such in an
+ * UPDATE.
+ */
+static Datum
+json_time(TimestampTz time)
+{
+	char		buffer[MAXDATELEN + 1];
+
+	JsonEncodeDateTime(buffer, TimestampTzGetDatum(time), TIMESTAMPTZOID, NULL);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("\"%s\"", buffer)));
+}
+
 static void
 corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, TimestampTz changed_at,
 			  const TimestampTz *closed_at)
@@ -282,7 +301,7 @@ corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, Times
 	column_add(&corrected->entered_at, TimestampTzGetDatum(entered_at), false);
 	column_add(&corrected->changed_at, TimestampTzGetDatum(changed_at), false);
 	column_add(&corrected->closed_at,
-			   closed_at != NULL ? TimestampTzGetDatum(*closed_at) : (Datum) 0, closed_at == NULL);
+			   closed_at != NULL ? json_time(*closed_at) : (Datum) 0, closed_at == NULL);
 }
 
 void
@@ -300,14 +319,14 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 	   const Timeline *timeline)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
+		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, JSONBARRAYOID,
 		UUIDOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(correction), column_array(&corrected->ids, UUIDOID),
 		column_array(&corrected->entered_at, TIMESTAMPTZOID),
 		column_array(&corrected->changed_at, TIMESTAMPTZOID),
-		column_array(&corrected->closed_at, TIMESTAMPTZOID), UUIDPGetDatum(&timeline->deal.id)
+		column_array(&corrected->closed_at, JSONBOID), UUIDPGetDatum(&timeline->deal.id)
 	};
 
 	if (corrected->ids.n == 0)
@@ -328,10 +347,9 @@ update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *time
 {
 	update(moves, "stage_changes",
 		   psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
-					"closing = CASE WHEN n.closed_at IS NULL THEN c.closing "
-					"ELSE c.closing OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object("
-					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN 'won_at' ELSE 'lost_at' END, "
-					"n.closed_at) END " FROM_ARRAYS,
+					"closing = COALESCE(pg_catalog.jsonb_set(c.closing, "
+					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
+					"n.closed_at), c.closing) " FROM_ARRAYS,
 					crm_trusted_sibling(timeline->deals, "stage_changes")),
 		   correction, timeline);
 }

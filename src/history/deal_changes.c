@@ -415,7 +415,7 @@ delete_all_query(Relation deals)
 	}
 	return psprintf("INSERT INTO %s (%schanged_by, recorded_by) SELECT %s$1, SESSION_USER FROM %s d",
 					crm_trusted_sibling(deals, deal_changes.table), columns.data, values.data,
-					crm_sibling_name(deals, RelationGetRelationName(deals)));
+					crm_relation_name(RelationGetRelid(deals)));
 }
 
 /*

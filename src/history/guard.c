@@ -156,18 +156,18 @@ PG_FUNCTION_INFO_V1(crm_history_guard);
 Datum
 crm_history_guard(PG_FUNCTION_ARGS)
 {
-	bool		row = CALLED_AS_TRIGGER(fcinfo) &&
+	bool		for_row = CALLED_AS_TRIGGER(fcinfo) &&
 	TRIGGER_FIRED_FOR_ROW(((TriggerData *) fcinfo->context)->tg_event);
 	TriggerData *trigdata = crm_trigger_data(fcinfo, "crm_history_guard", TRIGGER_EVENT_BEFORE |
-											 (row ? TRIGGER_EVENT_ROW : 0),
+											 (for_row ? TRIGGER_EVENT_ROW : 0),
 											 CRM_ON(TRIGGER_EVENT_UPDATE));
 	bool		allowed;
 
 	if (names_actors(trigdata))
-		allowed = !row || is_forgotten(trigdata);
+		allowed = !for_row || is_forgotten(trigdata);
 	else
-		allowed = row ? is_kept(trigdata) : names(trigdata, "correction_id");
+		allowed = for_row ? is_kept(trigdata) : names(trigdata, "correction_id");
 	if (!allowed)
 		refuse(trigdata->tg_relation);
-	return PointerGetDatum(row ? trigdata->tg_newtuple : NULL);
+	return PointerGetDatum(for_row ? trigdata->tg_newtuple : NULL);
 }

@@ -148,7 +148,7 @@ lock_deal(Relation deals, const pg_uuid_t *deal_id, UndoneDeal *deal)
 {
 	crm_api_require(psprintf("SELECT d.stage_id, d.stage_entered_at, d.tenant_id FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-							 crm_sibling_name(deals, RelationGetRelationName(deals))),
+							 crm_relation_name(RelationGetRelid(deals))),
 					"deal", deal_id);
 	deal->id = *deal_id;
 	deal->stage_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
@@ -225,7 +225,7 @@ put_back(Relation deals, const pg_uuid_t *deal_id, UndoValues *was)
 								  "lost_reason = CASE WHEN $4 OPERATOR(pg_catalog.<>) 'lost' THEN NULL "
 								  "WHEN $10 THEN $9 ELSE d.lost_reason END "
 								  "WHERE d.id OPERATOR(pg_catalog.=) $1",
-								  crm_sibling_name(deals, RelationGetRelationName(deals)));
+								  crm_relation_name(RelationGetRelid(deals)));
 	Oid			types[UNDO_NVALUES];
 	char		nulls[UNDO_NVALUES];
 

@@ -33,14 +33,14 @@ static const AmountFormat formats[] = {
 	{"micros", 0, 0, 6},
 };
 
-/* Unicode characters that are read as a character of the formats. */
-static const struct
+/* A Unicode character that is read as a character of the formats. */
+typedef struct Variant
 {
 	const char *written;
 	char		means;
-}			variants[] =
+} Variant;
 
-{
+static const Variant variants[] = {
 	{"\xC2\xA0", ' '},			/* no-break space */
 	{"\xE2\x80\xAF", ' '},		/* narrow no-break space */
 	{"\xE2\x80\x89", ' '},		/* thin space */

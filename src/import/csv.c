@@ -22,7 +22,7 @@ typedef struct Fields
 } Fields;
 
 static void
-add_field(Fields *fields, const char *text, int length, bool isnull)
+add_field(Fields *fields, const char *text, int length)
 {
 	if (fields->n == fields->room)
 	{
@@ -30,8 +30,8 @@ add_field(Fields *fields, const char *text, int length, bool isnull)
 		fields->values = repalloc_array(fields->values, Datum, fields->room);
 		fields->nulls = repalloc_array(fields->nulls, bool, fields->room);
 	}
-	fields->nulls[fields->n] = isnull;
-	fields->values[fields->n++] = isnull ? (Datum) 0 :
+	fields->nulls[fields->n] = length == 0;
+	fields->values[fields->n++] = length == 0 ? (Datum) 0 :
 		PointerGetDatum(cstring_to_text_with_len(text, length));
 }
 
@@ -72,14 +72,14 @@ split(const char *from, const char *end, char delimiter, Fields *fields)
 			to = unquote(from + 1, end, &buf);
 			if (to == NULL || (to < end && *to != delimiter))
 				return false;
-			add_field(fields, buf.data, buf.len, false);
+			add_field(fields, buf.data, buf.len);
 		}
 		else
 		{
 			to = memchr(from, delimiter, end - from);
 			if (to == NULL)
 				to = end;
-			add_field(fields, from, to - from, to == from);
+			add_field(fields, from, to - from);
 		}
 		if (to == end)
 			return true;
@@ -90,9 +90,9 @@ split(const char *from, const char *end, char delimiter, Fields *fields)
 /*
  * crm_import_fields(record text, delimiter text) -> text[]
  *		The fields of a record, whose lines are joined by newlines; an empty
- *		field without quotes is NULL.  NULL in place of the array if the record
- *		is not valid CSV.  Errors: 22023 for a delimiter that is not one ASCII
- *		character.
+ *		field is NULL, with quotes too, as some systems quote every field.  NULL
+ *		in place of the array if the record is not valid CSV.  Errors: 22023 for
+ *		a delimiter that is not one ASCII character.
  */
 PG_FUNCTION_INFO_V1(crm_import_fields);
 Datum

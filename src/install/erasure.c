@@ -201,18 +201,31 @@ crm_purge_tenant(PG_FUNCTION_ARGS)
 
 /* Replaces the actor in the columns of a table. */
 static void
-forget(Erasure *erasure, const char *table, Datum actor, Datum pseudonym, const char *also)
+forget(Erasure *erasure, const char *table, const char *actor, const char *pseudonym,
+	   const char *also)
 {
 	put(erasure, table,
 		run(psprintf("UPDATE %s t SET changed_by = CASE t.changed_by WHEN $1 THEN $2 ELSE t.changed_by END, "
 					 "recorded_by = CASE t.recorded_by WHEN $1 THEN $2 ELSE t.recorded_by END %s",
-					 sibling(erasure, table), also), TEXTOID, actor, TEXTOID, pseudonym));
+					 sibling(erasure, table), also), TEXTOID, CStringGetTextDatum(actor), TEXTOID,
+			CStringGetTextDatum(pseudonym)));
 }
 
-/* Replaces the actor by the pseudonym, in the rows that corrections have kept. */
-#define REPLACE(text, column) \
-	"replace(" text ", '\"" column "\": ' || to_jsonb($1)::text, '\"" column "\": ' || to_jsonb($2)::text)"
-#define KEPT REPLACE(REPLACE("t.superseded::text", "changed_by"), "recorded_by")
+/* The expression that replaces the value of a column, in the rows that corrections have kept. */
+static char *
+replaced(const char *rows, const char *column, const char *from, const char *to)
+{
+	StringInfoData old,
+				new;
+
+	initStringInfo(&old);
+	initStringInfo(&new);
+	appendStringInfo(&old, "\"%s\": ", column);
+	appendStringInfo(&new, "\"%s\": ", column);
+	escape_json(&old, from);
+	escape_json(&new, to);
+	return psprintf("replace(%s, %s, %s)", rows, quote_literal_cstr(old.data), quote_literal_cstr(new.data));
+}
 
 /*
  * crm_forget_actor(schema_name text, actor text) -> setof (table_name text, changed bigint)
@@ -223,17 +236,20 @@ Datum
 crm_forget_actor(PG_FUNCTION_ARGS)
 {
 	Erasure		erasure;
-	Datum		actor = CStringGetTextDatum(crm_required_text(fcinfo, 1, "actor"));
-	Datum		pseudonym;
+	char	   *actor = crm_required_text(fcinfo, 1, "actor");
+	char	   *pseudonym;
+	char	   *kept;
 
 	begin(&erasure, fcinfo);
 	(void) run("SELECT $1 || gen_random_uuid()::text", TEXTOID, CStringGetTextDatum(CRM_PSEUDONYM_PREFIX),
 			   InvalidOid, (Datum) 0);
-	pseudonym = CStringGetTextDatum(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	pseudonym = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	forget(&erasure, "stage_changes", actor, pseudonym, "WHERE t.changed_by = $1 OR t.recorded_by = $1");
+	kept = replaced(replaced("t.superseded::text", "changed_by", actor, pseudonym), "recorded_by",
+					actor, pseudonym);
 	forget(&erasure, "deal_changes", actor, pseudonym,
-		   ", superseded = CASE WHEN t.superseded IS NOT NULL THEN " KEPT "::jsonb END "
-		   "WHERE t.changed_by = $1 OR t.recorded_by = $1 OR t.superseded::text <> " KEPT);
+		   psprintf(", superseded = CASE WHEN t.superseded IS NOT NULL THEN %1$s::jsonb END "
+					"WHERE t.changed_by = $1 OR t.recorded_by = $1 OR t.superseded::text <> %1$s", kept));
 	return end(&erasure);
 }
 
@@ -258,9 +274,5 @@ crm_trim_history(PG_FUNCTION_ARGS)
 				 errmsg("before must not be in the future")));
 	begin(&erasure, fcinfo);
 	erase_history(&erasure, "t.changed_at < $1", true, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
-	/* One row for each tenant records the gap; those of single deals can go. */
-	(void) run(psprintf("DELETE FROM %1$s t WHERE t.change = '%2$s' AND t.deal_id <> '%3$s' AND t.changed_at < $1",
-						sibling(&erasure, "deal_changes"), CRM_ERASED, CRM_NO_ID),
-			   TIMESTAMPTZOID, PG_GETARG_DATUM(1), InvalidOid, (Datum) 0);
 	return end(&erasure);
 }

@@ -156,7 +156,7 @@ switch_events(FunctionCallInfo fcinfo, const char *what, bool enable)
 	bool		changed = false;
 
 	PreventCommandIfReadOnly(what);
-	crm_get_own_installation(fcinfo, schema_name, &installation);
+	crm_get_installation_to_alter(fcinfo, schema_name, &installation);
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(tables); i++)

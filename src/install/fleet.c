@@ -44,14 +44,17 @@ is_owner(const CrmInstallation *installation)
 static void
 run_as_owner(FunctionCallInfo fcinfo, const CrmInstallation *installation, const CrmFleetTask *task)
 {
-	Relation	deals = relation_open(installation->deals, AccessShareLock);
-	int			settings = NewGUCNestLevel();
+	Relation	deals = try_relation_open(installation->deals, AccessShareLock);
+	int			settings;
 	SavedUser	saved;
 	Oid			userid;
 	int			sec_context;
 
+	if (deals == NULL)
+		return;					/* dropped meanwhile */
+	settings = NewGUCNestLevel();
 	crm_become_owner(deals, &saved);
-	relation_close(deals, NoLock);	/* the task may alter it */
+	relation_close(deals, AccessShareLock); /* the task may wait to alter it */
 	GetUserIdAndSecContext(&userid, &sec_context);
 	SetUserIdAndSecContext(userid, sec_context | SECURITY_RESTRICTED_OPERATION);
 	task->run(fcinfo, installation, task->arg);

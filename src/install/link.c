@@ -28,6 +28,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "install/computed_relationships.h"
 #include "install/linked_table.h"
 #include "install/links.h"
@@ -72,14 +73,12 @@ begin(Linking *linking, FunctionCallInfo fcinfo, LOCKMODE mode)
 	char	   *schema_name = crm_required_text(fcinfo, 0, "schema name");
 
 	linking->link = find_link(crm_required_text(fcinfo, 1, "linked column"));
-	crm_get_installation(fcinfo, schema_name, &linking->crm);
+	crm_get_installation_to_alter(fcinfo, schema_name, &linking->crm);
 	linking->relid = get_relname_relid(linking->link->table, linking->crm.schema);
 	if (!OidIsValid(linking->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("schema \"%s\" has no table %s", schema_name, linking->link->table)));
-	if (!has_privs_of_role(GetUserId(), linking->crm.owner))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, linking->link->table);
 	LockRelationOid(linking->relid, mode);
 	linking->table = crm_relation_name(linking->relid);
 }
@@ -136,6 +135,24 @@ check_not_linked(const Linking *linking)
 				 errmsg("relation \"%s\" already exists in schema \"%s\"", link->view, schema),
 				 errhint("The view of the linked %s takes that name; rename or drop what has it.",
 						 link->view)));
+}
+
+/* Citus takes a foreign key only where each shard has the rows that it refers to. */
+static void
+check_placement(const Linking *linking, const LinkedTable *table)
+{
+	Oid			relid = RelationGetRelid(table->rel);
+
+	if (!crm_is_distributed(linking->relid) || crm_is_reference_table(relid) ||
+		(crm_is_distributed(relid) && RelationGetNamespace(table->rel) == linking->crm.schema))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a CRM that Citus has distributed cannot be linked to table \"%s\"",
+					RelationGetRelationName(table->rel)),
+			 errdetail("The node that has the CRM does not have its rows."),
+			 errhint("Make it a reference table: SELECT create_reference_table(%s). Or link a table in the CRM's schema.",
+					 quote_literal_cstr(crm_relation_name(relid)))));
 }
 
 /*
@@ -294,6 +311,7 @@ crm_link(PG_FUNCTION_ARGS)
 	crm_open_linked_table(&table, fcinfo, linking.link, PG_GETARG_OID(2),
 						  id_column, name_column, columns);
 
+	check_placement(&linking, &table);
 	SPI_connect();
 	check_matches(&linking, &table);
 	add_foreign_key(&linking, &table, action);

@@ -17,9 +17,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
 #include "utils/resowner.h"
 
 #include "base/query.h"
+#include "base/shard_query.h"
 #include "install/links.h"
 
 typedef enum RowState
@@ -127,6 +129,20 @@ get_reader(FunctionCallInfo fcinfo, const char *column, const char *expression)
 }
 
 /*
+ * Runs the plan, for at most one row.  A context or report that Citus runs on a shard
+ * needs it planned on shards; it is generic, so SPI then takes the same.
+ */
+static void
+run_plan(SPIPlanPtr plan, Datum id)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	ReleaseCachedPlan(crm_plan_on_shards(source, NULL), CurrentResourceOwner);
+	if (SPI_execute_plan(plan, &id, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read a linked row: %s", SPI_result_code_string(SPI_result));
+}
+
+/*
  * Reads the expression from the row whose id is the third argument.  column, if not
  * NULL, is the column that the expression needs in the view.  Sets *value, a palloc'd
  * varlena, and *isnull.
@@ -135,7 +151,6 @@ static RowState
 read_row(FunctionCallInfo fcinfo, const char *column, const char *expression,
 		 Datum *value, bool *isnull)
 {
-	Datum		id = PG_GETARG_DATUM(2);
 	RowState	state = ROW_UNREADABLE;
 	LinkedReader *reader;
 
@@ -144,8 +159,7 @@ read_row(FunctionCallInfo fcinfo, const char *column, const char *expression,
 	reader = get_reader(fcinfo, column, expression);
 	if (reader->plan != NULL)
 	{
-		if (SPI_execute_plan(reader->plan, &id, NULL, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not read a linked row: %s", SPI_result_code_string(SPI_result));
+		run_plan(reader->plan, PG_GETARG_DATUM(2));
 		state = SPI_processed > 0 ? ROW_FOUND : ROW_MISSING;
 	}
 	if (state == ROW_FOUND)

@@ -134,7 +134,7 @@ set_mark(FunctionCallInfo fcinfo, bool track)
 	char	   *arguments;
 	bool		found;
 
-	crm_get_own_installation(fcinfo, schema, &installation);
+	crm_get_installation_to_alter(fcinfo, schema, &installation);
 	deals = table_open(installation.deals, ShareRowExclusiveLock);
 	trigger = find_trigger(fcinfo, deals);
 	if (track)

@@ -146,7 +146,7 @@ crm_uninstall(PG_FUNCTION_ARGS)
 	bool		distributed;
 
 	PreventCommandIfReadOnly("crm_uninstall()");
-	crm_get_own_installation(fcinfo, schema_name, &installation);
+	crm_get_installation_to_alter(fcinfo, schema_name, &installation);
 	/* Writers lock deals first: this waits until they have ended. */
 	LockRelationOid(installation.deals, AccessExclusiveLock);
 	SPI_connect();

@@ -16,11 +16,9 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -33,12 +31,13 @@
 #include "base/errors.h"
 #include "base/namesakes.h"
 #include "base/query.h"
+#include "base/shard.h"
 #include "base/version.h"
 #include "install/api_functions.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/distribute.h"
 #include "install/script.h"
-#include "table/columns.h"
 #include "table/installation.h"
 
 /* A script that carries a CRM from one version to a later one. */
@@ -74,19 +73,24 @@ typedef struct VersionedTrigger
 
 /*
  * The tables of a CRM, with partitions, and the triggers on them that call
- * functions of the extension and have arguments.
+ * functions of the extension and have arguments.  What depends on the schema is
+ * found by an index, pg_class and pg_trigger are read by oids: in a database of many
+ * CRMs both are large.
  */
 #define TRIGGERS_QUERY \
 	"WITH RECURSIVE tables AS (" \
-	"SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = $1 " \
-	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid) " \
+	"SELECT d.objid AS oid FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $1 " \
+	"AND d.classid = 'pg_class'::regclass " \
+	"UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid), " \
+	"triggers AS MATERIALIZED (" \
+	"SELECT t.oid, t.tgrelid, t.tgname, t.tgenabled, t.tgparentid, t.tgfoid, t.tgargs, t.tgnargs " \
+	"FROM tables AS r JOIN pg_trigger AS t ON t.tgrelid = r.oid WHERE t.tgnargs > 0 AND NOT t.tgisinternal) " \
 	"SELECT format('%I.%I', n.nspname, c.relname), t.tgname::text, t.tgenabled, " \
 	"t.tgparentid <> 0, pg_get_triggerdef(t.oid), t.tgargs, t.tgnargs, c.relkind = 'v' " \
-	"FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
+	"FROM triggers AS t JOIN pg_class AS c ON c.oid = t.tgrelid " \
 	"JOIN pg_namespace AS n ON n.oid = c.relnamespace " \
-	"JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
-	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e' " \
-	"WHERE t.tgrelid IN (SELECT oid FROM tables) AND t.tgnargs > 0 AND NOT t.tgisinternal "
+	"WHERE EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid " \
+	"AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = $2 AND d.deptype = 'e') "
 
 /* The order in which a move locks them: another order could deadlock with moves. */
 #define IN_ORDER_OF_LOCKS \
@@ -186,23 +190,6 @@ refuse_without_path(const Upgrade *upgrade, List *steps)
 			 errdetail("The extension is of version %s and knows no steps.", upgrade->target) :
 			 errdetail("The extension is of version %s and knows the steps %s.",
 					   upgrade->target, known.data)));
-}
-
-/*
- * Finds the CRM and waits for others who upgrade it.  That lock comes first: a
- * lock on the table of deals, held while waiting, would deadlock with them.
- * Only the owner gets as far as waiting.
- */
-static void
-open_crm(Upgrade *upgrade, FunctionCallInfo fcinfo)
-{
-	Oid			schema = get_namespace_oid(upgrade->schema_name, false);
-	Oid			deals = get_relname_relid("deals", schema);
-	Oid			owner = crm_table_owner(deals);
-
-	if (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner))
-		LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
-	crm_get_own_installation(fcinfo, upgrade->schema_name, &upgrade->crm);
 }
 
 /* Refuses to run steps where they could go wrong, or run what somebody else put there. */
@@ -390,8 +377,9 @@ check_result(FunctionCallInfo fcinfo, const Upgrade *upgrade)
 	crm_warn_of_problems(fcinfo, &crm);
 }
 
+/* On a Citus cluster, also makes the functions and comments of the other nodes. */
 static void
-run_steps(const Upgrade *upgrade, List *path)
+run_steps(FunctionCallInfo fcinfo, const Upgrade *upgrade, List *path)
 {
 	ListCell   *lc;
 
@@ -410,6 +398,8 @@ run_steps(const Upgrade *upgrade, List *path)
 	}
 	crm_make_api(upgrade->crm.schema, upgrade->extension_schema);
 	crm_embed_all(upgrade->crm.schema);
+	if (crm_is_distributed(upgrade->crm.deals))
+		crm_distribute_schema(fcinfo, upgrade->crm.schema, true);
 }
 
 /*
@@ -429,7 +419,7 @@ crm_upgrade(PG_FUNCTION_ARGS)
 	upgrade.extension = crm_lock_extension(fcinfo);
 	upgrade.extension_schema = crm_extension_schema(fcinfo);
 	upgrade.target = crm_extension_version(upgrade.extension);
-	open_crm(&upgrade, fcinfo);
+	crm_get_installation_to_alter(fcinfo, upgrade.schema_name, &upgrade.crm);
 	if (crm_is_version(upgrade.crm.version) &&
 		crm_compare_versions(upgrade.crm.version, upgrade.target) > 0)
 		ereport(ERROR,
@@ -447,7 +437,7 @@ crm_upgrade(PG_FUNCTION_ARGS)
 		refuse_without_path(&upgrade, steps);
 	if (path != NIL)
 	{
-		run_steps(&upgrade, path);
+		run_steps(fcinfo, &upgrade, path);
 		check_result(fcinfo, &upgrade);
 	}
 	SPI_finish();

@@ -33,21 +33,21 @@ names_of(List *properties)
 
 /* The property of that name; ERROR 22023 if the tool has no such argument. */
 static McpProperty *
-known_property(const char *tool, List *properties, const char *name)
+known_property(const char *what, List *properties, const char *name)
 {
 	McpProperty *property = crm_mcp_find_property(properties, name);
 
 	if (property == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("tool %s has no argument \"%s\"", tool, name),
+				 errmsg("%s has no argument \"%s\"", what, name),
 				 properties == NIL ? errdetail("It has no arguments.") :
 				 errdetail("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
 static void
-check_required(const char *tool, Jsonb *arguments, List *properties)
+check_required(const char *what, Jsonb *arguments, List *properties)
 {
 	ListCell   *cell;
 
@@ -60,7 +60,7 @@ check_required(const char *tool, Jsonb *arguments, List *properties)
 			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("tool %s needs the argument \"%s\"", tool, property->name),
+					 errmsg("%s needs the argument \"%s\"", what, property->name),
 					 property->refers == NULL ? 0 :
 					 errhint("It is the id or the name of a %s; the tool %s finds them.",
 							 property->refers->what, property->refers->tool)));
@@ -92,6 +92,30 @@ whole_number(McpProperty *property, JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a whole number, not %s", property->name, text)));
+	return result;
+}
+
+/*
+ * The value as a string, if the property is a text or refers to a row by its name:
+ * models send the text 5 as the number.
+ */
+static JsonbValue
+as_string(McpProperty *property, JsonbValue *value)
+{
+	JsonbValue	result = *value;
+	Oid			type = getBaseType(property->type);
+	Oid			element = get_element_type(type);
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(OidIsValid(element) ? element : type, &category, &preferred);
+	if ((category != TYPCATEGORY_STRING && property->refers == NULL) ||
+		(value->type != jbvNumeric && value->type != jbvBool))
+		return result;
+	result.val.string.val = value->type == jbvBool ? (value->val.boolean ? "true" : "false") :
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	result.val.string.len = strlen(result.val.string.val);
+	result.type = jbvString;
 	return result;
 }
 
@@ -128,8 +152,10 @@ check_choice(McpProperty *property, JsonbValue *value)
  * accept as the text of a scalar.
  */
 static JsonbValue
-read_value(McpProperty *property, JsonbValue *value)
+read_value(McpProperty *property, JsonbValue *given)
 {
+	JsonbValue	converted = as_string(property, given);
+	JsonbValue *value = &converted;
 	Oid			base = getBaseType(property->type);
 	bool		is_array = OidIsValid(get_element_type(base));
 	bool		is_list = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
@@ -158,7 +184,7 @@ read_value(McpProperty *property, JsonbValue *value)
 }
 
 Jsonb *
-crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *properties,
+crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments, List *properties,
 						bool exact)
 {
 	JsonbParseState *state = NULL;
@@ -168,11 +194,11 @@ crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments, List *pr
 	McpProperty *property = NULL;
 	JsonbValue *object = NULL;
 
-	check_required(tool, arguments, properties);
+	check_required(what, arguments, properties);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			property = known_property(tool, properties,
+			property = known_property(what, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
 		else if (token == WJB_VALUE)
 			value = read_value(property, &value);

@@ -15,10 +15,11 @@
 /*
  * The arguments with integers for 2.0 and "2", an array in place of a single value where
  * an array is expected, and ids in place of names.  ERROR 22023 for an argument that the
- * tool does not have, for one that is missing, and for a value that is not of its type.
+ * tool does not have, for one that is missing, and for a value that is not of its type;
+ * it calls the tool what.
  * crm_mcp_resolve() tells about names, and about exact.
  */
-extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *tool, Jsonb *arguments,
+extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments,
 									  List *properties, bool exact);
 
 /* The properties limit and cursor. */

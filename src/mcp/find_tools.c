@@ -56,8 +56,8 @@ details_of(const char *kind)
 }
 
 /*
- * Appends the rows of a kind that have the words in their names, then those that have
- * them elsewhere; returns how many.
+ * Appends the rows of a kind whose name is the text, then those that have the words in
+ * their names, then those that have them elsewhere; returns how many.
  */
 static uint64
 append_found(StringInfo out, Jsonb *arguments, McpNamed *named, const char *kind)
@@ -69,9 +69,11 @@ append_found(StringInfo out, Jsonb *arguments, McpNamed *named, const char *kind
 	char	   *query;
 
 	query = psprintf("SELECT pg_catalog.row_to_json(r) FROM (SELECT '%s' AS kind, t.id, %s AS name%s"
-					 " FROM %s AS t WHERE %s ORDER BY %s DESC, t.id DESC LIMIT %d) AS r",
+					 " FROM %s AS t WHERE %s ORDER BY pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=)"
+					 " pg_catalog.lower(pg_catalog.btrim(pg_catalog.jsonb_extract_path_text($1, 'text'))) DESC,"
+					 " %s DESC, t.id DESC LIMIT %d) AS r",
 					 kind, named->label, details_of(kind), named->relation, in_text,
-					 in_name, MAX_OF_A_KIND + 1);
+					 named->label, in_name, MAX_OF_A_KIND + 1);
 	(void) crm_select_once(query, lengthof(types), types, args, NULL, false);
 	for (uint64 row = 0; row < Min(SPI_processed, MAX_OF_A_KIND); row++)
 		appendStringInfo(out, "%s%s", out->data[out->len - 1] == '[' ? "" : ",", crm_mcp_field(row, 1));

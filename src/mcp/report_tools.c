@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -105,7 +106,7 @@ find_report(McpTool *tool, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("there is no report \"%s\" here", name ? name : ""),
-			 errdetail("%s", tool->description)));
+			 errdetail_internal("%s", tool->description)));
 	return NULL;				/* keep compiler quiet */
 }
 
@@ -127,6 +128,36 @@ argument_names(McpTool *report)
 	return names.data;
 }
 
+/* The string with another word in place of each occurrence of one. */
+static char *
+replace_word(const char *string, const char *word, const char *other)
+{
+	Datum		pattern = CStringGetTextDatum(psprintf("\\m%s\\M", word));
+
+	return TextDatumGetCString(DirectFunctionCall4Coll(textregexreplace, C_COLLATION_OID,
+													   CStringGetTextDatum(string), pattern,
+													   CStringGetTextDatum(other),
+													   CStringGetTextDatum("g")));
+}
+
+/* What a report counts, with the names that its arguments have here. */
+static char *
+definition(McpTool *report)
+{
+	char	   *text = pstrdup(report->comment);
+	ListCell   *cell;
+
+	foreach(cell, report->kind->properties(report))
+	{
+		McpProperty *property = lfirst(cell);
+		const char *name = common_name(property);
+
+		if (strcmp(name, property->name) != 0)
+			text = replace_word(text, property->name, psprintf("\"%s\"", name));
+	}
+	return text;
+}
+
 /* The definition of a report, and its arguments. */
 static char *
 explain(McpTool *report)
@@ -139,7 +170,7 @@ explain(McpTool *report)
 	appendStringInfoString(&out, ",\"arguments\":");
 	escape_json(&out, argument_names(report));
 	appendStringInfoString(&out, ",\"definition\":");
-	escape_json(&out, report->comment);
+	escape_json(&out, definition(report));
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
@@ -207,8 +238,8 @@ call_report(McpTool *tool, Jsonb *arguments, List *properties)
 		return explain(report);
 	properties = report->kind->properties(report);
 	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(report->schema, report->name, arguments, properties,
-										false);
+	arguments = crm_mcp_check_arguments(report->schema, psprintf("report %s", report->name), arguments,
+										properties, false);
 	return report->kind->call(report, arguments, properties);
 }
 
@@ -292,7 +323,10 @@ crm_mcp_group_reports(List *functions)
 		}
 		group = find_group(tools, function->report);
 		if (group == NULL)
-			tools = lappend(tools, group = make_group(function));
+		{
+			group = make_group(function);
+			tools = lappend(tools, group);
+		}
 		group->reports = lappend(group->reports, function);
 		group->description = describe_reports(group->reports);
 	}

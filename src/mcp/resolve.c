@@ -41,6 +41,7 @@ typedef struct Candidate
 	char	   *pipeline;		/* of a stage */
 	bool		exact;
 	bool		preferred;
+	bool		like;			/* it has a word or the beginning of the text */
 } Candidate;
 
 /* Whether the text has the digits of a uuid. */
@@ -72,6 +73,21 @@ run(const char *query, const char *first, const char *second)
 }
 
 /*
+ * How like a name is to the text in $1, an integer: how many of its words it has, and
+ * whether it begins alike.  The text is split by a sub-select, which is evaluated once.
+ */
+static char *
+likeness(const char *name)
+{
+	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.unnest((SELECT pg_catalog.regexp_split_to_array("
+					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+'))) AS w (word)"
+					" WHERE w.word OPERATOR(pg_catalog.<>) '' AND pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.>) 0)"
+					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 3)"
+					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 3))::pg_catalog.int4",
+					name, name);
+}
+
+/*
  * The rows whose names have the text in them, or all of them, the likeliest first:
  * a list of Candidate.
  */
@@ -86,18 +102,19 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 	if (named->has_pipeline && crm_mcp_named(resolution->schema, "pipelines", &pipelines))
 		pipeline_name = psprintf("(SELECT %s FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) c.pipeline_id)",
 								 pipelines.label, pipelines.relation);
-	(void) run(psprintf("SELECT c.id::pg_catalog.text, c.name, %s, c.exact, c.preferred FROM ("
+	(void) run(psprintf("SELECT c.id::pg_catalog.text, c.name, %s, c.exact, c.preferred, c.likeness OPERATOR(pg_catalog.>) 0 FROM ("
 						"SELECT t.id, %s AS name, %s AS pipeline_id,"
 						" pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=) pg_catalog.lower(pg_catalog.btrim($1)) AS exact,"
-						" coalesce(%s OPERATOR(pg_catalog.=) $2::pg_catalog.uuid, false) AS preferred"
+						" coalesce(%s OPERATOR(pg_catalog.=) $2::pg_catalog.uuid, false) AS preferred, %s AS likeness"
 						" FROM %s AS t WHERE (%s OR pg_catalog.strpos(pg_catalog.lower(%s), pg_catalog.lower(pg_catalog.btrim($1)))"
 						" OPERATOR(pg_catalog.>) 0)%s%s"
-						" ORDER BY 4 DESC, 5 DESC, 2, 1 LIMIT %d) AS c",
-						pipeline_name, named->label, of, named->label, of, named->relation,
+						" ORDER BY 4 DESC, 5 DESC, 6 DESC, pg_catalog.abs(pg_catalog.length(%s) OPERATOR(pg_catalog.-) pg_catalog.length($1)), 2, 1 LIMIT %d) AS c",
+						pipeline_name, named->label, of, named->label, of,
+						likeness(named->label), named->relation,
 						all ? "true" : "false", named->label,
 						named->has_archived ? " AND t.archived_at IS NULL" : "",
 						resolution->only_there && named->has_pipeline ? " AND t.pipeline_id OPERATOR(pg_catalog.=) $2::pg_catalog.uuid" : "",
-						MAX_CANDIDATES + 1),
+						named->label, MAX_CANDIDATES + 1),
 			   text, resolution->pipeline);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
@@ -108,6 +125,7 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 		candidate->pipeline = crm_mcp_field(row, 3);
 		candidate->exact = crm_mcp_flag(row, 4);
 		candidate->preferred = crm_mcp_flag(row, 5);
+		candidate->like = crm_mcp_flag(row, 6);
 		candidates = lappend(candidates, candidate);
 	}
 	return candidates;
@@ -153,19 +171,35 @@ describe(List *candidates)
 	return text.data;
 }
 
+/* What there is to choose from if no name has the text in it: of many, those that are like it. */
+static char *
+describe_others(List *candidates)
+{
+	bool		many = list_length(candidates) > MAX_CANDIDATES;
+	ListCell   *cell;
+
+	foreach(cell, candidates)
+	{
+		if (many && !((Candidate *) lfirst(cell))->like)
+			candidates = foreach_delete_current(candidates, cell);
+	}
+	if (candidates == NIL)
+		return pstrdup(many ? "There are many, and none that is like it." : "There are none to choose from.");
+	return psprintf(many ? "Most like it are %s." : "There are %s.", describe(candidates));
+}
+
 static void
 report_name(const McpReference *kind, const char *argument, const char *name, List *candidates,
 			bool near)
 {
-	bool		several = near && candidates != NIL && ((Candidate *) linitial(candidates))->exact;
+	bool		several = near && ((Candidate *) linitial(candidates))->exact;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 several ? errmsg("more than one %s has the name \"%s\"", kind->what, name) :
 			 errmsg("no %s has the name \"%s\"", kind->what, name),
-			 candidates == NIL ? errdetail("There are none to choose from.") :
 			 near ? errdetail("Candidates are %s.", describe(candidates)) :
-			 errdetail("There are %s.", describe(candidates)),
+			 errdetail_internal("%s", describe_others(candidates)),
 			 errhint("Give %s as the id or the whole name of one of them; the tool %s finds others.",
 					 argument, kind->tool)));
 }

@@ -18,12 +18,14 @@
 
 #include "base/compat.h"
 
-/* A text of the arguments, in place; NULL: none. */
+/* A text of the arguments, in place; its start is NULL if there is none. */
 typedef struct Word
 {
-	const char *text;
+	const char *start;
 	int			len;
 } Word;
+
+static const Word no_word = {NULL, 0};
 
 /* What several facts have in common: a word, none, or different ones. */
 typedef struct CommonWord
@@ -94,19 +96,17 @@ static const char *const periods[] = {"one_time", "monthly", "quarterly", "annua
 static inline bool
 words_equal(Word a, Word b)
 {
-	if (a.text == NULL || b.text == NULL)
-		return a.text == b.text;
-	return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
+	if (a.start == NULL || b.start == NULL)
+		return a.start == b.start;
+	return a.len == b.len && memcmp(a.start, b.start, a.len) == 0;
 }
 
 static Word
-make_word(const char *text)
+make_word(const char *start, int len)
 {
-	return (Word)
-	{
-		text	   ,
-					strlen(text)
-	};
+	Word		word = {start, len};
+
+	return word;
 }
 
 /* Which of the words it is; -1: none. */
@@ -115,7 +115,7 @@ find_word(Word word, const char *const *words, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (word.text !=NULL && words_equal(word, make_word(words[i])))
+		if (word.start != NULL && words_equal(word, make_word(words[i], strlen(words[i]))))
 			return i;
 	}
 	return -1;
@@ -124,7 +124,7 @@ find_word(Word word, const char *const *words, int count)
 static void
 note_word(CommonWord *common, Word word)
 {
-	if (common->word.text == NULL)
+	if (common->word.start == NULL)
 		common->word = word;
 	else if (!words_equal(common->word, word))
 		common->differs = true;
@@ -145,14 +145,8 @@ get_word(JsonbContainer *object, const char *name)
 	JsonbValue	value;
 
 	if (!get_field(object, name, jbvString, &value))
-		return (Word)
-	{
-		NULL, 0
-	};
-	return (Word)
-	{
-		value.val.string.val, value.val.string.len
-	};
+		return no_word;
+	return make_word(value.val.string.val, value.val.string.len);
 }
 
 static Numeric
@@ -233,9 +227,9 @@ add_part(Part *to, const Part *fact)
 	to->deals += fact->deals;
 	to->value = add_numeric(to->value, fact->value);
 	to->weighted_value = add_numeric(to->weighted_value, fact->weighted_value);
-	if (fact->currency.word.text !=NULL)
+	if (fact->currency.word.start != NULL)
 		note_word(&to->currency, fact->currency.word);
-	if (fact->period.word.text !=NULL)
+	if (fact->period.word.start != NULL)
 		note_word(&to->period, fact->period.word);
 }
 
@@ -244,7 +238,7 @@ find_stage(Report *report, Word id)
 {
 	for (int i = 0; i < report->nstages; i++)
 	{
-		if (id.text !=NULL && words_equal(report->stages[i].id, id))
+		if (id.start != NULL && words_equal(report->stages[i].id, id))
 			return &report->stages[i];
 	}
 	return NULL;
@@ -290,7 +284,7 @@ read_fact(JsonbContainer *object, Report *report)
 	Part		fact = {.deals = get_count(object, "deals")};
 	int			status;
 
-	if (own_status.text == NULL && stage != NULL)
+	if (own_status.start == NULL && stage != NULL)
 		own_status = stage->status;
 	status = find_word(own_status, statuses, lengthof(statuses));
 	fact.value = get_numeric(object, "value");
@@ -327,11 +321,11 @@ put_key(JsonbParseState **state, const char *key)
 static void
 put_word(JsonbParseState **state, const char *key, Word word)
 {
-	JsonbValue	value = {.type = word.text == NULL ? jbvNull : jbvString};
+	JsonbValue	value = {.type = word.start == NULL ? jbvNull : jbvString};
 
-	if (word.text !=NULL)
+	if (word.start != NULL)
 	{
-		value.val.string.val = unconstify(char *, word.text);
+		value.val.string.val = unconstify(char *, word.start);
 		value.val.string.len = word.len;
 	}
 	put_key(state, key);
@@ -361,11 +355,8 @@ static Word
 common_or(const CommonWord *common, Word otherwise)
 {
 	if (common->differs)
-		return (Word)
-	{
-		NULL, 0
-	};
-	return common->word.text == NULL ? otherwise : common->word;
+		return no_word;
+	return common->word.start == NULL ? otherwise : common->word;
 }
 
 /* The fields of a part; amounts of several currencies are not added. */
@@ -449,9 +440,9 @@ compare_words(Word a, Word b)
 {
 	int			result;
 
-	if (a.text == NULL || b.text == NULL)
-		return (a.text == NULL) -(b.text == NULL);
-	result = memcmp(a.text, b.text, Min(a.len, b.len));
+	if (a.start == NULL || b.start == NULL)
+		return (a.start == NULL) - (b.start == NULL);
+	result = memcmp(a.start, b.start, Min(a.len, b.len));
 	return result != 0 ? result : a.len - b.len;
 }
 
@@ -493,7 +484,7 @@ arrange(Report *report)
 	if (report->periods.count > 1)
 		qsort(report->periods.items, report->periods.count, sizeof(Group), compare_periods);
 	report->currency = common_or(&report->all.currency, report->currency);
-	report->period = common_or(&report->all.period, make_word(periods[0]));
+	report->period = common_or(&report->all.period, make_word(periods[0], strlen(periods[0])));
 }
 
 static Jsonb *
@@ -529,10 +520,7 @@ crm_summary_report(PG_FUNCTION_ARGS)
 	{
 		const text *currency = PG_GETARG_TEXT_PP(0);
 
-		report.currency = (Word)
-		{
-			VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency)
-		};
+		report.currency = make_word(VARDATA_ANY(currency), VARSIZE_ANY_EXHDR(currency));
 	}
 	report.stages = palloc0((stages == NULL ? 1 : JB_ROOT_COUNT(stages) + 1) * sizeof(ReportStage));
 	read_objects(stages, read_stage, &report);

@@ -65,13 +65,19 @@ crm_api_end(Relation rel)
 	table_close(rel, NoLock);
 }
 
-const pg_uuid_t *
-crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name)
+void
+crm_api_require_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	if (PG_ARGISNULL(n))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name)));
+}
+
+const pg_uuid_t *
+crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	crm_api_require_argument(fcinfo, n, name);
 	return PG_GETARG_UUID_P(n);
 }
 

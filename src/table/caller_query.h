@@ -29,7 +29,8 @@ extern Relation crm_api_begin_write(FunctionCallInfo fcinfo, const char *table,
 									const CrmTableKind *kind);
 extern void crm_api_end(Relation rel);
 
-/* An argument that must be given; ERROR 22004 if it is NULL. */
+/* An argument that must be given: ERROR 22004 if it is NULL.  The second returns it. */
+extern void crm_api_require_argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern const pg_uuid_t *crm_api_uuid(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*

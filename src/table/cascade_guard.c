@@ -5,12 +5,14 @@
  *
  * A foreign key writes with the rights of the table's owner, but with the
  * search_path and the temporary tables of the session.  The owner's triggers would find
- * there what the writer has put in the way of their names.  PostgreSQL offers no place
- * to close the path for that one query, so such triggers have to have a closed path of
- * their own.
+ * there what the writer has put in the way of their names, and so would functions that
+ * the condition of a trigger, a CHECK, a generated column or an index calls.  PostgreSQL
+ * offers no place to close the path for that one query, so all of these have to have a
+ * closed path of their own.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "catalog/pg_language.h"
@@ -18,6 +20,7 @@
 #include "catalog/pg_trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -30,6 +33,7 @@
 
 #include "base/compat.h"
 #include "table/trigger.h"
+#include "table/user_code.h"
 
 #define FOREIGN_KEY_CONTEXT	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS)
 
@@ -126,23 +130,118 @@ runs_as_owner(const Trigger *trigger)
 	return TRIGGER_FOR_BEFORE(trigger->tgtype) || CRM_AFTER_TRIGGERS_KEEP_USER;
 }
 
+/* trigger: whose function it is; NULL: one that an expression of the table calls. */
 pg_noreturn static void
-refuse(Relation rel, const Trigger *trigger)
+refuse(Relation rel, const char *trigger, Oid function)
 {
+	char	   *name = format_procedure_qualified(function);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 trigger != NULL ?
 			 errmsg("trigger \"%s\" of table \"%s\" would run with the rights of the table's owner",
-					trigger->tgname, RelationGetRelationName(rel)),
+					trigger, RelationGetRelationName(rel)) :
+			 errmsg("function %s, which table \"%s\" calls, would run with the rights of the table's owner",
+					name, RelationGetRelationName(rel)),
 			 errdetail("A foreign key writes to the table as the owner, but with your search_path and temporary tables."),
-			 errhint("The owner should give its function a path: ALTER FUNCTION %s SET search_path = %s, pg_temp.",
-					 format_procedure_qualified(trigger->tgfoid),
-					 quote_identifier(get_namespace_name(RelationGetNamespace(rel))))));
+			 errhint("The owner should give the function a path: ALTER FUNCTION %s SET search_path = %s, pg_temp.",
+					 name, quote_identifier(get_namespace_name(RelationGetNamespace(rel))))));
+}
+
+static void
+check_triggers(const TriggerData *trigdata, const TriggerDesc *triggers)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (is_fired(trigdata, trigger) && runs_as_owner(trigger) &&
+			!has_closed_path(trigger->tgfoid))
+			refuse(trigdata->tg_relation, trigger->tgname, trigger->tgfoid);
+	}
+}
+
+/* ---- expressions ---- */
+
+static bool
+is_open(Oid function, void *found)
+{
+	if (!crm_is_user_code(function) || has_closed_path(function))
+		return false;
+	*(Oid *) found = function;
+	return true;
+}
+
+static bool
+find_open(Node *node, void *found)
+{
+	return node != NULL &&
+		(check_functions_in_node(node, is_open, found) ||
+		 expression_tree_walker(node, find_open, found));
+}
+
+static void
+check_expression(Relation rel, Node *expression)
+{
+	Oid			function;
+
+	if (find_open(expression, &function))
+		refuse(rel, NULL, function);
+}
+
+/* The condition of a trigger is looked at when it is fired, whenever that runs. */
+static void
+check_conditions(const TriggerData *trigdata, const TriggerDesc *triggers)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgqual != NULL && is_fired(trigdata, trigger))
+			check_expression(trigdata->tg_relation, stringToNode(trigger->tgqual));
+	}
+}
+
+/* CHECKs and generated columns. */
+static void
+check_columns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	const TupleConstr *constraints = desc->constr;
+
+	if (constraints == NULL)
+		return;
+	for (int i = 0; i < constraints->num_check; i++)
+		check_expression(rel, stringToNode(constraints->check[i].ccbin));
+	for (int i = 0; i < constraints->num_defval; i++)
+	{
+		const AttrDefault *value = &constraints->defval[i];
+
+		if (TupleDescAttr(desc, value->adnum - 1)->attgenerated != '\0')
+			check_expression(rel, stringToNode(value->adbin));
+	}
+}
+
+static void
+check_indexes(Relation rel)
+{
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		check_expression(rel, (Node *) RelationGetIndexExpressions(index));
+		check_expression(rel, (Node *) RelationGetIndexPredicate(index));
+		index_close(index, NoLock);
+	}
 }
 
 /*
  * crm_cascade_guard(version): BEFORE DELETE OR UPDATE trigger FOR EACH STATEMENT
  *		Errors: 42501 if a foreign key writes for a user without the owner's rights, and
- *		the table has a trigger for that whose function does not set a closed path.
+ *		the table has a trigger for that, or calls a function of a user's then, that does
+ *		not set a closed path.
  */
 PG_FUNCTION_INFO_V1(crm_cascade_guard);
 Datum
@@ -156,13 +255,12 @@ crm_cascade_guard(PG_FUNCTION_ARGS)
 	if (!is_for_another_user())
 		return PointerGetDatum(NULL);
 	triggers = crm_copy_triggers(trigdata->tg_relation);
-	for (int i = 0; i < triggers->numtriggers; i++)
+	check_triggers(trigdata, triggers);
+	check_conditions(trigdata, triggers);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (is_fired(trigdata, trigger) && runs_as_owner(trigger) &&
-			!has_closed_path(trigger->tgfoid))
-			refuse(trigdata->tg_relation, trigger);
+		check_columns(trigdata->tg_relation);
+		check_indexes(trigdata->tg_relation);
 	}
 	return PointerGetDatum(NULL);
 }

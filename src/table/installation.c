@@ -17,6 +17,7 @@
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -31,6 +32,7 @@
 #include "base/declaration.h"
 #include "base/errors.h"
 #include "base/version.h"
+#include "table/columns.h"
 #include "table/installation.h"
 
 #define DEALS			"deals"
@@ -107,8 +109,9 @@ crm_extension_function(FunctionCallInfo fcinfo, const char *name)
 	return crm_find_function(crm_extension_schema(fcinfo), name);
 }
 
-bool
-crm_find_installation(FunctionCallInfo fcinfo, Oid schema, CrmInstallation *installation)
+/* The lock on the table named deals is kept, unless it is to be released. */
+static bool
+find(FunctionCallInfo fcinfo, Oid schema, LOCKMODE released, CrmInstallation *installation)
 {
 	Oid			rules = crm_extension_function(fcinfo, RULES_FUNCTION);
 	Oid			relid = get_relname_relid(DEALS, schema);
@@ -133,8 +136,14 @@ crm_find_installation(FunctionCallInfo fcinfo, Oid schema, CrmInstallation *inst
 		found = true;
 		break;
 	}
-	relation_close(deals, NoLock);
+	relation_close(deals, released);
 	return found;
+}
+
+bool
+crm_find_installation(FunctionCallInfo fcinfo, Oid schema, CrmInstallation *installation)
+{
+	return find(fcinfo, schema, AccessShareLock, installation);
 }
 
 void
@@ -143,7 +152,7 @@ crm_get_installation(FunctionCallInfo fcinfo, const char *schema_name,
 {
 	Oid			schema = get_namespace_oid(schema_name, false);
 
-	if (!crm_find_installation(fcinfo, schema, installation))
+	if (!find(fcinfo, schema, NoLock, installation))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("schema \"%s\" holds no CRM", schema_name),
@@ -162,4 +171,20 @@ crm_get_own_installation(FunctionCallInfo fcinfo, const char *schema_name,
 				 errmsg("must be owner of the CRM in schema \"%s\"", schema_name),
 				 errhint("Its owner is %s.",
 						 GetUserNameFromId(installation->owner, false))));
+}
+
+/*
+ * That lock comes first: a lock on the table of deals, held while waiting, would
+ * deadlock with who alters it.  Only the owner gets as far as waiting.
+ */
+void
+crm_get_installation_to_alter(FunctionCallInfo fcinfo, const char *schema_name,
+							  CrmInstallation *installation)
+{
+	Oid			schema = get_namespace_oid(schema_name, false);
+	Oid			owner = crm_table_owner(get_relname_relid(DEALS, schema));
+
+	if (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner))
+		LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
+	crm_get_own_installation(fcinfo, schema_name, installation);
 }

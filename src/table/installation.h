@@ -32,10 +32,7 @@ extern char *crm_extension_version(Oid extension);
 /* The function of that name and without arguments, of the called one's extension. */
 extern Oid	crm_extension_function(FunctionCallInfo fcinfo, const char *name);
 
-/*
- * Looks for a CRM in a schema; false if there is none.  Takes
- * AccessShareLock on the table named deals, if there is one, and keeps it.
- */
+/* Looks for a CRM in a schema; false if there is none.  Keeps no lock. */
 extern bool crm_find_installation(FunctionCallInfo fcinfo, Oid schema,
 								  CrmInstallation *installation);
 
@@ -51,5 +48,10 @@ extern void crm_get_installation(FunctionCallInfo fcinfo,
 extern void crm_get_own_installation(FunctionCallInfo fcinfo,
 									 const char *schema_name,
 									 CrmInstallation *installation);
+
+/* The same for who is to alter its tables; waits for others who alter them. */
+extern void crm_get_installation_to_alter(FunctionCallInfo fcinfo,
+										  const char *schema_name,
+										  CrmInstallation *installation);
 
 #endif							/* CRM_TABLE_INSTALLATION_H */

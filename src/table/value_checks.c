@@ -22,8 +22,6 @@
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/formatting.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -37,6 +35,7 @@
 #include "table/cast_domain.h"
 #include "table/columns.h"
 #include "table/kinds.h"
+#include "table/table_cache.h"
 #include "table/value_checks.h"
 
 #define MAX_CHECKS	24
@@ -49,8 +48,6 @@
 
 typedef struct Facts
 {
-	Oid			relid;			/* the key */
-	bool		valid;
 	int			nchecks;
 	struct
 	{
@@ -80,8 +77,6 @@ typedef struct ValueRule
 	Oid			type;
 	void		(*check) (const Value *value);
 } ValueRule;
-
-static HTAB *all_facts = NULL;
 
 /* ---- values ---- */
 
@@ -396,20 +391,6 @@ static const char *const required[] = {
 
 /* ---- what a table has ---- */
 
-static void
-invalidate_facts(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	Facts	   *facts;
-
-	hash_seq_init(&status, all_facts);
-	while ((facts = hash_seq_search(&status)) != NULL)
-	{
-		if (!OidIsValid(relid) || facts->relid == relid)
-			facts->valid = false;
-	}
-}
-
 static bool
 is_time_rule(const ValueRule *rule)
 {
@@ -463,8 +444,9 @@ has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
 }
 
 static void
-find_facts(Relation rel, Facts *facts)
+find_facts(Relation rel, const void *kind, void *data)
 {
+	Facts	   *facts = data;
 	TupleDesc	desc = RelationGetDescr(rel);
 
 	facts->nchecks = facts->nrequired = 0;
@@ -495,29 +477,6 @@ find_facts(Relation rel, Facts *facts)
 	}
 }
 
-static const Facts *
-facts_of(Relation rel)
-{
-	Oid			relid = RelationGetRelid(rel);
-	Facts	   *facts;
-	bool		found;
-
-	if (all_facts == NULL)
-	{
-		HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Facts)};
-
-		all_facts = hash_create("crm values", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-		CacheRegisterRelcacheCallback(invalidate_facts, (Datum) 0);
-	}
-	facts = hash_search(all_facts, &relid, HASH_ENTER, &found);
-	if (!found || !facts->valid)
-	{
-		find_facts(rel, facts);
-		facts->valid = true;
-	}
-	return facts;
-}
-
 /* ---- the row ---- */
 
 static bool
@@ -533,7 +492,7 @@ is_unchanged(const RowEdit *row, AttrNumber attno)
 void
 crm_check_values(const RowEdit *row)
 {
-	const Facts *facts = facts_of(row->rel);
+	const Facts *facts = crm_table_facts(row->rel, rules, sizeof(Facts), find_facts);
 
 	for (int i = 0; i < facts->nrequired; i++)
 	{
@@ -542,7 +501,7 @@ crm_check_values(const RowEdit *row)
 		if (crm_row_is_null(row, attno))
 			ereport(ERROR,
 					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("%s must be given", get_attname(facts->relid, attno, false)),
+					 errmsg("%s must be given", get_attname(RelationGetRelid(row->rel), attno, false)),
 					 errtablecol(row->rel, attno)));
 	}
 	for (int i = 0; i < facts->nchecks; i++)

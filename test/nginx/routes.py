@@ -36,7 +36,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
         page = self.headers.get("Stub-Page")
         if self.path == "/" and status < 400:  # the description of the API
             reply = {"swagger": "2.0", "basePath": "/", "host": "127.0.0.1:3000", "schemes": ["http"], "paths": {
-                "/" + name: {method: {} for method in ("get", "post", "patch", "delete")} for name in ("deals", "stage_visits")}}
+                "/" + name: {method: {} for method in ("get", "post", "patch", "delete")} for name in ("deals", "stage_visits", "rpc/board_page")}}
         elif status >= 400:
             reply = {"code": "23505", "details": "d", "hint": None, "message": "taken"}
         else:
@@ -176,8 +176,8 @@ def tests():
     status, page, _ = ask("GET", "/api/v1/")
     check(status == 200 and page["basePath"] == "/api/v1" and page["host"] == f"127.0.0.1:{PORT}" and page["schemes"] == ["http"],
           "the description of the API says where it is", page)
-    check(sorted(page["paths"]["/deals"]) == ["delete", "get", "patch", "post"] and sorted(page["paths"]["/stage_visits"]) == ["get"],
-          "and what can be done with each table and view", page)
+    check(sorted(page["paths"]["/deals"]) == ["delete", "get", "patch", "post"] and sorted(page["paths"]["/stage_visits"]) == ["get"]
+          and sorted(page["paths"]["/rpc/board_page"]) == ["get"], "and what can be done with each table, view and page", page)
     refused("GET", "/api/v1/", 403, "23505", Stub_Status="403")
     page = "<!DOCTYPE html>\n<title>Board</title>"
     status, got, headers = ask("GET", "/api/v1/rpc/board_page", Stub_Page=page.replace("\n", "\\n"))

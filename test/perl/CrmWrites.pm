@@ -78,7 +78,8 @@ our %writes = (
 	'compact' => q{SELECT crm_compact_totals('crm')},
 	'link' =>
 	  q{SELECT crm_link('crm', 'deal_contacts.contact_id', 'public.people'); SELECT crm_unlink('crm', 'deal_contacts.contact_id')},
-);
+	'tie' => q{SELECT crm_link('crm', 'deals.owner_id', 'public.people')},
+	'untie' => q{SELECT crm_unlink('crm', 'deals.owner_id')},);
 
 # A database with a CRM, in which any_deal() and any_stage() return what those
 # expressions say.

@@ -138,7 +138,7 @@ INSERT INTO t.calls (function, body, said, why)
         ('A', 'Lead', '2024-02-01', '23514 400', 'the deal stands elsewhere')) AS v (deal, stage, at, said, why);
 SELECT is(said(rpc('st_admin', '{}', function, ids(body))), said, function || ': ' || why) FROM t.calls ORDER BY n;
 SELECT is_empty($$SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND proargnames IS NOT NULL
-    AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function is asked');
+    AND proname <> 'mcp' EXCEPT SELECT function FROM t.calls$$, 'every function of the API has a row in t.calls');
 SELECT is(said(rpc('st_reader', '{}', function, '{}'::jsonb || ids(body))), '42501 403', function || ': the role may not')
 FROM (SELECT DISTINCT ON (function) function, body FROM t.calls
     WHERE function NOT IN ('pipeline_summary', 'context_for_person', 'context_for_deal', 'deal_history',

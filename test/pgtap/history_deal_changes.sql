@@ -331,7 +331,7 @@ SELECT set_eq($$SELECT c.deal_id, c.version - 1, c.old_amount FROM deal_changes 
 INSERT INTO deals (id, title) VALUES (id('p'), 'again');
 SELECT is((last_change('p')).change, 'restored', 'and one may come back');
 TRUNCATE deals, deal_changes CASCADE;
-SELECT is_empty('SELECT FROM deal_changes', 'TRUNCATE of both empties both');
+SELECT is_empty($$SELECT FROM deal_changes WHERE change <> 'erased'$$, 'TRUNCATE of both empties both, but for what says so');
 SELECT format('CREATE TRIGGER odd AFTER TRUNCATE ON deals FOR EACH STATEMENT EXECUTE FUNCTION extensions.crm_deal_truncate(%L)', extensions.crm_version()) \gexec
 SELECT throws_ok('TRUNCATE deals CASCADE', '39P01', 'trigger function "crm_deal_truncate" must be fired BEFORE FOR EACH STATEMENT', 'at the right time');
 

@@ -2,7 +2,7 @@
 BEGIN;
 \set tenancy shared
 \ir include/setup.sql
-SELECT plan(37);
+SELECT plan(45);
 SET LOCAL crm.tenant_id = 'a';
 SELECT create_pipeline('Sales', '["Lead", "Demo", {"name": "Won", "deal_status": "won"}]', is_default => true) \g /dev/null
 SELECT (SELECT p.id FROM pipelines AS p) AS p, (SELECT p.tenant_id FROM pipelines AS p) AS tenant \gset
@@ -90,6 +90,28 @@ DELETE FROM stage_changes WHERE deal_id = id('a') AND move_no = 1;
 SELECT is((SELECT (deal_id = id('a'), changed_at)::text FROM deal_changes WHERE change = 'erased'), '(t,"2024-02-01 00:00:00+00")', 'a gap is recorded');
 SELECT alike(error_of(format('SELECT pipeline_summary_as_of(%L, %L)', :'p', '2024-01-15')), E'PT410\n%', 'and told');
 SELECT is(t.won('2024-03-10'), '180', 'what came after it is right');
+DELETE FROM deal_changes WHERE changed_by = extensions.crm_current_actor() AND change IN ('erased', 'corrected');
+SELECT is((SELECT (count(*) = 1, bool_and(deal_id = id('a')), max(changed_at))::text FROM deal_changes WHERE change = 'erased'),
+    '(t,t,"2024-02-01 00:00:00+00")', 'the row that records it is made again, if it is deleted');
+SET LOCAL crm.restoring = on;
+DELETE FROM deal_changes WHERE change = 'erased';
+SET LOCAL crm.restoring = off;
+SELECT is_empty($$SELECT FROM deal_changes WHERE change = 'erased'$$, 'but by who puts the history back');
+DELETE FROM deal_changes WHERE deal_id = id('b');
+DELETE FROM stage_changes WHERE deal_id = id('b');
+SELECT is((SELECT count(*) FROM deal_changes WHERE change = 'erased'), 1::bigint, 'a gap that is recorded is not recorded again');
+DELETE FROM deals WHERE id = id('b');
+SELECT extensions.crm_purge_deal('crm', id('b')) \g /dev/null
+SELECT is(traces(id('b')::text), 0::bigint, 'goes with the deal');
+ROLLBACK TO whole;
+TRUNCATE stage_changes;
+SELECT alike(error_of(format('SELECT pipeline_summary_as_of(%L, %L)', :'p', '2024-03-10')), E'PT410\n%', 'TRUNCATE leaves a gap');
+TRUNCATE deal_changes;
+SELECT alike(error_of(format('SELECT pipeline_summary_as_of(%L, %L)', :'p', '2024-03-10')), E'PT410\n%', 'of either table');
+SELECT is((SELECT (count(*), bool_and(tenant_id = :'tenant'))::text FROM deal_changes WHERE change = 'erased'), '(1,t)', 'recorded once, for the tenant');
+SELECT extensions.crm_purge_tenant('crm', :'tenant') \g /dev/null
+SELECT is(traces(:'tenant'), 0::bigint, 'and gone with it');
+ROLLBACK TO whole;
 
 -- A tenant.
 SET LOCAL crm.tenant_id = 'b';

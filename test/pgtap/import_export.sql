@@ -35,10 +35,12 @@ SELECT set_eq(format('TABLE copy.%I', name), format('TABLE crm.%I', name), name 
 SELECT is_empty($$SELECT * FROM extensions.crm_check_totals('copy')$$, 'the totals are right');
 SELECT is((SELECT md5(string_agg(l, '|')) FROM (SELECT extensions.crm_export('copy') AS l ORDER BY 1) AS x), (SELECT md5(string_agg(l, '|')) FROM (SELECT extensions.crm_export('crm') AS l ORDER BY 1) AS x), 'exported again it is the same');
 INSERT INTO imp.lines (text) SELECT extensions.crm_export('crm');
-SELECT throws_ok($$SELECT extensions.crm_import_export('copy', 'imp')$$, '23505', NULL, 'what is there is not overwritten');
+SELECT throws_ok($$SELECT extensions.crm_import_export('copy', 'imp')$$, '23505', 'table "pipelines" has rows of the export already', 'what is there is not overwritten');
+UPDATE imp.lines SET text = left(text, 20) WHERE line = 3;
+SELECT is(split_part(t.error_of($$SELECT extensions.crm_import_export('copy', 'imp')$$), E'\n', 2), 'line 3 is not JSON', 'a file that ends too early');
 SELECT is(current_setting('crm.restoring'), 'off', 'nothing is left switched on');
 
--- CSV: what crm_import_fields() reads back, null is not the empty text.
+-- CSV: what crm_import_fields() reads back.
 SELECT results_eq($$SELECT extensions.crm_import_fields(l, ',') FROM extensions.crm_export('crm', 'csv', 'deal_tags') AS l LIMIT 1$$, $$SELECT array_agg(attname::text COLLATE "default" ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'crm.deal_tags'::regclass AND attnum > 0$$, 'a header');
 SELECT is((SELECT array_agg((extensions.crm_import_fields(l, ','))[array_position(h.names, 'title')] ORDER BY l) FROM extensions.crm_export('crm', 'csv', 'deals') AS l,
         (SELECT extensions.crm_import_fields(x, ',') AS names FROM extensions.crm_export('crm', 'csv', 'deals') AS x LIMIT 1) AS h WHERE l LIKE '%Two%'),

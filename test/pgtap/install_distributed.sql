@@ -13,6 +13,8 @@ SET allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass NOT NULL, shardid bigint NOT NULL);
 CREATE INDEX pg_dist_shard_logical_relid_index ON pg_catalog.pg_dist_shard (logicalrelid);
 CREATE UNIQUE INDEX pg_dist_shard_shardid_index ON pg_catalog.pg_dist_shard (shardid);
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL, repmodel "char" NOT NULL);
+CREATE UNIQUE INDEX pg_dist_partition_logical_relid_index ON pg_catalog.pg_dist_partition (logicalrelid);
 CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint NOT NULL, groupid integer NOT NULL);
 CREATE INDEX pg_dist_placement_shardid_index ON pg_catalog.pg_dist_placement (shardid);
 CREATE TABLE pg_catalog.pg_dist_local_group (groupid integer NOT NULL);
@@ -36,7 +38,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(31);
+SELECT plan(44);
 
 -- ---- installing ----
 
@@ -60,6 +62,45 @@ SELECT is((SELECT count(*) FROM pg_policy WHERE polrelid IN ('crm.stage_changes'
 SELECT is((SELECT count(*) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')), 0::bigint,
 	'PUBLIC has no right on a function of it');
 SELECT is((SELECT count(*) FROM crm_check('crm')), 0::bigint, 'crm_check() finds nothing');
+
+-- ---- links and imports ----
+
+CREATE TABLE public.people (id uuid PRIMARY KEY, name text);
+SELECT throws_ok($$ SELECT crm_link('crm', 'deals.owner_id', 'public.people') $$, '0A000',
+	'a CRM that Citus has distributed cannot be linked to table "people"', 'A table of one node is not linked');
+INSERT INTO pg_catalog.pg_dist_shard VALUES ('public.people', 90001);
+INSERT INTO pg_catalog.pg_dist_partition VALUES ('public.people', 's');
+SELECT throws_ok($$ SELECT crm_link('crm', 'deals.owner_id', 'public.people') $$, '0A000', NULL, 'nor is one that may be on another node');
+UPDATE pg_catalog.pg_dist_partition SET repmodel = 't';
+SELECT lives_ok($$ SELECT crm_link('crm', 'deals.owner_id', 'public.people') $$, 'A reference table is');
+SELECT crm_unlink('crm', 'deals.owner_id');
+CREATE TABLE crm.people (id uuid PRIMARY KEY, name text);
+INSERT INTO pg_catalog.pg_dist_shard VALUES ('crm.people', 90002);
+SELECT lives_ok($$ SELECT crm_link('crm', 'deals.owner_id', 'crm.people') $$, 'as is a table of the CRM''s schema');
+SELECT crm_unlink('crm', 'deals.owner_id');
+DROP TABLE crm.people;
+SELECT lives_ok($$ SELECT crm_link('local', 'deals.owner_id', 'public.people') $$, 'A CRM that is local takes any table');
+SELECT crm_unlink('local', 'deals.owner_id');
+SELECT crm_prepare_import('imp');
+INSERT INTO imp.deals (external_id) VALUES ('a');
+SELECT throws_ok($$ SELECT crm_import('crm', 'test', 'imp') $$, '0A000', 'nothing can be imported into schema "crm", which Citus has distributed',
+	'Files are not imported into a distributed CRM');
+SELECT isnt((SELECT number FROM crm_import('local', 'test', 'imp', check_only => true) LIMIT 1), NULL, 'but into one that is local');
+DROP SCHEMA imp CASCADE;
+
+-- ---- partitions ----
+
+SELECT crm_install('parts') FROM set_config('citus.enable_schema_based_sharding', 'off', false);
+SET citus.enable_schema_based_sharding = 'on';
+DO $$
+BEGIN
+	SET LOCAL search_path = parts, extensions;
+	ALTER TABLE stage_changes RENAME TO stage_changes_before;
+	CREATE TABLE stage_changes (LIKE stage_changes_before) PARTITION BY RANGE (changed_at);
+	ALTER TABLE stage_changes ATTACH PARTITION stage_changes_before DEFAULT;
+END $$;
+SELECT is((SELECT count(*) FROM crm_distribute_commands('parts'::regnamespace, 'extensions'::regnamespace, true, true) AS c
+	WHERE c LIKE 'ALTER POLICY deals ON parts.stage_changes_before %'), 1::bigint, 'The policy of a partition loses its sub-query, too');
 
 INSERT INTO local.pipelines (name) VALUES ('Sales');
 SELECT lives_ok($$ SELECT crm_distribute('local') $$, 'An existing CRM is distributed');
@@ -105,6 +146,17 @@ UPDATE :deals SET stage_id = '00000000-0000-0000-0000-0000000000a2';
 SELECT is((SELECT reverts_no FROM :stage_changes WHERE move_no = 3), NULL, 'The next move takes nothing back');
 SELECT throws_ok(format($$ INSERT INTO %I (title, status) VALUES ('Two', 'undo') $$, :'deals'), '23514', NULL, 'A new deal has no move to take back');
 
+-- ---- the clock of another node ----
+
+BEGIN;
+UPDATE :deals SET stage_id = '00000000-0000-0000-0000-0000000000a1';
+SELECT throws_ok(format($$ UPDATE %I SET status = 'won', stage_entered_at = now() - interval '1 minute' $$, :'deals'), '23514', NULL,
+	'A time before the deal entered its stage is refused');
+SET LOCAL crm.transaction_start = 0;
+SELECT lives_ok(format($$ UPDATE %I SET status = 'won', stage_entered_at = now() - interval '1 minute' $$, :'deals'),
+	'unless it may be now() of the session''s node');
+ROLLBACK;
+
 -- ---- reading from shards ----
 
 SELECT is(pipeline_summary('00000000-0000-0000-0000-000000000001') ->> 'total_value', '100', 'A report reads the shards that are here');
@@ -112,6 +164,23 @@ SELECT is((SELECT count(*) FROM funnel('00000000-0000-0000-0000-000000000001')),
 UPDATE pg_catalog.pg_dist_placement SET groupid = 2;
 SELECT throws_ok($$ SELECT pipeline_summary('00000000-0000-0000-0000-000000000001') $$, 'PT404', NULL,
 	'What was moved to another node is left to Citus');
+
+INSERT INTO pg_catalog.pg_dist_placement SELECT shardid, 1 FROM pg_catalog.pg_dist_placement;
+SELECT is(pipeline_summary('00000000-0000-0000-0000-000000000001') ->> 'total_value', '100', 'A table of which several nodes have the rows is read here');
+DELETE FROM pg_catalog.pg_dist_placement WHERE groupid = 1;
+
+-- ---- what Citus refuses ----
+
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = current_setting('stub.message');
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON local.pipelines FOR EACH ROW EXECUTE FUNCTION public.refuse();
+SET stub.message = 'cannot execute a distributed query from a query on a shard';
+SELECT throws_ok($$ SELECT local.create_pipeline('New') $$, '0A000', 'create_pipeline() cannot be called for the rows of a query on distributed tables',
+	'A function that writes, called on a shard, says so');
+SET stub.message = 'another one';
+SELECT throws_ok($$ SELECT local.create_pipeline('New') $$, 'XX000', 'another one', 'Other errors stay as they are');
+DROP TRIGGER refuse ON local.pipelines;
 
 -- ---- the context ----
 

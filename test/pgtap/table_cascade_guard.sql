@@ -6,7 +6,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(20);
+SELECT plan(30);
 
 CREATE ROLE cascade_writer;
 GRANT TEMPORARY ON DATABASE :DBNAME TO cascade_writer;
@@ -74,6 +74,26 @@ FROM (VALUES ('deal_contacts', 'DELETE', 'DELETE FROM crm.deals'), ('deal_tags',
         ('stages', 'DELETE', 'DELETE FROM crm.pipelines WHERE name = ''Empty'''), ('deal_contacts', 'DELETE', 'DELETE FROM app.people'),
         ('deals', 'UPDATE OF owner_id', 'DELETE FROM app.users')) AS v (tab, event, statement),
     unnest('{ROW,STATEMENT}'::text[]) AS level;
+
+
+-- Expressions that call a function of the owner's.
+SET LOCAL ROLE cascade_owner;
+CREATE FUNCTION crm.noted(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES ($1); RETURN true; END $$;
+CREATE FUNCTION crm.same(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM FROM log; RETURN $1; END $$;
+RESET ROLE;
+CREATE TABLE t.expressions (what text, command text, statement text, function text);
+INSERT INTO t.expressions VALUES
+    ('a condition', 'CREATE TRIGGER aa_note AFTER DELETE ON crm.deal_tags FOR EACH ROW WHEN (crm.noted(OLD.id::text)) EXECUTE FUNCTION crm.note()', 'DELETE FROM crm.tags', 'crm.noted(pg_catalog.text)'),
+    ('a CHECK', 'ALTER TABLE crm.deals ADD CHECK (crm.noted(title)) NOT VALID', 'DELETE FROM app.users', 'crm.noted(pg_catalog.text)'),
+    ('an index', 'CREATE INDEX ON crm.deals (crm.same(title))', 'DELETE FROM app.users', 'crm.same(pg_catalog.text)'),
+    ('a predicate', 'CREATE INDEX ON crm.deals (title) WHERE crm.same(title) IS NOT NULL', 'DELETE FROM app.users', 'crm.same(pg_catalog.text)'),
+    ('a generated column', 'ALTER TABLE crm.deals ADD again text GENERATED ALWAYS AS (crm.same(title)) STORED', 'DELETE FROM app.users', 'crm.same(pg_catalog.text)');
+SELECT is(told(command, statement), format('42501 function %s, which table "%s" calls, would run with the rights of the table''s owner',
+        function, substring(command FROM 'crm\.(deals|deal_tags)')), what)
+FROM t.expressions;
+SELECT isnt(left(told(command, statement, function => format('ALTER FUNCTION %s SET search_path = crm, pg_temp', function)), 5), '42501', what || ' with a closed path')
+FROM t.expressions WHERE what <> 'a condition';
+SELECT is(told('ALTER TABLE crm.deals ADD CHECK (crm.noted(title)) NOT VALID', 'DELETE FROM crm.tags'), 'done', 'a CHECK that is not asked');
 
 SELECT is(told(before('deal_tags', 'DELETE'), 'DELETE FROM crm.deals', function => 'ALTER FUNCTION crm.note() SET search_path = crm'),
     refused('deal_tags'), 'a path that leaves pg_temp first');

@@ -123,7 +123,7 @@ SELECT quiet('SELECT pipeline_name, deals FROM crm.pipeline_stage_summary', 'pip
 SELECT quiet('SELECT extensions.crm_installations()', 'crm_installations');
 SELECT quiet('SELECT extensions.crm_installed_version(''crm'')', 'crm_installed_version');
 SELECT is(in_evil_path('SELECT extensions.crm_install(''evil'')'), '42710 schema "evil" is not empty', 'crm_install in a schema full of traps');
-SELECT is(in_evil_path('SELECT extensions.crm_link(''crm'', ''deal_contacts.contact_id'', ''crm.tags'')'), '42501 must be owner of table deal_contacts', 'crm_link');
+SELECT is(in_evil_path('SELECT extensions.crm_link(''crm'', ''deal_contacts.contact_id'', ''crm.tags'')'), '42501 must be owner of the CRM in schema "crm"', 'crm_link');
 
 -- Tools of agents: errors end in the reply.
 CREATE FUNCTION t.reply_in_evil_path(method text, params text) RETURNS text LANGUAGE plpgsql AS $$

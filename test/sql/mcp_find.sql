@@ -52,6 +52,16 @@ SELECT pg_temp.failure(tool, arguments) FROM (VALUES ('deals_list', '{"contact_i
 	('deals_move', '{"deal_id": "00000000-0000-7000-8000-0000000000d9", "stage_id": "Won"}'), ('deals_tag', '{"deal_id": "Acme", "tag_id": "00000000-0000-7000-8000-0000000000d9"}'),
 	('stages_list', '{"pipeline_id": "Nothing"}')) AS t (tool, arguments);
 
+-- among many rows, those that are like a name that none has; the whole name is found first
+INSERT INTO deals (title) SELECT n || ' ' || g FROM unnest(ARRAY['Press', 'Licence']) AS n, generate_series(1, 20) AS g;
+SELECT pg_temp.failure('deals_get', '{"id": "Prest 7"}') LIKE '%Most like it are "Press 7" (%' AS likely, pg_temp.failure('deals_get', '{"id": "Unlike"}');
+SELECT i ->> 'name' AS first FROM jsonb_array_elements(pg_temp.call('find', '{"text": "press 1 "}') -> 'items') AS i LIMIT 1;
+DELETE FROM deals WHERE title ~ '^(Press|Licence) ';
+
+-- a number where a text is expected
+SELECT pg_temp.call('deals_list', '{"search": 5}') - 'items' AS listed, pg_temp.call('find', '{"text": 12000}') ->> 'message' AS found;
+SELECT pg_temp.call('contacts_search', '{"text": 5}') ->> 'total' AS people, pg_temp.failure('context_for_deal', '{"deal_id": 5}') LIKE '22023 | no deal has the name "5"%' AS by_name;
+
 -- what a list chooses
 SELECT a, pg_temp.titles(a::jsonb) FROM unnest(ARRAY['{"amount_min": "500.5", "amount_max": 501}', '{"expected_close_from": "2026-12-05", "expected_close_before": "2027-01-01"}',
 	'{"stage_id": ["Zero", "Proposal"], "pipeline_id": "Sales", "limit": 2.0}', '{"status": ["won", "lost"]}', '{"tag_id": "hot"}', '{"tag_id": ["hot", "cold"], "amount_min": 20000}',
@@ -104,6 +114,7 @@ SELECT octet_length(mcp('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')::text)
 SELECT t ->> 'name' AS "too long, or the title again" FROM tools WHERE length(t ->> 'description') > 1024 OR t ->> 'description' LIKE (t ->> 'title') || '%';
 SELECT tool, key, value FROM properties WHERE length(value ->> 'description') > 1024 OR value ->> 'description' IS NULL
 	OR NOT (jsonb_typeof(value -> 'type') = 'string' OR (jsonb_array_length(value -> 'type') = 2 AND value #>> '{type,1}' = 'null')) OR value ? 'anyOf' OR value ? 'oneOf';
+SELECT tool, key AS undescribed FROM properties WHERE value ->> 'description' = 'See explain';
 SELECT tool, key FROM properties WHERE value ->> 'type' = 'array' AND value #>> '{items,type}' IS NULL;
 SELECT t ->> 'name' AS without_output FROM tools WHERE t #>> '{outputSchema,type}' IS DISTINCT FROM 'object' OR t -> 'outputSchema' ? 'required';
 SELECT DISTINCT w[1] AS "functions that are no tools" FROM tools, regexp_matches(t::text, '\m(?:crm_)?[a-z]+_[a-z_]+\M', 'g') AS w

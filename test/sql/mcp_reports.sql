@@ -27,6 +27,7 @@ FROM unnest(ARRAY['{}', '{"report": "nothing"}', '{"report": "funnel"}', '{"repo
 	'{"report": "slippage", "each": "nothing"}', '{"report": "deal_history", "deal_id": "00000000-0000-7000-8000-000000000001", "cursor": "x"}']) AS a, pg_temp.call('report_flow', a::jsonb) AS r;
 SELECT pg_temp.call('report_flow', '{"report": "sales_cycle", "explain": true}') - 'definition';
 SELECT pg_temp.call('report_flow', '{"report": "sales_cycle", "explain": true}') ->> 'definition' LIKE 'How long it takes%Of the deals that are won%' AS defined;
+SELECT (regexp_matches(pg_temp.call('report_flow', '{"report": "win_rate", "explain": true}') ->> 'definition', 'won or lost from .* \(not included\)'))[1] AS named_as_here;
 -- pages
 SELECT jsonb_array_length(p -> 'items'), p -> 'total', jsonb_array_length(pg_temp.call('report_flow', jsonb_build_object('report', 'funnel', 'pipeline_id', 'Sales', 'limit', 3, 'cursor', p -> 'next')) -> 'items')
 FROM pg_temp.call('report_flow', '{"report": "funnel", "pipeline_id": "Sales", "limit": 3}') AS p;

@@ -35,6 +35,14 @@ my %vendors = (
 	twenty => { files => [qw(deals activities)] });
 
 test_vendor($_) foreach sort keys %vendors;
+
+# A format that is given counts, also where the script has its own.
+$vendors{close}{variables} = { amount_format => '1234.56' };
+import_files('close', '{"rejects": "skip"}');
+is( ask("SELECT trim_scale(amount) FROM close.deals WHERE external_id = 'oppo_2'"
+	),
+	5,
+	'close: amounts that are not cents');
 $node->stop;
 done_testing();
 
@@ -96,6 +104,16 @@ sub compare_all
 		SELECT d.external_id, c.change, @{[ time_of('c.changed_at') ]}, trim_scale(c.old_amount), trim_scale(c.new_amount)
 		FROM $vendor.deal_changes c JOIN $vendor.deals d ON d.id = c.deal_id"
 	) if -f "$folder/$vendor/values.truth";
+	compare(
+		$vendor, 'tags', "
+		SELECT d.external_id, t.name FROM $vendor.deal_tags x
+		JOIN $vendor.tags t ON t.id = x.tag_id JOIN $vendor.deals d ON d.id = x.deal_id"
+	) if -f "$folder/$vendor/tags.truth";
+	compare(
+		$vendor, 'contacts', "
+		SELECT d.external_id, x.metadata ->> 'name' FROM $vendor.deal_contacts x
+		JOIN $vendor.deals d ON d.id = x.deal_id"
+	) if -f "$folder/$vendor/contacts.truth";
 	is(ask("SELECT count(*) FROM extensions.crm_check_totals('$vendor')"),
 		0, "$vendor: the totals are right");
 	is( ask("

@@ -231,15 +231,13 @@ sub make_first
 	set_version($first);
 	edit(
 		'sql/schema/{??-,}deals.sql',
-		qr/^(    merged_into uuid,)$/m,
-		sub { "$1\n    next_step text,\n    $check," });
-	edit(
-		'sql/schema/{??-,}deals.sql',
-		qr/^(COMMENT ON COLUMN deals.merged_into .*\n)/m,
-		sub { "$1$comment$index" });
+		qr/^(    CONSTRAINT deals_pkey )/m,
+		sub { "    next_step text,\n    $check,\n$1" });
+	edit('sql/schema/{??-,}deals.sql', qr/\n\z/, sub { "\n$comment$index" });
 	new_file("sql/updates/$old--$first.sql", "-- Nothing but texts.\n");
 	new_file("sql/migrations/$old--$first.sql",
-		"ALTER TABLE deals ADD next_step text, ADD $check;\n$comment$index");
+		"ALTER TABLE deals ADD next_step text;\nALTER TABLE deals ADD $check;\n$comment$index"
+	);
 	return;
 }
 
@@ -263,8 +261,8 @@ sub make_second
 	set_version($second);
 	edit(
 		'sql/schema/{??-,}stage_changes.sql',
-		qr/^(    correction_id uuid,)$/m,
-		sub { "$1\n    next_step text," });
+		qr/^(    CONSTRAINT stage_changes_pkey )/m,
+		sub { "    next_step text,\n$1" });
 	edit('sql/schema/{??-,}stage_changes.sql', qr/\n\z/, sub { "\n$column" });
 	edit('sql/schema/{??-,}triggers.sql', qr/\n\z/, sub { "\n\n$trigger" });
 	edit('sql/extension/{??-,}triggers.sql',

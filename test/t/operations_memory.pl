@@ -133,13 +133,19 @@ sub watch
 	$node->safe_psql('memory', 'TRUNCATE public.memory');
 	command_ok(
 		[
-			'pgbench', '-n', '-c', '1', '-M', $mode, '-t', $moves,
-			'-D', 'done=0', '-D', "moves=$moves",
-			'-f', "$dir/move.sql", $node->connstr('memory')
+			'pgbench', '-n',
+			'-c',      '1',
+			'-M',      $mode,
+			'-t',      $moves,
+			'-D',      'done=0',
+			'-D',      "moves=$moves",
+			'-f',      "$dir/move.sql",
+			$node->connstr('memory')
 		],
 		"$mode: $moves moves");
 
-	my @sizes = split /\n/, $node->safe_psql('memory',
+	my @sizes = split /\n/,
+	  $node->safe_psql('memory',
 		'SELECT kb FROM public.memory ORDER BY moves');
 	note "$mode: @sizes kB";
 	is(scalar @sizes, 5, "$mode: was looked at five times");

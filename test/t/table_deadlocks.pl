@@ -30,7 +30,7 @@ $node->safe_psql('pairs', <<~'SQL');
 	BEGIN
 		EXECUTE statement;
 	EXCEPTION WHEN SQLSTATE '40001' OR SQLSTATE 'PT404' OR SQLSTATE 'PT409' OR invalid_parameter_value OR unique_violation
-		OR foreign_key_violation OR check_violation THEN NULL;
+		OR foreign_key_violation OR check_violation OR duplicate_object THEN NULL;
 	END $$;
 	SQL
 

@@ -1,0 +1,30 @@
+/*
+ * base/report_shape.h
+ *		What the plan of a report's query depends on, of a call's arguments.
+ */
+#ifndef CRM_BASE_REPORT_SHAPE_H
+#define CRM_BASE_REPORT_SHAPE_H
+
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+
+#include "base/declaration.h"
+
+/*
+ * The shape of the arguments: calls of the same shape share a plan.  palloc'd; deals is
+ * the table that is read, InvalidOid if there is none.
+ */
+extern char *crm_report_shape(const CrmDeclaration *declaration, ParamListInfo params, Oid deals);
+
+/*
+ * The argument's value, if it is the same in all calls of that shape; NULL if it is not.
+ */
+extern Node *crm_shape_constant(const char *shape, const CrmDeclaration *declaration, int argument);
+
+/*
+ * Replaces, in a query prepared for a shape, the question whether an argument is null: one
+ * that may be null has the default and is a constant.
+ */
+extern void crm_shape_fold_null_tests(Query *query);
+
+#endif							/* CRM_BASE_REPORT_SHAPE_H */
