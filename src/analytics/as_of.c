@@ -11,57 +11,17 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
+#include "analytics/places.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "totals/access.h"
-
-/* A place, as far as it tells deals apart. */
-typedef struct Place
-{
-	UuidKey		stage;
-	DateADT		closed_on;		/* if it is wanted and known */
-	uint8		status;			/* DealStatus */
-	bool		is_here;
-	bool		has_closed_on;
-} Place;
-
-typedef struct PlaceEntry
-{
-	Place		place;
-	uint32		number;
-	char		status;			/* of the entry */
-} PlaceEntry;
-
-static inline bool
-places_equal(const Place *a, const Place *b)
-{
-	return crm_uuid_keys_equal(a->stage, b->stage) && a->closed_on == b->closed_on &&
-		a->status == b->status && a->is_here == b->is_here &&
-		a->has_closed_on == b->has_closed_on;
-}
-
-#define SH_PREFIX place
-#define SH_ELEMENT_TYPE PlaceEntry
-#define SH_KEY_TYPE Place
-#define SH_KEY place
-#define SH_HASH_KEY(tb, k) \
-	(crm_uuid_hash((k).stage, *(HashSeed *) (tb)->private_data) ^ \
-	 murmurhash32((uint32) (k).closed_on * 4 + (k).status))
-#define SH_EQUAL(tb, a, b) places_equal(&(a), &(b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
 
 /* A visit that ended, which covers the points from first to end - 1. */
 typedef struct Visit
@@ -98,10 +58,9 @@ typedef struct AsOfDeal
 	ReplayDeal	deal;			/* must be first */
 	Visit	   *visits;
 	Edit		edit;			/* and those that it leads to */
-}			pg_attribute_aligned(64)
-AsOfDeal;
+} AsOfDeal;
 
-StaticAssertDecl(sizeof(AsOfDeal) == 128, "AsOfDeal is larger than two cache lines");
+#define AS_OF_DEAL_SIZE	TYPEALIGN(64, sizeof(AsOfDeal))
 
 /* Events of one deal, in their order. */
 typedef struct Events
@@ -122,11 +81,7 @@ typedef struct AsOf
 	const AsOfSubjects *subjects;
 	uint32		subject;		/* of the deal, if it has one for good */
 	PointSums  *sums;
-	HashSeed	seed;
-	place_hash *numbers;		/* of places */
-	Place	   *places;			/* by number */
-	uint32		nplaces;
-	uint32		places_room;
+	Places	   *places;			/* those of visits */
 	Events		visits;
 	Events		edits;
 } AsOf;
@@ -186,39 +141,6 @@ points_before(const AsOf *as_of, TimestampTz time)
 
 /* ---- events ---- */
 
-static inline Place
-make_place(const AsOf *as_of, const ReplayPlace *place)
-{
-	Place		result = {
-		.stage = crm_uuid_key(&place->stage_id),.status = place->status,.is_here = place->is_here
-	};
-
-	if (as_of->currency != 0 && place->has_closed_at)
-	{
-		result.has_closed_on = true;
-		result.closed_on = crm_day_of(place->closed_at);
-	}
-	return result;
-}
-
-static uint32
-number_of_place(AsOf *as_of, const ReplayPlace *replay_place)
-{
-	Place		place = make_place(as_of, replay_place);
-	bool		found;
-	PlaceEntry *entry = place_insert(as_of->numbers, place, &found);
-
-	if (found)
-		return entry->number;
-	if (as_of->nplaces == as_of->places_room)
-	{
-		as_of->places_room *= 2;
-		as_of->places = repalloc_huge(as_of->places, as_of->places_room * sizeof(Place));
-	}
-	as_of->places[as_of->nplaces] = place;
-	return entry->number = as_of->nplaces++;
-}
-
 static inline bool
 is_of_visit(const Edit *edit, const void *stage, TimestampTz entered_at)
 {
@@ -274,7 +196,7 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	visit->end = end;
 	visit->life = move->life;
 	visit->probability = move->place.probability;
-	visit->place = number_of_place(replay->arg, &move->place);
+	visit->place = crm_place_number(((AsOf *) replay->arg)->places, &move->place);
 }
 
 static void
@@ -420,14 +342,14 @@ count_visit(const AsOf *as_of, const Edit *edit, const ReplayValues *values, con
 static void
 count_simple(const AsOf *as_of, const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
 {
-	Place		place = make_place(as_of, &present->place);
+	Place		place = crm_make_place(as_of->places, &present->place);
 
 	count_visit(as_of, &deal->edit, &present->values, &place, present->place.entered_at,
 				present->place.probability, first, as_of->npoints);
 	for (const Visit *visit = deal->visits; visit != NULL; visit = visit->next)
 	{
 		CHECK_FOR_INTERRUPTS();
-		count_visit(as_of, &deal->edit, &present->values, &as_of->places[visit->place],
+		count_visit(as_of, &deal->edit, &present->values, crm_place(as_of->places, visit->place),
 					visit->entered_at, visit->probability, visit->first, visit->end);
 	}
 }
@@ -485,11 +407,11 @@ find_place(Walk *walk, const ReplayLife *end)
 		if (visit->first <= walk->point && visit->life == walk->life)
 			return (Standing)
 		{
-			&walk->as_of->places[visit->place], visit->entered_at, visit->probability
+			crm_place(walk->as_of->places, visit->place), visit->entered_at, visit->probability
 		};
 	}
 	stop_at(walk, points_before(walk->as_of, last->entered_at));
-	walk->place = make_place(walk->as_of, last);
+	walk->place = crm_make_place(walk->as_of->places, last);
 	return (Standing)
 	{
 		last->entered_at > walk->as_of->at[walk->point] ? NULL : &walk->place,
@@ -605,34 +527,10 @@ prefetch(const ReplayDeal *replay_deal, int step)
 }
 
 static const ReplayUser as_of_user = {
-	sizeof(AsOfDeal), receive_edit, receive_move, prefetch, receive_deal
+	AS_OF_DEAL_SIZE, receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* ---- the function ---- */
-
-typedef struct AsOfRows
-{
-	ReturnSetInfo *rows;
-	const AsOfSums *sums;
-} AsOfRows;
-
-static void
-put_run(const PointRun *run, void *arg)
-{
-	const AsOfRows *result = arg;
-	Datum		values[4 + SUMMARY_ROW_COLUMNS];
-	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
-	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
-	crm_day_of(result->sums->at[run->first]);
-
-	values[0] = Int32GetDatum((int32) run->first + 1);
-	values[1] = Int32GetDatum((int32) run->last + 1);
-	values[2] = DateADTGetDatum(day);
-	nulls[2] = run->key->rate == POINT_RATE_NONE;
-	values[3] = CStringGetTextDatum(crm_deal_status_name(run->key->status));
-	crm_summary_row(&run->sums, values + 4, nulls + 4);
-	tuplestore_putvalues(result->rows->setResult, result->rows->setDesc, values, nulls);
-}
 
 /* The points: at least one, each after the one before it. */
 static void
@@ -688,10 +586,7 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	replay = crm_replay_begin(&query, &as_of_user, &as_of);
 	caller = MemoryContextSwitchTo(replay->context);
 	as_of.sums = crm_point_sums_create(as_of.npoints);
-	as_of.seed = crm_new_hash_seed();
-	as_of.numbers = place_create(replay->context, 64, &as_of.seed);
-	as_of.places_room = 64;
-	as_of.places = palloc(as_of.places_room * sizeof(Place));
+	as_of.places = crm_places_create(as_of.currency != 0);
 	MemoryContextSwitchTo(caller);
 	crm_replay_run(replay);
 	result.sums = as_of.sums;
@@ -701,34 +596,4 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	put(&result, arg);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);
-}
-
-static void
-put_runs(const AsOfSums *sums, void *rows)
-{
-	AsOfRows	result = {rows, sums};
-
-	crm_point_sums_put(sums->sums, put_run, &result);
-}
-
-/*
- * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
- *		at timestamptz[], in_currency text)
- *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
- *		and the columns of crm_summary_rows())
- *		The sums of the unarchived deals of the pipeline at those moments, which
- *		are in ascending order.  A row for each stage, currency, value period and
- *		status, with the range of moments, numbered from 1, for which it holds;
- *		with in_currency also for each day whose rate the amounts have, NULL if
- *		they need no conversion.
- */
-PG_FUNCTION_INFO_V1(crm_summaries_as_of);
-Datum
-crm_summaries_as_of(PG_FUNCTION_ARGS)
-{
-	AsOfSubjects none = {0};
-
-	InitMaterializedSRF(fcinfo, 0);
-	crm_sum_as_of(fcinfo, &none, put_runs, fcinfo->resultinfo);
-	return (Datum) 0;
 }

@@ -34,8 +34,8 @@
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
  *
- * All conditions but those on ids are checked for each row once more, as rows come that
- * may match: crm_receive_candidates().
+ * All conditions but those on ids are checked for each row once more: where the planner
+ * reads the whole table, the query has none of them, as PostgreSQL takes longer for them.
  */
 static const char *const queries[] = {
 	/*
@@ -272,20 +272,26 @@ tenant_condition(const Replay *replay)
 	return replay->columns.stored ? "" : " AND c.tenant_id OPERATOR(pg_catalog.=) $1";
 }
 
-static char *
-query_text(Replay *replay, ReplayRows rows)
+static const char *
+table_name(const Replay *replay, ReplayRows rows)
 {
 	Relation	deals = replay->query.deals;
-	const char *table = tables[rows].table != NULL ?
-	crm_sibling_name(deals, tables[rows].table) :
-	crm_relation_name(RelationGetRelid(deals));
-	const char *list;
 
-	if (tables[rows].columns == NULL)
-		return psprintf(queries[rows], table, crm_sibling_name(deals, "stage_changes"),
+	return tables[rows].table != NULL ? crm_sibling_name(deals, tables[rows].table) :
+		crm_relation_name(RelationGetRelid(deals));
+}
+
+/* list: the select list, if the table has one. */
+static char *
+query_text(const Replay *replay, ReplayRows rows, const char *list)
+{
+	Relation	deals = replay->query.deals;
+
+	if (list == NULL)
+		return psprintf(queries[rows], table_name(replay, rows),
+						crm_sibling_name(deals, "stage_changes"),
 						crm_sibling_name(deals, "deal_changes"));
-	list = select_list(replay, rows);
-	return psprintf(queries[rows], table, list, tenant_condition(replay));
+	return psprintf(queries[rows], table_name(replay, rows), list, tenant_condition(replay));
 }
 
 void
@@ -301,7 +307,8 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	};
 	char		nulls[] = "     ";
 	bool		is_small = ids != (Datum) 0 && tables[rows].of_small != NULL;
-	const char *text = query_text(replay, rows);
+	const char *list = tables[rows].columns != NULL ? select_list(replay, rows) : NULL;
+	const char *text = query_text(replay, rows, list);
 	CrmStatement statement = {
 		.text = psprintf("%s%s", text, is_small ? tables[rows].of_small : tables[rows].of_large),
 		.nargs = lengthof(types),
@@ -312,10 +319,10 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 
 	if (ids == (Datum) 0)
 		nulls[4] = 'n';
-	if (tables[rows].columns != NULL && replay->columns.stored && ids == (Datum) 0)
-		crm_receive_candidates(&statement, args, nulls, receive, replay);
-	else
-		crm_receive_rows(&statement, args, nulls, true, receive, replay);
+	if (list != NULL && replay->columns.stored && ids == (Datum) 0 &&
+		crm_reads_all(&statement, args, nulls))
+		statement.text = psprintf("SELECT %s FROM %s c", list, table_name(replay, rows));
+	crm_receive_rows(&statement, args, nulls, true, receive, replay);
 }
 
 /* Decodes a row whose time, if it has one, is after from_at; false for any other. */

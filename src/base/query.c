@@ -12,8 +12,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
-#include "utils/rls.h"
-#include "utils/snapmgr.h"
 
 #include "base/query.h"
 #include "base/shard.h"
@@ -210,9 +208,9 @@ make_params(const CrmStatement *statement, const Datum *values, const char *null
 	return params;
 }
 
-static void
-receive_rows(const CrmStatement *statement, const Datum *values, const char *nulls,
-			 bool read_only, CrmPlanUser execute, CrmRowReceiver receive, void *arg)
+void
+crm_receive_rows(const CrmStatement *statement, const Datum *values, const char *nulls,
+				 bool read_only, CrmRowReceiver receive, void *arg)
 {
 	SPIExecuteOptions options = {.read_only = read_only,.dest = crm_row_receiver(receive, arg)};
 	int			level = NewGUCNestLevel();
@@ -224,71 +222,39 @@ receive_rows(const CrmStatement *statement, const Datum *values, const char *nul
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (statement->nargs > 0)
 		options.params = make_params(statement, values, nulls);
-	if (crm_use_plan(statement, execute, &options) != SPI_OK_SELECT)
+	if (crm_use_plan(statement, execute_extended, &options) != SPI_OK_SELECT)
 		elog(ERROR, "query returned no rows: %s", statement->text);
 	AtEOXact_GUC(true, level);
 	options.dest->rDestroy(options.dest);
 }
 
-void
-crm_receive_rows(const CrmStatement *statement, const Datum *values, const char *nulls,
-				 bool read_only, CrmRowReceiver receive, void *arg)
+/* What is asked of a plan, and the answer. */
+typedef struct PlanQuestion
 {
-	receive_rows(statement, values, nulls, read_only, execute_extended, receive, arg);
-}
+	ParamListInfo params;
+	bool		reads_all;
+} PlanQuestion;
 
-/* Whether the plan is one of a scan whose conditions may be left out. */
-static bool
-reads_one_table(PlannedStmt *planned)
-{
-	const RangeTblEntry *table = linitial(planned->rtable);
-
-	return (IsA(planned->planTree, SeqScan) || IsA(planned->planTree, BitmapHeapScan)) &&
-		list_length(planned->rtable) == 1 && planned->subplans == NIL &&
-		table->rtekind == RTE_RELATION &&
-		check_enable_rls(table->relid, InvalidOid, true) != RLS_ENABLED;
-}
-
-/* The plan, copied, without the conditions that are checked for each row. */
-static PlannedStmt *
-without_conditions(PlannedStmt *planned)
-{
-	PlannedStmt *result = copyObject(planned);
-
-	if (!reads_one_table(result))
-		return result;
-	result->planTree->qual = NIL;
-	if (IsA(result->planTree, BitmapHeapScan))
-		((BitmapHeapScan *) result->planTree)->bitmapqualorig = NIL;
-	return result;
-}
-
-/* As SPI_execute_plan_extended() has it, but without conditions. */
 static int
-execute_candidates(SPIPlanPtr plan, void *arg)
+look_at_plan(SPIPlanPtr plan, void *arg)
 {
-	const SPIExecuteOptions *options = arg;
+	PlanQuestion *question = arg;
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	CachedPlan *cached = GetCachedPlan(source, options->params, CurrentResourceOwner, NULL);
-	PlannedStmt *planned = linitial_node(PlannedStmt, cached->stmt_list);
-	QueryDesc  *desc = CreateQueryDesc(without_conditions(planned), source->query_string,
-									   GetActiveSnapshot(), InvalidSnapshot, options->dest,
-									   options->params, NULL, 0);
+	CachedPlan *cached = GetCachedPlan(source, question->params, CurrentResourceOwner, NULL);
 
-	ExecutorStart(desc, 0);
-	crm_executor_run(desc);
-	ExecutorFinish(desc);
-	ExecutorEnd(desc);
-	FreeQueryDesc(desc);
+	question->reads_all =
+		IsA(linitial_node(PlannedStmt, cached->stmt_list)->planTree, SeqScan);
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return SPI_OK_SELECT;
 }
 
-void
-crm_receive_candidates(const CrmStatement *statement, const Datum *values, const char *nulls,
-					   CrmRowReceiver receive, void *arg)
+bool
+crm_reads_all(const CrmStatement *statement, const Datum *values, const char *nulls)
 {
-	receive_rows(statement, values, nulls, true, execute_candidates, receive, arg);
+	PlanQuestion question = {.params = make_params(statement, values, nulls)};
+
+	(void) crm_use_plan(statement, look_at_plan, &question);
+	return question.reads_all;
 }
 
 bool

@@ -70,13 +70,11 @@ extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 
 /*
- * The same, read-only, for the rows of one table that may match the query's conditions:
- * receive checks all of them, which it does for less than PostgreSQL.  If the table is
- * read as a whole, or by a bitmap of its pages, all rows come that are read; else
- * those that match.  Row security is not left to receive.
+ * Whether a SELECT from one table, as it is planned with these parameters, reads the table
+ * from end to end: then it may be cheaper to take all rows, and to check the conditions
+ * in C.
  */
-extern void crm_receive_candidates(const CrmStatement *statement, const Datum *values,
-								   const char *nulls, CrmRowReceiver receive, void *arg);
+extern bool crm_reads_all(const CrmStatement *statement, const Datum *values, const char *nulls);
 
 /* Whether the current user may read all that the prepared query reads, behind views too. */
 extern bool crm_may_run(SPIPlanPtr plan);
