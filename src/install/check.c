@@ -54,7 +54,7 @@ report(Check *check, const char *object, const char *problem)
 				 errmsg("the CRM in schema \"%s\" is not as it should be",
 						get_namespace_name(check->installation->schema)),
 				 errdetail("%s: %s.", object, problem),
-				 errhint("crm_check() tells all that is wrong.")));
+				 errhint("Call crm_check() to see all that is wrong.")));
 		return;
 	}
 	tuplestore_putvalues(check->rows->setResult, check->rows->setDesc, values, nulls);

@@ -126,7 +126,7 @@ check_not_linked(const Linking *linking)
 				 errmsg("the %s of the CRM in schema \"%s\" are linked already", link->view, schema),
 				 OidIsValid(linked) ?
 				 errdetail("They are rows of %s.", crm_relation_name(linked)) : 0,
-				 errhint("SELECT crm_unlink(%s, %s) undoes that.",
+				 errhint("Call crm_unlink(%s, %s) to undo that.",
 						 quote_literal_cstr(schema), quote_literal_cstr(link->column))));
 	}
 	if (OidIsValid(get_relname_relid(link->view, linking->crm.schema)))

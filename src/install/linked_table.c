@@ -114,14 +114,14 @@ check_key(const LinkedTable *table, Oid extension)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" is not of type uuid", key, table_name),
-				 errhint("Add a column that is, and name it as id_column: ALTER TABLE %s ADD crm_id uuid GENERATED ALWAYS AS (%s.crm_external_uuid(%s, %s::text)) STORED UNIQUE",
+				 errhint("Use ALTER TABLE %s ADD crm_id uuid GENERATED ALWAYS AS (%s.crm_external_uuid(%s, %s::text)) STORED UNIQUE, and name that column as id_column.",
 						 crm_relation_name(relid), quote_identifier(get_namespace_name(extension)),
 						 quote_literal_cstr(table_name), quote_identifier(key))));
 	if (!is_unique(table->rel, table->key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 				 errmsg("column \"%s\" of table \"%s\" is not unique", key, table_name),
-				 errhint("ALTER TABLE %s ADD UNIQUE (%s)",
+				 errhint("Use ALTER TABLE %s ADD UNIQUE (%s).",
 						 crm_relation_name(relid), quote_identifier(key))));
 }
 
