@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "base/query.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/timeline.h"
@@ -53,8 +54,8 @@ check_past(const TimelineDeal *deal, TimestampTz at, TimestampTz clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s cannot have moved at %s, which is in the future",
-						crm_uuid_text(&deal->id), pstrdup(timestamptz_to_str(at))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(clock)))));
+						crm_uuid_text(&deal->id), crm_time_text(at)),
+				 errdetail("The clock says %s.", crm_time_text(clock))));
 }
 
 /* Sets the deal's times to those of its history, by an UPDATE with the caller's rights. */

@@ -21,6 +21,7 @@
 #include "base/errors.h"
 #include "base/query.h"
 #include "base/subtransaction.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/replacement.h"
@@ -141,14 +142,14 @@ read_visit(Reading *reading, NewVisit *visit)
 {
 	char	   *text;
 
-	if ((text = begin_field(reading, "stage_id")) != NULL)
+	if ((text = begin_field(reading, "stage_id")) !=NULL)
 		visit->stage_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(text)));
-	if ((text = begin_field(reading, "at")) != NULL)
+	if ((text = begin_field(reading, "at")) !=NULL)
 		visit->entered_at =
 			DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
 													ObjectIdGetDatum(InvalidOid),
 													Int32GetDatum(-1)));
-	if ((text = begin_field(reading, "probability")) != NULL)
+	if ((text = begin_field(reading, "probability")) !=NULL)
 		visit->probability =
 			DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
 												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
@@ -230,12 +231,6 @@ read_argument(NewHistory *history, Jsonb *argument)
 
 /* ---- checking the visits ---- */
 
-static char *
-time_text(TimestampTz time)
-{
-	return pstrdup(timestamptz_to_str(time));
-}
-
 /* Checks when visit n began, and replaces that by the moment which it means (deal/moment.c). */
 static void
 check_time(NewHistory *history, int n, TimestampTz archived_at, TimestampTz clock)
@@ -247,21 +242,21 @@ check_time(NewHistory *history, int n, TimestampTz archived_at, TimestampTz cloc
 	if (at < before)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("element %d of history cannot be at %s", n, time_text(at)),
-				 errdetail("The one before is at %s.", time_text(before))));
+				 errmsg("element %d of history cannot be at %s", n, crm_time_text(at)),
+				 errdetail("The one before is at %s.", crm_time_text(before))));
 	if (TIMESTAMP_NOT_FINITE(at) || at > clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("element %d of history cannot be at %s, which is in the future", n,
-						time_text(at)),
-				 errdetail("The clock says %s.", time_text(clock))));
+						crm_time_text(at)),
+				 errdetail("The clock says %s.", crm_time_text(clock))));
 	if (at >= archived_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s cannot have entered stage %s at %s",
 						crm_uuid_text(&history->deal_id), crm_uuid_text(&visit->stage_id),
-						time_text(at)),
-				 errdetail("The stage was archived at %s.", time_text(archived_at))));
+						crm_time_text(at)),
+				 errdetail("The stage was archived at %s.", crm_time_text(archived_at))));
 	visit->entered_at = at;
 }
 

@@ -26,20 +26,24 @@
 #define OF_DEAL \
 	"c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2"
 
-/* The parameters of the shorter statements, which take the first nargs of them. */
+/*
+ * What the statements have in common.  Their parameters are $1 the deal, $2 its tenant,
+ * $3 when it came into being, $4 the correction, $5 the ids of the rows of deal_changes
+ * that are superseded, $6 the first stage.
+ */
 typedef struct Replacement
 {
 	const NewHistory *history;
 	const char *stage_changes;
 	const char *deal_changes;
 	const char *stages;
-	Datum		args[6];		/* see types in run() */
+	Datum		args[6];
 } Replacement;
 
+/* Runs a statement that needs the first nargs parameters; returns how many rows it concerned. */
 static uint64
 run(const Replacement *replacement, const char *query, int nargs)
 {
-	/* $1 deal, $2 tenant, $3 its beginning, $4 correction, $5 edits, $6 the first stage */
 	static const Oid types[] = {
 		UUIDOID, UUIDOID, TIMESTAMPTZOID, UUIDOID, UUIDARRAYOID, UUIDOID
 	};
@@ -66,6 +70,10 @@ find_ids(const Replacement *replacement, const char *table, const char *conditio
 	return SPI_datumTransfer(first_value(1), false, -1);
 }
 
+/*
+ * Of deal_changes the row of the creation is superseded, and those that were written
+ * with a move or would be before the beginning.
+ */
 static void
 keep_superseded(Replacement *replacement, int32 version, const char *reason)
 {
@@ -77,7 +85,6 @@ keep_superseded(Replacement *replacement, int32 version, const char *reason)
 	};
 
 	superseded.moves = find_ids(replacement, replacement->stage_changes, "", 2);
-	/* The creation, what was written with a move, and what would be before the beginning. */
 	superseded.edits = find_ids(replacement, replacement->deal_changes,
 								" AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.with_move IS NOT NULL "
 								"OR c.changed_at OPERATOR(pg_catalog.<) $3) "
@@ -206,9 +213,10 @@ static void
 update_edits(const Replacement *replacement)
 {
 	ArrayType  *edits = DatumGetArrayTypeP(replacement->args[4]);
+	uint64		nedits = ArrayGetNItems(ARR_NDIM(edits), ARR_DIMS(edits));
+	const char *query = psprintf(UPDATE_EDITS, replacement->deal_changes, replacement->stages);
 
-	if (run(replacement, psprintf(UPDATE_EDITS, replacement->deal_changes, replacement->stages), 6) !=
-		ArrayGetNItems(ARR_NDIM(edits), ARR_DIMS(edits)))
+	if (run(replacement, query, 6) != nedits)
 		crm_refuse_suppressed(&replacement->history->deal_id, "deal_changes");
 }
 

@@ -14,15 +14,10 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "history/timeline.h"
 #include "table/owner_rights.h"
-
-static char *
-time_text(TimestampTz time)
-{
-	return pstrdup(timestamptz_to_str(time));
-}
 
 static int
 find_move(const Timeline *timeline, int32 move_no)
@@ -333,9 +328,9 @@ errmsg_time(const Timeline *timeline, int move, TimestampTz at)
 	const char *deal = crm_uuid_text(&timeline->deal.id);
 
 	return move == TIMELINE_BEGINNING ?
-		errmsg("the beginning of deal %s cannot have been at %s", deal, time_text(at)) :
+		errmsg("the beginning of deal %s cannot have been at %s", deal, crm_time_text(at)) :
 		errmsg("move %d of deal %s cannot have been at %s", timeline->moves[move].move_no, deal,
-			   time_text(at));
+			   crm_time_text(at));
 }
 
 static void
@@ -348,14 +343,14 @@ check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg_time(timeline, move, at),
-				 errdetail("The deal entered the stage that it left at %s.", time_text(earliest)),
+				 errdetail("The deal entered the stage that it left at %s.", crm_time_text(earliest)),
 				 errhint("Correct the move before that one first.")));
 	if (next != TIMELINE_NO_MOVE && at > timeline->moves[next].changed_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg_time(timeline, move, at),
 				 errdetail("Move %d was at %s.", timeline->moves[next].move_no,
-						   time_text(timeline->moves[next].changed_at)),
+						   crm_time_text(timeline->moves[next].changed_at)),
 				 errhint("Correct that move first.")));
 }
 

@@ -82,11 +82,13 @@ crm_stage_in_history(Relation stages, const pg_uuid_t *stage_id, const pg_uuid_t
 /* So many deals are named in a message. */
 #define MAX_NAMED 3
 
-/* A sentence with titles of deals in the stage, those that the user may see; NULL if none. */
+/*
+ * A sentence with titles of deals in the stage; NULL if the user sees none.  It reads no
+ * more rows than that, in the order of the index, and one to know whether there are others.
+ */
 static char *
 name_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	/* One more than are named tells whether there are others; the index has their order. */
 	char	   *query = psprintf("SELECT pg_catalog.quote_literal(pg_catalog.left(d.title, 40)) FROM %s d "
 								 "WHERE d.stage_id OPERATOR(pg_catalog.=) $1 ORDER BY d.rank LIMIT %d",
 								 crm_sibling_name(stages, "deals"), MAX_NAMED + 1);
