@@ -79,11 +79,17 @@ FROM (VALUES ('deal_contacts', 'DELETE', 'DELETE FROM crm.deals'), ('deal_tags',
 -- Expressions that call a function of the owner's.
 SET LOCAL ROLE cascade_owner;
 CREATE FUNCTION crm.noted(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES ($1); RETURN true; END $$;
-CREATE FUNCTION crm.same(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM FROM log; RETURN $1; END $$;
+-- From PostgreSQL 17 on an index is built with a path that has no log.
+CREATE FUNCTION crm.same(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF to_regclass('log') IS NOT NULL THEN PERFORM FROM log; END IF;
+    RETURN $1;
+END $$;
+CREATE FUNCTION crm.pass() RETURNS trigger LANGUAGE plpgsql SET search_path = crm, pg_temp AS $$ BEGIN RETURN NULL; END $$;
 RESET ROLE;
 CREATE TABLE t.expressions (what text, command text, statement text, function text);
 INSERT INTO t.expressions VALUES
-    ('a condition', 'CREATE TRIGGER aa_note AFTER DELETE ON crm.deal_tags FOR EACH ROW WHEN (crm.noted(OLD.id::text)) EXECUTE FUNCTION crm.note()', 'DELETE FROM crm.tags', 'crm.noted(pg_catalog.text)'),
+    ('a condition', 'CREATE TRIGGER aa_note AFTER DELETE ON crm.deal_tags FOR EACH ROW WHEN (crm.noted(OLD.id::text)) EXECUTE FUNCTION crm.pass()', 'DELETE FROM crm.tags', 'crm.noted(pg_catalog.text)'),
     ('a CHECK', 'ALTER TABLE crm.deals ADD CHECK (crm.noted(title)) NOT VALID', 'DELETE FROM app.users', 'crm.noted(pg_catalog.text)'),
     ('an index', 'CREATE INDEX ON crm.deals (crm.same(title))', 'DELETE FROM app.users', 'crm.same(pg_catalog.text)'),
     ('a predicate', 'CREATE INDEX ON crm.deals (title) WHERE crm.same(title) IS NOT NULL', 'DELETE FROM app.users', 'crm.same(pg_catalog.text)'),
