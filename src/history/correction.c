@@ -57,8 +57,11 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
-								 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', "
+								 "c.stage_entered_at, c.changed_at, COALESCE(c.with_move, 0), "
+								 "c.change OPERATOR(pg_catalog.<>) 'edited' "
+								 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 								 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
 								 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
 								 "ORDER BY c.changed_at, c.version",
@@ -175,15 +178,18 @@ keep_query(const Superseded *superseded)
 		appendStringInfo(&values, ", d.%1$s, d.%1$s", value_columns[i]);
 	}
 	return psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, status, move_no, "
-					"stage_entered_at, changed_at, version, change, changed_by, recorded_by, reason, superseded%4$s) "
+					"stage_entered_at, changed_at, version, change, changed_by, recorded_by, reason, "
+					"superseded%4$s) "
 					"SELECT d.tenant_id, d.id, d.pipeline_id, d.stage_id, d.status, d.move_no, $5, "
 					"$7, $6, 'corrected', $8, SESSION_USER, $9, pg_catalog.jsonb_build_object("
 					"'deals', (SELECT pg_catalog.jsonb_build_object('created_at', t.created_at, "
 					"'stage_entered_at', t.stage_entered_at, 'won_at', t.won_at, 'lost_at', t.lost_at) "
 					"FROM %2$s t WHERE t.id OPERATOR(pg_catalog.=) $1), "
-					"'stage_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.move_no) FROM %3$s c "
+					"'stage_changes', COALESCE((SELECT pg_catalog.jsonb_agg("
+					"pg_catalog.to_jsonb(c) ORDER BY c.move_no) FROM %3$s c "
 					"WHERE c.id OPERATOR(pg_catalog.=) ANY ($3)), '[]'::pg_catalog.jsonb), "
-					"'deal_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
+					"'deal_changes', COALESCE((SELECT pg_catalog.jsonb_agg("
+					"pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
 					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
 					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
 					"RETURNING id",
@@ -253,8 +259,8 @@ make_array(ArrayBuildState *array)
 }
 
 /*
- * As jsonb_build_object() has it: that function is stable, and Citus takes none such in an
- * UPDATE.
+ * As jsonb_build_object() writes it.  That function is stable, and Citus refuses an UPDATE
+ * that calls stable functions.
  */
 static Datum
 json_time(TimestampTz time)
@@ -319,7 +325,8 @@ update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *time
 	update(moves, "stage_changes",
 		   psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
 					"closing = COALESCE(pg_catalog.jsonb_set(c.closing, "
-					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
+					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') "
+					"THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
 					"n.closed_at), c.closing) " FROM_ARRAYS,
 					crm_trusted_sibling(timeline->deals, "stage_changes")),
 		   correction, timeline);

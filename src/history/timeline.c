@@ -52,8 +52,8 @@ end_visit(const TimelineVisit *before, TimelineMove *move)
 	move->new_closed_at = clears ? before->new_closed_at : move->closed_at;
 
 	/*
-	 * What was taken back happened at some time after that: it is no matter
-	 * when.
+	 * A move that was taken back does not count in reports: any time that is
+	 * not before its visit will do.
 	 */
 	if (!move->stands && move->new_changed_at < move->new_entered_at)
 		move->new_changed_at = move->new_entered_at;
