@@ -11,16 +11,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
+#include "analytics/places.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "totals/access.h"
@@ -29,34 +27,40 @@
 typedef struct Visit
 {
 	struct Visit *next;
-	ReplayOrder order;			/* of the move that ended it */
+	TimestampTz at;				/* of the move that ended it */
+	TimestampTz entered_at;
+	int32		move_no;
 	uint32		first;
 	uint32		end;
 	uint32		life;
-	ReplayPlace place;
+	int32		probability;
+	uint32		place;			/* its number */
 } Visit;
 
 /* The values of a deal before an edit, which hold at the points before end. */
 typedef struct Edit
 {
-	struct Edit *next;
-	ReplayOrder order;
-	uint32		end;
+	uint32		end;			/* 0: there is no such edit */
 	int32		probability;	/* in the visit of that stage and time */
-	pg_uuid_t	stage_id;
+	struct Edit *next;
 	TimestampTz entered_at;
+	pg_uuid_t	stage_id;
+	ReplayOrder order;
 	ReplayValues values;
 } Edit;
 
-/* A deal with events since the first point; the lists are in no order. */
+/*
+ * A deal with events since the first point; the lists are in no order.  Most deals have
+ * one edit at most, and all is in two lines of the processor's cache.
+ */
 typedef struct AsOfDeal
 {
 	ReplayDeal	deal;			/* must be first */
 	Visit	   *visits;
-	Edit	   *edits;
-	Edit		first_edit;		/* to come: most deals have only one, which is
-								 * at hand where the deal is */
+	Edit		edit;			/* and those that it leads to */
 } AsOfDeal;
+
+#define AS_OF_DEAL_SIZE	TYPEALIGN(64, sizeof(AsOfDeal))
 
 /* Events of one deal, in their order. */
 typedef struct Events
@@ -77,6 +81,7 @@ typedef struct AsOf
 	const AsOfSubjects *subjects;
 	uint32		subject;		/* of the deal, if it has one for good */
 	PointSums  *sums;
+	Places	   *places;			/* those of visits */
 	Events		visits;
 	Events		edits;
 } AsOf;
@@ -88,6 +93,7 @@ typedef struct Walk
 	AsOf	   *as_of;
 	const ReplayDeal *deal;
 	const ReplayPresent *present;	/* NULL: it is no more */
+	Place		place;			/* scratch */
 	uint32		life;			/* the one it is in at the point */
 	uint32		point;
 	uint32		next;			/* the first one at which it may be another */
@@ -136,25 +142,29 @@ points_before(const AsOf *as_of, TimestampTz time)
 /* ---- events ---- */
 
 static inline bool
-is_of_visit(const Edit *edit, const ReplayPlace *place)
+is_of_visit(const Edit *edit, const void *stage, TimestampTz entered_at)
 {
-	return edit->entered_at == place->entered_at &&
-		crm_uuid_equal(&edit->stage_id, &place->stage_id);
+	return edit->entered_at == entered_at && memcmp(&edit->stage_id, stage, UUID_LEN) == 0;
 }
 
 /* Of edits of a visit between the same points, the first one tells all. */
 static void
 receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *received)
 {
-	AsOfDeal   *deal = (AsOfDeal *) replay_deal;
+	Edit	   *edit = &((AsOfDeal *) replay_deal)->edit;
 	uint32		end = points_before(replay->arg, received->order.at);
-	Edit	   *edit = deal->edits;
 
-	if (edit == NULL || edit->end != end || !is_of_visit(edit, &received->place))
+	if (edit->end != end ||
+		!is_of_visit(edit, &received->place.stage_id, received->place.entered_at))
 	{
-		edit = deal->edits == NULL ? &deal->first_edit : crm_replay_alloc(replay, sizeof(Edit));
-		edit->next = deal->edits;
-		deal->edits = edit;
+		Edit	   *other = NULL;
+
+		if (edit->end > 0)
+		{
+			other = crm_replay_alloc(replay, sizeof(Edit));
+			*other = *edit;
+		}
+		edit->next = other;
 	}
 	else if (crm_replay_compare(&received->order, &edit->order) > 0)
 		return;
@@ -179,11 +189,14 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	visit = crm_replay_alloc(replay, sizeof(Visit));
 	visit->next = deal->visits;
 	deal->visits = visit;
-	visit->order = move->order;
+	visit->at = move->order.at;
+	visit->move_no = move->order.move_no;
+	visit->entered_at = move->place.entered_at;
 	visit->first = first;
 	visit->end = end;
 	visit->life = move->life;
-	visit->place = move->place;
+	visit->probability = move->place.probability;
+	visit->place = crm_place_number(((AsOf *) replay->arg)->places, &move->place);
 }
 
 static void
@@ -202,8 +215,13 @@ add_event(const Replay *replay, Events *events, void *event)
 static int
 compare_visits(const void *a, const void *b)
 {
+	const Visit *x = *(Visit *const *) a;
+	const Visit *y = *(Visit *const *) b;
+
 	CHECK_FOR_INTERRUPTS();
-	return crm_replay_compare(&(*(Visit *const *) a)->order, &(*(Visit *const *) b)->order);
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->move_no < y->move_no ? -1 : x->move_no > y->move_no;
 }
 
 static int
@@ -229,6 +247,12 @@ sort_events(Events *events, int (*compare) (const void *a, const void *b))
 	qsort(events->items, events->count, sizeof(void *), compare);
 }
 
+static inline const Edit *
+first_edit(const AsOfDeal *deal)
+{
+	return deal->edit.end > 0 ? &deal->edit : NULL;
+}
+
 /* Puts the events of a deal into their order. */
 static void
 arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
@@ -237,8 +261,8 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 	as_of->edits.count = as_of->edits.over = 0;
 	for (Visit *visit = deal->visits; visit != NULL; visit = visit->next)
 		add_event(replay, &as_of->visits, visit);
-	for (Edit *edit = deal->edits; edit != NULL; edit = edit->next)
-		add_event(replay, &as_of->edits, edit);
+	for (const Edit *edit = first_edit(deal); edit != NULL; edit = edit->next)
+		add_event(replay, &as_of->edits, unconstify(Edit *, edit));
 	sort_events(&as_of->visits, compare_visits);
 	sort_events(&as_of->edits, compare_edits);
 }
@@ -247,21 +271,20 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 
 /* Sets in key which exchange rate the amounts of the deal have. */
 static inline void
-set_rate(const AsOf *as_of, PointKey *key, const ReplayPlace *place, const ReplayValues *values)
+set_rate(const AsOf *as_of, PointKey *key, const Place *place, const ReplayValues *values)
 {
 	key->day = 0;
 	key->rate = POINT_RATE_NONE;
 	if (as_of->currency == 0 || (values->rest & SUMMARY_NO_CURRENCY) ||
 		(values->rest & CURRENCY_BITS) == as_of->currency)
 		return;
-	key->rate = place->has_closed_at ? POINT_RATE_OF_DAY : POINT_RATE_OF_POINT;
-	if (place->has_closed_at)
-		key->day = crm_day_of(place->closed_at);
+	key->rate = place->has_closed_on ? POINT_RATE_OF_DAY : POINT_RATE_OF_POINT;
+	key->day = place->closed_on;
 }
 
 /* Counts a deal at the points from first to end - 1. */
 static inline void
-count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *values,
+count_deal(const AsOf *as_of, const Place *place, const ReplayValues *values,
 		   int32 probability, uint32 first, uint32 end)
 {
 	SummaryEntry entry = {.deals = 1};
@@ -269,7 +292,7 @@ count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *valu
 
 	if (first >= end || !place->is_here || values->is_archived)
 		return;
-	memcpy(key.summary.stage, place->stage_id.data, UUID_LEN);
+	memcpy(key.summary.stage, &place->stage, UUID_LEN);
 	key.summary.rest = values->rest;
 	key.subject = as_of->subjects->deals != NULL ? as_of->subject : values->subject;
 	set_rate(as_of, &key, place, values);
@@ -278,6 +301,57 @@ count_deal(const AsOf *as_of, const ReplayPlace *place, const ReplayValues *valu
 	entry.value = values->amount;
 	entry.weighted_value = entry.deals_without_probability ? 0 : values->amount * probability;
 	crm_point_sums_add(as_of->sums, &key, &entry, first, end);
+}
+
+/* ---- most deals ---- */
+
+/*
+ * Whether it is there, has had one life and one edit at most, and no point is in two
+ * visits, of which the last one began before the point first.
+ */
+static inline bool
+is_simple(const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
+{
+	if (present == NULL || deal->deal.nlives > 0 || deal->edit.next != NULL)
+		return false;
+	/* Mostly the last visit that came is the last one that ended. */
+	for (const Visit *visit = deal->visits; visit != NULL; visit = visit->next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (visit->end > first)
+			return false;
+		first = visit->first;
+	}
+	return true;
+}
+
+/* Counts a visit of it, at the points from first to end - 1: before the edit, and after. */
+static inline void
+count_visit(const AsOf *as_of, const Edit *edit, const ReplayValues *values, const Place *place,
+			TimestampTz entered_at, int32 probability, uint32 first, uint32 end)
+{
+	uint32		middle = Max(Min(edit->end, end), first);
+
+	if (first < middle)
+		count_deal(as_of, place, &edit->values,
+				   is_of_visit(edit, &place->stage, entered_at) ? edit->probability : probability,
+				   first, middle);
+	count_deal(as_of, place, values, probability, middle, end);
+}
+
+static void
+count_simple(const AsOf *as_of, const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
+{
+	Place		place = crm_make_place(as_of->places, &present->place);
+
+	count_visit(as_of, &deal->edit, &present->values, &place, present->place.entered_at,
+				present->place.probability, first, as_of->npoints);
+	for (const Visit *visit = deal->visits; visit != NULL; visit = visit->next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		count_visit(as_of, &deal->edit, &present->values, crm_place(as_of->places, visit->place),
+					visit->entered_at, visit->probability, visit->first, visit->end);
+	}
 }
 
 /* ---- a deal at a point ---- */
@@ -305,12 +379,20 @@ find_life(Walk *walk)
 	return NULL;
 }
 
+/* Where a deal stands at a point. */
+typedef struct Standing
+{
+	const Place *place;			/* NULL: it is not there yet */
+	TimestampTz entered_at;
+	int32		probability;
+} Standing;
+
 /* The visit that the point is in: the first one that ended after it. */
-static const ReplayPlace *
+static Standing
 find_place(Walk *walk, const ReplayLife *end)
 {
 	Events	   *visits = &walk->as_of->visits;
-	const ReplayPlace *place = end != NULL ? &end->place : &walk->present->place;
+	const ReplayPlace *last = end != NULL ? &end->place : &walk->present->place;
 
 	while (visits->over < visits->count &&
 		   ((Visit *) visits->items[visits->over])->end <= walk->point)
@@ -323,10 +405,18 @@ find_place(Walk *walk, const ReplayLife *end)
 		stop_at(walk, visit->first);
 		stop_at(walk, visit->end);
 		if (visit->first <= walk->point && visit->life == walk->life)
-			return &visit->place;
+			return (Standing)
+		{
+			crm_place(walk->as_of->places, visit->place), visit->entered_at, visit->probability
+		};
 	}
-	stop_at(walk, points_before(walk->as_of, place->entered_at));
-	return place->entered_at > walk->as_of->at[walk->point] ? NULL : place;
+	stop_at(walk, points_before(walk->as_of, last->entered_at));
+	walk->place = crm_make_place(walk->as_of->places, last);
+	return (Standing)
+	{
+		last->entered_at > walk->as_of->at[walk->point] ? NULL : &walk->place,
+			last->entered_at, last->probability
+	};
 }
 
 /* The first edit after the point; NULL if there is none. */
@@ -345,7 +435,7 @@ find_edit(Walk *walk)
 
 /* The probability at the point: before the first edit of the visit after it. */
 static int32
-find_probability(Walk *walk, const ReplayLife *end, const ReplayPlace *place)
+find_probability(Walk *walk, const ReplayLife *end, const Standing *standing)
 {
 	const Events *edits = &walk->as_of->edits;
 
@@ -357,10 +447,10 @@ find_probability(Walk *walk, const ReplayLife *end, const ReplayPlace *place)
 		/* A later life may have begun as this one ended. */
 		if (end != NULL && crm_replay_compare(&edit->order, &end->order) > 0)
 			break;
-		if (is_of_visit(edit, place))
+		if (is_of_visit(edit, &standing->place->stage, standing->entered_at))
 			return edit->probability;
 	}
-	return place->probability;
+	return standing->probability;
 }
 
 /* Sets walk->next, and counts the deal at the points from walk->point to walk->next - 1. */
@@ -368,17 +458,18 @@ static void
 take_step(Walk *walk)
 {
 	const ReplayLife *end = find_life(walk);
-	const ReplayPlace *place;
+	Standing	standing;
 	const Edit *edit;
 
 	/* It came back after the point, or is gone. */
 	if (end != NULL ? !end->is_deleted : walk->present == NULL)
 		return;
-	place = find_place(walk, end);
+	standing = find_place(walk, end);
 	edit = find_edit(walk);
-	if (place != NULL && (edit != NULL || walk->present != NULL))
-		count_deal(walk->as_of, place, edit != NULL ? &edit->values : &walk->present->values,
-				   find_probability(walk, end, place), walk->point, walk->next);
+	if (standing.place != NULL && (edit != NULL || walk->present != NULL))
+		count_deal(walk->as_of, standing.place,
+				   edit != NULL ? &edit->values : &walk->present->values,
+				   find_probability(walk, end, &standing), walk->point, walk->next);
 }
 
 /* What the deal is in; one that is no more is in nothing. */
@@ -394,21 +485,13 @@ find_subject(const AsOfSubjects *subjects, const ReplayPresent *present)
 	return number == NOT_A_DEAL ? 0 : subjects->of_deals[number];
 }
 
+/* Follows a deal from point to point, whatever happened to it. */
 static void
-receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
+walk_through_points(Replay *replay, const AsOfDeal *deal, const ReplayPresent *present)
 {
-	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
 	AsOf	   *as_of = replay->arg;
-	Walk		walk = {replay, as_of, replay_deal, present};
+	Walk		walk = {.replay = replay,.as_of = as_of,.deal = &deal->deal,.present = present};
 
-	as_of->subject = find_subject(as_of->subjects, present);
-	if (deal == NULL ||
-		(deal->visits == NULL && deal->edits == NULL && deal->deal.nlives == 0 && present != NULL))
-	{
-		count_deal(as_of, &present->place, &present->values, present->place.probability,
-				   points_before(as_of, present->place.entered_at), as_of->npoints);
-		return;
-	}
 	arrange_events(replay, as_of, deal);
 	for (; walk.point < as_of->npoints; walk.point = walk.next)
 	{
@@ -418,52 +501,36 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 }
 
 static void
+receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *present)
+{
+	static const AsOfDeal no_events;
+	const AsOfDeal *deal = replay_deal != NULL ? (const AsOfDeal *) replay_deal : &no_events;
+	AsOf	   *as_of = replay->arg;
+	uint32		first = present != NULL ? points_before(as_of, present->place.entered_at) : 0;
+
+	as_of->subject = find_subject(as_of->subjects, present);
+	if (is_simple(deal, present, first))
+		count_simple(as_of, deal, present, first);
+	else
+		walk_through_points(replay, deal, present);
+}
+
+static void
 prefetch(const ReplayDeal *replay_deal, int step)
 {
-	const AsOfDeal *deal = (const AsOfDeal *) replay_deal;
-	const Visit *visit = deal->visits;
-	const Edit *edit = deal->edits;
+	const Visit *visit = ((const AsOfDeal *) replay_deal)->visits;
 
-	if (step > 0)
-	{
-		visit = visit != NULL ? visit->next : NULL;
-		edit = edit != NULL ? edit->next : NULL;
-	}
+	for (; step > 0 && visit != NULL; step--)
+		visit = visit->next;
 	__builtin_prefetch(visit);
-	__builtin_prefetch((const char *) visit + 64);
-	__builtin_prefetch(edit);
-	__builtin_prefetch((const char *) edit + 64);
+	__builtin_prefetch((const char *) visit + sizeof(Visit) - 1);
 }
 
 static const ReplayUser as_of_user = {
-	sizeof(AsOfDeal), receive_edit, receive_move, prefetch, receive_deal
+	AS_OF_DEAL_SIZE, receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* ---- the function ---- */
-
-typedef struct AsOfRows
-{
-	ReturnSetInfo *rows;
-	const AsOfSums *sums;
-} AsOfRows;
-
-static void
-put_run(const PointRun *run, void *arg)
-{
-	const AsOfRows *result = arg;
-	Datum		values[4 + SUMMARY_ROW_COLUMNS];
-	bool		nulls[4 + SUMMARY_ROW_COLUMNS] = {false};
-	DateADT		day = run->key->rate == POINT_RATE_OF_DAY ? run->key->day :
-	crm_day_of(result->sums->at[run->first]);
-
-	values[0] = Int32GetDatum((int32) run->first + 1);
-	values[1] = Int32GetDatum((int32) run->last + 1);
-	values[2] = DateADTGetDatum(day);
-	nulls[2] = run->key->rate == POINT_RATE_NONE;
-	values[3] = CStringGetTextDatum(crm_deal_status_name(run->key->status));
-	crm_summary_row(&run->sums, values + 4, nulls + 4);
-	tuplestore_putvalues(result->rows->setResult, result->rows->setDesc, values, nulls);
-}
 
 /* The points: at least one, each after the one before it. */
 static void
@@ -519,6 +586,7 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	replay = crm_replay_begin(&query, &as_of_user, &as_of);
 	caller = MemoryContextSwitchTo(replay->context);
 	as_of.sums = crm_point_sums_create(as_of.npoints);
+	as_of.places = crm_places_create(as_of.currency != 0);
 	MemoryContextSwitchTo(caller);
 	crm_replay_run(replay);
 	result.sums = as_of.sums;
@@ -528,34 +596,4 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	put(&result, arg);
 	MemoryContextDelete(replay->context);
 	crm_api_end(query.deals);
-}
-
-static void
-put_runs(const AsOfSums *sums, void *rows)
-{
-	AsOfRows	result = {rows, sums};
-
-	crm_point_sums_put(sums->sums, put_run, &result);
-}
-
-/*
- * crm_summaries_as_of(crm regnamespace, tenant_id uuid, pipeline_id uuid,
- *		at timestamptz[], in_currency text)
- *	-> setof (first_point int, last_point int, rate_day date, deal_status text,
- *		and the columns of crm_summary_rows())
- *		The sums of the unarchived deals of the pipeline at those moments, which
- *		are in ascending order.  A row for each stage, currency, value period and
- *		status, with the range of moments, numbered from 1, for which it holds;
- *		with in_currency also for each day whose rate the amounts have, NULL if
- *		they need no conversion.
- */
-PG_FUNCTION_INFO_V1(crm_summaries_as_of);
-Datum
-crm_summaries_as_of(PG_FUNCTION_ARGS)
-{
-	AsOfSubjects none = {0};
-
-	InitMaterializedSRF(fcinfo, 0);
-	crm_sum_as_of(fcinfo, &none, put_runs, fcinfo->resultinfo);
-	return (Datum) 0;
 }

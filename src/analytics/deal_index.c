@@ -51,6 +51,7 @@ crm_deal_index_grow(DealIndex *index)
 		if (old[i].number != NOT_A_DEAL)
 			*crm_deal_slot(index, index->ids[old[i].number], old[i].hash) = old[i];
 	}
-	pfree(old);
-	index->ids = crm_realloc_large(index->ids, nslots / 2 * sizeof(UuidKey));
+	crm_free_large(old);
+	index->ids = crm_realloc_large(index->ids, nslots / 4 * sizeof(UuidKey),
+								   nslots / 2 * sizeof(UuidKey));
 }

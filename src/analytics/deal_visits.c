@@ -262,12 +262,14 @@ crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no)
 	visits->deals[number].has_undone = true;
 	if (visits->ntaken_back == visits->taken_back_room)
 	{
+		Size		size = visits->taken_back_room * sizeof(TakenBack);
+
 		visits->taken_back_room = Max(visits->taken_back_room * 2, 64);
 		if (visits->taken_back == NULL)
 			visits->taken_back = allocate(visits, visits->taken_back_room, sizeof(TakenBack));
 		else
-			visits->taken_back = repalloc_huge(visits->taken_back,
-											   visits->taken_back_room * sizeof(TakenBack));
+			visits->taken_back = crm_realloc_large(visits->taken_back, size,
+												   visits->taken_back_room * sizeof(TakenBack));
 	}
 	visits->taken_back[visits->ntaken_back++] = (TakenBack)
 	{
@@ -452,7 +454,7 @@ place_visits(DealVisits *visits)
 			visits->visits[deals[chunk->deals[i]].u.end++] = chunk->visits[i];
 		}
 		next = chunk->next;
-		pfree(chunk);
+		crm_free_large(chunk);
 	}
 }
 

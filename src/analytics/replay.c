@@ -69,6 +69,36 @@ deal_of_number(const Replay *replay, uint32 number)
 	return (ReplayDeal *) (replay->chunks[chunk] + in_chunk * replay->user->deal_size);
 }
 
+#define AWAITED_BITS	64
+
+static inline uint64
+awaited_bit(const ReplayDeal *deal)
+{
+	return UINT64CONST(1) << deal->number % AWAITED_BITS;
+}
+
+static inline void
+await(Replay *replay, const ReplayDeal *deal)
+{
+	replay->awaited[deal->number / AWAITED_BITS] |= awaited_bit(deal);
+}
+
+static void
+grow_awaited(Replay *replay)
+{
+	uint32		words = Max(replay->awaited_words * 2, 64);
+	uint64	   *awaited = MemoryContextAllocHuge(replay->context, words * sizeof(uint64));
+
+	memset(awaited, 0, words * sizeof(uint64));
+	if (replay->awaited != NULL)
+	{
+		memcpy(awaited, replay->awaited, replay->awaited_words * sizeof(uint64));
+		pfree(replay->awaited);
+	}
+	replay->awaited = awaited;
+	replay->awaited_words = words;
+}
+
 /* Room for the deal of that number, the next one. */
 static ReplayDeal *
 new_deal(Replay *replay, uint32 number)
@@ -80,6 +110,8 @@ new_deal(Replay *replay, uint32 number)
 		replay->chunks[chunk] =
 			crm_alloc_large(replay->context,
 							((Size) CHUNK_DEALS << chunk) * replay->user->deal_size);
+	if (number / AWAITED_BITS >= replay->awaited_words)
+		grow_awaited(replay);
 	deal = deal_of_number(replay, number);
 	memset(deal, 0, replay->user->deal_size);
 	deal->number = number;
@@ -97,7 +129,7 @@ get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
 /*
  * Rows are worked on in batches, so that the memory of all deals of a batch is prefetched
  * together: as a row comes the slot in the index, then what the slots refer to, and last,
- * for rows of deals, their events, in two steps.
+ * for rows of deals, their events, step by step.
  */
 #define BATCH_ROWS	32
 
@@ -160,7 +192,7 @@ prefetch_events(const Replay *replay)
 {
 	const PendingRows *pending = replay->pending;
 
-	for (int step = 0; step < 2; step++)
+	for (int step = 0; step < REPLAY_PREFETCHES; step++)
 	{
 		for (int i = 0; i < pending->count; i++)
 		{
@@ -247,7 +279,8 @@ finish_edit(Replay *replay, PendingRow *row)
 		node->next = replay->life_nodes;
 		replay->life_nodes = node;
 		deal->nlives++;
-		deal->is_relevant |= edit->place.is_here;
+		if (edit->place.is_here)
+			await(replay, deal);
 	}
 	replay->user->edit(replay, deal, edit);
 }
@@ -290,13 +323,11 @@ arrange_lives(Replay *replay)
 		ReplayDeal *deal = node->deal;
 
 		CHECK_FOR_INTERRUPTS();
-		if (deal->is_done)
+		if (deal->is_arranged)
 			continue;
 		qsort(deal->lives, deal->nlives, sizeof(ReplayLife), compare_lives);
-		deal->is_done = true;
+		deal->is_arranged = true;
 	}
-	for (LifeNode *node = replay->life_nodes; node != NULL; node = node->next)
-		node->deal->is_done = false;
 }
 
 /* The life that a move belongs to: the number of the first deletion or restore after it. */
@@ -354,7 +385,7 @@ finish_move(Replay *replay, PendingRow *row)
 	if (!is_in_life(deal, move->life, move->order.at) ||
 		is_undone(replay, deal, move->life, move->order.move_no))
 		return;
-	deal->is_relevant = true;
+	await(replay, deal);
 	replay->user->move(replay, deal, move);
 }
 
@@ -373,18 +404,30 @@ static void
 finish_present(Replay *replay, PendingRow *row)
 {
 	if (row->deal != NULL)
-		row->deal->is_done = true;
+		replay->awaited[row->deal->number / AWAITED_BITS] &= ~awaited_bit(row->deal);
 	replay->user->deal(replay, row->deal, &row->u.present);
 }
 
-static void
-receive_deal(TupleTableSlot *slot, void *arg)
+static inline void
+receive_present(Replay *replay, TupleTableSlot *slot, bool any_pipeline)
 {
-	PendingRow *row = free_row(arg);
+	PendingRow *row = free_row(replay);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_deal(arg, slot, &deal_id, &row->u.present))
-		add_row(arg, row, deal_id);
+	if (crm_replay_get_deal(replay, slot, any_pipeline, &deal_id, &row->u.present))
+		add_row(replay, row, deal_id);
+}
+
+static void
+receive_deal(TupleTableSlot *slot, void *replay)
+{
+	receive_present(replay, slot, false);
+}
+
+static void
+receive_other_deal(TupleTableSlot *slot, void *replay)
+{
+	receive_present(replay, slot, true);
 }
 
 /* The ids of the deals of a small pipeline. */
@@ -439,13 +482,12 @@ static void
 for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBuildState **),
 				ArrayBuildState **arg)
 {
-	for (uint32 i = 0; i < replay->deals->count; i++)
+	for (uint32 i = 0; i < replay->awaited_words; i++)
 	{
-		ReplayDeal *deal = deal_of_number(replay, i);
-
 		CHECK_FOR_INTERRUPTS();
-		if (deal->is_relevant && !deal->is_done)
-			receive(replay, deal, arg);
+		for (uint64 bits = replay->awaited[i]; bits != 0; bits &= bits - 1)
+			receive(replay, deal_of_number(replay, i * AWAITED_BITS + pg_rightmost_one_pos64(bits)),
+					arg);
 	}
 }
 
@@ -523,6 +565,6 @@ crm_replay_run(Replay *replay)
 	for_other_deals(replay, collect_id, &ids);
 	if (ids != NULL)
 		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
-				  receive_deal, finish_present);
+				  receive_other_deal, finish_present);
 	for_other_deals(replay, finish_deal, NULL);
 }

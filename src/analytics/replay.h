@@ -41,9 +41,11 @@ typedef struct ReplayOrder
 {
 	TimestampTz at;
 	int32		move_no;		/* of a move; else of the last move before */
-	int32		version;		/* of an edit; 0 for a move, which comes first */
-	bool		is_edit;
+	int32		version;		/* of an edit; for a move REPLAY_OF_MOVE, so
+								 * that it comes first */
 } ReplayOrder;
+
+#define REPLAY_OF_MOVE	PG_INT32_MIN
 
 #define REPLAY_NO_PROBABILITY	(-1)
 
@@ -126,8 +128,7 @@ typedef struct ReplayDeal
 	uint32		nlives;
 	uint32		number;
 	bool		has_undone;		/* some of its moves were taken back */
-	bool		is_relevant;	/* was here, at some time */
-	bool		is_done;		/* the user was told of it */
+	bool		is_arranged;	/* its lives are in their order */
 } ReplayDeal;
 
 typedef struct Replay Replay;
@@ -161,8 +162,10 @@ typedef struct ReplayQuery
  * the pipeline, after all its rows: with NULL as the deal if it has no events since
  * from_at, with NULL as the present if it no longer exists.  Some rows before that,
  * prefetch is called to prefetch the memory that deal will read: step 0, and what that
- * refers to: step 1.
+ * refers to: step 1, and so on up to REPLAY_PREFETCHES.
  */
+#define REPLAY_PREFETCHES	3
+
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
@@ -181,6 +184,9 @@ struct Replay
 	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
 	char	   *chunks[32];		/* of deals, by number */
+	uint64	   *awaited;		/* their bits: they were here, at some time,
+								 * and their rows have not come yet */
+	uint32		awaited_words;
 	DealIndex  *subjects;		/* values of the column, numbered; a date is
 								 * the first word */
 	struct replay_undone_hash *undone;
@@ -218,8 +224,6 @@ crm_replay_compare(const ReplayOrder *a, const ReplayOrder *b)
 		return a->at < b->at ? -1 : 1;
 	if (a->move_no != b->move_no)
 		return a->move_no < b->move_no ? -1 : 1;
-	if (a->is_edit != b->is_edit)
-		return a->is_edit ? 1 : -1;
 	if (a->version != b->version)
 		return a->version < b->version ? -1 : 1;
 	return 0;
@@ -258,11 +262,11 @@ extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayRe
 extern bool crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased);
 extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
 								  int32 *move_no, int32 *reverted_by);
-extern bool crm_replay_get_edit(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_edit(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayEdit *edit);
-extern bool crm_replay_get_move(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_move(Replay *replay, TupleTableSlot *row,
 								const pg_uuid_t **deal_id, ReplayMove *move);
-extern bool crm_replay_get_deal(const Replay *replay, TupleTableSlot *row,
+extern bool crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
 								const pg_uuid_t **deal_id, ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */

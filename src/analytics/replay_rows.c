@@ -33,6 +33,9 @@
  *
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
+ *
+ * All conditions but those on ids are checked for each row once more: where the planner
+ * reads the whole table, the query has none of them, as PostgreSQL takes longer for them.
  */
 static const char *const queries[] = {
 	/*
@@ -132,6 +135,7 @@ enum
 	MOVE_TO_PIPELINE_ID,
 	MOVE_PROBABILITY,
 	MOVE_CLOSED_AT,
+	MOVE_REVERTS_NO,
 	MOVE_NCOLUMNS
 };
 
@@ -154,6 +158,7 @@ static const RowColumn move_columns[] = {
 		"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
 		"c.entered_at) END"
 	},
+	[MOVE_REVERTS_NO] = {"reverts_no", INT4OID},
 };
 
 /* The first PRESENT_VALUES columns are not null. */
@@ -260,27 +265,33 @@ select_list(Replay *replay, ReplayRows rows)
 	return list;
 }
 
-/* Where the tenant of stored rows is at hand, read_row() compares it for less than a query does. */
+/* The tenant of stored rows is at hand: crm_read_row() compares it for less than a query. */
 static const char *
 tenant_condition(const Replay *replay)
 {
 	return replay->columns.stored ? "" : " AND c.tenant_id OPERATOR(pg_catalog.=) $1";
 }
 
-static char *
-query_text(Replay *replay, ReplayRows rows)
+static const char *
+table_name(const Replay *replay, ReplayRows rows)
 {
 	Relation	deals = replay->query.deals;
-	const char *table = tables[rows].table != NULL ?
-	crm_sibling_name(deals, tables[rows].table) :
-	crm_relation_name(RelationGetRelid(deals));
-	const char *list;
 
-	if (tables[rows].columns == NULL)
-		return psprintf(queries[rows], table, crm_sibling_name(deals, "stage_changes"),
+	return tables[rows].table != NULL ? crm_sibling_name(deals, tables[rows].table) :
+		crm_relation_name(RelationGetRelid(deals));
+}
+
+/* list: the select list, if the table has one. */
+static char *
+query_text(const Replay *replay, ReplayRows rows, const char *list)
+{
+	Relation	deals = replay->query.deals;
+
+	if (list == NULL)
+		return psprintf(queries[rows], table_name(replay, rows),
+						crm_sibling_name(deals, "stage_changes"),
 						crm_sibling_name(deals, "deal_changes"));
-	list = select_list(replay, rows);
-	return psprintf(queries[rows], table, list, tenant_condition(replay));
+	return psprintf(queries[rows], table_name(replay, rows), list, tenant_condition(replay));
 }
 
 void
@@ -296,7 +307,8 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	};
 	char		nulls[] = "     ";
 	bool		is_small = ids != (Datum) 0 && tables[rows].of_small != NULL;
-	const char *text = query_text(replay, rows);
+	const char *list = tables[rows].columns != NULL ? select_list(replay, rows) : NULL;
+	const char *text = query_text(replay, rows, list);
 	CrmStatement statement = {
 		.text = psprintf("%s%s", text, is_small ? tables[rows].of_small : tables[rows].of_large),
 		.nargs = lengthof(types),
@@ -307,78 +319,77 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 
 	if (ids == (Datum) 0)
 		nulls[4] = 'n';
+	if (list != NULL && replay->columns.stored && ids == (Datum) 0 &&
+		crm_reads_all(&statement, args, nulls))
+		statement.text = psprintf("SELECT %s FROM %s c", list, table_name(replay, rows));
 	crm_receive_rows(&statement, args, nulls, true, receive, replay);
 }
 
-/* Decodes a row of a query for columns; false for one of another tenant, or that lacks some. */
+/* Decodes a row whose time, if it has one, is after from_at; false for any other. */
 static inline bool
-read_row(const Replay *replay, TupleTableSlot *row)
+read_row(Replay *replay, TupleTableSlot *row, int time)
 {
-	const RowColumns *columns = &replay->columns;
+	RowFilter	filter = {&replay->query.tenant_id, time, replay->query.from_at};
 
-	slot_getsomeattrs(row, columns->at[ROW_TENANT_ID] + 1);
-	return !crm_row_is_null(columns, row, ROW_TENANT_ID) &&
-		crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, ROW_TENANT_ID)),
-					   &replay->query.tenant_id) &&
-		crm_read_row(columns, row);
+	return crm_read_row(&replay->columns, row, &filter);
 }
 
 /* Whether the pipeline is the one that is asked about. */
 static inline bool
-is_here(const Replay *replay, TupleTableSlot *row, int column)
+is_here(const Replay *replay, int column)
 {
-	return crm_uuid_equal(DatumGetUUIDP(crm_row_value(&replay->columns, row, column)),
+	return crm_uuid_equal(DatumGetUUIDP(replay->columns.values[column]),
 						  &replay->query.pipeline_id);
 }
 
 static inline uint8
-get_status(const Replay *replay, TupleTableSlot *row, int column)
+get_status(const RowColumns *columns, int column)
 {
 	DealStatus	status;
 
 	/* An invalid status counts as not open, as in the aggregates. */
-	if (!crm_parse_deal_status(crm_row_value(&replay->columns, row, column), &status))
+	if (!crm_parse_deal_status(columns->values[column], &status))
 		status = DEAL_LOST;
 	return status;
 }
 
 static inline int32
-get_probability(const Replay *replay, TupleTableSlot *row, int column)
+get_probability(const RowColumns *columns, int column)
 {
-	if (crm_row_lacks(&replay->columns, row, column))
+	if (columns->nulls[column])
 		return REPLAY_NO_PROBABILITY;
-	return (int32) crm_probability_to_fixed(crm_row_value(&replay->columns, row, column));
+	return (int32) crm_probability_to_fixed(columns->values[column]);
 }
 
 static inline const struct varlena *
-get_packed(const Replay *replay, TupleTableSlot *row, int column)
+get_packed(const RowColumns *columns, int column)
 {
-	return crm_short_text(crm_row_value(&replay->columns, row, column));
+	return crm_short_text(columns->values[column]);
 }
 
 /* The currency and the period, as in SummaryKey. */
 static pg_attribute_always_inline uint64
-get_rest(const Replay *replay, TupleTableSlot *row, int column)
+get_rest(const RowColumns *columns, int column)
 {
 	uint64		rest = CRM_ONE_TIME;
 	const struct varlena *text;
 
-	if (!crm_row_is_null(&replay->columns, row, column + VALUE_PERIOD))
+	if (!columns->nulls[column + VALUE_PERIOD])
 	{
-		text = get_packed(replay, row, column + VALUE_PERIOD);
+		text = get_packed(columns, column + VALUE_PERIOD);
 
 		rest = crm_summary_period_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 	}
-	if (crm_row_is_null(&replay->columns, row, column + VALUE_CURRENCY))
+	if (columns->nulls[column + VALUE_CURRENCY])
 		return rest | SUMMARY_NO_CURRENCY;
-	text = get_packed(replay, row, column + VALUE_CURRENCY);
+	text = get_packed(columns, column + VALUE_CURRENCY);
 
 	return rest | crm_summary_currency_key(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
 }
 
 /* The number of the value in the column that deals are told apart by; 0: none. */
 static inline uint32
-get_subject(const Replay *replay, TupleTableSlot *row, int column)
+get_subject(const Replay *replay, int column)
 {
 	const RowColumns *columns = &replay->columns;
 	UuidKey		key = {{0, 0}};
@@ -387,32 +398,32 @@ get_subject(const Replay *replay, TupleTableSlot *row, int column)
 	if (replay->query.subject == REPLAY_NO_SUBJECT)
 		return 0;
 	column += replay->query.subject == REPLAY_OWNER ? VALUE_OWNER_ID : VALUE_CLOSE_DATE;
-	if (crm_row_lacks(columns, row, column))
+	if (columns->nulls[column])
 		return 0;
 	if (replay->query.subject == REPLAY_OWNER)
-		key = crm_uuid_key(DatumGetUUIDP(crm_row_value(columns, row, column)));
+		key = crm_uuid_key(DatumGetUUIDP(columns->values[column]));
 	else
-		key.word[0] = (uint32) DatumGetDateADT(crm_row_value(columns, row, column));
+		key.word[0] = (uint32) DatumGetDateADT(columns->values[column]);
 	return crm_deal_number(replay->subjects, key, crm_deal_hash(replay->subjects, key),
 						   &found) + 1;
 }
 
 static inline void
-get_values(const Replay *replay, TupleTableSlot *row, int column, ReplayValues *values)
+get_values(const Replay *replay, int column, ReplayValues *values)
 {
 	const RowColumns *columns = &replay->columns;
 	const pg_uuid_t *owner_id = replay->query.owner_id;
 
-	values->has_amount = !crm_row_is_null(columns, row, column + VALUE_AMOUNT);
+	values->has_amount = !columns->nulls[column + VALUE_AMOUNT];
 	values->amount = values->has_amount ?
-		crm_amount_to_fixed(crm_row_value(columns, row, column + VALUE_AMOUNT)) : 0;
-	values->rest = get_rest(replay, row, column);
-	values->is_archived = !crm_row_is_null(columns, row, column + VALUE_ARCHIVED_AT);
+		crm_amount_to_fixed(columns->values[column + VALUE_AMOUNT]) : 0;
+	values->rest = get_rest(columns, column);
+	values->is_archived = !columns->nulls[column + VALUE_ARCHIVED_AT];
 	values->is_owners = owner_id == NULL ||
-		(!crm_row_lacks(columns, row, column + VALUE_OWNER_ID) &&
-		 crm_uuid_equal(DatumGetUUIDP(crm_row_value(columns, row, column + VALUE_OWNER_ID)),
+		(!columns->nulls[column + VALUE_OWNER_ID] &&
+		 crm_uuid_equal(DatumGetUUIDP(columns->values[column + VALUE_OWNER_ID]),
 						owner_id));
-	values->subject = get_subject(replay, row, column);
+	values->subject = get_subject(replay, column);
 }
 
 bool
@@ -445,14 +456,14 @@ is_change(const struct varlena *text, const char *name, Size len)
 
 #define IS_CHANGE(text, name)	is_change(text, name, sizeof(name) - 1)
 
-/* False for a change that tells neither what a deal is worth, nor of its life. */
+/* False for what tells neither what a deal was worth before, nor of its life. */
 static inline bool
 get_change(const struct varlena *text, ReplayChange *change)
 {
 	*change = REPLAY_UPDATED;
 	if (likely(IS_CHANGE(text, "updated")))
 		return true;
-	if (IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
+	if (IS_CHANGE(text, "created") || IS_CHANGE(text, "edited") || IS_CHANGE(text, "corrected"))
 		return false;
 	if (IS_CHANGE(text, "archived"))
 		*change = REPLAY_ARCHIVED;
@@ -480,94 +491,94 @@ refuse_erased(TimestampTz until)
 }
 
 bool
-crm_replay_get_edit(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
 					ReplayEdit *edit)
 {
 	const RowColumns *columns = &replay->columns;
 
-	if (!read_row(replay, row) ||
-		!get_change(get_packed(replay, row, EDIT_CHANGE), &edit->change))
+	if (!read_row(replay, row, EDIT_CHANGED_AT) ||
+		!get_change(get_packed(columns, EDIT_CHANGE), &edit->change))
 		return false;
-	edit->order.at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_CHANGED_AT));
+	edit->order.at = DatumGetTimestampTz(columns->values[EDIT_CHANGED_AT]);
 	if (edit->change == REPLAY_ERASED)
 		refuse_erased(edit->order.at);
-	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, EDIT_DEAL_ID));
-	edit->order.move_no = DatumGetInt32(crm_row_value(columns, row, EDIT_MOVE_NO));
-	edit->order.version = DatumGetInt32(crm_row_value(columns, row, EDIT_VERSION));
-	edit->order.is_edit = true;
-	edit->place.stage_id = *DatumGetUUIDP(crm_row_value(columns, row, EDIT_STAGE_ID));
-	edit->place.entered_at = DatumGetTimestampTz(crm_row_value(columns, row, EDIT_ENTERED_AT));
-	edit->place.status = get_status(replay, row, EDIT_STATUS);
-	edit->place.is_here = is_here(replay, row, EDIT_PIPELINE_ID);
-	edit->place.probability = get_probability(replay, row, EDIT_VALUES + VALUE_PROBABILITY);
+	*deal_id = DatumGetUUIDP(columns->values[EDIT_DEAL_ID]);
+	edit->order.move_no = DatumGetInt32(columns->values[EDIT_MOVE_NO]);
+	edit->order.version = DatumGetInt32(columns->values[EDIT_VERSION]);
+	edit->place.stage_id = *DatumGetUUIDP(columns->values[EDIT_STAGE_ID]);
+	edit->place.entered_at = DatumGetTimestampTz(columns->values[EDIT_ENTERED_AT]);
+	edit->place.status = get_status(columns, EDIT_STATUS);
+	edit->place.is_here = is_here(replay, EDIT_PIPELINE_ID);
+	edit->place.probability = get_probability(columns, EDIT_VALUES + VALUE_PROBABILITY);
 	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
 	edit->place.closed_at = edit->place.entered_at;
-	get_values(replay, row, EDIT_VALUES, &edit->values);
+	get_values(replay, EDIT_VALUES, &edit->values);
 	return true;
 }
 
 bool
-crm_replay_get_move(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
+crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
 					ReplayMove *move)
 {
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &move->place;
 
-	if (!read_row(replay, row))
+	if (!read_row(replay, row, MOVE_CHANGED_AT) || !columns->nulls[MOVE_REVERTS_NO])
 		return false;
-	move->order.at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CHANGED_AT));
-	place->entered_at = DatumGetTimestampTz(crm_row_value(columns, row, MOVE_ENTERED_AT));
-	if (move->order.at <= replay->query.from_at || place->entered_at > replay->query.to_at)
+	place->entered_at = DatumGetTimestampTz(columns->values[MOVE_ENTERED_AT]);
+	place->is_here = is_here(replay, MOVE_PIPELINE_ID);
+	move->to_here = is_here(replay, MOVE_TO_PIPELINE_ID);
+	if (place->entered_at > replay->query.to_at || !(place->is_here || move->to_here))
 		return false;
-	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, MOVE_DEAL_ID));
-	move->order.move_no = DatumGetInt32(crm_row_value(columns, row, MOVE_MOVE_NO));
-	move->order.version = 0;
-	move->order.is_edit = false;
-	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, MOVE_STAGE_ID));
-	place->status = get_status(replay, row, MOVE_STATUS);
-	place->is_here = is_here(replay, row, MOVE_PIPELINE_ID);
-	place->probability = get_probability(replay, row, MOVE_PROBABILITY);
-	place->has_closed_at = !crm_row_lacks(columns, row, MOVE_CLOSED_AT);
+	*deal_id = DatumGetUUIDP(columns->values[MOVE_DEAL_ID]);
+	move->order.at = DatumGetTimestampTz(columns->values[MOVE_CHANGED_AT]);
+	move->order.move_no = DatumGetInt32(columns->values[MOVE_MOVE_NO]);
+	move->order.version = REPLAY_OF_MOVE;
+	place->stage_id = *DatumGetUUIDP(columns->values[MOVE_STAGE_ID]);
+	place->status = get_status(columns, MOVE_STATUS);
+	place->probability = get_probability(columns, MOVE_PROBABILITY);
+	place->has_closed_at = !columns->nulls[MOVE_CLOSED_AT];
 	place->closed_at = place->has_closed_at ?
-		DatumGetTimestampTz(crm_row_value(columns, row, MOVE_CLOSED_AT)) : 0;
-	move->to_status = get_status(replay, row, MOVE_TO_STATUS);
-	move->to_here = is_here(replay, row, MOVE_TO_PIPELINE_ID);
+		DatumGetTimestampTz(columns->values[MOVE_CLOSED_AT]) : 0;
+	move->to_status = get_status(columns, MOVE_TO_STATUS);
 	return true;
 }
 
 /* When the deal was won or lost; false if it was not, or if that is not asked for. */
 static inline bool
-get_closed_at(const Replay *replay, TupleTableSlot *row, TimestampTz *closed_at)
+get_closed_at(const Replay *replay, TimestampTz *closed_at)
 {
 	const RowColumns *columns = &replay->columns;
 	int			column = PRESENT_WON_AT;
 
-	if (crm_row_lacks(columns, row, column))
+	if (columns->nulls[column])
 		column = PRESENT_LOST_AT;
-	if (crm_row_lacks(columns, row, column))
+	if (columns->nulls[column])
 		return false;
-	*closed_at = DatumGetTimestampTz(crm_row_value(columns, row, column));
+	*closed_at = DatumGetTimestampTz(columns->values[column]);
 	return true;
 }
 
 bool
-crm_replay_get_deal(const Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
-					ReplayPresent *present)
+crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
+					const pg_uuid_t **deal_id, ReplayPresent *present)
 {
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &present->place;
 
-	if (!read_row(replay, row))
+	if (!read_row(replay, row, 0))
 		return false;
-	*deal_id = DatumGetUUIDP(crm_row_value(columns, row, PRESENT_ID));
-	place->stage_id = *DatumGetUUIDP(crm_row_value(columns, row, PRESENT_STAGE_ID));
-	place->entered_at = DatumGetTimestampTz(crm_row_value(columns, row, PRESENT_ENTERED_AT));
-	place->status = get_status(replay, row, PRESENT_STATUS);
-	place->is_here = is_here(replay, row, PRESENT_PIPELINE_ID);
-	place->probability = get_probability(replay, row, PRESENT_VALUES + VALUE_PROBABILITY);
+	place->is_here = is_here(replay, PRESENT_PIPELINE_ID);
+	if (!place->is_here && !any_pipeline)
+		return false;
+	*deal_id = DatumGetUUIDP(columns->values[PRESENT_ID]);
+	place->stage_id = *DatumGetUUIDP(columns->values[PRESENT_STAGE_ID]);
+	place->entered_at = DatumGetTimestampTz(columns->values[PRESENT_ENTERED_AT]);
+	place->status = get_status(columns, PRESENT_STATUS);
+	place->probability = get_probability(columns, PRESENT_VALUES + VALUE_PROBABILITY);
 	place->closed_at = 0;
-	place->has_closed_at = get_closed_at(replay, row, &place->closed_at);
-	get_values(replay, row, PRESENT_VALUES, &present->values);
+	place->has_closed_at = get_closed_at(replay, &place->closed_at);
+	get_values(replay, PRESENT_VALUES, &present->values);
 	present->id = crm_uuid_key(*deal_id);
 	return true;
 }

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -14,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "analytics/row_columns.h"
+#include "base/uuid.h"
 
 /* Whether a query that names all columns gets the rows as they are stored. */
 static bool
@@ -78,6 +81,67 @@ find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nreq
 	return true;
 }
 
+static StoredKind
+kind_of(const FormData_pg_attribute *column)
+{
+	if (column->attlen == -1)
+		return STORED_VARLENA;
+	if (column->attlen > 0 && !column->attbyval)
+		return STORED_REFERENCE;
+	if (column->attlen == sizeof(int64))
+		return STORED_8_BYTES;
+	return column->attlen == sizeof(int32) ? STORED_4_BYTES : STORED_OTHER;
+}
+
+/* Which column it is read as; -1: it is not. */
+static int16
+read_as(const RowColumns *rows, int attribute)
+{
+	for (int16 i = 0; i < rows->ncolumns; i++)
+	{
+		if (rows->at[i] == attribute)
+			return i;
+	}
+	return -1;
+}
+
+/* Prepares crm_read_row() for stored rows; not if a column is of a rare kind. */
+static void
+place_columns(Relation table, RowColumns *rows)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	int			nlater = 0;
+
+	rows->nfixed = rows->fixed_size = rows->nplaced = 0;
+	for (int i = 0; i < rows->last; i++)
+	{
+		const FormData_pg_attribute *column = TupleDescAttr(desc, i);
+		StoredColumn stored = {
+			read_as(rows, i), column->attlen, kind_of(column),
+			att_align_nominal(1, column->attalign) - 1
+		};
+
+		if (stored.kind == STORED_OTHER || i == MAX_STORED_COLUMNS)
+			return;
+		if (nlater > 0 || stored.kind == STORED_VARLENA || !column->attnotnull)
+		{
+			rows->later[nlater++] = stored;
+			continue;
+		}
+		stored.offset = att_align_nominal(rows->fixed_size, column->attalign);
+		rows->fixed_size = stored.offset + stored.len;
+		rows->nfixed++;
+		if (stored.column >= 0)
+		{
+			rows->placed[rows->nplaced++] = stored;
+			rows->at_once |= 1U << stored.column;
+		}
+	}
+	rows->nlater = nlater;
+	rows->fixed = (UINT64CONST(1) << rows->nfixed) - 1;
+	rows->decodes = true;
+}
+
 char *
 crm_select_list(Relation table, const char *alias, const RowColumn *columns, int ncolumns,
 				int nrequired, uint32 asked, RowColumns *rows)
@@ -85,9 +149,16 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 	StringInfoData list;
 
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
+	memset(rows->nulls, true, sizeof(rows->nulls));
+	rows->ncolumns = ncolumns;
+	rows->decodes = false;
+	rows->at_once = 0;
 	rows->stored = find_all_stored(table, columns, ncolumns, nrequired, asked, rows);
 	if (rows->stored)
+	{
+		place_columns(table, rows);
 		return psprintf("%s.*", alias);
+	}
 	initStringInfo(&list);
 	rows->last = 0;
 	rows->unsure = nrequired;
@@ -105,4 +176,151 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 							 format_type_be_qualified(columns[i].type));
 	}
 	return list.data;
+}
+
+/* ---- reading rows ---- */
+
+/* A bit for each column, up to the last one that is read, that is not null. */
+static inline uint64
+present_columns(const RowColumns *rows, const HeapTupleHeaderData *row)
+{
+	uint64		result = 0;
+
+	if (!(row->t_infomask & HEAP_HASNULL))
+		return PG_UINT64_MAX;
+	for (int i = 0; i * BITS_PER_BYTE < rows->last; i++)
+		result |= (uint64) row->t_bits[i] << i * BITS_PER_BYTE;
+	return result;
+}
+
+static pg_attribute_always_inline void
+read_column(RowColumns *rows, const StoredColumn *stored, const char *at)
+{
+	Datum		value = PointerGetDatum(at);
+
+	if (stored->column < 0)
+		return;
+	/* What is not a reference is aligned. */
+	if (stored->kind == STORED_8_BYTES)
+		value = Int64GetDatum(*(const int64 *) at);
+	else if (stored->kind == STORED_4_BYTES)
+		value = Int32GetDatum(*(const int32 *) at);
+	rows->values[stored->column] = value;
+	rows->nulls[stored->column] = false;
+}
+
+/* The columns behind those with a fixed place. */
+static inline void
+read_later(RowColumns *rows, uint64 present, const char *data)
+{
+	const StoredColumn *end = rows->later + rows->nlater;
+	const char *at = data + rows->fixed_size;
+
+	present >>= rows->nfixed;
+	for (const StoredColumn *stored = rows->later; stored < end; stored++, present >>= 1)
+	{
+		if (!(present & 1))
+		{
+			if (stored->column >= 0)
+				rows->nulls[stored->column] = true;
+			continue;
+		}
+		/* Mostly it is short: then it is not aligned. */
+		if (stored->kind != STORED_VARLENA || !VARATT_NOT_PAD_BYTE(at))
+			at = data + ((at - data + stored->align_mask) & ~(Size) stored->align_mask);
+		read_column(rows, stored, at);
+		if (stored->kind != STORED_VARLENA)
+			at += stored->len;
+		else if (likely(VARATT_IS_1B(at) && !VARATT_IS_1B_E(at)))
+			at += VARSIZE_1B(at);
+		else
+			at += VARSIZE_ANY(at);
+	}
+}
+
+static inline bool
+is_wanted(const RowColumns *rows, const RowFilter *filter)
+{
+	return !rows->nulls[0] &&
+		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->tenant_id) &&
+		(filter->time == 0 ||
+		 (!rows->nulls[filter->time] &&
+		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));
+}
+
+/*
+ * The rows of a page that follow mostly stand before this one.  They are prefetched, as
+ * the processor waits for each of them else.
+ */
+static inline void
+prefetch_next(const HeapTupleData *tuple)
+{
+	const char *next = (const char *) tuple->t_data - 2 * tuple->t_len;
+
+	for (uint32 i = 0; i < tuple->t_len; i += 64)
+		__builtin_prefetch(next + i);
+}
+
+/* The stored row in the slot; NULL if it is not at hand, or lacks columns that were added. */
+static inline const HeapTupleHeaderData *
+stored_row(const RowColumns *rows, TupleTableSlot *slot)
+{
+	HeapTuple	tuple;
+
+	if (!rows->decodes || !(TTS_IS_BUFFERTUPLE(slot) || TTS_IS_HEAPTUPLE(slot)))
+		return NULL;
+	tuple = ((HeapTupleTableSlot *) slot)->tuple;
+	if (tuple == NULL)
+		return NULL;
+	prefetch_next(tuple);
+	if (HeapTupleHeaderGetNatts(tuple->t_data) < rows->last)
+		return NULL;
+	return tuple->t_data;
+}
+
+/* False if what is known at once tells that it is not wanted. */
+static inline bool
+read_stored(RowColumns *rows, uint64 present, const char *data, const RowFilter *filter)
+{
+	uint32		needed = 1 | 1U << filter->time;
+
+	for (int i = 0; i < rows->nplaced; i++)
+		read_column(rows, &rows->placed[i], data + rows->placed[i].offset);
+	if ((rows->at_once & needed) == needed && !is_wanted(rows, filter))
+		return false;
+	read_later(rows, present, data);
+	return true;
+}
+
+static void
+read_slot(RowColumns *rows, TupleTableSlot *slot)
+{
+	slot_getsomeattrs(slot, rows->last);
+	for (int i = 0; i < rows->ncolumns; i++)
+	{
+		if (rows->at[i] < 0)
+			continue;
+		rows->values[i] = slot->tts_values[rows->at[i]];
+		rows->nulls[i] = slot->tts_isnull[rows->at[i]];
+	}
+}
+
+bool
+crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
+{
+	const HeapTupleHeaderData *row = stored_row(rows, slot);
+	uint64		present = row != NULL ? present_columns(rows, row) : 0;
+
+	if (row == NULL || (present & rows->fixed) != rows->fixed)
+		read_slot(rows, slot);
+	else if (!read_stored(rows, present, (const char *) row + row->t_hoff, filter))
+		return false;
+	if (!is_wanted(rows, filter))
+		return false;
+	for (int i = 0; i < rows->unsure; i++)
+	{
+		if (unlikely(rows->nulls[i]))
+			return false;
+	}
+	return true;
 }

@@ -3,15 +3,18 @@
  *		The columns that a query reads of a table, and where they are in its rows.
  *
  * PostgreSQL copies the columns that a query names, row by row.  It does not if the
- * query names all columns of the table: then the rows come as they are stored, and
- * only the columns up to the last one that is read are decoded.  So all are named
- * if the caller may read all and the rows are stored here.
+ * query names all columns of the table: then the rows come as they are stored.  So all
+ * are named if the caller may read all and the rows are stored here.  Of a stored row
+ * only what is read is decoded: columns of a fixed size that stand before all others
+ * have their place in every row, and only those behind them are gone through.
  */
 #ifndef CRM_ANALYTICS_ROW_COLUMNS_H
 #define CRM_ANALYTICS_ROW_COLUMNS_H
 
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 typedef struct RowColumn
 {
@@ -22,12 +25,49 @@ typedef struct RowColumn
 
 #define MAX_ROW_COLUMNS	24
 
+/* How a column of a stored row is read. */
+typedef enum StoredKind
+{
+	STORED_VARLENA,
+	STORED_REFERENCE,			/* of a fixed size, as a uuid */
+	STORED_8_BYTES,
+	STORED_4_BYTES,
+	STORED_OTHER				/* of 1 or 2 bytes, or a cstring */
+} StoredKind;
+
+typedef struct StoredColumn
+{
+	int16		column;			/* that it is read as; -1: it is passed over */
+	int16		len;			/* as in pg_attribute */
+	uint8		kind;			/* StoredKind */
+	uint8		align_mask;		/* alignment less 1 */
+	int			offset;			/* in the row's data, of one with a fixed
+								 * place */
+} StoredColumn;
+
+/* Beyond so many columns it is PostgreSQL that decodes. */
+#define MAX_STORED_COLUMNS	63
+
 typedef struct RowColumns
 {
+	int			ncolumns;
 	int16		at[MAX_ROW_COLUMNS];	/* index in the row; -1: not asked for */
 	bool		stored;			/* rows come as they are stored */
 	int			last;			/* so many values of a row are read */
 	int			unsure;			/* so many columns might be null by mistake */
+	bool		decodes;		/* what follows is known; else it is
+								 * PostgreSQL that decodes stored rows */
+	uint32		at_once;		/* the bits of the columns in placed */
+	int			nfixed;			/* columns of the table with a fixed place */
+	int			fixed_size;		/* of their data */
+	uint64		fixed;			/* their bits */
+	int			nplaced;		/* so many of them are read, in placed */
+	int			nlater;			/* columns behind them, up to the last one
+								 * read */
+	StoredColumn placed[MAX_ROW_COLUMNS];
+	StoredColumn later[MAX_STORED_COLUMNS];
+	Datum		values[MAX_ROW_COLUMNS];	/* of the last row that was read */
+	bool		nulls[MAX_ROW_COLUMNS]; /* also what was not asked for */
 } RowColumns;
 
 /*
@@ -52,38 +92,18 @@ crm_row_has(TupleTableSlot *row, int count)
 	return true;
 }
 
-/* Decodes what is read of the row; false if a column is null that must not be. */
-static inline bool
-crm_read_row(const RowColumns *rows, TupleTableSlot *row)
+/* Which rows are read; each column is one that is not null. */
+typedef struct RowFilter
 {
-	slot_getsomeattrs(row, rows->last);
-	for (int i = 0; i < rows->unsure; i++)
-	{
-		if (unlikely(row->tts_isnull[rows->at[i]]))
-			return false;
-	}
-	return true;
-}
+	const pg_uuid_t *tenant_id; /* that the first column has */
+	int			time;			/* a column; 0: there is none */
+	TimestampTz after;			/* it is later */
+} RowFilter;
 
-/* A value that cannot be null. */
-static inline Datum
-crm_row_value(const RowColumns *rows, TupleTableSlot *row, int column)
-{
-	return row->tts_values[rows->at[column]];
-}
-
-/* Whether a value that is always asked for is null. */
-static inline bool
-crm_row_is_null(const RowColumns *rows, TupleTableSlot *row, int column)
-{
-	return row->tts_isnull[rows->at[column]];
-}
-
-/* Whether a value is null, or was not asked for. */
-static inline bool
-crm_row_lacks(const RowColumns *rows, TupleTableSlot *row, int column)
-{
-	return rows->at[column] < 0 || row->tts_isnull[rows->at[column]];
-}
+/*
+ * Decodes what is read of a row; false if it is not one of those, or if a column is null
+ * that must not be.  The values stay where the row is.
+ */
+extern bool crm_read_row(RowColumns *rows, TupleTableSlot *row, const RowFilter *filter);
 
 #endif							/* CRM_ANALYTICS_ROW_COLUMNS_H */

@@ -13,29 +13,49 @@
 /* The usual size of large pages; if it is another one, nothing is lost. */
 #define LARGE_PAGE	(2 * 1024 * 1024)
 
-/* Asks for large pages where the memory has whole ones. */
-static void *
+/* Asks for large pages; a kernel without them refuses. */
+static void
 ask_for_large_pages(void *memory, Size size)
 {
 #ifdef MADV_HUGEPAGE
-	uintptr_t	begin = TYPEALIGN(LARGE_PAGE, memory);
-	uintptr_t	end = TYPEALIGN_DOWN(LARGE_PAGE, (char *) memory + size);
-
-	/* A kernel without them refuses. */
-	if (begin < end)
-		(void) madvise((void *) begin, end - begin, MADV_HUGEPAGE);
+	(void) madvise(memory, size, MADV_HUGEPAGE);
 #endif
-	return memory;
+}
+
+/* What was allocated is noted before what is used of it. */
+static inline void **
+note_of(void *memory)
+{
+	return (void **) memory - 1;
 }
 
 void *
 crm_alloc_large(MemoryContext context, Size size)
 {
-	return ask_for_large_pages(MemoryContextAllocHuge(context, size), size);
+	bool		is_large = size > LARGE_PAGE / 2;
+	Size		align = is_large ? LARGE_PAGE : PG_CACHE_LINE_SIZE;
+	Size		room = is_large ? TYPEALIGN(LARGE_PAGE, size) : size;
+	char	   *allocated = MemoryContextAllocHuge(context, room + align + sizeof(void *));
+	void	   *memory = (void *) TYPEALIGN(align, allocated + sizeof(void *));
+
+	*note_of(memory) = allocated;
+	if (is_large)
+		ask_for_large_pages(memory, room);
+	return memory;
+}
+
+void
+crm_free_large(void *memory)
+{
+	pfree(*note_of(memory));
 }
 
 void *
-crm_realloc_large(void *memory, Size size)
+crm_realloc_large(void *memory, Size old_size, Size size)
 {
-	return ask_for_large_pages(repalloc_huge(memory, size), size);
+	void	   *result = crm_alloc_large(GetMemoryChunkContext(*note_of(memory)), size);
+
+	memcpy(result, memory, Min(old_size, size));
+	crm_free_large(memory);
+	return result;
 }

@@ -9,8 +9,12 @@
 #ifndef CRM_BASE_LARGE_MEMORY_H
 #define CRM_BASE_LARGE_MEMORY_H
 
-/* As MemoryContextAllocHuge() and repalloc_huge(). */
+/*
+ * As MemoryContextAllocHuge(), pfree() and repalloc_huge(), but for the alignment: of at
+ * least a line of the processor's cache, and of a large page where there is one to fill.
+ */
 extern void *crm_alloc_large(MemoryContext context, Size size);
-extern void *crm_realloc_large(void *memory, Size size);
+extern void crm_free_large(void *memory);
+extern void *crm_realloc_large(void *memory, Size old_size, Size size);
 
 #endif							/* CRM_BASE_LARGE_MEMORY_H */

@@ -228,6 +228,35 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 	options.dest->rDestroy(options.dest);
 }
 
+/* What is asked of a plan, and the answer. */
+typedef struct PlanQuestion
+{
+	ParamListInfo params;
+	bool		reads_all;
+} PlanQuestion;
+
+static int
+look_at_plan(SPIPlanPtr plan, void *arg)
+{
+	PlanQuestion *question = arg;
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	CachedPlan *cached = GetCachedPlan(source, question->params, CurrentResourceOwner, NULL);
+
+	question->reads_all =
+		IsA(linitial_node(PlannedStmt, cached->stmt_list)->planTree, SeqScan);
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return SPI_OK_SELECT;
+}
+
+bool
+crm_reads_all(const CrmStatement *statement, const Datum *values, const char *nulls)
+{
+	PlanQuestion question = {.params = make_params(statement, values, nulls)};
+
+	(void) crm_use_plan(statement, look_at_plan, &question);
+	return question.reads_all;
+}
+
 bool
 crm_may_run(SPIPlanPtr plan)
 {

@@ -1,0 +1,70 @@
+/*
+ * analytics/places.c
+ *		The places of deals, numbered.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "analytics/places.h"
+
+typedef struct PlaceEntry
+{
+	Place		place;
+	uint32		number;
+	char		status;			/* of the entry */
+} PlaceEntry;
+
+static inline bool
+places_equal(const Place *a, const Place *b)
+{
+	return crm_uuid_keys_equal(a->stage, b->stage) && a->closed_on == b->closed_on &&
+		a->status == b->status && a->is_here == b->is_here &&
+		a->has_closed_on == b->has_closed_on;
+}
+
+#define SH_PREFIX place
+#define SH_ELEMENT_TYPE PlaceEntry
+#define SH_KEY_TYPE Place
+#define SH_KEY place
+#define SH_HASH_KEY(tb, k) \
+	(crm_uuid_hash((k).stage, ((const Places *) (tb)->private_data)->seed) ^ \
+	 murmurhash32((uint32) (k).closed_on * 4 + (k).status))
+#define SH_EQUAL(tb, a, b) places_equal(&(a), &(b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+#define FIRST_ROOM	64
+
+Places *
+crm_places_create(bool want_days)
+{
+	Places	   *places = palloc0(sizeof(Places));
+
+	places->seed = crm_new_hash_seed();
+	places->numbers = place_create(CurrentMemoryContext, FIRST_ROOM, places);
+	places->room = FIRST_ROOM;
+	places->items = palloc(FIRST_ROOM * sizeof(Place));
+	places->want_days = want_days;
+	return places;
+}
+
+uint32
+crm_place_number(Places *places, const ReplayPlace *replay_place)
+{
+	Place		place = crm_make_place(places, replay_place);
+	bool		found;
+	PlaceEntry *entry = place_insert(places->numbers, place, &found);
+
+	if (found)
+		return entry->number;
+	if (places->count == places->room)
+	{
+		places->room *= 2;
+		places->items = repalloc_huge(places->items, places->room * sizeof(Place));
+	}
+	places->items[places->count] = place;
+	return entry->number = places->count++;
+}
