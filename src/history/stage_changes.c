@@ -219,7 +219,8 @@ static const CopiedField copied[] = {
 static void
 note_undone(const StageRecorder *recorder, Datum *values, bool *nulls)
 {
-	const UndoneMove *undone = crm_undo_noted(recorder->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
+	const pg_uuid_t *deal_id = DatumGetUUIDP(values[CHANGE_DEAL_ID]);
+	const UndoneMove *undone = crm_undo_noted(recorder->deals, deal_id,
 											  DatumGetInt32(values[CHANGE_MOVE_NO]));
 
 	nulls[CHANGE_REVERTS_ID] = nulls[CHANGE_REVERTS_NO] = undone == NULL;
