@@ -43,12 +43,8 @@ CREATE TABLE t.altered (statement text);
 CREATE FUNCTION t.random_alter(n int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     statement text := format('ALTER TABLE crm.%I ', t.pick('{deals,stage_changes,deal_changes}'::text[]))
-        || format(t.pick(ARRAY['ADD COLUMN x%s smallint', 'ADD COLUMN x%s smallint NOT NULL DEFAULT 7', 'ADD COLUMN x%s boolean NOT NULL DEFAULT true',
-            'ADD COLUMN x%s bigint NOT NULL DEFAULT 5', 'ADD COLUMN x%s text DEFAULT repeat(''y'', 300)', 'ADD COLUMN x%s text NOT NULL DEFAULT ''z''',
-            'ADD COLUMN x%s "char" NOT NULL DEFAULT ''c''', 'ADD COLUMN x%s name', 'ADD COLUMN x%s uuid NOT NULL DEFAULT gen_random_uuid()',
-            'ADD COLUMN x%s point DEFAULT ''(1,2)''', 'ADD COLUMN x%s int[] DEFAULT ''{1,2}''', 'ADD COLUMN x%s double precision DEFAULT random()',
-            'ADD COLUMN x%s timetz NOT NULL DEFAULT ''10:00''', 'ADD COLUMN x%s int GENERATED ALWAYS AS (3) STORED', 'ADD COLUMN x%s bit(3) DEFAULT ''101''',
-            'ADD COLUMN x%s int NOT NULL DEFAULT 1, ALTER COLUMN x%1$s SET STORAGE PLAIN']), n);
+        || format(t.pick(ARRAY['ADD COLUMN x%s bigint', 'ADD COLUMN x%s text', 'ADD COLUMN x%s point', 'ADD COLUMN x%s name',
+            'ADD COLUMN x%s uuid NOT NULL DEFAULT gen_random_uuid()', 'ADD COLUMN x%s int[]', 'ADD COLUMN x%s double precision DEFAULT random()']), n);
 BEGIN
     EXECUTE statement;
     INSERT INTO t.altered VALUES (statement);
@@ -146,15 +142,15 @@ INSERT INTO deals (tenant_id, pipeline_id, stage_id, title, status, archived_at,
     FROM pipelines AS p JOIN stages AS s ON s.id IN (id('Lead'), id('Contacted')) AND s.pipeline_id = p.id, generate_series(1, 1001);
 SELECT t.is_known('a large pipeline');
 
--- Our columns behind those of others: of a byte, of two, and of a type of the owner's.
+-- Our columns behind those of others, and of a type of the owner's.
 -- (A column that is renamed and made again is where a table made by others has it.)
 CREATE DOMAIN t.money AS numeric;
 CREATE DOMAIN t.code AS text;
 ALTER TABLE stage_changes DISABLE TRIGGER USER;
 ALTER TABLE deal_changes DISABLE TRIGGER USER;
-CREATE FUNCTION t.move_column(the_table text, the_column text, type text, required text DEFAULT '') RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION t.move_column(the_table text, the_column text, type text, required text DEFAULT '', others text[] DEFAULT '{bigint,text}') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('ALTER TABLE crm.%I ADD COLUMN %I boolean NOT NULL DEFAULT true, ADD COLUMN %I smallint', the_table, 'flag_' || the_column, 'small_' || the_column);
+    EXECUTE format('ALTER TABLE crm.%I ADD COLUMN %I %s, ADD COLUMN %I %s', the_table, 'one_' || the_column, others[1], 'two_' || the_column, others[2]);
     EXECUTE format('ALTER TABLE crm.%I RENAME COLUMN %I TO %I', the_table, the_column, 'old_' || the_column);
     EXECUTE format('ALTER TABLE crm.%I ADD COLUMN %I %s', the_table, the_column, type);
     -- Rows without a value stay as they are, shorter than others.
@@ -174,9 +170,11 @@ SELECT t.is_known('domains');
 SELECT format('ALTER TABLE crm.%I %s', n, (SELECT string_agg(format('ADD COLUMN many%s %s', i, CASE WHEN i % 2 = 0 THEN 'int DEFAULT 1' ELSE 'text' END), ', ') FROM generate_series(1, 70) AS i))
     FROM unnest('{deals,stage_changes,deal_changes}'::text[]) AS n \gexec
 SELECT t.is_known('a hundred columns');
-SELECT t.move_column('deals', 'probability', 'numeric') \g /dev/null
-SELECT t.move_column('stage_changes', 'reverts_no', 'int') \g /dev/null
-SELECT t.move_column('deal_changes', 'old_owner_id', 'uuid') \g /dev/null
+-- Of a byte, of two, and with values that old rows do not have: PostgreSQL decodes them.
+
+SELECT t.move_column('deals', 'probability', 'numeric', '', ARRAY['boolean NOT NULL DEFAULT true', 'smallint']) \g /dev/null
+SELECT t.move_column('stage_changes', 'reverts_no', 'int', '', ARRAY['"char"', 'smallint NOT NULL DEFAULT 7']) \g /dev/null
+SELECT t.move_column('deal_changes', 'old_owner_id', 'uuid', '', ARRAY['timetz DEFAULT ''10:00''', 'text DEFAULT repeat(''y'', 300)']) \g /dev/null
 SELECT t.is_known('columns behind them');
 
 SELECT * FROM finish();
