@@ -165,7 +165,7 @@ EXCEPTION WHEN SQLSTATE 'TT000' THEN
     RETURN SQLERRM;
 END $$;
 SELECT is(under(format('CREATE RULE r AS ON UPDATE TO crm.%s DO INSTEAD %s', tab, instead), format('SELECT correct_move(%L, %L, %s)', id('ruled'), at, no)),
-    format(E'39P01\nhistory cannot be corrected in table "%s"\nA rule of that table replaces the UPDATE.\nDrop the rule.', tab), format('a rule: %s, %s', tab, instead))
+    format(E'39P01\na rule of table "%s" replaces the extension\'s UPDATE\nDrop the rule.', tab), format('a rule: %s, %s', tab, instead))
 FROM (VALUES ('stage_changes', 'NOTHING', '2024-01-11', 1), ('deal_changes', 'NOTHING', '2023-12-31', 0),
     ('stage_changes', 'SELECT 1', '2024-01-11', 1)) AS v (tab, instead, at, no);
 CREATE FUNCTION t.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
