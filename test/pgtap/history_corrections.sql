@@ -155,6 +155,7 @@ $$;
 SELECT deal('s') \g /dev/null
 SELECT deal('never moved'), undo_move(id('never moved')), undo_move(id('never moved')) \g /dev/null
 INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('new'), 'new', id('Lead'), '2024-01-01');
+INSERT INTO deals (id, title, stage_id, won_at) VALUES (id('won'), 'won', id('Won'), '2024-03-10');
 SELECT deal('early'), deal('edited') \g /dev/null
 UPDATE deals SET created_at = '2023-12-01' WHERE id = id('early');
 UPDATE deals SET amount = 7 WHERE id = id('edited');
@@ -174,7 +175,7 @@ SELECT is(writes(deal, history::text), expected, what) FROM (VALUES
     ('never moved', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02'), element('Qualified', now()::text), element('Lead', now()::text)), true, 'nor is taking back a move'),
     ('new', jsonb_build_array(element('Lead', '2024-01-01')), false, 'only created'),
     ('new', jsonb_build_array(element('Lead', '2024-01-02')), true, 'later'),
-    ('w', jsonb_build_array(element('Won', '2024-03-20')), false, 'created and won'),
+    ('won', jsonb_build_array(element('Won', '2024-03-10')), false, 'created and won'),
     ('early', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02')), true, 'created_at is another one'),
     ('edited', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-03-31')), false, 'corrected, and of another value since')
 ) AS v (deal, history, expected, what);
