@@ -182,8 +182,8 @@ BEGIN ATOMIC
 					'The keys are name, deal_status, probability, rotting_days, forecast_category, external_id and metadata.')
 				WHEN jsonb_typeof(k.value) = 'null' THEN true
 				WHEN jsonb_typeof(k.value) <> t.type
-				THEN @extschema@.crm_raise('22023', format('%s of stage %s must be %s %s, not %s', k.key, e.n,
-						CASE t.type WHEN 'object' THEN 'an' ELSE 'a' END, t.type, jsonb_typeof(k.value)), o.shown)
+				THEN @extschema@.crm_raise('22023', format('%s of stage %s must be of the type %s, not %s', k.key, e.n,
+						t.type, jsonb_typeof(k.value)), o.shown)
 				WHEN k.key = 'deal_status' AND k.value #>> '{}' NOT IN ('open', 'won', 'lost')
 				THEN @extschema@.crm_raise('22023', format('deal_status of stage %s must be open, won or lost', e.n), o.shown)
 				WHEN k.key = 'probability' AND (k.value #>> '{}')::numeric NOT BETWEEN 0 AND 1
@@ -192,7 +192,7 @@ BEGIN ATOMIC
 					OR (k.value #>> '{}')::numeric <> trunc((k.value #>> '{}')::numeric))
 				THEN @extschema@.crm_raise('22023', format('rotting_days of stage %s must be a whole number, at least 1', e.n), o.shown)
 				WHEN k.key = 'forecast_category' AND NOT k.value #>> '{}' = ANY (o.categories)
-				THEN @extschema@.crm_raise('22023', format('forecast_category of stage %s must be %s', e.n, array_to_string(o.categories, ' or ')), o.shown)
+				THEN @extschema@.crm_raise('22023', format('forecast_category of stage %s must be one of: %s', e.n, array_to_string(o.categories, ', ')), o.shown)
 				ELSE true END)
 			FROM jsonb_each(o.stage) AS k
 				CROSS JOIN LATERAL (SELECT CASE k.key WHEN 'metadata' THEN 'object'

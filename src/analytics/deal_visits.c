@@ -567,3 +567,11 @@ crm_pass_cohort(DealVisits *visits, int cohort, DealReceiver receive, void *arg)
 		first = end_of_deal(visits, number);
 	}
 }
+
+void
+crm_put_visit_row(ReturnSetInfo *rows, int ncolumns, Datum *values, bool *nulls)
+{
+	int			skip = ncolumns - rows->setDesc->natts;
+
+	tuplestore_putvalues(rows->setResult, rows->setDesc, values + skip, nulls + skip);
+}

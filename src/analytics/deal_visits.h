@@ -14,7 +14,7 @@
 #define CRM_ANALYTICS_DEAL_VISITS_H
 
 #include "datatype/timestamp.h"
-#include "fmgr.h"
+#include "funcapi.h"
 
 #include "analytics/uuid_key.h"
 #include "analytics/visit_log.h"
@@ -148,5 +148,8 @@ extern void crm_add_moves_of_log(DealVisits *visits, FunctionCallInfo fcinfo, in
  * caller's rights.  Arguments 0 and 1 are the CRM's schema and the pipeline.
  */
 extern void crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo);
+
+/* Puts a row of ncolumns values; the result of a log lacks the first one, which tells the group. */
+extern void crm_put_visit_row(ReturnSetInfo *rows, int ncolumns, Datum *values, bool *nulls);
 
 #endif							/* CRM_ANALYTICS_DEAL_VISITS_H */

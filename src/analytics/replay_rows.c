@@ -23,6 +23,7 @@
 #include "base/query.h"
 #include "base/shard.h"
 #include "base/short_text.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
 #include "table/columns.h"
@@ -484,8 +485,7 @@ refuse_erased(TimestampTz until)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_GONE),
-			 errmsg("the history is incomplete until %s",
-					pstrdup(timestamptz_to_str(until))),
+			 errmsg("the history is incomplete until %s", crm_time_text(until)),
 			 errdetail("Rows of it were deleted."),
 			 errhint("Ask for a moment, or a period, after that.")));
 }

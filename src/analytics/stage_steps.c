@@ -237,14 +237,6 @@ value(int128 amount)
 	return NumericGetDatum(crm_fixed_to_numeric(amount, CRM_AMOUNT_SCALE));
 }
 
-static void
-put_row(ReturnSetInfo *rsinfo, Datum *values, bool *nulls)
-{
-	int			skip = ROW_COLUMNS - rsinfo->setDesc->natts;
-
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values + skip, nulls + skip);
-}
-
 /* The deals of a cohort that stood in a stage. */
 static void
 put_deals(const Steps *steps, int cohort, Datum id, int stage, ReturnSetInfo *rsinfo)
@@ -267,7 +259,7 @@ put_deals(const Steps *steps, int cohort, Datum id, int stage, ReturnSetInfo *rs
 	values[ROW_WON_VALUE] = value(deals->values[DEAL_WON]);
 	values[ROW_LOST_VALUE] = value(deals->values[DEAL_LOST]);
 	values[ROW_TO_WON_VALUE] = value(to_won->value);
-	put_row(rsinfo, values, nulls);
+	crm_put_visit_row(rsinfo, ROW_COLUMNS, values, nulls);
 }
 
 /* The steps that they made from there. */
@@ -288,7 +280,7 @@ put_steps(const Steps *steps, const VisitsAsked *asked, int cohort, int stage,
 		values[ROW_TO] = asked->stages[target];
 		values[ROW_DEALS] = Int64GetDatum(to[target].deals);
 		values[ROW_VALUE] = value(to[target].value);
-		put_row(rsinfo, values, nulls);
+		crm_put_visit_row(rsinfo, ROW_COLUMNS, values, nulls);
 	}
 }
 

@@ -208,15 +208,6 @@ percentile(const Visit *durations, int64 count, int tenths)
 	return seconds(low * 10 + (high - low) * rest, 7);
 }
 
-/* A row; only those of a pipeline have a group. */
-static void
-put_row(ReturnSetInfo *rsinfo, Datum *values, bool *nulls)
-{
-	int			skip = ROW_COLUMNS - rsinfo->setDesc->natts;
-
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values + skip, nulls + skip);
-}
-
 /* A row for each stage where something was counted. */
 static void
 put_rows(const Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
@@ -246,7 +237,7 @@ put_rows(const Times *times, const VisitsAsked *asked, int group, ReturnSetInfo 
 		values[8] = Int64GetDatum(by_status[DEAL_OPEN]);
 		values[9] = Int64GetDatum(by_status[DEAL_WON]);
 		values[10] = Int64GetDatum(by_status[DEAL_LOST]);
-		put_row(rsinfo, values, nulls);
+		crm_put_visit_row(rsinfo, ROW_COLUMNS, values, nulls);
 		if (times->percentiles)
 			durations += of_stage->durations;
 	}

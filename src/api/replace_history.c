@@ -371,8 +371,8 @@ update_deal(const NewHistory *history)
 
 /*
  * crm_replace_history(crm regnamespace, deal_id uuid, history jsonb, reason text) -> uuid
- *		Returns deal_id.  Errors: PT404 for a deal that the caller does not see,
- *		22023, 23503 or 23514 for a history that is not possible.
+ *		Returns deal_id.  Writes nothing if that is its history already.
+ *		Errors: PT404 for a deal that the caller does not see, 22023, 23503 or 23514 for a history that is not possible.
  */
 PG_FUNCTION_INFO_V1(crm_replace_history);
 Datum
@@ -390,8 +390,11 @@ crm_replace_history(PG_FUNCTION_ARGS)
 	refuse_earlier_life(&history);
 	read_argument(&history, PG_GETARG_JSONB_P(2));
 	check_visits(&history, &stage_id);
-	crm_replace_moves(&history, Min(version, PG_INT32_MAX - 1) + 1, reason);
-	update_deal(&history);
+	if (!crm_history_stands(&history))
+	{
+		crm_replace_moves(&history, Min(version, PG_INT32_MAX - 1) + 1, reason);
+		update_deal(&history);
+	}
 	crm_api_end(history.deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }

@@ -103,24 +103,22 @@ crm_select_kept(const CrmStatement *statement, const Datum *values, long max_row
 }
 
 void
-crm_refuse_rule(const char *failure, const char *table, const char *command)
+crm_refuse_rule(const char *table, const char *command)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("%s in table \"%s\"", failure, table),
-			 errdetail("A rule of that table replaces the %s.", command),
+			 errmsg("a rule of table \"%s\" replaces the extension's %s", table, command),
 			 errhint("Drop the rule.")));
 }
 
 void
-crm_insert_kept(const CrmStatement *statement, const Datum *values, const char *failure,
-				const char *table)
+crm_insert_kept(const CrmStatement *statement, const Datum *values, const char *table)
 {
 	if (crm_run_kept(statement, values, NULL, false, 0) == SPI_OK_INSERT)
 		return;
 	/* A plan that does nothing depends on nothing: it would stay so. */
 	crm_forget_plan(statement);
-	crm_refuse_rule(failure, table, "INSERT");
+	crm_refuse_rule(table, "INSERT");
 }
 
 int

@@ -46,14 +46,13 @@ extern void crm_select_kept(const CrmStatement *statement, const Datum *values, 
 
 /*
  * The same for an INSERT into that table of the owner's.  ERROR 39P01 if a rule of
- * the table made something else of it; failure says what cannot be done then.
+ * the table made something else of it.
  */
 extern void crm_insert_kept(const CrmStatement *statement, const Datum *values,
-							const char *failure, const char *table);
+							const char *table);
 
 /* That error, for a command such as "UPDATE". */
-pg_noreturn extern void crm_refuse_rule(const char *failure, const char *table,
-										const char *command);
+pg_noreturn extern void crm_refuse_rule(const char *table, const char *command);
 
 /* Takes a row of a query as it comes. */
 typedef void (*CrmRowReceiver) (TupleTableSlot *row, void *arg);

@@ -45,8 +45,6 @@ typedef struct Edit
 
 /* ---- deal_changes ---- */
 
-#define FAILURE "history cannot be corrected"
-
 static Edit *
 read_edits(const Timeline *timeline, int *nedits)
 {
@@ -216,7 +214,7 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 
 	if (crm_run_once(keep_query(superseded), lengthof(types), types, args,
 					 reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
-		crm_refuse_rule(FAILURE, "deal_changes", "INSERT");
+		crm_refuse_rule("deal_changes", "INSERT");
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -309,7 +307,7 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 	if (corrected->ids->nelems == 0)
 		return;
 	if (crm_run_once(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
-		crm_refuse_rule(FAILURE, table, "UPDATE");
+		crm_refuse_rule(table, "UPDATE");
 	if (SPI_processed != corrected->ids->nelems)
 		crm_refuse_suppressed(&timeline->deal.id, table);
 }

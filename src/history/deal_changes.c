@@ -111,7 +111,7 @@ static const InsertField fields[NFIELDS] = {
 };
 
 static const InsertTarget deal_changes = {
-	"deal_changes", fields, NFIELDS, "history cannot be recorded"
+	"deal_changes", fields, NFIELDS
 };
 
 typedef struct DealChanges

@@ -31,10 +31,16 @@ typedef struct NewHistory
 } NewHistory;
 
 /*
+ * Whether the history of the deal says all this already.  What is not known of a visit
+ * is not compared.  The caller is connected to SPI, has locked the deal and has checked
+ * the visits.
+ */
+extern bool crm_history_stands(const NewHistory *history);
+
+/*
  * Keeps the moves of the deal in a correction, and writes those between the visits
  * in their place, with the rights of deals' owner.  version is that of the deal
- * afterwards; reason may be NULL.  The caller is connected to SPI, has locked the
- * deal and has checked the visits.
+ * afterwards; reason may be NULL.  The caller as above.
  */
 extern void crm_replace_moves(const NewHistory *history, int32 version, const char *reason);
 

@@ -74,7 +74,7 @@ static const InsertField fields[CHANGE_NFIELDS] = {
 };
 
 static const InsertTarget stage_changes = {
-	"stage_changes", fields, CHANGE_NFIELDS, "history cannot be recorded"
+	"stage_changes", fields, CHANGE_NFIELDS
 };
 
 struct StageRecorder

@@ -33,21 +33,21 @@ names_of(List *properties)
 
 /* The property of that name; ERROR 22023 if the tool has no such argument. */
 static McpProperty *
-known_property(const char *what, List *properties, const char *name)
+known_property(const McpTool *tool, List *properties, const char *name)
 {
 	McpProperty *property = crm_mcp_find_property(properties, name);
 
 	if (property == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s has no argument \"%s\"", what, name),
+				 errmsg("tool %s has no argument \"%s\"", tool->name, name),
 				 properties == NIL ? errdetail("It has no arguments.") :
 				 errdetail("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
 static void
-check_required(const char *what, Jsonb *arguments, List *properties)
+check_required(const McpTool *tool, bool is_report, Jsonb *arguments, List *properties)
 {
 	ListCell   *cell;
 
@@ -60,7 +60,9 @@ check_required(const char *what, Jsonb *arguments, List *properties)
 			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s needs the argument \"%s\"", what, property->name),
+					 is_report ?
+					 errmsg("report %s needs the argument \"%s\"", tool->name, property->name) :
+					 errmsg("tool %s needs the argument \"%s\"", tool->name, property->name),
 					 property->refers == NULL ? 0 :
 					 errhint("It is the id or the name of a row of %s; the tool %s finds them.",
 							 property->refers->relation, property->refers->tool)));
@@ -184,8 +186,8 @@ read_value(McpProperty *property, JsonbValue *given)
 }
 
 Jsonb *
-crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments, List *properties,
-						bool exact)
+crm_mcp_check_arguments(const McpTool *tool, bool is_report, Jsonb *arguments,
+						List *properties)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
@@ -194,18 +196,19 @@ crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments, List *pr
 	McpProperty *property = NULL;
 	JsonbValue *object = NULL;
 
-	check_required(what, arguments, properties);
+	check_required(tool, is_report, arguments, properties);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			property = known_property(what, properties,
+			property = known_property(tool, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
 		else if (token == WJB_VALUE)
 			value = read_value(property, &value);
 		object = pushJsonbValue(&state, token,
 								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
 	}
-	return crm_mcp_resolve(schema, JsonbValueToJsonb(object), properties, exact);
+	return crm_mcp_resolve(tool->schema, JsonbValueToJsonb(object), properties,
+						   !tool->read_only);
 }
 
 List *

@@ -6,7 +6,7 @@
 #define CRM_MCP_ARGUMENTS_H
 
 #include "base/compat.h"
-#include "mcp/schema.h"
+#include "mcp/tool.h"
 #include "utils/jsonb.h"
 
 #define MCP_DEFAULT_LIMIT	20
@@ -14,13 +14,13 @@
 
 /*
  * The arguments with integers for 2.0 and "2", an array in place of a single value where
- * an array is expected, and ids in place of names.  ERROR 22023 for an argument that the
- * tool does not have, for one that is missing, and for a value that is not of its type;
- * it calls the tool what.
- * crm_mcp_resolve() tells about names, and about exact.
+ * an array is expected, and ids in place of names (crm_mcp_resolve(); exact if the tool
+ * writes).  ERROR 22023 for an argument that the tool does not have, for one that is
+ * missing, and for a value that is not of its type.  is_report: the tool is a report,
+ * whose arguments are its own, and is called so.
  */
-extern Jsonb *crm_mcp_check_arguments(Oid schema, const char *what, Jsonb *arguments,
-									  List *properties, bool exact);
+extern Jsonb *crm_mcp_check_arguments(const McpTool *tool, bool is_report, Jsonb *arguments,
+									  List *properties);
 
 /* The properties limit and cursor. */
 extern List *crm_mcp_page_properties(List *properties);

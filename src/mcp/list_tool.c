@@ -81,7 +81,8 @@ named_field(McpTool *tool, const NamedField *field)
 	key = OidIsValid(linking) ? crm_mcp_find_column(crm_mcp_columns(linking), field->key) : NULL;
 	if (key == NULL || !key->can_select)
 		return NULL;
-	return psprintf("(SELECT pg_catalog.json_agg(n.name) FROM (SELECT %s AS name FROM %s AS t JOIN %s AS l ON l.%s OPERATOR(pg_catalog.=) t.id"
+	return psprintf("(SELECT pg_catalog.json_agg(n.name) FROM (SELECT %s AS name FROM %s AS t JOIN"
+					" %s AS l ON l.%s OPERATOR(pg_catalog.=) t.id"
 					" WHERE l.deal_id OPERATOR(pg_catalog.=) r.id LIMIT %d) AS n)",
 					named.label, named.relation, crm_mcp_table_name(linking), field->key,
 					MCP_MAX_LIMIT);
@@ -227,7 +228,8 @@ comes_after(List *order, ListCell *first, bool descending)
 {
 	McpColumn  *column = lfirst(first);
 	const char *name = quote_identifier(column->property.name);
-	char	   *further = psprintf("t.%s OPERATOR(pg_catalog.%s) k.%s", name, descending ? "<" : ">", name);
+	char	   *further = psprintf("t.%s OPERATOR(pg_catalog.%s) k.%s", name,
+								   descending ? "<" : ">", name);
 	char	   *same = psprintf("t.%s OPERATOR(pg_catalog.=) k.%s", name, name);
 
 	if (lnext(order, first) == NULL)
@@ -264,7 +266,8 @@ begin_after(List *order, bool descending)
 		return psprintf(" AND t." MCP_KEY " OPERATOR(pg_catalog.%s) (SELECT f." MCP_KEY
 						" FROM pg_catalog.jsonb_to_record($2) AS f(" MCP_KEY " pg_catalog.uuid))",
 						descending ? "<" : ">");
-	return psprintf(" AND (SELECT %s FROM (SELECT %s FROM pg_catalog.jsonb_to_record($2) AS f(%s)) AS k)",
+	return psprintf(" AND (SELECT %s FROM (SELECT %s FROM pg_catalog.jsonb_to_record($2) AS f(%s))"
+					" AS k)",
 					comes_after(order, list_head(order), descending),
 					crm_mcp_names(properties, "f."), crm_mcp_record_columns(properties));
 }
@@ -318,7 +321,8 @@ append_totals(StringInfo out, McpTool *tool, const char *from, Jsonb *arguments)
 	McpColumn  *currency = crm_mcp_find_column(tool->columns, "currency");
 	bool		exact;
 
-	run(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) OPERATOR(pg_catalog.<=) %d FROM (SELECT %s LIMIT %d) AS c",
+	run(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) OPERATOR(pg_catalog.<=) %d FROM"
+				 " (SELECT %s LIMIT %d) AS c",
 				 MAX_COUNTED, from, MAX_COUNTED + 1), arguments, NULL);
 	exact = crm_mcp_flag(0, 2);
 	if (!exact)
@@ -330,9 +334,12 @@ append_totals(StringInfo out, McpTool *tool, const char *from, Jsonb *arguments)
 	if (!tool->table->wide || amount == NULL || !amount->can_select ||
 		currency == NULL || !currency->can_select)
 		return;
-	run(psprintf("SELECT pg_catalog.json_agg(pg_catalog.json_build_object('currency', s.currency, 'deals', s.deals, 'amount', s.amount))"
-				 " FROM (SELECT t.currency, pg_catalog.count(*) AS deals, pg_catalog.sum(t.amount) AS amount %s"
-				 " AND t.amount IS NOT NULL GROUP BY 1 ORDER BY 3 DESC) AS s", from), arguments, NULL);
+	run(psprintf("SELECT pg_catalog.json_agg(pg_catalog.json_build_object('currency', s.currency,"
+				 " 'deals', s.deals, 'amount', s.amount))"
+				 " FROM (SELECT t.currency, pg_catalog.count(*) AS deals, pg_catalog.sum(t.amount)"
+				 " AS amount %s"
+				 " AND t.amount IS NOT NULL GROUP BY 1 ORDER BY 3 DESC) AS s", from),
+		arguments, NULL);
 	if (crm_mcp_field(0, 1) != NULL)
 		appendStringInfo(out, ",\"totals\":%s", crm_mcp_field(0, 1));
 }
@@ -352,7 +359,8 @@ call_list(McpTool *tool, Jsonb *arguments, List *properties)
 	initStringInfo(&from);
 	appendStringInfo(&from, "FROM %s AS t WHERE true", crm_mcp_table_name(tool->object));
 	crm_mcp_append_filters(&from, tool, arguments, properties);
-	run(psprintf("SELECT COALESCE((SELECT pg_catalog.json_object_agg(e.key, e.value) FROM (SELECT %s) AS i,"
+	run(psprintf("SELECT COALESCE((SELECT pg_catalog.json_object_agg(e.key, e.value) FROM (SELECT"
+				 " %s) AS i,"
 				 " pg_catalog.json_each(pg_catalog.row_to_json(i)) AS e"
 				 " WHERE pg_catalog.json_typeof(e.value) OPERATOR(pg_catalog.<>) 'null'),"
 				 " '{}'::pg_catalog.json), %s"

@@ -238,8 +238,7 @@ call_report(McpTool *tool, Jsonb *arguments, List *properties)
 		return explain(report);
 	properties = report->kind->properties(report);
 	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(report->schema, psprintf("report %s", report->name), arguments,
-										properties, false);
+	arguments = crm_mcp_check_arguments(report, true, arguments, properties);
 	return report->kind->call(report, arguments, properties);
 }
 

@@ -80,11 +80,14 @@ run(const char *query, const char *first, const char *second)
 static char *
 likeness(const char *name)
 {
-	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.unnest((SELECT pg_catalog.regexp_split_to_array("
+	return psprintf("(SELECT pg_catalog.count(*)::pg_catalog.int4 FROM pg_catalog.unnest((SELECT"
+					" pg_catalog.regexp_split_to_array("
 					"pg_catalog.lower(pg_catalog.btrim($1)), '[[:space:]]+'))) AS w (word)"
-					" WHERE w.word OPERATOR(pg_catalog.<>) '' AND pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.>) 0)"
+					" WHERE w.word OPERATOR(pg_catalog.<>) '' AND"
+					" pg_catalog.strpos(pg_catalog.lower(%s), w.word) OPERATOR(pg_catalog.>) 0)"
 					" OPERATOR(pg_catalog.+) (pg_catalog.left(pg_catalog.lower(%s), 3)"
-					" OPERATOR(pg_catalog.=) pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 3))::pg_catalog.int4",
+					" OPERATOR(pg_catalog.=)"
+					" pg_catalog.left(pg_catalog.lower(pg_catalog.btrim($1)), 3))::pg_catalog.int4",
 					name, name);
 }
 
@@ -101,20 +104,27 @@ find_candidates(Resolution *resolution, McpNamed *named, const char *text, bool 
 	char	   *pipeline_name = "NULL";
 
 	if (named->has_pipeline && crm_mcp_named(resolution->schema, "pipelines", &pipelines))
-		pipeline_name = psprintf("(SELECT %s FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) c.pipeline_id)",
+		pipeline_name = psprintf("(SELECT %s FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=)"
+								 " c.pipeline_id)",
 								 pipelines.label, pipelines.relation);
-	(void) run(psprintf("SELECT c.id::pg_catalog.text, c.name, %s, c.exact, c.preferred, c.likeness OPERATOR(pg_catalog.>) 0 FROM ("
+	(void) run(psprintf("SELECT c.id::pg_catalog.text, c.name, %s, c.exact, c.preferred,"
+						" c.likeness OPERATOR(pg_catalog.>) 0 FROM ("
 						"SELECT t.id, %s AS name, %s AS pipeline_id,"
-						" pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=) pg_catalog.lower(pg_catalog.btrim($1)) AS exact,"
-						" coalesce(%s OPERATOR(pg_catalog.=) $2::pg_catalog.uuid, false) AS preferred, %s AS likeness"
-						" FROM %s AS t WHERE (%s OR pg_catalog.strpos(pg_catalog.lower(%s), pg_catalog.lower(pg_catalog.btrim($1)))"
+						" pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=)"
+						" pg_catalog.lower(pg_catalog.btrim($1)) AS exact,"
+						" coalesce(%s OPERATOR(pg_catalog.=) $2::pg_catalog.uuid, false) AS"
+						" preferred, %s AS likeness"
+						" FROM %s AS t WHERE (%s OR pg_catalog.strpos(pg_catalog.lower(%s),"
+						" pg_catalog.lower(pg_catalog.btrim($1)))"
 						" OPERATOR(pg_catalog.>) 0)%s%s"
-						" ORDER BY 4 DESC, 5 DESC, 6 DESC, pg_catalog.abs(pg_catalog.length(%s) OPERATOR(pg_catalog.-) pg_catalog.length($1)), 2, 1 LIMIT %d) AS c",
+						" ORDER BY 4 DESC, 5 DESC, 6 DESC, pg_catalog.abs(pg_catalog.length(%s)"
+						" OPERATOR(pg_catalog.-) pg_catalog.length($1)), 2, 1 LIMIT %d) AS c",
 						pipeline_name, named->label, of, named->label, of,
 						likeness(named->label), named->relation,
 						all ? "true" : "false", named->label,
 						named->has_archived ? " AND t.archived_at IS NULL" : "",
-						resolution->only_there && named->has_pipeline ? " AND t.pipeline_id OPERATOR(pg_catalog.=) $2::pg_catalog.uuid" : "",
+						resolution->only_there && named->has_pipeline ?
+						" AND t.pipeline_id OPERATOR(pg_catalog.=) $2::pg_catalog.uuid" : "",
 						named->label, MAX_CANDIDATES + 1),
 			   text, resolution->pipeline);
 	for (uint64 row = 0; row < SPI_processed; row++)
@@ -302,7 +312,8 @@ note_pipeline(Resolution *resolution, const McpReference *kind, JsonbValue *valu
 	}
 	else if ((strcmp(kind->relation, "deals") == 0 || strcmp(kind->relation, "stages") == 0) &&
 			 crm_mcp_named(resolution->schema, kind->relation, &named) &&
-			 run(psprintf("SELECT t.pipeline_id::pg_catalog.text FROM %s AS t WHERE t.id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
+			 run(psprintf("SELECT t.pipeline_id::pg_catalog.text FROM %s AS t WHERE t.id"
+						  " OPERATOR(pg_catalog.=) $1::pg_catalog.uuid",
 						  named.relation), id, NULL) > 0)
 		resolution->pipeline = crm_mcp_field(0, 1);
 }

@@ -70,8 +70,7 @@ crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 	List	   *properties = tool->kind->properties(tool);
 	char	   *result;
 
-	arguments = crm_mcp_check_arguments(tool->schema, psprintf("tool %s", tool->name), arguments,
-										properties, !tool->read_only);
+	arguments = crm_mcp_check_arguments(tool, false, arguments, properties);
 	result = tool->kind->call(tool, arguments, properties);
 	/* An error at the end of the transaction would come after the reply. */
 	if (!tool->read_only)

@@ -24,8 +24,6 @@ typedef struct InsertTarget
 	const char *table;
 	const InsertField *fields;
 	int			nfields;
-	const char *failure;		/* how the message begins when it is not to be
-								 * written to */
 	const char *guard;			/* the function of the row trigger that lets
 								 * only these rows pass; NULL: none */
 } InsertTarget;

@@ -92,7 +92,7 @@ write_batch(SqlWriter *writer)
 	SavedUser	saved;
 
 	crm_become_owner(writer->deals, &saved);
-	crm_insert_kept(&writer->statement, &array, writer->target->failure, writer->target->table);
+	crm_insert_kept(&writer->statement, &array, writer->target->table);
 	crm_restore_user(&saved);
 
 	MemoryContextSwitchTo(caller);

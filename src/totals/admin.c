@@ -73,11 +73,7 @@ static void
 delete_totals(const char *table)
 {
 	if (SPI_execute(psprintf("DELETE FROM %s", table), false, 0) != SPI_OK_DELETE)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("totals cannot be kept in table \"stage_totals\""),
-				 errdetail("A rule of that table replaces the DELETE."),
-				 errhint("Drop the rule.")));
+		crm_refuse_rule(CRM_TOTALS_TABLE, "DELETE");
 }
 
 /* A pipeline that has several rows for one total. */

@@ -32,7 +32,7 @@ static const InsertField fields[TOTALS_NFIELDS] = {
 };
 
 const InsertTarget crm_totals_target = {
-	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "totals cannot be kept", "crm_totals_guard"
+	CRM_TOTALS_TABLE, fields, TOTALS_NFIELDS, "crm_totals_guard"
 };
 
 /* Of the row which tells that all deals are counted. */

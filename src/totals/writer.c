@@ -204,8 +204,7 @@ compact(void *arg)
 {
 	const Compaction *compaction = arg;
 
-	crm_insert_kept(&compaction->statement, &compaction->pipeline_id, "totals cannot be kept",
-					CRM_TOTALS_TABLE);
+	crm_insert_kept(&compaction->statement, &compaction->pipeline_id, CRM_TOTALS_TABLE);
 }
 
 int64
@@ -240,7 +239,7 @@ has_rows(const char *table)
 static void
 mark_complete(void *arg)
 {
-	crm_insert_kept(arg, NULL, "totals cannot be kept", CRM_TOTALS_TABLE);
+	crm_insert_kept(arg, NULL, CRM_TOTALS_TABLE);
 }
 
 void

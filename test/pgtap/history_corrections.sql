@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(76);
+SELECT plan(93);
 
 CREATE FUNCTION t.moves(deal text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(concat_ws(' ', c.move_no, a.name, to_char(c.entered_at, 'MM-DD'), b.name, to_char(c.changed_at, 'MM-DD'),
@@ -131,6 +131,55 @@ FROM (VALUES ('{"stage_id": "7", "at": "2024-01-01"}', 'stage_id: invalid input 
 SELECT alike(error_of(format($$SELECT replace_history(id('h'), jsonb_build_array(jsonb_build_object('stage_id', id('Lead'), 'at', '2023-11-01', 'probability', %s), jsonb_build_object('stage_id', id('Won'), 'at', '2023-11-02')), 'x')$$, probability)),
     E'22023\nelement 1 of history has a probability%', probability || ' is no probability') FROM unnest('{-0.7,7,1e40}'::numeric[]) AS probability;
 
+-- The history that is there already; what an element leaves out is not compared.
+CREATE FUNCTION t.written(deal text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT concat_ws(' ', (SELECT d.version FROM crm.deals AS d WHERE d.id = t.id(deal)),
+        (SELECT string_agg(c.id::text, ' ' ORDER BY c.id) FROM crm.deal_changes AS c WHERE c.deal_id = t.id(deal)),
+        (SELECT string_agg(c.id::text, ' ' ORDER BY c.id) FROM crm.stage_changes AS c WHERE c.deal_id = t.id(deal)))
+$$;
+CREATE FUNCTION t.writes(deal text, history text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    before text := t.written(deal);
+    result boolean;
+BEGIN
+    IF (crm.replace_history(t.id(deal), history::jsonb, 'again')).id <> t.id(deal) THEN
+        RAISE 'another deal';
+    END IF;
+    RAISE EXCEPTION USING errcode = 'TT000', message = (t.written(deal) <> before)::text;
+EXCEPTION WHEN SQLSTATE 'TT000' THEN
+    RETURN SQLERRM;
+END $$;
+CREATE FUNCTION t.element(stage text, at text, said jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('stage_id', t.id(stage), 'at', at) || said
+$$;
+SELECT deal('s') \g /dev/null
+SELECT deal('never moved'), undo_move(id('never moved')), undo_move(id('never moved')) \g /dev/null
+INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('new'), 'new', id('Lead'), '2024-01-01');
+INSERT INTO deals (id, title, stage_id, won_at) VALUES (id('won'), 'won', id('Won'), '2024-03-10');
+SELECT deal('early'), deal('edited') \g /dev/null
+UPDATE deals SET created_at = '2023-12-01' WHERE id = id('early');
+UPDATE deals SET amount = 7 WHERE id = id('edited');
+UPDATE deals SET won_at = '2024-03-31' WHERE id = id('edited');
+SELECT is(writes(deal, history::text), expected, what) FROM (VALUES
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02')), false, 'as the triggers wrote it'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10', jsonb_build_object('actor', session_user)), element('Won', '2024-04-02', '{"probability": 0.2}')), false, 'with who, and a probability that a won deal does not have'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10', '{"actor": "zed"}'), element('Won', '2024-04-02')), true, 'who else'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10', '{"probability": 0.77}'), element('Won', '2024-04-02')), true, 'another probability'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-11'), element('Won', '2024-04-02')), true, 'another time'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-02'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02')), true, 'another beginning'),
+    ('s', jsonb_build_array(element('Lost', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02')), true, 'another first stage'),
+    ('s', jsonb_build_array(element('Lead', '2024-01-01'), element('Won', '2024-04-02')), true, 'a move less'),
+    ('h', jsonb_build_array(element('Lead', '2023-11-01'), element('Lost', '2023-11-20', '{"lost_reason": "price"}'), element('Qualified', '2024-02-01', '{"actor": "ann"}'), element('Won', '2024-03-30')), false, 'as replaced before'),
+    ('h', jsonb_build_array(element('Lead', '2023-11-01'), element('Lost', '2023-11-20', '{"lost_reason": "time"}'), element('Qualified', '2024-02-01'), element('Won', '2024-03-30')), true, 'lost for another reason'),
+    ('never moved', jsonb_build_array(element('Lead', '2024-01-01')), true, 'without the moves that were taken back'),
+    ('never moved', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02'), element('Qualified', now()::text), element('Lead', now()::text)), true, 'nor is taking back a move'),
+    ('new', jsonb_build_array(element('Lead', '2024-01-01')), false, 'only created'),
+    ('new', jsonb_build_array(element('Lead', '2024-01-02')), true, 'later'),
+    ('won', jsonb_build_array(element('Won', '2024-03-10')), false, 'created and won'),
+    ('early', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-04-02')), true, 'created_at is another one'),
+    ('edited', jsonb_build_array(element('Lead', '2024-01-01'), element('Qualified', '2024-01-10'), element('Won', '2024-03-31')), false, 'corrected, and of another value since')
+) AS v (deal, history, expected, what);
+
 -- Who.
 CREATE ROLE correction_writer;
 CREATE ROLE correction_admin;
@@ -165,7 +214,7 @@ EXCEPTION WHEN SQLSTATE 'TT000' THEN
     RETURN SQLERRM;
 END $$;
 SELECT is(under(format('CREATE RULE r AS ON UPDATE TO crm.%s DO INSTEAD %s', tab, instead), format('SELECT correct_move(%L, %L, %s)', id('ruled'), at, no)),
-    format(E'39P01\nhistory cannot be corrected in table "%s"\nA rule of that table replaces the UPDATE.\nDrop the rule.', tab), format('a rule: %s, %s', tab, instead))
+    format(E'39P01\na rule of table "%s" replaces the extension\'s UPDATE\nDrop the rule.', tab), format('a rule: %s, %s', tab, instead))
 FROM (VALUES ('stage_changes', 'NOTHING', '2024-01-11', 1), ('deal_changes', 'NOTHING', '2023-12-31', 0),
     ('stage_changes', 'SELECT 1', '2024-01-11', 1)) AS v (tab, instead, at, no);
 CREATE FUNCTION t.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
