@@ -86,7 +86,6 @@ do
 	filled=$(sql -F ' ' -c "CALL public.fill($number, 0, 0)")
 	sql -c 'VACUUM ANALYZE crm.deals' -c 'VACUUM ANALYZE crm.stage_changes' -c 'VACUUM ANALYZE crm.deal_changes'
 	sql -v number="$number" -v an_insert="${filled% *}" -v a_move="${filled#* }" <<-'SQL'
-		SET jit = off;
 		SELECT id AS p FROM crm.pipelines \gset
 		SELECT id AS d, stage_id AS s FROM crm.deals WHERE status = 'open' LIMIT 1 \gset
 		CREATE OR REPLACE FUNCTION pg_temp.one(n integer) RETURNS numeric LANGUAGE plpgsql AS $$

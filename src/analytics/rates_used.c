@@ -22,7 +22,7 @@ compare_rates(const void *a, const void *b)
 	return compareJsonbContainers(&(*(Jsonb *const *) a)->root, &(*(Jsonb *const *) b)->root);
 }
 
-/* The elements of all arrays; what is no array is left out. */
+/* The elements of all arrays; other values are left out. */
 static Jsonb **
 list_rates(ArrayType *array, int *count)
 {

@@ -61,7 +61,7 @@ get_duration(FunctionCallInfo fcinfo, int arg, VisitRecord *record)
  * crm_stage_history_add(bytea, deal_id uuid, move_no integer, reverts_no integer,
  *		stage_id uuid, next_stage_id uuid, entered_at timestamptz, exited_at timestamptz)
  *		Transition of crm_stage_history().  A row without a deal or a number
- *		is no move; one without a stage is kept only if it takes a move back.
+ *		is not a move; one without a stage is kept only if it takes a move back.
  */
 PG_FUNCTION_INFO_V1(crm_stage_history_add);
 Datum

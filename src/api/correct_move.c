@@ -12,20 +12,21 @@
 #include "utils/timestamp.h"
 
 #include "base/query.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/timeline.h"
 #include "table/caller_query.h"
 
-/* The deal and the version that it has, locked. */
+/* Locks the deal, and reads it, its version and when it was created. */
 static void
-lock_deal(Relation deals, TimelineDeal *deal, int32 *version)
+lock_deal(Relation deals, TimelineDeal *deal, int32 *version, TimestampTz *created_at)
 {
 	bool		isnull;
 	Datum		status;
 
 	crm_api_require(psprintf("SELECT d.tenant_id, d.move_no, d.status, d.stage_entered_at, "
-							 "COALESCE(d.won_at, d.lost_at), d.version FROM %s d "
+							 "COALESCE(d.won_at, d.lost_at), d.version, d.created_at FROM %s d "
 							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							 crm_relation_name(RelationGetRelid(deals))),
 					"deal", &deal->id);
@@ -39,6 +40,7 @@ lock_deal(Relation deals, TimelineDeal *deal, int32 *version)
 	if (isnull)
 		deal->closed_at = DT_NOBEGIN;
 	*version = DatumGetInt32(crm_api_value(6, INT4OID, NULL));
+	*created_at = DatumGetTimestampTz(crm_api_value(7, TIMESTAMPTZOID, NULL));
 }
 
 static void
@@ -52,8 +54,8 @@ check_past(const TimelineDeal *deal, TimestampTz at, TimestampTz clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s cannot have moved at %s, which is in the future",
-						crm_uuid_text(&deal->id), pstrdup(timestamptz_to_str(at))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(clock)))));
+						crm_uuid_text(&deal->id), crm_time_text(at)),
+				 errdetail("The clock says %s.", crm_time_text(clock))));
 }
 
 /* Sets the deal's times to those of its history, by an UPDATE with the caller's rights. */
@@ -64,10 +66,10 @@ update_deal(Relation deals, const TimelineDeal *deal, bool beginning, TimestampT
 	Datum		args[] = {UUIDPGetDatum(&deal->id), TimestampTzGetDatum(at)};
 	char	   *table = crm_relation_name(RelationGetRelid(deals));
 
-	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d%s WHERE d.id OPERATOR(pg_catalog.=) $1 "
-								   "AND $2 IS NOT NULL", table, CRM_FOLLOW_HISTORY,
+	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d%s WHERE d.id OPERATOR(pg_catalog.=) $1",
+								   table, CRM_FOLLOW_HISTORY,
 								   beginning ? ", created_at = $2" : ""),
-						  lengthof(types), types, args) == 0)
+						  beginning ? 2 : 1, types, args) == 0)
 		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", table),
 						  "deal", &deal->id);
 }
@@ -77,15 +79,19 @@ correct_move(Relation deals, TimelineDeal *deal, const int32 *move_no, Timestamp
 			 const char *reason)
 {
 	TimestampTz clock = GetCurrentTimestamp();
+	TimestampTz created_at;
 	Timeline   *timeline;
 	int32		version;
 	int			move;
 
-	lock_deal(deals, deal, &version);
+	lock_deal(deals, deal, &version, &created_at);
 	timeline = crm_timeline_read(deals, deal);
 	move = move_no != NULL ? crm_timeline_find(timeline, *move_no) : crm_timeline_last(timeline);
 	at = crm_moment(at, crm_timeline_earliest(timeline, move), clock);
 	check_past(deal, at, clock);
+	if (at == crm_timeline_time(timeline, move) &&
+		(move != TIMELINE_BEGINNING || at == created_at))
+		return;
 	crm_timeline_correct(timeline, move, at);
 	crm_timeline_write(timeline, version == PG_INT32_MAX ? version : version + 1, clock, reason);
 	update_deal(deals, deal, move == TIMELINE_BEGINNING, at);

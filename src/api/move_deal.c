@@ -19,6 +19,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
 #include "table/kinds.h"
@@ -39,12 +40,6 @@ typedef struct Move
 	bool		is_lost;
 	char	   *old_reason;
 } Move;
-
-static const char *
-timestamp_text(TimestampTz time)
-{
-	return pstrdup(timestamptz_to_str(time));
-}
 
 /* Whether that column of the last query's row is the status lost. */
 static bool
@@ -99,7 +94,7 @@ check_expected(const Move *move)
 			(errcode(ERRCODE_CRM_STALE),
 			 errmsg("deal %s is not in the expected stage", crm_uuid_text(move->deal_id)),
 			 errdetail("It stands in %s, since %s, not in %s.", stage_label(move, &move->stands_in),
-					   timestamp_text(move->entered), stage_label(move, move->expected)),
+					   crm_time_text(move->entered), stage_label(move, move->expected)),
 			 errhint("Read the deal again before you move it.")));
 }
 
@@ -141,8 +136,8 @@ stay(Move *move)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s stands in that stage already, since %s",
-						crm_uuid_text(move->deal_id), timestamp_text(move->entered)),
-				 errdetail("It was to enter it as of %s.", timestamp_text(move->effective)),
+						crm_uuid_text(move->deal_id), crm_time_text(move->entered)),
+				 errdetail("It was to enter it as of %s.", crm_time_text(move->effective)),
 				 errhint("Take the last move back with undo_move, then move the deal as of the right time.")));
 	if (move->lost_reason != NULL && move->is_lost &&
 		(move->old_reason == NULL || strcmp(move->lost_reason, move->old_reason) != 0))

@@ -2,9 +2,8 @@
  * api/replace_history.c
  *		Gives a deal another history: called by replace_history of a CRM.
  *
- * The old moves are kept in a correction, then deleted and replaced by one
- * statement.  Changes of values keep their times, except that none may be before
- * the deal begins.
+ * The elements of the argument are read and checked here, with the caller's rights;
+ * history/replacement.c writes them.
  */
 #include "postgres.h"
 
@@ -12,54 +11,43 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
 #include "base/query.h"
-#include "base/session.h"
 #include "base/subtransaction.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
-#include "history/correction.h"
-#include "history/erasure.h"
+#include "history/replacement.h"
 #include "table/caller_query.h"
 #include "table/owner_rights.h"
 
-/* The deal, locked. */
-typedef struct Deal
-{
-	pg_uuid_t	id;
-	pg_uuid_t	tenant_id;
-	pg_uuid_t	stage_id;
-	int32		version;
-} Deal;
+#define ELEMENT_HINT \
+	"Each element has stage_id and at, and may have actor, probability and lost_reason."
 
-/* An element of the argument. */
-typedef struct Element
-{
-	pg_uuid_t	stage_id;
-	TimestampTz at;
-} Element;
-
-static void
-lock_deal(Relation deals, Deal *deal)
+/* The deal, locked; returns its version. */
+static int32
+lock_deal(NewHistory *history, pg_uuid_t *stage_id)
 {
 	crm_api_require(psprintf("SELECT d.tenant_id, d.stage_id, d.version FROM %s d "
-							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE", crm_relation_name(RelationGetRelid(deals))),
-					"deal", &deal->id);
-	deal->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
-	deal->stage_id = *DatumGetUUIDP(crm_api_value(2, UUIDOID, NULL));
-	deal->version = DatumGetInt32(crm_api_value(3, INT4OID, NULL));
+							 "WHERE d.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+							 crm_relation_name(RelationGetRelid(history->deals))),
+					"deal", &history->deal_id);
+	history->tenant_id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
+	*stage_id = *DatumGetUUIDP(crm_api_value(2, UUIDOID, NULL));
+	return DatumGetInt32(crm_api_value(3, INT4OID, NULL));
 }
 
+/* ---- reading the argument ---- */
+
 static void
-check_shape(Jsonb *history)
+check_shape(const Jsonb *history)
 {
 	if (!JB_ROOT_IS_ARRAY(history) || JB_ROOT_IS_SCALAR(history) || JB_ROOT_COUNT(history) == 0)
 		ereport(ERROR,
@@ -68,332 +56,317 @@ check_shape(Jsonb *history)
 				 errhint("Its elements are objects such as {\"stage_id\": \"...\", \"at\": \"2024-01-31\"}.")));
 }
 
-/* The elements of $3 joined with their stages, as far as the caller may see these. */
-#define ELEMENTS \
-	"SELECT e.n::pg_catalog.int4 AS n, e.o, pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' AS is_object, " \
-	"(SELECT pg_catalog.min(k) FROM pg_catalog.jsonb_object_keys(CASE WHEN pg_catalog.jsonb_typeof(e.o) OPERATOR(pg_catalog.=) 'object' THEN e.o " \
-	"ELSE '{}'::pg_catalog.jsonb END) k WHERE k OPERATOR(pg_catalog.<>) ALL " \
-	"('{stage_id,at,actor,probability,lost_reason}')) AS unknown_key, " \
-	"pg_catalog.jsonb_object_field_text(e.o, 'stage_id')::pg_catalog.uuid AS stage_id, " \
-	"pg_catalog.jsonb_object_field_text(e.o, 'at')::pg_catalog.timestamptz AS at, " \
-	"pg_catalog.jsonb_object_field_text(e.o, 'probability')::pg_catalog.numeric AS probability " \
-	"FROM pg_catalog.jsonb_array_elements($3) WITH ORDINALITY AS e (o, n)"
-
-pg_noreturn static void
-refuse_element(int n, const char *what)
+static bool
+has_value(const Jsonb *object, const char *field)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("element %d of history %s", n, what),
-			 errhint("Each element has stage_id and at, and may have actor, probability and lost_reason.")));
+	JsonbValue	value;
+
+	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &object->root), field,
+										strlen(field), &value) != NULL &&
+		value.type != jbvNull;
 }
 
-/* ---- values that are no values of their type ---- */
-
-/* The fields of the elements, and the one that is being read. */
-typedef struct Reading
+/* NULL if the field is null or is not there. */
+static char *
+get_text(const Jsonb *object, const char *field)
 {
-	uint64		nfields;
-	int			element;
-	char	   *field;
-} Reading;
+	return has_value(object, field) ?
+		TextDatumGetCString(DirectFunctionCall2(jsonb_object_field_text, JsonbPGetDatum(object),
+												CStringGetTextDatum(field))) :
+		NULL;
+}
 
-/* As the casts of ELEMENTS read them. */
+/* The object that is element n of the argument. */
+static Jsonb *
+get_element(Jsonb *argument, int n)
+{
+	Jsonb	   *element = JsonbValueToJsonb(getIthJsonbValueFromContainer(&argument->root, n - 1));
+
+	if (!JB_ROOT_IS_OBJECT(element))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history is not an object", n),
+				 errhint(ELEMENT_HINT)));
+	return element;
+}
+
 static void
-read_fields(void *arg)
+check_key(const char *key, int n)
 {
-	Reading    *reading = arg;
+	static const char *const keys[] = {"stage_id", "at", "actor", "probability", "lost_reason"};
 
-	for (uint64 i = 0; i < reading->nfields; i++)
+	for (int i = 0; i < lengthof(keys); i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		char	   *text = SPI_getvalue(row, desc, 3);
+		if (strcmp(key, keys[i]) == 0)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("element %d of history has the unknown key \"%s\"", n, key),
+			 errhint(ELEMENT_HINT)));
+}
 
-		CHECK_FOR_INTERRUPTS();
-		reading->element = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-		reading->field = SPI_getvalue(row, desc, 2);
-		(void) OidInputFunctionCall(strcmp(reading->field, "stage_id") == 0 ? F_UUID_IN :
-									strcmp(reading->field, "at") == 0 ? F_TIMESTAMPTZ_IN : F_NUMERIC_IN,
-									text, InvalidOid, -1);
-		pfree(text);
+static void
+check_keys(Jsonb *element, int n)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&element->root);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			check_key(pnstrdup(value.val.string.val, value.val.string.len), n);
 	}
 }
 
-static void
-check_fields(Datum history)
+/* The elements, and which field of them is being read. */
+typedef struct Reading
 {
-	static const Oid types[] = {JSONBOID};
-	Reading		reading = {0};
-	ErrorData  *error;
+	Jsonb	  **elements;
+	NewHistory *history;
+	int			n;
+	const char *field;
+} Reading;
 
-	reading.nfields = crm_api_run_typed("SELECT e.n::pg_catalog.int4, f.field, pg_catalog.jsonb_object_field_text(e.o, f.field) "
-										"FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY AS e (o, n) "
-										"CROSS JOIN pg_catalog.unnest('{stage_id,at,probability}'::pg_catalog.text[]) AS f (field) "
-										"WHERE pg_catalog.jsonb_object_field_text(e.o, f.field) IS NOT NULL ORDER BY e.n",
-										lengthof(types), types, &history);
-	error = crm_try(read_fields, &reading, true);
-	if (error == NULL)
-		return;
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-		ReThrowError(error);
-	refuse_element(reading.element, psprintf("has an invalid %s: %s", reading.field, error->message));
+/* The text of that field of the element. */
+static char *
+begin_field(Reading *reading, const char *field)
+{
+	reading->field = field;
+	return get_text(reading->elements[reading->n - 1], field);
 }
 
-/* Checks one element, and replaces its time by the moment that it means (deal/moment.c). */
 static void
-check_element(const Deal *deal, Element *elements, int i, TimestampTz archived_at,
-			  TimestampTz clock)
+read_visit(Reading *reading, NewVisit *visit)
 {
-	TimestampTz before = i > 0 ? elements[i - 1].at : DT_NOBEGIN;
-	TimestampTz at = crm_moment(elements[i].at, before, clock);
+	char	   *text;
+
+	if ((text = begin_field(reading, "stage_id")) !=NULL)
+		visit->stage_id = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(text)));
+	if ((text = begin_field(reading, "at")) !=NULL)
+		visit->entered_at =
+			DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+													ObjectIdGetDatum(InvalidOid),
+													Int32GetDatum(-1)));
+	if ((text = begin_field(reading, "probability")) !=NULL)
+		visit->probability =
+			DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	visit->actor = begin_field(reading, "actor");
+	visit->lost_reason = begin_field(reading, "lost_reason");
+}
+
+static void
+read_visits(void *arg)
+{
+	Reading    *reading = arg;
+	NewHistory *history = reading->history;
+
+	for (reading->n = 1; reading->n <= history->nvisits; reading->n++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		read_visit(reading, &history->visits[reading->n - 1]);
+	}
+}
+
+static bool
+is_probability(Numeric value)
+{
+	Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
+	Datum		one = DirectFunctionCall1(int4_numeric, Int32GetDatum(1));
+
+	return DatumGetBool(DirectFunctionCall2(numeric_ge, NumericGetDatum(value), zero)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_le, NumericGetDatum(value), one));
+}
+
+static void
+check_values(const Jsonb *element, const NewVisit *visit, int n)
+{
+	if (!has_value(element, "stage_id"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history has no stage_id", n),
+				 errhint(ELEMENT_HINT)));
+	if (!has_value(element, "at"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history has no time", n),
+				 errhint(ELEMENT_HINT)));
+	if (visit->probability != NULL && !is_probability(visit->probability))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history has a probability that is not between 0 and 1", n),
+				 errhint(ELEMENT_HINT)));
+}
+
+/* The input functions of types raise errors, which do not know of what they read a part. */
+static void
+read_argument(NewHistory *history, Jsonb *argument)
+{
+	Reading		reading = {.history = history};
+	ErrorData  *error;
+
+	history->nvisits = JB_ROOT_COUNT(argument);
+	history->visits = palloc0_array(NewVisit, history->nvisits);
+	reading.elements = palloc_array(Jsonb *, history->nvisits);
+	for (int i = 0; i < history->nvisits; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		reading.elements[i] = get_element(argument, i + 1);
+		check_keys(reading.elements[i], i + 1);
+	}
+	error = crm_try(read_visits, &reading, true);
+	if (error != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		ReThrowError(error);
+	if (error != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history has an invalid %s: %s", reading.n, reading.field,
+						error->message),
+				 errhint(ELEMENT_HINT)));
+	for (int i = 0; i < history->nvisits; i++)
+		check_values(reading.elements[i], &history->visits[i], i + 1);
+}
+
+/* ---- checking the visits ---- */
+
+/* Checks when visit n began, and replaces that by the moment which it means (deal/moment.c). */
+static void
+check_time(NewHistory *history, int n, TimestampTz archived_at, TimestampTz clock)
+{
+	NewVisit   *visit = &history->visits[n - 1];
+	TimestampTz before = n > 1 ? visit[-1].entered_at : DT_NOBEGIN;
+	TimestampTz at = crm_moment(visit->entered_at, before, clock);
 
 	if (at < before)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("element %d of history cannot be at %s", i + 1, pstrdup(timestamptz_to_str(at))),
-				 errdetail("The one before is at %s.", pstrdup(timestamptz_to_str(before)))));
+				 errmsg("element %d of history cannot be at %s", n, crm_time_text(at)),
+				 errdetail("The one before is at %s.", crm_time_text(before))));
 	if (TIMESTAMP_NOT_FINITE(at) || at > clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("element %d of history cannot be at %s, which is in the future", i + 1,
-						pstrdup(timestamptz_to_str(at))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(clock)))));
+				 errmsg("element %d of history cannot be at %s, which is in the future", n,
+						crm_time_text(at)),
+				 errdetail("The clock says %s.", crm_time_text(clock))));
 	if (at >= archived_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("deal %s cannot have entered stage %s at %s", crm_uuid_text(&deal->id),
-						crm_uuid_text(&elements[i].stage_id), pstrdup(timestamptz_to_str(at))),
-				 errdetail("The stage was archived at %s.", pstrdup(timestamptz_to_str(archived_at)))));
-	if (i > 0 && crm_uuid_equal(&elements[i].stage_id, &elements[i - 1].stage_id))
-		refuse_element(i + 1, "enters the stage in which the deal stands");
-	elements[i].at = at;
+				 errmsg("deal %s cannot have entered stage %s at %s",
+						crm_uuid_text(&history->deal_id), crm_uuid_text(&visit->stage_id),
+						crm_time_text(at)),
+				 errdetail("The stage was archived at %s.", crm_time_text(archived_at))));
+	visit->entered_at = at;
 }
 
-static Element *
-read_elements(Relation deals, const Deal *deal, Datum history, int *nelements)
+static void
+check_stage(const NewHistory *history, int n, bool exists)
 {
-	static const Oid types[] = {UUIDOID, UUIDOID, JSONBOID};
-	Datum		args[] = {UUIDPGetDatum(&deal->id), UUIDPGetDatum(&deal->tenant_id), history};
+	const NewVisit *visit = &history->visits[n - 1];
+
+	if (!exists)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("stage %s does not exist", crm_uuid_text(&visit->stage_id)),
+				 errdetail("Element %d of history names it.", n)));
+	if (n > 1 && crm_uuid_equal(&visit->stage_id, &visit[-1].stage_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("element %d of history enters the stage in which the deal stands", n),
+				 errhint("Leave it out: an element is a move to another stage.")));
+}
+
+/* Reads the stages of the visits, as far as the caller may see them. */
+static void
+read_stages(const NewHistory *history)
+{
+	static const Oid types[] = {UUIDARRAYOID, UUIDOID};
+	ArrayBuildState *stages = initArrayResult(UUIDOID, CurrentMemoryContext, false);
+	Datum		args[2];
+
+	for (int i = 0; i < history->nvisits; i++)
+		stages = accumArrayResult(stages, UUIDPGetDatum(&history->visits[i].stage_id), false,
+								  UUIDOID, CurrentMemoryContext);
+	args[0] = makeArrayResult(stages, CurrentMemoryContext);
+	args[1] = UUIDPGetDatum(&history->tenant_id);
+	(void) crm_api_run_typed(psprintf("SELECT s.id IS NOT NULL, s.archived_at "
+									  "FROM pg_catalog.unnest($1) WITH ORDINALITY AS e (id, n) "
+									  "LEFT JOIN %s s ON s.id OPERATOR(pg_catalog.=) e.id "
+									  "AND s.tenant_id OPERATOR(pg_catalog.=) $2 ORDER BY e.n",
+									  crm_sibling_name(history->deals, "stages")),
+							 lengthof(types), types, args);
+}
+
+static void
+check_visits(NewHistory *history, const pg_uuid_t *present)
+{
 	TimestampTz clock = GetCurrentTimestamp();
-	Element    *elements;
+	const NewVisit *last = &history->visits[history->nvisits - 1];
 
-	check_fields(history);
-	*nelements = (int) crm_api_run_typed(psprintf("SELECT e.is_object, e.unknown_key, e.stage_id, e.at, s.id IS NOT NULL, s.archived_at, "
-												  "e.probability OPERATOR(pg_catalog.<) 0 OR e.probability OPERATOR(pg_catalog.>) 1 "
-												  "FROM (" ELEMENTS ") e LEFT JOIN %s s ON s.id OPERATOR(pg_catalog.=) e.stage_id "
-												  "AND s.tenant_id OPERATOR(pg_catalog.=) $2 "
-												  "WHERE $1 IS NOT NULL ORDER BY e.n", crm_sibling_name(deals, "stages")),
-										 lengthof(types), types, args);
-	elements = palloc_array(Element, *nelements);
-	for (int i = 0; i < *nelements; i++)
+	read_stages(history);
+	for (int i = 0; i < history->nvisits; i++)
 	{
-		Datum		values[7];
-		bool		nulls[7];
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull,
+					is_standing;
+		Datum		exists = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
+		Datum		archived_at = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_standing);
 
-		for (int j = 0; j < lengthof(values); j++)
-			values[j] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, j + 1,
-									  &nulls[j]);
-		if (!DatumGetBool(values[0]))
-			refuse_element(i + 1, "is no object");
-		if (!nulls[1])
-			refuse_element(i + 1, psprintf("has the unknown key \"%s\"", TextDatumGetCString(values[1])));
-		if (nulls[2])
-			refuse_element(i + 1, "has no stage_id");
-		if (nulls[3])
-			refuse_element(i + 1, "has no time");
-		if (!nulls[6] && DatumGetBool(values[6]))
-			refuse_element(i + 1, "has a probability that is not between 0 and 1");
-		elements[i].stage_id = *DatumGetUUIDP(values[2]);
-		elements[i].at = DatumGetTimestampTz(values[3]);
-		if (!DatumGetBool(values[4]))
-			ereport(ERROR,
-					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-					 errmsg("stage %s does not exist", crm_uuid_text(&elements[i].stage_id)),
-					 errdetail("Element %d of history names it.", i + 1)));
-		check_element(deal, elements, i, nulls[5] ? DT_NOEND : DatumGetTimestampTz(values[5]),
-					  clock);
+		check_stage(history, i + 1, DatumGetBool(exists));
+		check_time(history, i + 1,
+				   is_standing ? DT_NOEND : DatumGetTimestampTz(archived_at), clock);
 	}
-	if (!crm_uuid_equal(&elements[*nelements - 1].stage_id, &deal->stage_id))
+	if (!crm_uuid_equal(&last->stage_id, present))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("the history of deal %s must end in stage %s", crm_uuid_text(&deal->id),
-						crm_uuid_text(&deal->stage_id)),
-				 errdetail("There it stands; the last element names stage %s.",
-						   crm_uuid_text(&elements[*nelements - 1].stage_id)),
+				 errmsg("the history of deal %s must end in stage %s",
+						crm_uuid_text(&history->deal_id), crm_uuid_text(present)),
+				 errdetail("The deal stands there, but the last element names stage %s.",
+						   crm_uuid_text(&last->stage_id)),
 				 errhint("Move the deal first, or leave out what it has not reached.")));
-	return elements;
 }
 
-/* ---- writing, with the owner's rights ---- */
-
-/* $1 deal, $2 tenant, $3 history, $4 times, $5 a correction, $6 the actor. */
-static uint64
-run(const char *query, const Datum *args)
-{
-	static const Oid types[] = {UUIDOID, UUIDOID, JSONBOID, TIMESTAMPTZARRAYOID, UUIDOID, TEXTOID};
-
-	return crm_api_run_typed(query, lengthof(types), types, args);
-}
-
-static Datum
-ids(const char *query, const Datum *args)
-{
-	bool		isnull;
-
-	(void) run(psprintf("SELECT COALESCE(pg_catalog.array_agg(c.id), '{}') FROM %s "
-						"AND $3 IS NOT NULL AND $4 IS NOT NULL AND $5 IS NOT NULL AND $6 IS NOT NULL", query), args);
-	return SPI_datumTransfer(crm_api_value(1, UUIDARRAYOID, &isnull), false, -1);
-}
-
-/*
- * A move for each element but the first, from the stage of the element before; if
- * that one was closed, with the time of closing that the move clears.
- */
-#define MOVES \
-	"WITH elements AS MATERIALIZED (" ELEMENTS "), visits AS MATERIALIZED (" \
-	"SELECT e.n, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, ($4)[e.n] AS at, " \
-	"COALESCE(pg_catalog.jsonb_object_field_text(e.o, 'actor'), $6) AS actor, " \
-	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 ELSE COALESCE(" \
-	"e.probability, s.probability) END AS probability, " \
-	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN pg_catalog.jsonb_object_field_text(e.o, 'lost_reason') END AS lost_reason " \
-	"FROM elements e JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), closed AS MATERIALIZED (" \
-	/* when the status that the visit has began: won, then won again, was won at first */ \
-	"SELECT t.*, (SELECT pg_catalog.max(b.at) FROM (SELECT x.at, x.n, x.status, pg_catalog.lag(x.status) OVER (ORDER BY x.n) AS before " \
-	"FROM visits x) b WHERE b.n OPERATOR(pg_catalog.<=) t.n AND (b.before IS NULL OR b.status OPERATOR(pg_catalog.<>) b.before)) AS since FROM visits t), " \
-	"gone AS (DELETE FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 RETURNING 1) " \
-	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, from_probability, to_pipeline_id, " \
-	"to_stage_id, to_status, probability, entered_at, changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
-	"correction_id) " \
-	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, f.probability, t.pipeline_id, t.stage_id, t.status, " \
-	"t.probability, f.at, t.at, f.n, d.amount, d.currency, d.value_period, t.actor, SESSION_USER, " \
-	"CASE WHEN f.status OPERATOR(pg_catalog.<>) 'open' AND f.status OPERATOR(pg_catalog.<>) t.status THEN pg_catalog.jsonb_strip_nulls(" \
-	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.since, 'lost_reason', f.lost_reason)) END, $5 " \
-	"FROM closed f JOIN closed t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) " \
-	"JOIN %3$s d ON d.id OPERATOR(pg_catalog.=) $1 " \
-	/* the rows have to be gone before */ \
-	"WHERE (SELECT pg_catalog.count(*) FROM gone) OPERATOR(pg_catalog.>=) 0 ORDER BY f.n"
-
-/* The row of the deal's creation, and those that would be before it. */
-#define EDITS \
-	"UPDATE %1$s c SET changed_at = GREATEST(($4)[1], CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.changed_at END), " \
-	"stage_entered_at = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN ($4)[1] ELSE c.stage_entered_at END, " \
-	"stage_id = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.id ELSE c.stage_id END, " \
-	"pipeline_id = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.pipeline_id ELSE c.pipeline_id END, " \
-	"status = CASE WHEN c.change OPERATOR(pg_catalog.=) 'created' THEN s.deal_status ELSE c.status END, with_move = NULL, correction_id = $5 " \
-	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) pg_catalog.jsonb_object_field_text(pg_catalog.jsonb_array_element($3, 0), 'stage_id')::pg_catalog.uuid " \
-	"AND c.id OPERATOR(pg_catalog.=) ANY ($7)"
-
-/* Whether the deal has exactly the moves that were written. */
-static bool
-has_moves(const char *stage_changes, const Datum *args, uint64 nmoves)
-{
-	const char *query = psprintf("SELECT FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-								 "AND $3 IS NOT NULL AND $4 IS NOT NULL AND $5 IS NOT NULL AND $6 IS NOT NULL",
-								 stage_changes);
-
-	return run(query, args) == nmoves &&
-		run(psprintf("%s AND c.correction_id OPERATOR(pg_catalog.=) $5", query), args) == nmoves;
-}
+/* ---- the function ---- */
 
 static void
-update_edits(Relation deals, const Datum *args, Datum edits)
+refuse_earlier_life(const NewHistory *history)
 {
-	Oid			types[] = {
-		UUIDOID, UUIDOID, JSONBOID, TIMESTAMPTZARRAYOID, UUIDOID, TEXTOID, UUIDARRAYOID
-	};
-	Datum		all[] = {args[0], args[1], args[2], args[3], args[4], args[5], edits};
-
-	ArrayType  *array = DatumGetArrayTypeP(edits);
-	uint64		nedits = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	uint64		nupdated;
-
-	nupdated = crm_api_run_typed(psprintf(EDITS " AND $1 IS NOT NULL AND $2 IS NOT NULL AND $6 IS NOT NULL",
-										  crm_trusted_sibling(deals, "deal_changes"),
-										  crm_trusted_sibling(deals, "stages")),
-								 lengthof(types), types, all);
-	if (nupdated != nedits)
-		crm_refuse_suppressed(DatumGetUUIDP(args[0]), "deal_changes");
-}
-
-/*
- * Deleting the moves recorded a gap in the history, which there is not, as all of
- * them are replaced.  Earlier gaps remain, as they may be of values.
- */
-static void
-remove_gap(Relation deals, const Datum *args)
-{
-	int			level = NewGUCNestLevel();
-
-	/* Else the row would be made again. */
-	(void) set_config_option("crm.restoring", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	(void) run(psprintf("DELETE FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-						"AND c.change OPERATOR(pg_catalog.=) '%s' AND c.id OPERATOR(pg_catalog.>) $5 "
-						"AND $3 IS NOT NULL AND $4 IS NOT NULL AND $6 IS NOT NULL",
-						crm_trusted_sibling(deals, "deal_changes"), CRM_ERASED), args);
-	AtEOXact_GUC(true, level);
-}
-
-static void
-write_history(Relation deals, const Deal *deal, Datum history, const Element *elements,
-			  int nelements, const char *reason)
-{
-	Datum	   *times = palloc_array(Datum, nelements);
-	const char *stage_changes = crm_trusted_sibling(deals, "stage_changes");
-	Superseded	superseded = {.deals = deals,.deal_id = &deal->id,.tenant_id = &deal->tenant_id};
-	Datum		args[6];
-	SavedUser	saved;
-	pg_uuid_t  *correction;
-
-	for (int i = 0; i < nelements; i++)
-		times[i] = TimestampTzGetDatum(elements[i].at);
-	args[0] = UUIDPGetDatum(&deal->id);
-	args[1] = UUIDPGetDatum(&deal->tenant_id);
-	args[2] = history;
-	args[3] = PointerGetDatum(construct_array(times, nelements, TIMESTAMPTZOID, sizeof(TimestampTz),
-											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	args[4] = args[0];
-	args[5] = CStringGetTextDatum(crm_session_actor());
-
-	crm_become_owner(deals, &saved);
-	superseded.moves = ids(psprintf("%s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2",
-									stage_changes), args);
-	superseded.edits = ids(psprintf("%s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-									"AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.with_move IS NOT NULL OR c.changed_at OPERATOR(pg_catalog.<) ($4)[1]) "
-									"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,erased}')",
-									crm_trusted_sibling(deals, "deal_changes")), args);
-	correction = crm_keep_superseded(&superseded, elements[nelements - 1].at,
-									 Min(deal->version, PG_INT32_MAX - 1) + 1,
-									 GetCurrentTimestamp(), reason);
-	args[4] = UUIDPGetDatum(correction);
-	(void) run(psprintf(MOVES, stage_changes, crm_trusted_sibling(deals, "stages"),
-						crm_relation_name(RelationGetRelid(deals))), args);
-	if (!has_moves(stage_changes, args, nelements - 1))
-		crm_refuse_suppressed(&deal->id, "stage_changes");
-	update_edits(deals, args, superseded.edits);
-	remove_gap(deals, args);
-	crm_restore_user(&saved);
-}
-
-static void
-refuse_earlier_life(Relation deals, const Deal *deal)
-{
-	Datum		args[] = {UUIDPGetDatum(&deal->id), UUIDPGetDatum(&deal->tenant_id)};
+	Datum		args[] = {UUIDPGetDatum(&history->deal_id), UUIDPGetDatum(&history->tenant_id)};
 	SavedUser	saved;
 	uint64		found;
 
-	crm_become_owner(deals, &saved);
-	found = crm_api_run(psprintf("SELECT FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+	crm_become_owner(history->deals, &saved);
+	found = crm_api_run(psprintf("SELECT FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 								 "AND c.change OPERATOR(pg_catalog.=) 'deleted' LIMIT 1",
-								 crm_trusted_sibling(deals, "deal_changes")), lengthof(args), args);
+								 crm_trusted_sibling(history->deals, "deal_changes")),
+						lengthof(args), args);
 	crm_restore_user(&saved);
 	if (found > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("the history of deal %s cannot be replaced", crm_uuid_text(&deal->id)),
+				 errmsg("the history of deal %s cannot be replaced",
+						crm_uuid_text(&history->deal_id)),
 				 errdetail("It was deleted and put back: its history is of several lives.")));
+}
+
+/* Sets the deal's times to those of its history, with the caller's rights. */
+static void
+update_deal(const NewHistory *history)
+{
+	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
+	Datum		args[] = {
+		UUIDPGetDatum(&history->deal_id), TimestampTzGetDatum(history->visits[0].entered_at)
+	};
+	char	   *deals = crm_relation_name(RelationGetRelid(history->deals));
+
+	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d, created_at = $2 "
+								   "WHERE d.id OPERATOR(pg_catalog.=) $1",
+								   deals, CRM_FOLLOW_HISTORY),
+						  lengthof(types), types, args) == 0)
+		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", deals),
+						  "deal", &history->deal_id);
 }
 
 /*
@@ -405,27 +378,20 @@ PG_FUNCTION_INFO_V1(crm_replace_history);
 Datum
 crm_replace_history(PG_FUNCTION_ARGS)
 {
-	Deal		deal = {.id = *crm_api_uuid(fcinfo, 1, "deal_id")};
+	NewHistory	history = {.deal_id = *crm_api_uuid(fcinfo, 1, "deal_id")};
 	char	   *reason = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	Relation	deals;
-	Element    *elements;
-	int			nelements;
-	Datum		args[] = {UUIDPGetDatum(&deal.id), (Datum) 0};
-	static const Oid types[] = {UUIDOID, TIMESTAMPTZOID};
+	pg_uuid_t	stage_id;
+	int32		version;
 
 	crm_api_require_argument(fcinfo, 2, "history");
 	check_shape(PG_GETARG_JSONB_P(2));
-	deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
-	lock_deal(deals, &deal);
-	refuse_earlier_life(deals, &deal);
-	elements = read_elements(deals, &deal, PG_GETARG_DATUM(2), &nelements);
-	write_history(deals, &deal, PG_GETARG_DATUM(2), elements, nelements, reason);
-	args[1] = TimestampTzGetDatum(elements[0].at);
-	if (crm_api_run_typed(psprintf("UPDATE %s d SET move_no = %d, created_at = $2 WHERE d.id OPERATOR(pg_catalog.=) $1",
-								   crm_relation_name(RelationGetRelid(deals)), CRM_FOLLOW_HISTORY),
-						  lengthof(types), types, args) == 0)
-		crm_api_unchanged(psprintf("SELECT FROM %s d WHERE d.id OPERATOR(pg_catalog.=) $1", crm_relation_name(RelationGetRelid(deals))),
-						  "deal", &deal.id);
-	crm_api_end(deals);
+	history.deals = crm_api_begin_write(fcinfo, "deals", &crm_deal_kind);
+	version = lock_deal(&history, &stage_id);
+	refuse_earlier_life(&history);
+	read_argument(&history, PG_GETARG_JSONB_P(2));
+	check_visits(&history, &stage_id);
+	crm_replace_moves(&history, Min(version, PG_INT32_MAX - 1) + 1, reason);
+	update_deal(&history);
+	crm_api_end(history.deals);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }

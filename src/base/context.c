@@ -67,14 +67,6 @@ forget_taken(void *arg)
 
 /* ---- taking it along ---- */
 
-static const char *
-setting(const char *name)
-{
-	const char *value = GetConfigOption(name, true, false);
-
-	return value != NULL ? value : "";
-}
-
 /* crm.effective_at without the settings that its text depends on; empty if unset. */
 static char *
 effective_at(void)
@@ -101,10 +93,10 @@ statements(void)
 	const char *const values[][2] = {
 		{"crm.actor", crm_session_actor()},
 		{"crm.effective_at", effective_at()},
-		{"crm.reason", setting("crm.reason")},
-		{"crm.restoring", setting("crm.restoring")},
-		{"crm.clock_tolerance", setting("crm.clock_tolerance")},
-		{"request.jwt.claims", setting("request.jwt.claims")},
+		{"crm.reason", crm_setting("crm.reason")},
+		{"crm.restoring", crm_setting("crm.restoring")},
+		{"crm.clock_tolerance", crm_setting("crm.clock_tolerance")},
+		{"request.jwt.claims", crm_setting("request.jwt.claims")},
 		{"crm.transaction_start", psprintf(INT64_FORMAT, crm_session_transaction_start())},
 	};
 	List	   *result = NIL;
@@ -114,7 +106,7 @@ statements(void)
 										  quote_literal_cstr(values[i][1])));
 	for (int i = 0; i < lengthof(read_settings); i++)
 		result = lappend(result, psprintf("SET LOCAL %s TO %s;", read_settings[i],
-										  quote_literal_cstr(setting(read_settings[i]))));
+										  quote_literal_cstr(crm_setting(read_settings[i]))));
 	return result;
 }
 
@@ -189,9 +181,9 @@ take_along_by_query(Oid extension)
 static bool
 has_context(void)
 {
-	return setting("crm.actor")[0] != '\0' || setting("crm.effective_at")[0] != '\0' ||
-		setting("crm.reason")[0] != '\0' || setting("request.jwt.claims")[0] != '\0' ||
-		strcmp(setting("crm.restoring"), "on") == 0 || GetUserId() != GetSessionUserId();
+	return crm_setting("crm.actor")[0] != '\0' || crm_setting("crm.effective_at")[0] != '\0' ||
+		crm_setting("crm.reason")[0] != '\0' || crm_setting("request.jwt.claims")[0] != '\0' ||
+		strcmp(crm_setting("crm.restoring"), "on") == 0 || GetUserId() != GetSessionUserId();
 }
 
 /* The schema of the extension, whose trigger a table of a CRM has; InvalidOid for others. */
@@ -219,7 +211,7 @@ is_set(const char *name)
 {
 	const char *reset = GetConfigOptionResetString(name);
 
-	return strcmp(setting(name), reset != NULL ? reset : "") != 0;
+	return strcmp(crm_setting(name), reset != NULL ? reset : "") != 0;
 }
 
 void

@@ -27,7 +27,7 @@ struct CrmKeptPlans
 	uint32		hash;			/* of what the plans were made for */
 	List	   *plans;			/* SPIPlanPtr, in the context */
 	int			nusers;			/* how often they are in use now */
-	bool		forgotten;		/* made for what is no longer so */
+	bool		forgotten;		/* what they were made for has changed */
 };
 
 /* The plans made for that, which become the most recently used; NULL if there are none. */

@@ -20,6 +20,7 @@
 #include "base/estimates.h"
 #include "base/report_query.h"
 #include "base/report_run.h"
+#include "base/row_messages.h"
 #include "base/uuid.h"
 
 /* Removes the position of an error, which is in our query, not in the caller's. */
@@ -146,7 +147,7 @@ report_missing(const CrmLookup *missing, ParamListInfo params)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_NOT_FOUND),
-			 errmsg("%s %s does not exist", missing->id->what, crm_uuid_text(id))));
+			 crm_errmsg_missing(missing->id->what, crm_uuid_text(id))));
 }
 
 bool

@@ -117,13 +117,12 @@ crm_define_settings(void)
 	MarkGUCPrefixReserved("crm");
 }
 
-/* A custom setting that others define (PostgREST does); empty if unset. */
-static const char *
-foreign_setting(const char *name)
+const char *
+crm_setting(const char *name)
 {
 	const char *value = GetConfigOption(name, true, false);
 
-	return value ? value : "";
+	return value != NULL ? value : "";
 }
 
 static int
@@ -228,7 +227,7 @@ same_string(const char *kept, const char *value)
 static void
 refresh_context(void)
 {
-	const char *claims = foreign_setting("request.jwt.claims");
+	const char *claims = crm_setting("request.jwt.claims");
 	MemoryContext scratch;
 	MemoryContext old;
 	char	   *subject = NULL;

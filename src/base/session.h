@@ -18,6 +18,9 @@ extern void crm_session_tenant(pg_uuid_t *tenant);
 /* Whether this is the session's tenant; raises no error. */
 extern bool crm_session_is_tenant(const pg_uuid_t *tenant);
 
+/* The setting of that name, which others may define (PostgREST does); empty if unset. */
+extern const char *crm_setting(const char *name);
+
 /* The actor (changed_by), palloc'd in the current context; never NULL. */
 extern char *crm_session_actor(void);
 

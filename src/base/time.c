@@ -66,3 +66,9 @@ crm_are_times(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_BOOL(true);
 }
+
+char *
+crm_time_text(TimestampTz time)
+{
+	return pstrdup(timestamptz_to_str(time));
+}

@@ -11,4 +11,7 @@
 extern bool crm_is_date(DateADT date);
 extern bool crm_is_timestamp(TimestampTz time);
 
+/* The time for a message; palloc'd, as a message may have two of them. */
+extern char *crm_time_text(TimestampTz time);
+
 #endif							/* CRM_BASE_TIME_H */

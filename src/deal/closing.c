@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/time.h"
 #include "deal/deal.h"
 
 /* A column of closed deals, and the status of the deals that have it. */
@@ -36,7 +37,7 @@ crm_deal_old_status(const DealWrite *deal)
 	if (!crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &status))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("the status of %s is not open, won or lost", crm_deal_label(deal))));
+				 errmsg("the status of deal %s is not open, won or lost", crm_deal_id_text(deal))));
 	return status;
 }
 
@@ -69,8 +70,8 @@ check_entering(DealWrite *deal, const ClosingColumn *closing, const StageFacts *
 	if (stage->status != closing->status)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is given, but %s enters stage %s, where deals are %s", closing->name,
-						crm_deal_label(deal), crm_stage_label(deal->lookup, stage),
+				 errmsg("%s is given, but deal %s enters stage %s, where deals are %s", closing->name,
+						crm_deal_id_text(deal), crm_stage_label(deal->lookup, stage),
 						crm_deal_status_name(stage->status)),
 				 errhint("Name a stage whose deals are %s, or leave %s out.",
 						 crm_deal_status_name(closing->status), closing->name),
@@ -80,8 +81,8 @@ check_entering(DealWrite *deal, const ClosingColumn *closing, const StageFacts *
 	if (moment != effective && !deal->insert)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage_entered_at and %s of %s contradict each other", closing->name,
-						crm_deal_label(deal)),
+				 errmsg("stage_entered_at and %s of deal %s contradict each other", closing->name,
+						crm_deal_id_text(deal)),
 				 errhint("Write one of them; the other follows."),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
 	if (moment != effective)
@@ -122,8 +123,8 @@ crm_deal_stay_closed(DealWrite *deal)
 			if (status != closing->status)
 				ereport(ERROR,
 						(errcode(ERRCODE_CHECK_VIOLATION),
-						 errmsg("%s is given, but %s is %s", closing->name,
-								crm_deal_label(deal), crm_deal_status_name(status)),
+						 errmsg("%s is given, but deal %s is %s", closing->name,
+								crm_deal_id_text(deal), crm_deal_status_name(status)),
 						 errhint("Write status or stage_id as well, or leave %s out.", closing->name),
 						 errtablecol(deal->row.rel, deal->columns[closing->column])));
 			if (closing->is_time)
@@ -160,9 +161,9 @@ crm_deal_check_closed_after_creation(const DealWrite *deal)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of %s cannot be %s: the deal was created at %s", closing->name,
-						crm_deal_label(deal), pstrdup(timestamptz_to_str(closed)),
-						pstrdup(timestamptz_to_str(created))),
+				 errmsg("%s of deal %s cannot be %s: the deal was created at %s", closing->name,
+						crm_deal_id_text(deal), crm_time_text(closed),
+						crm_time_text(created)),
 				 errhint("Give a time not earlier than that, or write an earlier created_at as well."),
 				 errtablecol(deal->row.rel, deal->columns[closing->column])));
 	}

@@ -73,8 +73,8 @@ deal_set_null(DealWrite *deal, DealColumn column)
 
 extern bool crm_deal_written(const DealWrite *deal, DealColumn column);
 
-/* The deal in messages, "deal ID"; palloc'd. */
-extern char *crm_deal_label(const DealWrite *deal);
+/* The id of the deal, for messages; palloc'd. */
+extern char *crm_deal_id_text(const DealWrite *deal);
 
 /*
  * The stage that the write puts the deal into; NULL if the deal stays in its

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "base/session.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 
@@ -41,17 +42,13 @@ chosen_time(const DealWrite *deal, const StageFacts *stage)
 	return Max(deal->clock, DatumGetTimestampTz(deal_get_old(deal, DEAL_STAGE_ENTERED_AT)));
 }
 
-static void
-refuse_archived(const DealWrite *deal, const char *kind, const char *label,
-				TimestampTz archived_at, TimestampTz effective)
+/* For ereport(): what the deal has to do with a stage or pipeline that is archived. */
+static int
+errdetail_archived(const DealWrite *deal, TimestampTz archived_at, TimestampTz effective)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s %s is archived and takes no new deals", kind, label),
-			 errdetail("%s was to enter it as of %s; it was archived at %s.", crm_deal_label(deal),
-					   pstrdup(timestamptz_to_str(effective)),
-					   pstrdup(timestamptz_to_str(archived_at))),
-			 errhint("Name another stage, or set archived_at of the %s to null first.", kind)));
+	return errdetail("Deal %s was to enter it as of %s; it was archived at %s.",
+					 crm_deal_id_text(deal), crm_time_text(effective),
+					 crm_time_text(archived_at));
 }
 
 /*
@@ -64,15 +61,23 @@ check_not_archived(const DealWrite *deal, const StageFacts *stage, TimestampTz e
 	const PipelineFacts *pipeline;
 
 	if (effective >= stage->archived_at)
-		refuse_archived(deal, "stage", crm_stage_label(deal->lookup, stage),
-						stage->archived_at, effective);
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("stage %s is archived and takes no new deals",
+						crm_stage_label(deal->lookup, stage)),
+				 errdetail_archived(deal, stage->archived_at, effective),
+				 errhint("Name another stage, or set archived_at of the stage to null first.")));
 	if (!deal->insert &&
 		crm_uuid_equal(&stage->pipeline_id, DatumGetUUIDP(deal_get_old(deal, DEAL_PIPELINE_ID))))
 		return;
 	pipeline = crm_find_pipeline(deal->lookup, &stage->pipeline_id);
 	if (pipeline != NULL && effective >= pipeline->archived_at)
-		refuse_archived(deal, "pipeline", crm_pipeline_label(deal->lookup, pipeline),
-						pipeline->archived_at, effective);
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("pipeline %s is archived and takes no new deals",
+						crm_pipeline_label(deal->lookup, pipeline)),
+				 errdetail_archived(deal, pipeline->archived_at, effective),
+				 errhint("Name another stage, or set archived_at of the pipeline to null first.")));
 }
 
 /* When the deal can enter a stage at the earliest. */
@@ -92,7 +97,7 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 	if (TIMESTAMP_NOT_FINITE(effective))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s cannot enter a stage at an infinite time", crm_deal_label(deal))));
+				 errmsg("deal %s cannot enter a stage at an infinite time", crm_deal_id_text(deal))));
 
 	if (!deal->insert)
 	{
@@ -101,9 +106,9 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 		if (effective < entered)
 			ereport(ERROR,
 					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("%s cannot move as of %s: it entered its present stage at %s",
-							crm_deal_label(deal), pstrdup(timestamptz_to_str(effective)),
-							pstrdup(timestamptz_to_str(entered))),
+					 errmsg("deal %s cannot move as of %s: it entered its present stage at %s",
+							crm_deal_id_text(deal), crm_time_text(effective),
+							crm_time_text(entered)),
 					 errhint("Give a time not earlier than that, or take the last move back with undo_move first."),
 					 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 		if (effective == entered && effective > deal->clock)
@@ -113,9 +118,9 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 	if (effective > deal->clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s cannot enter a stage as of %s, which is in the future", crm_deal_label(deal),
-						pstrdup(timestamptz_to_str(effective))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
+				 errmsg("deal %s cannot enter a stage as of %s, which is in the future", crm_deal_id_text(deal),
+						crm_time_text(effective)),
+				 errdetail("The clock says %s.", crm_time_text(deal->clock)),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 
 	check_not_archived(deal, stage, effective);

@@ -18,6 +18,7 @@
 #include "utils/rls.h"
 
 #include "base/query.h"
+#include "base/row_messages.h"
 #include "base/uuid.h"
 #include "table/trigger.h"
 
@@ -91,7 +92,7 @@ check_visible(Relation rel, HeapTuple row, AttrNumber column, const char *noun)
 	/* Like the foreign key's error, so as not to tell that the row exists. */
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("%s %s does not exist", noun, crm_uuid_text(DatumGetUUIDP(id))),
+			 crm_errmsg_missing(noun, crm_uuid_text(DatumGetUUIDP(id))),
 			 errdetail("Key is not present in table \"%s\".", get_rel_name(table)),
 			 errtablecol(rel, column)));
 }

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "base/session.h"
+#include "base/time.h"
 #include "deal/deal.h"
 
 bool
@@ -86,13 +87,13 @@ crm_deal_check_past(const DealWrite *deal, DealColumn column, const char *what, 
 	if (TIMESTAMP_NOT_FINITE(moment))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of %s cannot be infinite", what, crm_deal_label(deal)),
+				 errmsg("%s of deal %s cannot be infinite", what, crm_deal_id_text(deal)),
 				 errtablecol(deal->row.rel, deal->columns[column])));
 	if (moment > deal->clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of %s cannot be %s, which is in the future", what,
-						crm_deal_label(deal), pstrdup(timestamptz_to_str(moment))),
-				 errdetail("The clock says %s.", pstrdup(timestamptz_to_str(deal->clock))),
+				 errmsg("%s of deal %s cannot be %s, which is in the future", what,
+						crm_deal_id_text(deal), crm_time_text(moment)),
+				 errdetail("The clock says %s.", crm_time_text(deal->clock)),
 				 errtablecol(deal->row.rel, deal->columns[column])));
 }

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/row_messages.h"
 #include "base/uuid.h"
 #include "deal/deal.h"
 #include "history/past.h"
@@ -28,8 +29,8 @@ reference_error(const DealWrite *deal, DealColumn column, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("%s %s does not exist", what, crm_uuid_text(get_uuid(deal, column))),
-			 errdetail("%s was to refer to it.", crm_deal_label(deal)),
+			 crm_errmsg_missing(what, crm_uuid_text(get_uuid(deal, column))),
+			 errdetail("Deal %s was to refer to it.", crm_deal_id_text(deal)),
 			 errtablecol(deal->row.rel, deal->columns[column])));
 }
 
@@ -84,7 +85,7 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 				 errmsg("stage %s does not belong to pipeline %s",
 						crm_stage_label(deal->lookup, stage),
 						crm_uuid_text(get_uuid(deal, DEAL_PIPELINE_ID))),
-				 errdetail("%s was to stand in both.", crm_deal_label(deal)),
+				 errdetail("Deal %s was to stand in both.", crm_deal_id_text(deal)),
 				 errhint("Write stage_id alone; pipeline_id follows."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_PIPELINE_ID])));
 	if (status_written(deal, &status) && status != stage->status)
@@ -93,7 +94,7 @@ check_agreement(const DealWrite *deal, const StageFacts *stage)
 				 errmsg("a deal in stage %s has the status %s, not %s",
 						crm_stage_label(deal->lookup, stage),
 						crm_deal_status_name(stage->status), crm_deal_status_name(status)),
-				 errdetail("%s was to have both.", crm_deal_label(deal)),
+				 errdetail("Deal %s was to have both.", crm_deal_id_text(deal)),
 				 errhint("Write stage_id alone; status follows."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STATUS])));
 }
@@ -107,7 +108,7 @@ first_open_stage(const DealWrite *deal, const PipelineFacts *pipeline)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("pipeline %s has no open stage", crm_pipeline_label(deal->lookup, pipeline)),
-				 errdetail("%s was to enter its first open stage.", crm_deal_label(deal)),
+				 errdetail("Deal %s was to enter its first open stage.", crm_deal_id_text(deal)),
 				 errhint("Add a stage, or name the stage in stage_id.")));
 	return stage;
 }
@@ -121,10 +122,12 @@ only_stage(const DealWrite *deal, const PipelineFacts *pipeline, DealStatus stat
 	if (stage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg(count == 0 ? "pipeline %s has no stage for deals that are %s" :
-						"pipeline %s has several stages for deals that are %s",
+				 count == 0 ?
+				 errmsg("pipeline %s has no stage for deals that are %s",
+						crm_pipeline_label(deal->lookup, pipeline), crm_deal_status_name(status)) :
+				 errmsg("pipeline %s has several stages for deals that are %s",
 						crm_pipeline_label(deal->lookup, pipeline), crm_deal_status_name(status)),
-				 errdetail("%s was to become %s.", crm_deal_label(deal), crm_deal_status_name(status)),
+				 errdetail("Deal %s was to become %s.", crm_deal_id_text(deal), crm_deal_status_name(status)),
 				 errhint("Name the stage in stage_id.")));
 	return stage;
 }
@@ -139,7 +142,7 @@ default_pipeline(const DealWrite *deal)
 	if (pipeline == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("no pipeline for %s", crm_deal_label(deal)),
+				 errmsg("no pipeline for deal %s", crm_deal_id_text(deal)),
 				 errdetail("It names neither a stage nor a pipeline, and no pipeline is the default."),
 				 errhint("Give stage_id or pipeline_id, or choose a default with set_default_pipeline.")));
 	return pipeline;
@@ -158,7 +161,7 @@ last_open_stage(const DealWrite *deal)
 	if (stage == NULL || stage->status != DEAL_OPEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s cannot be reopened by its status alone", crm_deal_label(deal)),
+				 errmsg("deal %s cannot be reopened by its status alone", crm_deal_id_text(deal)),
 				 errdetail("Its history shows no open stage that it could return to."),
 				 errhint("Name the stage in stage_id.")));
 	return stage;

@@ -69,9 +69,9 @@ crm_deal_written(const DealWrite *deal, DealColumn column)
 }
 
 char *
-crm_deal_label(const DealWrite *deal)
+crm_deal_id_text(const DealWrite *deal)
 {
-	return psprintf("deal %s", crm_uuid_text(DatumGetUUIDP(deal_get(deal, DEAL_ID))));
+	return crm_uuid_text(DatumGetUUIDP(deal_get(deal, DEAL_ID)));
 }
 
 /*
@@ -264,7 +264,7 @@ stay(DealWrite *deal)
 	if (crm_deal_written(deal, DEAL_STAGE_ENTERED_AT))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("stage_entered_at of %s changes only when the deal moves", crm_deal_label(deal)),
+				 errmsg("stage_entered_at of deal %s changes only when the deal moves", crm_deal_id_text(deal)),
 				 errhint("Correct when it moved with correct_move."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 	crm_deal_stay_closed(deal);
@@ -278,7 +278,7 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	if (old == PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s of %s is out of range", name, crm_deal_label(deal))));
+				 errmsg("%s of deal %s is out of range", name, crm_deal_id_text(deal))));
 	return old + 1;
 }
 

@@ -109,7 +109,7 @@ check_written(const DealWrite *deal, const UndoValues *was)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s goes back to stage %s, not to %s", crm_deal_label(deal),
+			 errmsg("deal %s goes back to stage %s, not to %s", crm_deal_id_text(deal),
 					crm_uuid_text(DatumGetUUIDP(was->values[UNDO_STAGE_ID])),
 					crm_uuid_text(DatumGetUUIDP(written))),
 			 errhint("To take its last move back, write status '%s' alone.", CRM_UNDO),

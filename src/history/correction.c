@@ -43,46 +43,6 @@ typedef struct Edit
 				new_changed_at;
 } Edit;
 
-/* ---- arrays, as parameters ---- */
-
-typedef struct Column
-{
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-} Column;
-
-static void
-column_init(Column *column, int size)
-{
-	column->values = palloc_array(Datum, size + 1);
-	column->nulls = palloc0_array(bool, size + 1);
-	column->n = 0;
-}
-
-static void
-column_add(Column *column, Datum value, bool isnull)
-{
-	column->values[column->n] = value;
-	column->nulls[column->n++] = isnull;
-}
-
-static Datum
-column_array(Column *column, Oid type)
-{
-	int			lower = 1;
-
-	if (type == UUIDOID)
-		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
-												  &lower, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-	if (type == JSONBOID)
-		return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n,
-												  &lower, JSONBOID, -1, false, TYPALIGN_INT));
-	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, &column->n, &lower,
-											  TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
-											  TYPALIGN_DOUBLE));
-}
-
 /* ---- deal_changes ---- */
 
 #define FAILURE "history cannot be corrected"
@@ -97,8 +57,11 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', c.stage_entered_at, c.changed_at, "
-								 "COALESCE(c.with_move, 0), c.change OPERATOR(pg_catalog.<>) 'edited' FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', "
+								 "c.stage_entered_at, c.changed_at, COALESCE(c.with_move, 0), "
+								 "c.change OPERATOR(pg_catalog.<>) 'edited' "
+								 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
+								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 								 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
 								 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
 								 "ORDER BY c.changed_at, c.version",
@@ -215,15 +178,18 @@ keep_query(const Superseded *superseded)
 		appendStringInfo(&values, ", d.%1$s, d.%1$s", value_columns[i]);
 	}
 	return psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, status, move_no, "
-					"stage_entered_at, changed_at, version, change, changed_by, recorded_by, reason, superseded%4$s) "
+					"stage_entered_at, changed_at, version, change, changed_by, recorded_by, reason, "
+					"superseded%4$s) "
 					"SELECT d.tenant_id, d.id, d.pipeline_id, d.stage_id, d.status, d.move_no, $5, "
 					"$7, $6, 'corrected', $8, SESSION_USER, $9, pg_catalog.jsonb_build_object("
 					"'deals', (SELECT pg_catalog.jsonb_build_object('created_at', t.created_at, "
 					"'stage_entered_at', t.stage_entered_at, 'won_at', t.won_at, 'lost_at', t.lost_at) "
 					"FROM %2$s t WHERE t.id OPERATOR(pg_catalog.=) $1), "
-					"'stage_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.move_no) FROM %3$s c "
+					"'stage_changes', COALESCE((SELECT pg_catalog.jsonb_agg("
+					"pg_catalog.to_jsonb(c) ORDER BY c.move_no) FROM %3$s c "
 					"WHERE c.id OPERATOR(pg_catalog.=) ANY ($3)), '[]'::pg_catalog.jsonb), "
-					"'deal_changes', COALESCE((SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
+					"'deal_changes', COALESCE((SELECT pg_catalog.jsonb_agg("
+					"pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
 					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
 					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
 					"RETURNING id",
@@ -265,24 +231,36 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 
 typedef struct Corrected
 {
-	Column		ids;
-	Column		entered_at;
-	Column		changed_at;
-	Column		closed_at;		/* of moves, as JSON: null if that stays */
+	ArrayBuildState *ids;
+	ArrayBuildState *entered_at;
+	ArrayBuildState *changed_at;
+	ArrayBuildState *closed_at; /* of moves, as JSON: null if that stays */
 } Corrected;
 
 static void
-corrected_init(Corrected *corrected, int size)
+corrected_init(Corrected *corrected)
 {
-	column_init(&corrected->ids, size);
-	column_init(&corrected->entered_at, size);
-	column_init(&corrected->changed_at, size);
-	column_init(&corrected->closed_at, size);
+	corrected->ids = initArrayResult(UUIDOID, CurrentMemoryContext, false);
+	corrected->entered_at = initArrayResult(TIMESTAMPTZOID, CurrentMemoryContext, false);
+	corrected->changed_at = initArrayResult(TIMESTAMPTZOID, CurrentMemoryContext, false);
+	corrected->closed_at = initArrayResult(JSONBOID, CurrentMemoryContext, false);
+}
+
+static void
+add(ArrayBuildState *array, Datum value, bool isnull)
+{
+	(void) accumArrayResult(array, value, isnull, array->element_type, CurrentMemoryContext);
+}
+
+static Datum
+make_array(ArrayBuildState *array)
+{
+	return makeArrayResult(array, CurrentMemoryContext);
 }
 
 /*
- * As jsonb_build_object() has it: that function is stable, and Citus takes none such in an
- * UPDATE.
+ * As jsonb_build_object() writes it.  That function is stable, and Citus refuses an UPDATE
+ * that calls stable functions.
  */
 static Datum
 json_time(TimestampTz time)
@@ -297,11 +275,11 @@ static void
 corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, TimestampTz changed_at,
 			  const TimestampTz *closed_at)
 {
-	column_add(&corrected->ids, UUIDPGetDatum(id), false);
-	column_add(&corrected->entered_at, TimestampTzGetDatum(entered_at), false);
-	column_add(&corrected->changed_at, TimestampTzGetDatum(changed_at), false);
-	column_add(&corrected->closed_at,
-			   closed_at != NULL ? json_time(*closed_at) : (Datum) 0, closed_at == NULL);
+	add(corrected->ids, UUIDPGetDatum(id), false);
+	add(corrected->entered_at, TimestampTzGetDatum(entered_at), false);
+	add(corrected->changed_at, TimestampTzGetDatum(changed_at), false);
+	add(corrected->closed_at, closed_at != NULL ? json_time(*closed_at) : (Datum) 0,
+		closed_at == NULL);
 }
 
 void
@@ -323,17 +301,16 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 		UUIDOID
 	};
 	Datum		args[] = {
-		UUIDPGetDatum(correction), column_array(&corrected->ids, UUIDOID),
-		column_array(&corrected->entered_at, TIMESTAMPTZOID),
-		column_array(&corrected->changed_at, TIMESTAMPTZOID),
-		column_array(&corrected->closed_at, JSONBOID), UUIDPGetDatum(&timeline->deal.id)
+		UUIDPGetDatum(correction), make_array(corrected->ids), make_array(corrected->entered_at),
+		make_array(corrected->changed_at), make_array(corrected->closed_at),
+		UUIDPGetDatum(&timeline->deal.id)
 	};
 
-	if (corrected->ids.n == 0)
+	if (corrected->ids->nelems == 0)
 		return;
 	if (crm_run_once(query, lengthof(types), types, args, NULL) != SPI_OK_UPDATE)
 		crm_refuse_rule(FAILURE, table, "UPDATE");
-	if (SPI_processed != corrected->ids.n)
+	if (SPI_processed != corrected->ids->nelems)
 		crm_refuse_suppressed(&timeline->deal.id, table);
 }
 
@@ -348,7 +325,8 @@ update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *time
 	update(moves, "stage_changes",
 		   psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
 					"closing = COALESCE(pg_catalog.jsonb_set(c.closing, "
-					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
+					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') "
+					"THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
 					"n.closed_at), c.closing) " FROM_ARRAYS,
 					crm_trusted_sibling(timeline->deals, "stage_changes")),
 		   correction, timeline);
@@ -367,7 +345,7 @@ update_edits(Corrected *edits, const pg_uuid_t *correction, const Timeline *time
 static void
 collect_moves(const Timeline *timeline, Corrected *corrected)
 {
-	corrected_init(corrected, timeline->nmoves);
+	corrected_init(corrected);
 	for (int i = 0; i < timeline->nmoves; i++)
 	{
 		TimelineMove *move = &timeline->moves[i];
@@ -387,7 +365,7 @@ collect_edits(const Timeline *timeline, Corrected *corrected)
 	Edit	   *edits = read_edits(timeline, &nedits);
 
 	follow_moves(timeline, edits, nedits);
-	corrected_init(corrected, nedits);
+	corrected_init(corrected);
 	for (int i = 0; i < nedits; i++)
 	{
 		if (edits[i].new_entered_at != edits[i].entered_at ||
@@ -414,8 +392,8 @@ crm_timeline_write(const Timeline *timeline, int32 version, TimestampTz at, cons
 	crm_become_owner(timeline->deals, &saved);
 	collect_moves(timeline, &moves);
 	collect_edits(timeline, &edits);
-	superseded.moves = column_array(&moves.ids, UUIDOID);
-	superseded.edits = column_array(&edits.ids, UUIDOID);
+	superseded.moves = make_array(moves.ids);
+	superseded.edits = make_array(edits.ids);
 	correction = crm_keep_superseded(&superseded, crm_timeline_present(timeline)->new_entered_at,
 									 version, at, reason);
 	update_moves(&moves, correction, timeline);

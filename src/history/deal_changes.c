@@ -145,7 +145,7 @@ is_same(DealColumn column, Datum a, Datum b)
 	switch (column)
 	{
 		case DEAL_ARCHIVED_AT:
-			return true;		/* when it was is no matter */
+			return true;		/* only whether it is set counts */
 		case DEAL_EXPECTED_CLOSE_DATE:
 			return a == b;
 		case DEAL_OWNER_ID:

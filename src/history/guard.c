@@ -97,8 +97,10 @@ is_kept(const TriggerData *trigdata)
 		is_true(trigdata,
 				psprintf("SELECT FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ($2).correction_id "
 						 "AND c.change OPERATOR(pg_catalog.=) 'corrected' "
-						 "AND c.deal_id OPERATOR(pg_catalog.=) ($1).deal_id AND c.tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
-						 "AND ($2).id OPERATOR(pg_catalog.=) ($1).id AND ($2).deal_id OPERATOR(pg_catalog.=) ($1).deal_id "
+						 "AND c.deal_id OPERATOR(pg_catalog.=) ($1).deal_id "
+						 "AND c.tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
+						 "AND ($2).id OPERATOR(pg_catalog.=) ($1).id "
+						 "AND ($2).deal_id OPERATOR(pg_catalog.=) ($1).deal_id "
 						 "AND ($2).tenant_id OPERATOR(pg_catalog.=) ($1).tenant_id "
 						 "AND pg_catalog.jsonb_object_field(c.superseded, '%2$s') OPERATOR(pg_catalog.@>) "
 						 "pg_catalog.jsonb_build_array(pg_catalog.to_jsonb($1))",
@@ -128,6 +130,16 @@ ignored_columns(Relation history)
 /* An actor, as text of jsonb has it, in the rows that a correction has kept. */
 #define ACTOR "'\"(changed_by|recorded_by)\": \"([^\"\\\\]|\\\\.)*\"'"
 
+/* What a correction has kept in the row, a jsonb, but for the actors. */
+#define KEPT_WITHOUT_ACTORS(row) \
+	"COALESCE(pg_catalog.regexp_replace(" \
+	"pg_catalog.jsonb_object_field_text(" row ", 'superseded'), " ACTOR ", '', 'g'), '')"
+
+/* The actor of that column is the same, or a pseudonym now. */
+#define SAME_OR_FORGOTTEN(column) \
+	"(($1)." column " OPERATOR(pg_catalog.=) ($2)." column " " \
+	"OR ($2)." column " OPERATOR(pg_catalog.~) '%2$s')"
+
 /*
  * Whether only actors were changed, each to a pseudonym: so an actor can be forgotten,
  * but a change cannot be attributed to another one.
@@ -137,12 +149,12 @@ is_forgotten(const TriggerData *trigdata)
 {
 	return is_true(trigdata,
 				   psprintf("SELECT FROM (SELECT pg_catalog.to_jsonb($1), pg_catalog.to_jsonb($2)) AS r (o, n) "
-							"WHERE (r.o OPERATOR(pg_catalog.-) ARRAY[%1$s]) OPERATOR(pg_catalog.=) (r.n OPERATOR(pg_catalog.-) ARRAY[%1$s]) "
-							"AND (($1).changed_by OPERATOR(pg_catalog.=) ($2).changed_by OR ($2).changed_by OPERATOR(pg_catalog.~) '%2$s') "
-							"AND (($1).recorded_by OPERATOR(pg_catalog.=) ($2).recorded_by OR ($2).recorded_by OPERATOR(pg_catalog.~) '%2$s') "
-							"AND COALESCE(pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.o, 'superseded'), " ACTOR ", '', 'g'), '') "
-							"OPERATOR(pg_catalog.=) "
-							"COALESCE(pg_catalog.regexp_replace(pg_catalog.jsonb_object_field_text(r.n, 'superseded'), " ACTOR ", '', 'g'), '')",
+							"WHERE (r.o OPERATOR(pg_catalog.-) ARRAY[%1$s]) "
+							"OPERATOR(pg_catalog.=) (r.n OPERATOR(pg_catalog.-) ARRAY[%1$s]) "
+							"AND " SAME_OR_FORGOTTEN("changed_by") " "
+							"AND " SAME_OR_FORGOTTEN("recorded_by") " "
+							"AND " KEPT_WITHOUT_ACTORS("r.o") " "
+							"OPERATOR(pg_catalog.=) " KEPT_WITHOUT_ACTORS("r.n"),
 							ignored_columns(trigdata->tg_relation), CRM_PSEUDONYM_PATTERN));
 }
 

@@ -188,48 +188,41 @@ check_counted(const StageRecorder *recorder)
 			 errtable(recorder->deals)));
 }
 
-void
-crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
+/* A field that is a column of the deal, before the move or after it. */
+typedef struct CopiedField
 {
-	static const struct
-	{
-		ChangeField field;
-		bool		of_old;
-		DealColumn	column;
-	}			copied[] =
-	{
-		{CHANGE_TENANT_ID, false, DEAL_TENANT_ID},
-		{CHANGE_DEAL_ID, false, DEAL_ID},
-		{CHANGE_FROM_PIPELINE_ID, true, DEAL_PIPELINE_ID},
-		{CHANGE_FROM_STAGE_ID, true, DEAL_STAGE_ID},
-		{CHANGE_TO_PIPELINE_ID, false, DEAL_PIPELINE_ID},
-		{CHANGE_TO_STAGE_ID, false, DEAL_STAGE_ID},
-		{CHANGE_ENTERED_AT, true, DEAL_STAGE_ENTERED_AT},
-		{CHANGE_CHANGED_AT, false, DEAL_STAGE_ENTERED_AT},
-		{CHANGE_MOVE_NO, false, DEAL_MOVE_NO},
-		{CHANGE_FROM_STATUS, true, DEAL_STATUS},
-		{CHANGE_TO_STATUS, false, DEAL_STATUS},
-		{CHANGE_AMOUNT, false, DEAL_AMOUNT},
-		{CHANGE_CURRENCY, false, DEAL_CURRENCY},
-		{CHANGE_VALUE_PERIOD, false, DEAL_VALUE_PERIOD},
-		{CHANGE_PROBABILITY, false, DEAL_PROBABILITY},
-		{CHANGE_FROM_PROBABILITY, true, DEAL_PROBABILITY},
-	};
-	Datum		values[CHANGE_NFIELDS];
-	bool		nulls[CHANGE_NFIELDS];
-	const UndoneMove *undone;
-	MemoryContext caller;
+	ChangeField field;
+	bool		of_old;
+	DealColumn	column;
+} CopiedField;
 
-	recorder->old_deal = old_deal;
-	recorder->new_deal = new_deal;
-	check_counted(recorder);
-	for (int i = 0; i < lengthof(copied); i++)
-		values[copied[i].field] =
-			crm_slot_value(copied[i].of_old ? recorder->old_deal : recorder->new_deal,
-						   recorder->columns[copied[i].column], &nulls[copied[i].field]);
+static const CopiedField copied[] = {
+	{CHANGE_TENANT_ID, false, DEAL_TENANT_ID},
+	{CHANGE_DEAL_ID, false, DEAL_ID},
+	{CHANGE_FROM_PIPELINE_ID, true, DEAL_PIPELINE_ID},
+	{CHANGE_FROM_STAGE_ID, true, DEAL_STAGE_ID},
+	{CHANGE_TO_PIPELINE_ID, false, DEAL_PIPELINE_ID},
+	{CHANGE_TO_STAGE_ID, false, DEAL_STAGE_ID},
+	{CHANGE_ENTERED_AT, true, DEAL_STAGE_ENTERED_AT},
+	{CHANGE_CHANGED_AT, false, DEAL_STAGE_ENTERED_AT},
+	{CHANGE_MOVE_NO, false, DEAL_MOVE_NO},
+	{CHANGE_FROM_STATUS, true, DEAL_STATUS},
+	{CHANGE_TO_STATUS, false, DEAL_STATUS},
+	{CHANGE_AMOUNT, false, DEAL_AMOUNT},
+	{CHANGE_CURRENCY, false, DEAL_CURRENCY},
+	{CHANGE_VALUE_PERIOD, false, DEAL_VALUE_PERIOD},
+	{CHANGE_PROBABILITY, false, DEAL_PROBABILITY},
+	{CHANGE_FROM_PROBABILITY, true, DEAL_PROBABILITY},
+};
 
-	undone = crm_undo_noted(recorder->deals, DatumGetUUIDP(values[CHANGE_DEAL_ID]),
-							DatumGetInt32(values[CHANGE_MOVE_NO]));
+/* Whether the move takes another one back, and which. */
+static void
+note_undone(const StageRecorder *recorder, Datum *values, bool *nulls)
+{
+	const pg_uuid_t *deal_id = DatumGetUUIDP(values[CHANGE_DEAL_ID]);
+	const UndoneMove *undone = crm_undo_noted(recorder->deals, deal_id,
+											  DatumGetInt32(values[CHANGE_MOVE_NO]));
+
 	nulls[CHANGE_REVERTS_ID] = nulls[CHANGE_REVERTS_NO] = undone == NULL;
 	if (undone != NULL)
 	{
@@ -240,7 +233,24 @@ crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleT
 			TimestampTzGetDatum(Max(GetCurrentTimestamp(),
 									DatumGetTimestampTz(values[CHANGE_ENTERED_AT])));
 	}
+}
 
+void
+crm_stage_recorder_add(StageRecorder *recorder, TupleTableSlot *old_deal, TupleTableSlot *new_deal)
+{
+	Datum		values[CHANGE_NFIELDS];
+	bool		nulls[CHANGE_NFIELDS];
+	MemoryContext caller;
+
+	recorder->old_deal = old_deal;
+	recorder->new_deal = new_deal;
+	check_counted(recorder);
+	for (int i = 0; i < lengthof(copied); i++)
+		values[copied[i].field] =
+			crm_slot_value(copied[i].of_old ? recorder->old_deal : recorder->new_deal,
+						   recorder->columns[copied[i].column], &nulls[copied[i].field]);
+
+	note_undone(recorder, values, nulls);
 	caller = MemoryContextSwitchTo(recorder->per_move);
 	nulls[CHANGE_CLOSING] = !closing(recorder, &values[CHANGE_CLOSING]);
 	MemoryContextSwitchTo(caller);

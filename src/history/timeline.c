@@ -14,15 +14,10 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/time.h"
 #include "base/uuid.h"
 #include "history/timeline.h"
 #include "table/owner_rights.h"
-
-static char *
-time_text(TimestampTz time)
-{
-	return pstrdup(timestamptz_to_str(time));
-}
 
 static int
 find_move(const Timeline *timeline, int32 move_no)
@@ -57,8 +52,8 @@ end_visit(const TimelineVisit *before, TimelineMove *move)
 	move->new_closed_at = clears ? before->new_closed_at : move->closed_at;
 
 	/*
-	 * What was taken back happened at some time after that: it is no matter
-	 * when.
+	 * A move that was taken back does not count in reports: any time that is
+	 * not before its visit will do.
 	 */
 	if (!move->stands && move->new_changed_at < move->new_entered_at)
 		move->new_changed_at = move->new_entered_at;
@@ -132,11 +127,12 @@ status_value(uint64 row, int column)
 	return status;
 }
 
+/* Runs a query whose parameters are the first nargs of the deal, its tenant and earlier_moves. */
 static void
-run(const char *query, const Timeline *timeline)
+run(const char *query, int nargs, const Timeline *timeline)
 {
 	static const Oid argtypes[] = {UUIDOID, UUIDOID, INT4OID};
-	CrmStatement statement = {.text = query,.nargs = lengthof(argtypes),.argtypes = argtypes};
+	CrmStatement statement = {.text = query,.nargs = nargs,.argtypes = argtypes};
 	Datum		args[] = {
 		UUIDPGetDatum(&timeline->deal.id), UUIDPGetDatum(&timeline->deal.tenant_id),
 		Int32GetDatum(timeline->earlier_moves)
@@ -154,8 +150,8 @@ read_lives(Timeline *timeline, const char *deal_changes)
 	run(psprintf("SELECT pg_catalog.max(c.move_no) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'deleted'), "
 				 "pg_catalog.max(c.changed_at) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created') "
 				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-				 "AND c.change OPERATOR(pg_catalog.=) ANY ('{created,deleted}') AND $3 IS NOT NULL",
-				 deal_changes), timeline);
+				 "AND c.change OPERATOR(pg_catalog.=) ANY ('{created,deleted}')",
+				 deal_changes), 2, timeline);
 	timeline->earlier_moves = DatumGetInt32(value(0, 1, &isnull));
 	timeline->has_earlier_life = !isnull;
 	if (isnull)
@@ -191,7 +187,7 @@ read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 				 "COALESCE(pg_catalog.jsonb_object_field_text(c.closing, 'won_at'), "
 				 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_at'))::pg_catalog.timestamptz "
 				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
-				 "AND c.move_no OPERATOR(pg_catalog.>) $3 ORDER BY c.move_no", stage_changes), timeline);
+				 "AND c.move_no OPERATOR(pg_catalog.>) $3 ORDER BY c.move_no", stage_changes), 3, timeline);
 	timeline->nmoves = (int) SPI_processed;
 	timeline->moves = MemoryContextAllocHuge(context,
 											 (timeline->nmoves + 1) * sizeof(TimelineMove));
@@ -256,7 +252,7 @@ crm_timeline_read(Relation deals, const TimelineDeal *deal)
 
 /* ---- correcting ---- */
 
-/* PT409: there is such a move, but it cannot be corrected. */
+/* PT409: there is such a move, but it cannot be corrected.  detail is translated. */
 pg_noreturn static void
 refuse(const Timeline *timeline, const char *detail)
 {
@@ -301,6 +297,13 @@ crm_timeline_last(const Timeline *timeline)
 }
 
 TimestampTz
+crm_timeline_time(const Timeline *timeline, int move)
+{
+	return move == TIMELINE_BEGINNING ? timeline->visits[0].entered_at :
+		timeline->moves[move].changed_at;
+}
+
+TimestampTz
 crm_timeline_earliest(const Timeline *timeline, int move)
 {
 	return move == TIMELINE_BEGINNING ? DT_NOBEGIN : timeline->moves[move].entered_at;
@@ -318,28 +321,36 @@ next_move(const Timeline *timeline, int move)
 	return TIMELINE_NO_MOVE;
 }
 
+/* For ereport(): the message that the move cannot have been at that time. */
+static int
+errmsg_time(const Timeline *timeline, int move, TimestampTz at)
+{
+	const char *deal = crm_uuid_text(&timeline->deal.id);
+
+	return move == TIMELINE_BEGINNING ?
+		errmsg("the beginning of deal %s cannot have been at %s", deal, crm_time_text(at)) :
+		errmsg("move %d of deal %s cannot have been at %s", timeline->moves[move].move_no, deal,
+			   crm_time_text(at));
+}
+
 static void
 check_between_neighbours(const Timeline *timeline, int move, TimestampTz at)
 {
 	TimestampTz earliest = crm_timeline_earliest(timeline, move);
 	int			next = next_move(timeline, move);
-	char	   *what = move == TIMELINE_BEGINNING ? pstrdup("the beginning") :
-	psprintf("move %d", timeline->moves[move].move_no);
 
 	if (at < earliest)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of deal %s cannot have been at %s", what,
-						crm_uuid_text(&timeline->deal.id), time_text(at)),
-				 errdetail("The deal entered the stage that it left at %s.", time_text(earliest)),
+				 errmsg_time(timeline, move, at),
+				 errdetail("The deal entered the stage that it left at %s.", crm_time_text(earliest)),
 				 errhint("Correct the move before that one first.")));
 	if (next != TIMELINE_NO_MOVE && at > timeline->moves[next].changed_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of deal %s cannot have been at %s", what,
-						crm_uuid_text(&timeline->deal.id), time_text(at)),
+				 errmsg_time(timeline, move, at),
 				 errdetail("Move %d was at %s.", timeline->moves[next].move_no,
-						   time_text(timeline->moves[next].changed_at)),
+						   crm_time_text(timeline->moves[next].changed_at)),
 				 errhint("Correct that move first.")));
 }
 

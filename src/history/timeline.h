@@ -96,6 +96,9 @@ extern int	crm_timeline_find(const Timeline *timeline, int32 move_no);
 /* That of the last move that stands, TIMELINE_BEGINNING if the deal never moved. */
 extern int	crm_timeline_last(const Timeline *timeline);
 
+/* When the move happened, as recorded. */
+extern TimestampTz crm_timeline_time(const Timeline *timeline, int move);
+
 /* The earliest time of a move: the start of the visit that it ended. */
 extern TimestampTz crm_timeline_earliest(const Timeline *timeline, int move);
 

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -100,15 +102,9 @@ plain_text(const char *input)
 }
 
 static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
 is_of_number(char c, const AmountFormat *format)
 {
-	return is_digit(c) || (c != 0 && (c == format->group || c == format->point));
+	return isdigit((unsigned char) c) || (c != 0 && (c == format->group || c == format->point));
 }
 
 static bool
@@ -220,7 +216,7 @@ append_digits(StringInfo buf, const AmountParts *parts, const AmountFormat *form
 
 	for (const char *c = parts->number; c < end; c++)
 	{
-		if (is_digit(*c))
+		if (isdigit((unsigned char) *c))
 		{
 			appendStringInfoChar(buf, *c);
 			digits++;
@@ -241,7 +237,7 @@ append_digits(StringInfo buf, const AmountParts *parts, const AmountFormat *form
 		else
 			since_group = 0;
 	}
-	return digits > 0 && is_digit(end[-1]) && (since_group < 0 || since_group == 3);
+	return digits > 0 && isdigit((unsigned char) end[-1]) && (since_group < 0 || since_group == 3);
 }
 
 /*

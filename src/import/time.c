@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "common/int.h"
 #include "fmgr.h"
 #include "pgtime.h"
@@ -50,12 +52,6 @@ find_format(const char *name)
 			 errhint("One of iso (2024-01-31 14:30), dmy (31.01.2024), mdy (1/31/2024 2:30 PM), epoch, epoch_ms.")));
 }
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Reads digits, at least min and at most max of them. */
 static bool
 take_number(const char **input, int min, int max, int *number)
@@ -63,13 +59,13 @@ take_number(const char **input, int min, int max, int *number)
 	int			digits = 0;
 
 	*number = 0;
-	while (digits < max && is_digit(**input))
+	while (digits < max && isdigit((unsigned char) **input))
 	{
 		*number = *number * 10 + (**input - '0');
 		(*input)++;
 		digits++;
 	}
-	return digits >= min && !is_digit(**input);
+	return digits >= min && !isdigit((unsigned char) **input);
 }
 
 static bool
@@ -132,9 +128,9 @@ take_fraction(const char **input, fsec_t *fsec)
 {
 	int			unit = USECS_PER_SEC;
 
-	if (!is_digit(**input))
+	if (!isdigit((unsigned char) **input))
 		return false;
-	for (; is_digit(**input); (*input)++)
+	for (; isdigit((unsigned char) **input); (*input)++)
 	{
 		unit /= 10;
 		*fsec += (**input - '0') * unit;
@@ -187,7 +183,7 @@ take_offset(const char **input, int *west, bool *is_given)
 	if (*is_given || (**input != '+' && **input != '-'))
 		return true;
 	sign = *(*input)++ == '+' ? -1 : 1;
-	if (!is_digit((*input)[0]) || !is_digit((*input)[1]))
+	if (!isdigit((unsigned char) (*input)[0]) || !isdigit((unsigned char) (*input)[1]))
 		return false;
 	hours = ((*input)[0] - '0') * 10 + ((*input)[1] - '0');
 	*input += 2;
@@ -231,7 +227,7 @@ read_epoch(const char *input, TimeFormat format, TimestampTz *result)
 	bool		negative = take(&input, '-');
 	int			digits = 0;
 
-	for (; is_digit(*input) && digits <= MAX_EPOCH_DIGITS; digits++)
+	for (; isdigit((unsigned char) *input) && digits <= MAX_EPOCH_DIGITS; digits++)
 		number = number * 10 + (*input++ - '0');
 	if (digits == 0 || digits > MAX_EPOCH_DIGITS || *input != '\0')
 		return false;

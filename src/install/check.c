@@ -54,7 +54,7 @@ report(Check *check, const char *object, const char *problem)
 				 errmsg("the CRM in schema \"%s\" is not as it should be",
 						get_namespace_name(check->installation->schema)),
 				 errdetail("%s: %s.", object, problem),
-				 errhint("crm_check() tells all that is wrong.")));
+				 errhint("Call crm_check() to see all that is wrong.")));
 		return;
 	}
 	tuplestore_putvalues(check->rows->setResult, check->rows->setDesc, values, nulls);
@@ -210,7 +210,7 @@ shape(Check *check)
 								"SELECT md5(string_agg(concat_ws(' ', c.relname, a.attname, a.atttypid), ',' ORDER BY c.relname, a.attname))"
 								" FROM pg_depend AS d JOIN pg_class AS c ON c.oid = d.objid JOIN pg_attribute AS a ON a.attrelid = c.oid"
 								" WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $1 AND d.classid = 'pg_class'::regclass"
-								" AND a.attnum > 0 AND NOT a.attisdropped AND $2 IS NOT NULL", &count);
+								" AND a.attnum > 0 AND NOT a.attisdropped", &count);
 	char	   *hash = SPI_getvalue(rows->vals[0], rows->tupdesc, 1);
 
 	return hash != NULL ? hash : "";
@@ -227,7 +227,7 @@ check_queries(Check *check)
 								" JOIN pg_proc AS p ON p.pronamespace = q.pronamespace"
 								" AND p.proname = 'crm_' || substr(q.proname, length('crm_query_') + 1)"
 								" AND p.proargtypes[0] = 'regnamespace'::regtype"
-								" WHERE q.pronamespace = $2 AND q.proname LIKE 'crm\\_query\\_%' AND $1 IS NOT NULL"
+								" WHERE q.pronamespace = $2 AND q.proname LIKE 'crm\\_query\\_%'"
 								" ORDER BY p.proname", &count);
 
 	for (uint64 i = 0; i < count; i++)

@@ -122,7 +122,7 @@ require_distributed(Oid schema)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the CRM in schema \"%s\" is not distributed", get_namespace_name(schema)),
 			 errdetail("Citus has left these tables local: %s.", tables),
-			 errhint("SET " SHARDING " = off before crm_install(), if it is to be on this node alone.")));
+			 errhint("Use SET %s = off before crm_install(), if it is to be on this node alone.", SHARDING)));
 }
 
 /* ---- distributing ---- */

@@ -24,7 +24,7 @@
 typedef struct FleetRows
 {
 	ReturnSetInfo *rows;
-	const char *query;			/* $1: the schema, $2: its name */
+	const char *query;			/* of the schema $1 or its name $2 */
 } FleetRows;
 
 static void
@@ -117,7 +117,7 @@ Datum
 crm_fleet_summary(PG_FUNCTION_ARGS)
 {
 	char	   *function = crm_qualified_name(crm_extension_schema(fcinfo), "crm_deals_by_stage");
-	FleetRows	fleet = {.query = psprintf("SELECT r.* FROM %s($1) AS r WHERE $2 IS NOT NULL", function)};
+	FleetRows	fleet = {.query = psprintf("SELECT r.* FROM %s($1) AS r", function)};
 	CrmFleetTask task = {
 		.permitted = may_read,.run = add_rows,.failed = warn_of_failure,.arg = &fleet
 	};
@@ -150,7 +150,7 @@ crm_fleet_check(PG_FUNCTION_ARGS)
 {
 	Oid			extension = crm_extension_schema(fcinfo);
 	FleetRows	fleet = {
-		.query = psprintf("SELECT c.object, c.problem FROM %s($2) AS c WHERE $1 IS NOT NULL "
+		.query = psprintf("SELECT c.object, c.problem FROM %s($2) AS c "
 						  "UNION ALL SELECT 'totals', pg_catalog.format("
 						  "'%%s of them are wrong; crm_rebuild_totals() computes them anew', pg_catalog.count(*)) "
 						  "FROM %s($2) HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",

@@ -96,7 +96,7 @@ create_schema(const char *name)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for database %s",
 						get_database_name(MyDatabaseId)),
-				 errhint("Have the schema made for you: %s AUTHORIZATION %s",
+				 errhint("Have a role with that privilege run %s AUTHORIZATION %s.",
 						 create, quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 	crm_run(create);
 	return get_namespace_oid(name, false);
@@ -126,7 +126,7 @@ report_creator(Oid schema, Oid role)
 			 role == ACL_ID_PUBLIC ? errmsg("everybody may create objects in schema \"%s\"", name) :
 			 errmsg("role %s may create objects in schema \"%s\"", from, name),
 			 errdetail("Anyone could put in there what the CRM would run."),
-			 errhint("REVOKE CREATE ON SCHEMA %s FROM %s", quote_identifier(name), from)));
+			 errhint("Use REVOKE CREATE ON SCHEMA %s FROM %s.", quote_identifier(name), from)));
 }
 
 void
@@ -220,7 +220,7 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" already holds a CRM", name),
 				 errdetail("Its version is %s.", present.version),
-				 errhint("SELECT crm_upgrade(%s) brings it up to date; another CRM wants a schema of its own.",
+				 errhint("Call crm_upgrade(%s) to bring it up to date, or install the new CRM in another schema.",
 						 quote_literal_cstr(name))));
 	crm_check_planted(crm_extension_schema(fcinfo));
 	crm_check_creators(crm_extension_schema(fcinfo));

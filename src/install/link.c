@@ -123,18 +123,18 @@ check_not_linked(const Linking *linking)
 
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("the %s of the CRM in schema \"%s\" are linked already", link->view, schema),
+				 errmsg("column \"%s\" of the CRM in schema \"%s\" is linked already", link->column,
+						schema),
 				 OidIsValid(linked) ?
-				 errdetail("They are rows of %s.", crm_relation_name(linked)) : 0,
-				 errhint("SELECT crm_unlink(%s, %s) undoes that.",
+				 errdetail("Its values are ids of rows of %s.", crm_relation_name(linked)) : 0,
+				 errhint("Call crm_unlink(%s, %s) to undo that.",
 						 quote_literal_cstr(schema), quote_literal_cstr(link->column))));
 	}
 	if (OidIsValid(get_relname_relid(link->view, linking->crm.schema)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("relation \"%s\" already exists in schema \"%s\"", link->view, schema),
-				 errhint("The view of the linked %s takes that name; rename or drop what has it.",
-						 link->view)));
+				 errhint("The view of the linked rows takes that name: rename or drop that relation.")));
 }
 
 /* Citus takes a foreign key only where each shard has the rows that it refers to. */
@@ -190,7 +190,7 @@ check_matches(const Linking *linking, const LinkedTable *table)
 		appendStringInfoString(&names, ", and more");
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("deals have %s that are not in table \"%s\"", linking->link->view,
+			 errmsg("column \"%s\" has ids that are not in table \"%s\"", linking->link->column,
 					RelationGetRelationName(table->rel)),
 			 errdetail("Not there: %s.", names.data),
 			 errtable(table->rel)));
@@ -358,8 +358,8 @@ crm_unlink(PG_FUNCTION_ARGS)
 	if (!OidIsValid(foreign_key(&linking)))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("the %s of the CRM in schema \"%s\" are not linked",
-						link->view, get_namespace_name(linking.crm.schema))));
+				 errmsg("column \"%s\" of the CRM in schema \"%s\" is not linked", link->column,
+						get_namespace_name(linking.crm.schema))));
 	SPI_connect();
 	drop_view(&linking);
 	crm_run(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", linking.table, foreign_key_name(link)));

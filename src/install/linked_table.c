@@ -114,14 +114,14 @@ check_key(const LinkedTable *table, Oid extension)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" is not of type uuid", key, table_name),
-				 errhint("Add a column that is, and name it as id_column: ALTER TABLE %s ADD crm_id uuid GENERATED ALWAYS AS (%s.crm_external_uuid(%s, %s::text)) STORED UNIQUE",
+				 errhint("Use ALTER TABLE %s ADD crm_id uuid GENERATED ALWAYS AS (%s.crm_external_uuid(%s, %s::text)) STORED UNIQUE, and name that column as id_column.",
 						 crm_relation_name(relid), quote_identifier(get_namespace_name(extension)),
 						 quote_literal_cstr(table_name), quote_identifier(key))));
 	if (!is_unique(table->rel, table->key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_FOREIGN_KEY),
 				 errmsg("column \"%s\" of table \"%s\" is not unique", key, table_name),
-				 errhint("ALTER TABLE %s ADD UNIQUE (%s)",
+				 errhint("Use ALTER TABLE %s ADD UNIQUE (%s).",
 						 crm_relation_name(relid), quote_identifier(key))));
 }
 
@@ -166,8 +166,8 @@ listed_columns(Relation rel, ArrayType *names)
  * "name"; another column called "id" becomes "external_id", the CRM's name for
  * ids of elsewhere.
  */
-const char *
-crm_linked_shown_name(const LinkedTable *table, AttrNumber column)
+static const char *
+shown_name(const LinkedTable *table, AttrNumber column)
 {
 	char	   *name = crm_linked_column(table, column);
 
@@ -186,11 +186,11 @@ check_names(const LinkedTable *table)
 
 	foreach(cell, table->columns)
 	{
-		const char *shown = crm_linked_shown_name(table, lfirst_int(cell));
+		const char *shown = shown_name(table, lfirst_int(cell));
 
 		for_each_cell(other, table->columns, lnext(table->columns, cell))
 		{
-			if (strcmp(shown, crm_linked_shown_name(table, lfirst_int(other))) == 0)
+			if (strcmp(shown, shown_name(table, lfirst_int(other))) == 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_DUPLICATE_COLUMN),
 						 errmsg("columns \"%s\" and \"%s\" of table \"%s\" cannot both be shown",
@@ -238,7 +238,7 @@ view_definition(const LinkedTable *table, const char *view)
 
 		appendStringInfo(&query, "%s c.%s", cell == list_head(table->columns) ? "" : ",",
 						 quote_identifier(crm_linked_column(table, column)));
-		appendStringInfo(&query, " AS %s", quote_identifier(crm_linked_shown_name(table, column)));
+		appendStringInfo(&query, " AS %s", quote_identifier(shown_name(table, column)));
 	}
 	appendStringInfo(&query, " FROM %s AS c", crm_relation_name(RelationGetRelid(table->rel)));
 	return query.data;

@@ -30,9 +30,8 @@ typedef struct LinkedTable
 extern void crm_open_linked_table(LinkedTable *table, FunctionCallInfo fcinfo, const CrmLink *link,
 								  Oid relid, const char *key, const char *name, ArrayType *columns);
 
-/* The name of the column, and what it is called in the view. */
+/* The name of the column. */
 extern char *crm_linked_column(const LinkedTable *table, AttrNumber column);
-extern const char *crm_linked_shown_name(const LinkedTable *table, AttrNumber column);
 
 /* Creates the view in that schema, commented as the table is; returns its OID. */
 extern Oid	crm_create_linked_view(const LinkedTable *table, Oid schema);

@@ -62,8 +62,8 @@ check_required(const char *what, Jsonb *arguments, List *properties)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("%s needs the argument \"%s\"", what, property->name),
 					 property->refers == NULL ? 0 :
-					 errhint("It is the id or the name of a %s; the tool %s finds them.",
-							 property->refers->what, property->refers->tool)));
+					 errhint("It is the id or the name of a row of %s; the tool %s finds them.",
+							 property->refers->relation, property->refers->tool)));
 	}
 }
 

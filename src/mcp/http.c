@@ -16,6 +16,7 @@
 #include "utils/json.h"
 
 #include "base/request.h"
+#include "base/session.h"
 #include "mcp/http.h"
 #include "mcp/message.h"
 
@@ -40,26 +41,17 @@ crm_mcp_define_settings(void)
 							   NULL, NULL, NULL);
 }
 
-/* A setting of PostgREST's; empty if unset. */
-static const char *
-setting(const char *name)
-{
-	const char *value = GetConfigOption(name, true, false);
-
-	return value ? value : "";
-}
-
 bool
 crm_mcp_over_http(void)
 {
-	return setting("request.method")[0] != '\0' ||
-		setting("request.headers")[0] != '\0';
+	return crm_setting("request.method")[0] != '\0' ||
+		crm_setting("request.headers")[0] != '\0';
 }
 
 char *
 crm_mcp_header(const char *name)
 {
-	const char *json = setting("request.headers");
+	const char *json = crm_setting("request.headers");
 	Jsonb	   *headers = json[0] != '\0' ? crm_parse_json_object(json) : NULL;
 
 	return headers ? crm_mcp_string(&headers->root, name) : NULL;
@@ -155,7 +147,7 @@ set_local(const char *name, const char *value)
 void
 crm_mcp_set_status(int status)
 {
-	if (status != 200 || setting("response.status")[0] != '\0')
+	if (status != 200 || crm_setting("response.status")[0] != '\0')
 		set_local("response.status", psprintf("%d", status));
 }
 
@@ -163,7 +155,7 @@ crm_mcp_set_status(int status)
 void
 crm_mcp_add_response_header(const char *name, const char *value)
 {
-	const char *present = setting("response.headers");
+	const char *present = crm_setting("response.headers");
 	const char *end = strrchr(present, ']');
 	StringInfoData headers;
 

@@ -114,6 +114,13 @@ crm_mcp_string(JsonbContainer *object, const char *name)
 	return pnstrdup(value.val.string.val, value.val.string.len);
 }
 
+void
+crm_mcp_append_member(StringInfo out, const char *name, const char *value)
+{
+	appendStringInfo(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
+	escape_json(out, value);
+}
+
 JsonbContainer *
 crm_mcp_object(JsonbContainer *object, const char *name)
 {

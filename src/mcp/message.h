@@ -63,6 +63,9 @@ extern char *crm_mcp_string(JsonbContainer *object, const char *name);
 /* The member as an object, NULL if it is missing or not an object. */
 extern JsonbContainer *crm_mcp_object(JsonbContainer *object, const char *name);
 
+/* Appends "name": "value" to an object that is being written. */
+extern void crm_mcp_append_member(StringInfo out, const char *name, const char *value);
+
 /* Makes the result, which is JSON, the reply. */
 extern void crm_mcp_result(McpReply *reply, const char *result);
 

@@ -51,13 +51,6 @@ static const Prompt prompts[] = {
 	},
 };
 
-static void
-append_member(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
-	escape_json(out, value);
-}
-
 void
 crm_mcp_append_prompts(StringInfo out)
 {
@@ -67,12 +60,12 @@ crm_mcp_append_prompts(StringInfo out)
 		const Prompt *prompt = &prompts[i];
 
 		appendStringInfoString(out, i > 0 ? ",{" : "{");
-		append_member(out, "name", prompt->name);
-		append_member(out, "title", prompt->title);
-		append_member(out, "description", prompt->description);
+		crm_mcp_append_member(out, "name", prompt->name);
+		crm_mcp_append_member(out, "title", prompt->title);
+		crm_mcp_append_member(out, "description", prompt->description);
 		appendStringInfoString(out, ",\"arguments\":[{");
-		append_member(out, "name", prompt->argument);
-		append_member(out, "description", prompt->argument_description);
+		crm_mcp_append_member(out, "name", prompt->argument);
+		crm_mcp_append_member(out, "description", prompt->argument_description);
 		appendStringInfo(out, ",\"required\":%s}]}", prompt->usual ? "false" : "true");
 	}
 	appendStringInfoChar(out, ']');

@@ -15,6 +15,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/row_messages.h"
 #include "mcp/linked.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
@@ -196,8 +197,8 @@ report_name(const McpReference *kind, const char *argument, const char *name, Li
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 several ? errmsg("more than one %s has the name \"%s\"", kind->what, name) :
-			 errmsg("no %s has the name \"%s\"", kind->what, name),
+			 several ? errmsg("more than one row of %s has the name \"%s\"", kind->relation, name) :
+			 errmsg("no row of %s has the name \"%s\"", kind->relation, name),
 			 near ? errdetail("Candidates are %s.", describe(candidates)) :
 			 errdetail_internal("%s", describe_others(candidates)),
 			 errhint("Give %s as the id or the whole name of one of them; the tool %s finds others.",
@@ -217,8 +218,8 @@ resolve_name(Resolution *resolution, McpProperty *property, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a uuid, not \"%s\"", property->name, name),
-				 errdetail("Names of %ss are not known here: their table is not linked to the CRM, or you have no right to read it.",
-						   kind->what)));
+				 errdetail("The names of %s are not known here: their table is not linked to the CRM, or you have no right to read it.",
+						   kind->relation)));
 	candidates = find_candidates(resolution, &named, name, false);
 	meant = choose(candidates, resolution->exact);
 	if (meant != NULL)
@@ -243,8 +244,8 @@ check_id(Resolution *resolution, McpProperty *property, const char *id)
 					 named.relation), id, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("%s %s does not exist", kind->what, id),
-				 errhint("The tool %s finds %ss.", kind->tool, kind->what)));
+				 crm_errmsg_missing(kind->what, id),
+				 errhint("Use the tool %s to look up the id.", kind->tool)));
 }
 
 static JsonbValue

@@ -11,6 +11,7 @@
 
 #include "base/query.h"
 #include "mcp/linked.h"
+#include "mcp/message.h"
 #include "mcp/query.h"
 #include "mcp/resources.h"
 #include "mcp/text.h"
@@ -80,13 +81,6 @@ static const Resource resources[] = {
 	},
 };
 
-static void
-append_member(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
-	escape_json(out, value);
-}
-
 void
 crm_mcp_append_resources(StringInfo out, Oid schema)
 {
@@ -98,11 +92,11 @@ crm_mcp_append_resources(StringInfo out, Oid schema)
 		if (resource->read(schema) == NULL)
 			continue;
 		appendStringInfoString(out, out->data[out->len - 1] == '[' ? "{" : ",{");
-		append_member(out, "uri", resource->uri);
-		append_member(out, "name", resource->name);
-		append_member(out, "title", resource->title);
-		append_member(out, "description", resource->description);
-		append_member(out, "mimeType", resource->type);
+		crm_mcp_append_member(out, "uri", resource->uri);
+		crm_mcp_append_member(out, "name", resource->name);
+		crm_mcp_append_member(out, "title", resource->title);
+		crm_mcp_append_member(out, "description", resource->description);
+		crm_mcp_append_member(out, "mimeType", resource->type);
 		appendStringInfoChar(out, '}');
 	}
 	appendStringInfoChar(out, ']');
@@ -119,9 +113,9 @@ crm_mcp_append_contents(StringInfo out, Oid schema, const char *uri)
 		if (strcmp(resource->uri, uri) != 0 || (text = resource->read(schema)) == NULL)
 			continue;
 		appendStringInfoString(out, "[{");
-		append_member(out, "uri", uri);
-		append_member(out, "mimeType", resource->type);
-		append_member(out, "text", text);
+		crm_mcp_append_member(out, "uri", uri);
+		crm_mcp_append_member(out, "mimeType", resource->type);
+		crm_mcp_append_member(out, "text", text);
 		appendStringInfoString(out, "}]");
 		return true;
 	}

@@ -8,6 +8,7 @@
 #include "executor/spi.h"
 
 #include "base/errors.h"
+#include "base/row_messages.h"
 #include "base/shard.h"
 #include "mcp/columns.h"
 #include "mcp/message.h"
@@ -59,8 +60,8 @@ report_not_found(McpTool *tool, Jsonb *arguments)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_NOT_FOUND),
-			 errmsg("%s %s does not exist", tool->table->singular,
-					crm_mcp_string(&arguments->root, MCP_KEY))));
+			 crm_errmsg_missing(tool->table->singular,
+								crm_mcp_string(&arguments->root, MCP_KEY))));
 }
 
 /* The condition that a row has the id in the arguments. */
@@ -123,7 +124,7 @@ report_suppressed(McpTool *tool)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("the %s could not be written", tool->table->singular),
+			 errmsg("the row of %s could not be written", tool->table->name),
 			 errdetail("The write was suppressed by a policy or a trigger.")));
 }
 
@@ -223,8 +224,8 @@ call_update(McpTool *tool, Jsonb *arguments, List *properties)
 		report_suppressed(tool);
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_STALE),
-			 errmsg("%s %s is not of the expected version", tool->table->singular,
-					crm_mcp_string(&arguments->root, MCP_KEY)),
+			 errmsg("row %s of %s is not of the expected version",
+					crm_mcp_string(&arguments->root, MCP_KEY), tool->table->name),
 			 errhint("It has been changed: get it again.")));
 }
 

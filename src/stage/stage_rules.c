@@ -172,6 +172,21 @@ add_stage(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	}
 }
 
+/* ERROR 23514: the deals of a stage have its status. */
+pg_noreturn static void
+refuse_status(RowEdit *row, const AttrNumber *columns, const pg_uuid_t *id)
+{
+	char	   *deals = crm_describe_stage_deals(row->rel, id);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("deal_status of stage \"%s\" cannot change while deals stand in it",
+					TextDatumGetCString(crm_row_get(row, columns[STAGE_NAME]))),
+			 errdetail_internal("%s", deals),
+			 errhint("Move the deals first, or add another stage."),
+			 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
+}
+
 static void
 change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 {
@@ -180,13 +195,7 @@ change_status(RowEdit *row, const AttrNumber *columns, DealStatus status)
 	crm_lock_key_exclusive(RelationGetRelid(row->rel),
 						   DatumGetUUIDP(crm_row_get(row, columns[STAGE_TENANT_ID])), id);
 	if (crm_stage_has_deals(row->rel, id))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("deal_status of stage \"%s\" cannot change while deals stand in it",
-						TextDatumGetCString(crm_row_get(row, columns[STAGE_NAME]))),
-				 errdetail_internal("%s", crm_describe_stage_deals(row->rel, id)),
-				 errhint("Move the deals first, or add another stage."),
-				 errtablecol(row->rel, columns[STAGE_DEAL_STATUS])));
+		refuse_status(row, columns, id);
 
 	forget_unwritten(row, columns);
 	fill_probability(row, columns, status);

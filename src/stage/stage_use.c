@@ -79,49 +79,63 @@ crm_stage_in_history(Relation stages, const pg_uuid_t *stage_id, const pg_uuid_t
 	return owner_finds_row(stages, query, lengthof(args), args);
 }
 
+/* So many deals are named in a message. */
+#define MAX_NAMED 3
+
 /*
- * For a message: how many deals stand in the stage, and some of their titles,
- * as far as the user may see them.
+ * A sentence with titles of deals in the stage; NULL if the user sees none.  It reads no
+ * more rows than that, in the order of the index, and one to know whether there are others.
  */
+static char *
+name_deals(Relation stages, const pg_uuid_t *stage_id)
+{
+	char	   *query = psprintf("SELECT pg_catalog.quote_literal(pg_catalog.left(d.title, 40)) FROM %s d "
+								 "WHERE d.stage_id OPERATOR(pg_catalog.=) $1 ORDER BY d.rank LIMIT %d",
+								 crm_sibling_name(stages, "deals"), MAX_NAMED + 1);
+	Datum		args[] = {UUIDPGetDatum(stage_id)};
+	StringInfoData names;
+	bool		more;
+
+	initStringInfo(&names);
+	SPI_connect();
+	(void) finds_row(query, lengthof(args), args);
+	for (int i = 0; i < Min(SPI_processed, MAX_NAMED); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	more = SPI_processed > MAX_NAMED;
+	SPI_finish();
+	if (names.len == 0)
+		return NULL;
+	return psprintf(more ? _("Deals in it: %s and others.") : _("Deals in it: %s."), names.data);
+}
+
 char *
 crm_describe_stage_deals(Relation stages, const pg_uuid_t *stage_id)
 {
-	char	   *query = psprintf("SELECT pg_catalog.format('Deals in it: %%s (%%s in all).', "
-								 "pg_catalog.string_agg(pg_catalog.quote_literal(pg_catalog.left(title, 40)), ', ' ORDER BY n) "
-								 "FILTER (WHERE n OPERATOR(pg_catalog.<=) 3), pg_catalog.count(*)) "
-								 "FROM (SELECT title, pg_catalog.row_number() OVER (ORDER BY id) AS n FROM %s "
-								 "WHERE stage_id OPERATOR(pg_catalog.=) $1) d "
-								 "HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
-								 crm_sibling_name(stages, "deals"));
-	Oid			deals = crm_sibling(stages, "deals");
-	Datum		args[] = {UUIDPGetDatum(stage_id)};
-	MemoryContext caller = CurrentMemoryContext;
-	char	   *result = NULL;
+	char	   *detail = NULL;
 
 	/*
 	 * In a cascade the current user is the owner, but the message goes to the
 	 * caller.
 	 */
-	if (InLocalUserIdChange() ||
-		pg_class_aclcheck(deals, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		return pstrdup("There are deals in it.");
-
-	SPI_connect();
-	if (finds_row(query, 1, args))
-		result = MemoryContextStrdup(caller,
-									 SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-	SPI_finish();
-	return result != NULL ? result : pstrdup("There are deals in it.");
+	if (!InLocalUserIdChange() &&
+		pg_class_aclcheck(crm_sibling(stages, "deals"), GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		detail = name_deals(stages, stage_id);
+	return detail != NULL ? detail : pstrdup(_("There are deals in it."));
 }
 
 void
 crm_check_stage_empty(Relation stages, const pg_uuid_t *stage_id, const char *name)
 {
-	if (crm_stage_has_deals(stages, stage_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("stage \"%s\" cannot be deleted while deals stand in it", name),
-				 errdetail_internal("%s", crm_describe_stage_deals(stages, stage_id)),
-				 errhint("Use delete_stage(stage_id, move_deals_to), or move the deals first."),
-				 errtable(stages)));
+	char	   *deals;
+
+	if (!crm_stage_has_deals(stages, stage_id))
+		return;
+	deals = crm_describe_stage_deals(stages, stage_id);
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("stage \"%s\" cannot be deleted while deals stand in it", name),
+			 errdetail_internal("%s", deals),
+			 errhint("Use delete_stage(stage_id, move_deals_to), or move the deals first."),
+			 errtable(stages)));
 }

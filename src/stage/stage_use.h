@@ -17,8 +17,9 @@ extern bool crm_stage_in_history(Relation stages, const pg_uuid_t *stage_id,
 								 const pg_uuid_t *tenant_id);
 
 /*
- * For a message: how many deals stand in the stage, and some of their titles,
- * as far as the user may see them.
+ * For errdetail_internal(): a translated sentence with the titles of some deals that
+ * stand in the stage, as far as the user may see them.  It runs a query, so it is to be
+ * called before ereport().
  */
 extern char *crm_describe_stage_deals(Relation stages, const pg_uuid_t *stage_id);
 

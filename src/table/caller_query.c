@@ -20,6 +20,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/row_messages.h"
 #include "base/shard.h"
 #include "base/uuid.h"
 #include "table/caller_query.h"
@@ -134,7 +135,7 @@ crm_api_require(const char *query, const char *what, const pg_uuid_t *id)
 	if (crm_api_run(query, 1, args) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 errmsg("%s %s does not exist", what, crm_uuid_text(id))));
+				 crm_errmsg_missing(what, crm_uuid_text(id))));
 }
 
 void
@@ -143,7 +144,7 @@ crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 	crm_api_require(query, what, id);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s %s was left unchanged", what, crm_uuid_text(id)),
+			 crm_errmsg_unchanged(what, crm_uuid_text(id)),
 			 errdetail("A policy or a trigger suppressed the write.")));
 }
 

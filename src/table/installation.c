@@ -156,7 +156,7 @@ crm_get_installation(FunctionCallInfo fcinfo, const char *schema_name,
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("schema \"%s\" holds no CRM", schema_name),
-				 errhint("SELECT crm_install(%s) makes one.",
+				 errhint("Call crm_install(%s) to make one.",
 						 quote_literal_cstr(schema_name))));
 }
 

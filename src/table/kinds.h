@@ -20,8 +20,7 @@ typedef enum PipelineColumn
 	PIPELINE_IS_DEFAULT,
 	PIPELINE_CURRENCY,
 	PIPELINE_ARCHIVED_AT,
-	PIPELINE_UPDATED_AT,
-	PIPELINE_NCOLUMNS
+	PIPELINE_UPDATED_AT
 } PipelineColumn;
 
 typedef enum StageColumn
@@ -35,8 +34,7 @@ typedef enum StageColumn
 	STAGE_PROBABILITY,
 	STAGE_FORECAST_CATEGORY,
 	STAGE_ARCHIVED_AT,
-	STAGE_UPDATED_AT,
-	STAGE_NCOLUMNS
+	STAGE_UPDATED_AT
 } StageColumn;
 
 typedef enum DealColumn
@@ -68,8 +66,7 @@ typedef enum LinkColumn
 {
 	LINK_DEAL_ID,
 	LINK_CONTACT_ID,
-	LINK_IS_PRIMARY,
-	LINK_NCOLUMNS
+	LINK_IS_PRIMARY
 } LinkColumn;
 
 extern const CrmTableKind crm_pipeline_kind;

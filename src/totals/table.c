@@ -15,7 +15,7 @@
 #include "totals/table.h"
 
 const char *const crm_totals_key = "tenant_id, pipeline_id, stage_id, currency, value_period";
-const char *const crm_totals_columns = "tenant_id, pipeline_id, stage_id, currency, value_period, "
+static const char columns[] = "tenant_id, pipeline_id, stage_id, currency, value_period, "
 "deals, deals_without_amount, deals_without_probability, value, weighted_value";
 
 static const InsertField fields[TOTALS_NFIELDS] = {
@@ -52,7 +52,7 @@ compact_query(const char *table)
 					"OR pg_catalog.sum(deals_without_probability) OPERATOR(pg_catalog.<>) 0 "
 					"OR pg_catalog.sum(value) OPERATOR(pg_catalog.<>) 0 "
 					"OR pg_catalog.sum(weighted_value) OPERATOR(pg_catalog.<>) 0",
-					table, table, crm_totals_columns, crm_totals_key, crm_totals_key);
+					table, table, columns, crm_totals_key, crm_totals_key);
 }
 
 static char *
@@ -73,7 +73,7 @@ static char *
 mark_query(const char *table)
 {
 	return psprintf("INSERT INTO %s (%s) VALUES (" NO_PIPELINE ", " NO_PIPELINE ", " NO_PIPELINE ", NULL, "
-					"'" CRM_TOTALS_COMPLETE "', 0, 0, 0, 0, 0)", table, crm_totals_columns);
+					"'" CRM_TOTALS_COMPLETE "', 0, 0, 0, 0, 0)", table, columns);
 }
 
 CrmStatement

@@ -42,8 +42,7 @@ typedef enum TotalsField
 /* Rows of it, whose values are those of TotalsField. */
 extern const InsertTarget crm_totals_target;
 
-/* The names of the columns, separated by commas, and those of the first five: the key. */
-extern const char *const crm_totals_columns;
+/* The names of the columns of the key, separated by commas. */
 extern const char *const crm_totals_key;
 
 /*

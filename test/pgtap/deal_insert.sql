@@ -42,37 +42,37 @@ SELECT is(place('l'), 'Sales / Disqualified / lost / 0.0000', 'a status beside i
 -- What is missing is said.
 SELECT is(error_of($$INSERT INTO deals (id, title, status) VALUES (id('x'), 'X', 'lost')$$),
     E'23514\npipeline "Sales" has several stages for deals that are lost\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to become lost.\nName the stage in stage_id.',
+    'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to become lost.\nName the stage in stage_id.',
     'several lost stages');
 SELECT is(error_of($$INSERT INTO deals (id, title, stage_id, pipeline_id) VALUES (id('x'), 'X', id('Lead'), id('Renewals'))$$),
     format(E'23514\nstage "Lead" does not belong to pipeline %s\n'
-        'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to stand in both.\n'
+        'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to stand in both.\n'
         'Write stage_id alone; pipeline_id follows.', id('Renewals')),
     'a stage of another pipeline');
 SELECT is(error_of($$INSERT INTO deals (id, title, stage_id, status) VALUES (id('x'), 'X', id('Lead'), 'won')$$),
     E'23514\na deal in stage "Lead" has the status open, not won\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to have both.\n'
+    'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to have both.\n'
     'Write stage_id alone; status follows.',
     'a stage of another status');
 SELECT is(error_of($$INSERT INTO deals (id, title, status) VALUES (id('x'), 'X', 'Won')$$),
     E'23514\n"Won" is not a status of a deal\nUse open, won or lost.', 'no such status');
 SELECT throws_ok($$INSERT INTO deals (title, status) VALUES ('X', '')$$, '23514', '"" is not a status of a deal', 'an empty status');
 SELECT is(error_of($$INSERT INTO deals (id, title, stage_id) VALUES (id('x'), 'X', id('nowhere'))$$),
-    format(E'23503\nstage %s does not exist\ndeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
+    format(E'23503\nstage %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
     'no such stage');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id) VALUES (id('x'), 'X', id('nowhere'))$$),
-    format(E'23503\npipeline %s does not exist\ndeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
+    format(E'23503\npipeline %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
     'no such pipeline');
 
 INSERT INTO pipelines (id, name) VALUES (id('Empty'), 'Empty');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id) VALUES (id('x'), 'X', id('Empty'))$$),
     E'23514\npipeline "Empty" has no open stage\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter its first open stage.\n'
+    'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter its first open stage.\n'
     'Add a stage, or name the stage in stage_id.',
     'a pipeline without stages');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id, status) VALUES (id('x'), 'X', id('Empty'), 'won')$$),
     E'23514\npipeline "Empty" has no stage for deals that are won\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to become won.\nName the stage in stage_id.',
+    'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to become won.\nName the stage in stage_id.',
     'a pipeline without a won stage');
 UPDATE pipelines SET is_default = false;
 SELECT is(error_of($$INSERT INTO deals (id, title) VALUES (id('x'), 'X')$$),
@@ -97,7 +97,7 @@ UPDATE pipelines SET is_default = true WHERE id = id('Sales');
 UPDATE stages SET archived_at = '2024-06-01' WHERE id = id('Qualified');
 SELECT matches(error_of($$INSERT INTO deals (id, title, stage_id) VALUES (id('x'), 'X', id('Qualified'))$$),
     E'^23514\nstage "Qualified" is archived and takes no new deals\n'
-    'deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter it as of 2.*; it was archived at 2024-06-01 00:00:00\\+00\\.\n'
+    'Deal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to enter it as of 2.*; it was archived at 2024-06-01 00:00:00\\+00\\.\n'
     'Name another stage, or set archived_at of the stage to null first\\.$',
     'an archived stage');
 SELECT throws_ok($$INSERT INTO deals (title, stage_id, stage_entered_at) VALUES ('X', id('Qualified'), '2024-06-01')$$,

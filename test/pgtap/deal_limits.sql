@@ -102,7 +102,7 @@ SELECT ok(closing ->> 'lost_reason' = current_setting('t.long'), 'a reason as lo
 SELECT extensions.crm_undo_move('crm', id('long')) \g /dev/null
 SELECT ok(lost_reason = current_setting('t.long'), 'and comes back') FROM deals WHERE id = id('long');
 UPDATE deals SET title = repeat('ü', 100) WHERE id = id('long');
-SELECT alike(error_of($$DELETE FROM stages WHERE id = id('Lost')$$), '%''' || repeat('ü', 40) || ''' (1 in all)%', 'messages cut it, between characters');
+SELECT alike(error_of($$DELETE FROM stages WHERE id = id('Lost')$$), '%''' || repeat('ü', 40) || '''.%', 'messages cut it, between characters');
 SET LOCAL crm.actor TO DEFAULT;
 SELECT set_config('crm.actor', current_setting('t.long'), true) \g /dev/null
 UPDATE deals SET stage_id = id('Qualified') WHERE id = id('long');
@@ -118,7 +118,7 @@ INSERT INTO stages (id, pipeline_id, name) VALUES (id('Odd'), id('Sales'), E'%s 
 UPDATE deals SET stage_id = id('Odd') WHERE id = id('odd');
 SELECT is(closing ->> 'lost_reason', E'"\\ \t\n\u0001 \U0001F600 \u2028 </script>', 'a reason of any characters') FROM stage_changes WHERE deal_id = id('odd');
 SELECT is(error_of($$UPDATE stages SET deal_status = 'won' WHERE id = id('Odd')$$), E'23514\ndeal_status of stage "%s %n "x"\n" cannot change while deals stand in it\n'
-    'Deals in it: E''%s %d "\\\\ \t\n\u0001 \U0001F600 \u202e'' (1 in all).\nMove the deals first, or add another stage.', 'names with percent signs in messages');
+    'Deals in it: E''%s %d "\\\\ \t\n\u0001 \U0001F600 \u202e''.\nMove the deals first, or add another stage.', 'names with percent signs in messages');
 
 SELECT * FROM finish();
 ROLLBACK;

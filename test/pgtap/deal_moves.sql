@@ -28,18 +28,18 @@ SELECT deal('b') \g /dev/null
 UPDATE deals SET stage_id = id('Due'), pipeline_id = id('Renewals'), status = 'open' WHERE id = id('b');
 SELECT is(place('b'), 'Renewals / Due / open / 0.8000', 'stage, pipeline and status that agree');
 SELECT is(error_of($$UPDATE deals SET stage_id = id('Contacted'), pipeline_id = id('Sales') WHERE id = id('b')$$),
-    format(E'23514\nstage "Contacted" does not belong to pipeline %s\ndeal %s was to stand in both.\n'
+    format(E'23514\nstage "Contacted" does not belong to pipeline %s\nDeal %s was to stand in both.\n'
         'Write stage_id alone; pipeline_id follows.', id('Sales'), id('b')), 'a stage and another pipeline');
 SELECT is(error_of($$UPDATE deals SET stage_id = id('Contacted'), status = 'won' WHERE id = id('b')$$),
-    format(E'23514\na deal in stage "Contacted" has the status open, not won\ndeal %s was to have both.\n'
+    format(E'23514\na deal in stage "Contacted" has the status open, not won\nDeal %s was to have both.\n'
         'Write stage_id alone; status follows.', id('b')), 'a stage and another status');
 SELECT is(error_of($$UPDATE deals SET stage_id = id('Lead'), pipeline_id = id('nowhere') WHERE id = id('b')$$),
-    format(E'23514\nstage "Lead" does not belong to pipeline %s\ndeal %s was to stand in both.\n'
+    format(E'23514\nstage "Lead" does not belong to pipeline %s\nDeal %s was to stand in both.\n'
         'Write stage_id alone; pipeline_id follows.', id('nowhere'), id('b')), 'a stage and a pipeline that is not there');
 SELECT is(error_of($$UPDATE deals SET stage_id = id('nowhere') WHERE id = id('b')$$),
-    format(E'23503\nstage %s does not exist\ndeal %s was to refer to it.', id('nowhere'), id('b')), 'no such stage');
+    format(E'23503\nstage %s does not exist\nDeal %s was to refer to it.', id('nowhere'), id('b')), 'no such stage');
 SELECT is(error_of($$UPDATE deals SET pipeline_id = id('nowhere') WHERE id = id('b')$$),
-    format(E'23503\npipeline %s does not exist\ndeal %s was to refer to it.', id('nowhere'), id('b')), 'no such pipeline');
+    format(E'23503\npipeline %s does not exist\nDeal %s was to refer to it.', id('nowhere'), id('b')), 'no such pipeline');
 SELECT throws_ok($$UPDATE deals SET status = 'closed' WHERE id = id('b')$$, '23514', '"closed" is not a status of a deal', 'no such status');
 
 -- Only pipeline_id: its first open stage.
@@ -60,11 +60,11 @@ SELECT is(place('d'), 'Sales / Won / won / 1.0000', 'a pipeline and a status: it
 UPDATE deals SET pipeline_id = id('Renewals'), status = 'open' WHERE id = id('d');
 SELECT is(place('d'), 'Renewals / Due / open / 0.8000', 'a pipeline and open: its first open stage');
 SELECT is(error_of($$UPDATE deals SET pipeline_id = id('Sales'), status = 'lost' WHERE id = id('d')$$),
-    format(E'23514\npipeline "Sales" has several stages for deals that are lost\ndeal %s was to become lost.\nName the stage in stage_id.', id('d')),
+    format(E'23514\npipeline "Sales" has several stages for deals that are lost\nDeal %s was to become lost.\nName the stage in stage_id.', id('d')),
     'a pipeline with several stages of the status');
 INSERT INTO pipelines (id, name) VALUES (id('Empty'), 'Empty');
 SELECT is(error_of($$UPDATE deals SET pipeline_id = id('Empty') WHERE id = id('d')$$),
-    format(E'23514\npipeline "Empty" has no open stage\ndeal %s was to enter its first open stage.\n'
+    format(E'23514\npipeline "Empty" has no open stage\nDeal %s was to enter its first open stage.\n'
         'Add a stage, or name the stage in stage_id.', id('d')), 'a pipeline without stages');
 
 -- Only status, to closed: the pipeline's one stage of it.
@@ -72,7 +72,7 @@ SELECT deal('e') \g /dev/null
 UPDATE deals SET status = 'won' WHERE id = id('e');
 SELECT is(place('e'), 'Sales / Won / won / 1.0000', 'only status: won');
 SELECT is(error_of($$UPDATE deals SET status = 'lost' WHERE id = id('e')$$),
-    format(E'23514\npipeline "Sales" has several stages for deals that are lost\ndeal %s was to become lost.\nName the stage in stage_id.', id('e')),
+    format(E'23514\npipeline "Sales" has several stages for deals that are lost\nDeal %s was to become lost.\nName the stage in stage_id.', id('e')),
     'only status: several stages of it');
 UPDATE stages SET archived_at = now() WHERE id = id('Disqualified');
 UPDATE deals SET status = 'lost' WHERE id = id('e');
@@ -82,7 +82,7 @@ INSERT INTO pipelines (id, name) VALUES (id('Endless'), 'Endless');
 INSERT INTO stages (id, pipeline_id, name) VALUES (id('Only'), id('Endless'), 'Only');
 SELECT deal('f', 'Only') \g /dev/null
 SELECT is(error_of($$UPDATE deals SET status = 'won' WHERE id = id('f')$$),
-    format(E'23514\npipeline "Endless" has no stage for deals that are won\ndeal %s was to become won.\nName the stage in stage_id.', id('f')),
+    format(E'23514\npipeline "Endless" has no stage for deals that are won\nDeal %s was to become won.\nName the stage in stage_id.', id('f')),
     'only status: no stage of it');
 
 -- Only status, to open: the open stage that the deal stood in last.

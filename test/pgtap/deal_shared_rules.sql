@@ -91,7 +91,7 @@ SELECT set_eq($$SELECT name FROM pipelines WHERE is_default$$, ARRAY['Sales of b
 
 -- A stage in use is told of the tenant's own deals.
 SELECT is(error_of($$DELETE FROM stages WHERE id = own('Lead')$$),
-    E'23503\nstage "Lead" cannot be deleted while deals stand in it\nDeals in it: ''A'' (1 in all).\n'
+    E'23503\nstage "Lead" cannot be deleted while deals stand in it\nDeals in it: ''A''.\n'
     'Use delete_stage(stage_id, move_deals_to), or move the deals first.', 'a stage in use');
 
 -- The owner, whom row security does not concern, writes for all: with the tenant given.

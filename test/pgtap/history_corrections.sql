@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(72);
+SELECT plan(76);
 
 CREATE FUNCTION t.moves(deal text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(concat_ws(' ', c.move_no, a.name, to_char(c.entered_at, 'MM-DD'), b.name, to_char(c.changed_at, 'MM-DD'),
@@ -58,6 +58,14 @@ SELECT is((correct_move(id('a'), '2023-12-24', 0, 'found the mail')).created_at,
 SELECT is(moves('a'), E'1 Lead 12-24 Qualified 01-01\n2 Qualified 01-01 Won 03-31', 'the first visit');
 SELECT is((SELECT (changed_at, stage_entered_at)::text FROM deal_changes WHERE deal_id = id('a') AND change = 'created'), '("2023-12-24 00:00:00+00","2023-12-24 00:00:00+00")', 'and its record');
 SELECT is((correct_move(id('a'), clock_timestamp() + interval '5 seconds')).won_at <= clock_timestamp(), true, 'a clock ahead is the present');
+-- The time that the move has already.
+CREATE TEMP TABLE corrections AS SELECT (SELECT d.version FROM deals AS d WHERE d.id = id('a')), count(*) FROM deal_changes WHERE deal_id = id('a') AND change = 'corrected';
+SELECT is((correct_move(d.id, d.stage_entered_at)).stage_entered_at, d.stage_entered_at, 'the last move, at the same time') FROM deals AS d WHERE d.id = id('a');
+SELECT is((correct_move(d.id, d.created_at, 0)).created_at, d.created_at, 'the beginning, at the same time') FROM deals AS d WHERE d.id = id('a');
+SELECT results_eq($$SELECT (SELECT d.version FROM deals AS d WHERE d.id = id('a')), count(*) FROM deal_changes WHERE deal_id = id('a') AND change = 'corrected'$$,
+    'SELECT * FROM corrections', 'nothing is written then');
+UPDATE deals SET created_at = '2023-12-01' WHERE id = id('a');
+SELECT is((correct_move(id('a'), '2023-12-24', 0)).created_at, '2023-12-24', 'created_at that was another one follows');
 SELECT alike(error_of($$SELECT correct_move(id('a'), clock_timestamp() + interval '1 minute')$$), E'23514\ndeal %in the future%', 'by no more than the tolerance');
 SELECT alike(error_of($$SELECT correct_move(id('a'), 'infinity')$$), E'22023\n%', 'infinite');
 SELECT alike(error_of($$SELECT correct_move(id('a'), NULL)$$), E'22004\n%', 'no time');

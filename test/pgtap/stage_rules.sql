@@ -74,7 +74,7 @@ FROM stages WHERE name = 'b';
 -- A stage in use keeps its deal_status.
 SELECT deal('d1', 'Qualified') \g /dev/null
 SELECT is(error_of($$UPDATE stages SET deal_status = 'won' WHERE id = id('Qualified')$$),
-    E'23514\ndeal_status of stage "Qualified" cannot change while deals stand in it\nDeals in it: ''d1'' (1 in all).\n'
+    E'23514\ndeal_status of stage "Qualified" cannot change while deals stand in it\nDeals in it: ''d1''.\n'
     'Move the deals first, or add another stage.', 'deal_status of a stage in use');
 UPDATE deals SET archived_at = now() WHERE id = id('d1');
 SELECT throws_ok($$UPDATE stages SET deal_status = 'won' WHERE id = id('Qualified')$$, '23514',
@@ -98,11 +98,11 @@ SELECT lives_ok($$UPDATE stages SET deal_status = 'lost' WHERE id = id('Qualifie
 
 -- Deleting.
 SELECT is(error_of($$DELETE FROM stages WHERE id = id('Paused')$$),
-    E'23503\nstage "Paused" cannot be deleted while deals stand in it\nDeals in it: ''d1'' (1 in all).\n'
+    E'23503\nstage "Paused" cannot be deleted while deals stand in it\nDeals in it: ''d1''.\n'
     'Use delete_stage(stage_id, move_deals_to), or move the deals first.', 'a stage in use is not deleted');
 SELECT deal('title ' || i, 'Paused') FROM generate_series(1, 9) AS i \g /dev/null
 SELECT deal(repeat('long', 30), 'Paused') \g /dev/null
-SELECT matches(error_of($$DELETE FROM stages WHERE id = id('Paused')$$), E'\nDeals in it: (''[^'']{1,40}'', ){2}''[^'']{1,40}'' \\(11 in all\\)\\.\n', 'of many deals some are named');
+SELECT matches(error_of($$DELETE FROM stages WHERE id = id('Paused')$$), E'\nDeals in it: (''[^'']{1,40}'', ){2}''[^'']{1,40}'' and others\.\n', 'of many deals some are named');
 SELECT is(error_of($$DELETE FROM stages WHERE id = id('Qualified')$$),
     E'23503\nstage "Qualified!" cannot be deleted, as the history of deals speaks of it\nReports on the past would lose what happened in it.\n'
     'Archive it: set archived_at, or call delete_stage, which does so.', 'nor is an empty one that deals went through');

@@ -60,7 +60,7 @@ DELETE FROM deals WHERE title ~ '^(Press|Licence) ';
 
 -- a number where a text is expected
 SELECT pg_temp.call('deals_list', '{"search": 5}') - 'items' AS listed, pg_temp.call('find', '{"text": 12000}') ->> 'message' AS found;
-SELECT pg_temp.call('contacts_search', '{"text": 5}') ->> 'total' AS people, pg_temp.failure('context_for_deal', '{"deal_id": 5}') LIKE '22023 | no deal has the name "5"%' AS by_name;
+SELECT pg_temp.call('contacts_search', '{"text": 5}') ->> 'total' AS people, pg_temp.failure('context_for_deal', '{"deal_id": 5}') LIKE '22023 | no row of deals has the name "5"%' AS by_name;
 
 -- what a list chooses
 SELECT a, pg_temp.titles(a::jsonb) FROM unnest(ARRAY['{"amount_min": "500.5", "amount_max": 501}', '{"expected_close_from": "2026-12-05", "expected_close_before": "2027-01-01"}',

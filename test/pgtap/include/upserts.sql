@@ -62,7 +62,6 @@ CREATE FUNCTION t.update_of(tab text, where_row text, given t.assignment[]) RETU
 $$;
 
 -- Some of the columns, each with NULL, its default, its old value or one of the choices.
-CREATE FUNCTION t.random_of(anyarray) RETURNS anyelement LANGUAGE sql VOLATILE AS $$ SELECT $1[1 + floor(random() * cardinality($1))::int] $$;
 CREATE FUNCTION t.random_assignments(choices jsonb, old jsonb, share float) RETURNS t.assignment[] LANGUAGE plpgsql AS $$
 DECLARE
     result t.assignment[] := '{}';

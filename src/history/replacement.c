@@ -1,0 +1,263 @@
+/*
+ * history/replacement.c
+ *		Replaces all moves of a deal.
+ *
+ * The old moves are kept in a correction and deleted, then the new ones are inserted.
+ * Changes of values keep their times, except that none may be before the deal begins.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+
+#include "base/query.h"
+#include "base/session.h"
+#include "history/correction.h"
+#include "history/erasure.h"
+#include "history/replacement.h"
+#include "table/columns.h"
+#include "table/owner_rights.h"
+
+/* The rows of the deal; $1 is its id, $2 its tenant. */
+#define OF_DEAL \
+	"c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2"
+
+/*
+ * What the statements have in common.  Their parameters are $1 the deal, $2 its tenant,
+ * $3 when it came into being, $4 the correction, $5 the ids of the rows of deal_changes
+ * that are superseded, $6 the first stage.
+ */
+typedef struct Replacement
+{
+	const NewHistory *history;
+	const char *stage_changes;
+	const char *deal_changes;
+	const char *stages;
+	Datum		args[6];
+} Replacement;
+
+/* Runs a statement that needs the first nargs parameters; returns how many rows it concerned. */
+static uint64
+run(const Replacement *replacement, const char *query, int nargs)
+{
+	static const Oid types[] = {
+		UUIDOID, UUIDOID, TIMESTAMPTZOID, UUIDOID, UUIDARRAYOID, UUIDOID
+	};
+
+	(void) crm_run_once(query, nargs, types, replacement->args, NULL);
+	return SPI_processed;
+}
+
+static Datum
+first_value(int column)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+}
+
+/* ---- what is superseded ---- */
+
+static Datum
+find_ids(const Replacement *replacement, const char *table, const char *condition, int nargs)
+{
+	(void) run(replacement, psprintf("SELECT COALESCE(pg_catalog.array_agg(c.id), '{}') "
+									 "FROM %s c WHERE " OF_DEAL "%s", table, condition), nargs);
+	return SPI_datumTransfer(first_value(1), false, -1);
+}
+
+/*
+ * Of deal_changes the row of the creation is superseded, and those that were written
+ * with a move or would be before the beginning.
+ */
+static void
+keep_superseded(Replacement *replacement, int32 version, const char *reason)
+{
+	const NewHistory *history = replacement->history;
+	Superseded	superseded = {
+		.deals = history->deals,
+		.deal_id = &history->deal_id,
+		.tenant_id = &history->tenant_id,
+	};
+
+	superseded.moves = find_ids(replacement, replacement->stage_changes, "", 2);
+	superseded.edits = find_ids(replacement, replacement->deal_changes,
+								" AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.with_move IS NOT NULL "
+								"OR c.changed_at OPERATOR(pg_catalog.<) $3) "
+								"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,erased}')", 3);
+	replacement->args[3] =
+		UUIDPGetDatum(crm_keep_superseded(&superseded,
+										  history->visits[history->nvisits - 1].entered_at,
+										  version, GetCurrentTimestamp(), reason));
+	replacement->args[4] = superseded.edits;
+}
+
+/* ---- the new moves ---- */
+
+/*
+ * A row for each visit but the first, from the stage of the visit before it.  If that
+ * one was closed, closing has what the move cleared: when the deal was won or lost,
+ * which is where the visits of that status began, and why it was lost.
+ */
+#define INSERT_MOVES \
+	"WITH entered AS MATERIALIZED (" \
+	"SELECT e.n, e.at, e.actor, s.pipeline_id, s.id AS stage_id, s.deal_status AS status, " \
+	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'won' THEN 1 " \
+	"WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN 0 " \
+	"ELSE COALESCE(e.probability, s.probability) END AS probability, " \
+	"CASE WHEN s.deal_status OPERATOR(pg_catalog.=) 'lost' THEN e.lost_reason END AS lost_reason, " \
+	"pg_catalog.lag(s.deal_status) OVER (ORDER BY e.n) AS status_before " \
+	"FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), " \
+	"pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY " \
+	"AS e (stage_id, at, actor, probability, lost_reason, n) " \
+	"JOIN %2$s s ON s.id OPERATOR(pg_catalog.=) e.stage_id), " \
+	"visits AS MATERIALIZED (" \
+	"SELECT e.*, pg_catalog.max(e.at) FILTER (WHERE e.status_before IS NULL " \
+	"OR e.status OPERATOR(pg_catalog.<>) e.status_before) OVER (ORDER BY e.n) AS status_since " \
+	"FROM entered e) " \
+	"INSERT INTO %1$s (tenant_id, deal_id, from_pipeline_id, from_stage_id, from_status, " \
+	"from_probability, to_pipeline_id, to_stage_id, to_status, probability, entered_at, " \
+	"changed_at, move_no, amount, currency, value_period, changed_by, recorded_by, closing, " \
+	"correction_id) " \
+	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, " \
+	"f.probability, t.pipeline_id, t.stage_id, t.status, t.probability, f.at, " \
+	"t.at, f.n, d.amount, d.currency, d.value_period, t.actor, SESSION_USER, " \
+	"CASE WHEN f.status OPERATOR(pg_catalog.<>) 'open' " \
+	"AND f.status OPERATOR(pg_catalog.<>) t.status THEN pg_catalog.jsonb_strip_nulls(" \
+	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.status_since, " \
+	"'lost_reason', f.lost_reason)) END, $2 " \
+	"FROM visits f JOIN visits t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) " \
+	"JOIN %3$s d ON d.id OPERATOR(pg_catalog.=) $1 ORDER BY f.n"
+
+static void
+insert_moves(const Replacement *replacement)
+{
+	static const Oid elements[] = {UUIDOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, TEXTOID};
+	static const Oid types[] = {
+		UUIDOID, UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, NUMERICARRAYOID,
+		TEXTARRAYOID
+	};
+	const NewHistory *history = replacement->history;
+	ArrayBuildState *arrays[lengthof(elements)];
+	Datum		args[lengthof(types)] = {replacement->args[0], replacement->args[3]};
+
+	for (int i = 0; i < lengthof(elements); i++)
+		arrays[i] = initArrayResult(elements[i], CurrentMemoryContext, false);
+	for (int i = 0; i < history->nvisits; i++)
+	{
+		const NewVisit *visit = &history->visits[i];
+		Datum		values[] = {
+			UUIDPGetDatum(&visit->stage_id), TimestampTzGetDatum(visit->entered_at),
+			CStringGetTextDatum(visit->actor != NULL ? visit->actor : crm_session_actor()),
+			NumericGetDatum(visit->probability),
+			visit->lost_reason != NULL ? CStringGetTextDatum(visit->lost_reason) : (Datum) 0
+		};
+		bool		nulls[] = {
+			false, false, false, visit->probability == NULL, visit->lost_reason == NULL
+		};
+
+		for (int j = 0; j < lengthof(elements); j++)
+			arrays[j] = accumArrayResult(arrays[j], values[j], nulls[j], elements[j],
+										 CurrentMemoryContext);
+	}
+	for (int i = 0; i < lengthof(elements); i++)
+		args[2 + i] = makeArrayResult(arrays[i], CurrentMemoryContext);
+	(void) crm_run_once(psprintf(INSERT_MOVES, replacement->stage_changes, replacement->stages,
+								 crm_relation_name(RelationGetRelid(history->deals))),
+						lengthof(types), types, args, NULL);
+}
+
+/* Counts them afterwards, as a rule or a trigger may keep old rows as well as new ones away. */
+static bool
+has_new_moves_only(const Replacement *replacement)
+{
+	int64		nmoves = replacement->history->nvisits - 1;
+
+	(void) run(replacement,
+			   psprintf("SELECT pg_catalog.count(*), "
+						"pg_catalog.count(*) FILTER (WHERE c.correction_id OPERATOR(pg_catalog.=) $4) "
+						"FROM %s c WHERE " OF_DEAL, replacement->stage_changes), 4);
+	return DatumGetInt64(first_value(1)) == nmoves && DatumGetInt64(first_value(2)) == nmoves;
+}
+
+static void
+replace_moves(const Replacement *replacement)
+{
+	(void) run(replacement, psprintf("DELETE FROM %s c WHERE " OF_DEAL, replacement->stage_changes), 2);
+	insert_moves(replacement);
+	if (!has_new_moves_only(replacement))
+		crm_refuse_suppressed(&replacement->history->deal_id, "stage_changes");
+}
+
+/* ---- deal_changes ---- */
+
+#define IS_CREATED "c.change OPERATOR(pg_catalog.=) 'created'"
+
+/* The row of the creation begins the first visit; no other one is before it. */
+#define UPDATE_EDITS \
+	"UPDATE %1$s c SET " \
+	"changed_at = CASE WHEN " IS_CREATED " THEN $3 ELSE GREATEST($3, c.changed_at) END, " \
+	"stage_entered_at = CASE WHEN " IS_CREATED " THEN $3 ELSE c.stage_entered_at END, " \
+	"stage_id = CASE WHEN " IS_CREATED " THEN s.id ELSE c.stage_id END, " \
+	"pipeline_id = CASE WHEN " IS_CREATED " THEN s.pipeline_id ELSE c.pipeline_id END, " \
+	"status = CASE WHEN " IS_CREATED " THEN s.deal_status ELSE c.status END, " \
+	"with_move = NULL, correction_id = $4 " \
+	"FROM %2$s s WHERE s.id OPERATOR(pg_catalog.=) $6 " \
+	"AND c.id OPERATOR(pg_catalog.=) ANY ($5) AND " OF_DEAL
+
+static void
+update_edits(const Replacement *replacement)
+{
+	ArrayType  *edits = DatumGetArrayTypeP(replacement->args[4]);
+	uint64		nedits = ArrayGetNItems(ARR_NDIM(edits), ARR_DIMS(edits));
+	const char *query = psprintf(UPDATE_EDITS, replacement->deal_changes, replacement->stages);
+
+	if (run(replacement, query, 6) != nedits)
+		crm_refuse_suppressed(&replacement->history->deal_id, "deal_changes");
+}
+
+/*
+ * Deleting the moves recorded a gap in the history, which there is not, as all of
+ * them are replaced.  Earlier gaps remain, as they may be of values.
+ */
+static void
+remove_gap(const Replacement *replacement)
+{
+	int			level = NewGUCNestLevel();
+
+	/* Otherwise the row would be made again. */
+	(void) set_config_option("crm.restoring", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	(void) run(replacement, psprintf("DELETE FROM %s c WHERE " OF_DEAL
+									 " AND c.change OPERATOR(pg_catalog.=) '" CRM_ERASED "' "
+									 "AND c.id OPERATOR(pg_catalog.>) $4", replacement->deal_changes), 4);
+	AtEOXact_GUC(true, level);
+}
+
+void
+crm_replace_moves(const NewHistory *history, int32 version, const char *reason)
+{
+	Replacement replacement = {
+		.history = history,
+		.stage_changes = crm_trusted_sibling(history->deals, "stage_changes"),
+		.deal_changes = crm_trusted_sibling(history->deals, "deal_changes"),
+		.stages = crm_trusted_sibling(history->deals, "stages"),
+		.args = {
+			UUIDPGetDatum(&history->deal_id), UUIDPGetDatum(&history->tenant_id),
+			TimestampTzGetDatum(history->visits[0].entered_at), (Datum) 0, (Datum) 0,
+			UUIDPGetDatum(&history->visits[0].stage_id)
+		},
+	};
+	SavedUser	saved;
+
+	crm_become_owner(history->deals, &saved);
+	keep_superseded(&replacement, version, reason);
+	replace_moves(&replacement);
+	update_edits(&replacement);
+	remove_gap(&replacement);
+	crm_restore_user(&saved);
+}
