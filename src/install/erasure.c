@@ -104,25 +104,39 @@ count_result(int column)
 }
 
 /*
+ * Records that the histories are incomplete, also for deals of which nothing is left,
+ * and returns the condition without the rows that say so.  By itself, as Citus runs a
+ * statement that inserts beside its DELETEs in parts, whose triggers see each other.
+ */
+static char *
+record_gap(const Erasure *erasure, const char *condition, Oid type, Datum arg)
+{
+	const char *deal_changes = sibling(erasure, "deal_changes");
+
+	(void) run(psprintf("WITH g AS (INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, "
+						"changed_at, move_no, version, change, status, changed_by, recorded_by) "
+						"SELECT b.tenant_id, '%4$s', '%4$s', '%4$s', max(b.changed_at), max(b.changed_at), 0, 0, '%5$s', 'open', %6$s, SESSION_USER "
+						"FROM (SELECT t.tenant_id, t.changed_at FROM %2$s t WHERE %3$s "
+						"UNION ALL SELECT t.tenant_id, t.changed_at FROM %1$s t WHERE %3$s) b GROUP BY b.tenant_id RETURNING id) "
+						"SELECT COALESCE(array_agg(g.id), '{}') FROM g",
+						deal_changes, sibling(erasure, "stage_changes"), condition, CRM_NO_ID, CRM_ERASED,
+						quote_literal_cstr(crm_session_actor())),
+			   type, arg, InvalidOid, (Datum) 0);
+	return psprintf("%s AND t.id <> ALL ('%s')", condition,
+					SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+}
+
+/*
  * Deletes from both histories in one statement, as history/erasure.c records a gap
- * only for deals of which a part is left.  leaves_gap: records that the histories are
- * incomplete, also for deals of which nothing is left.
+ * only for deals of which a part is left.
  */
 static void
-erase_history(Erasure *erasure, const char *condition, bool leaves_gap, Oid type, Datum arg)
+erase_history(Erasure *erasure, const char *condition, Oid type, Datum arg)
 {
-	char	   *gap = psprintf("INSERT INTO %1$s (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, "
-							   "changed_at, move_no, version, change, status, changed_by, recorded_by) "
-							   "SELECT b.tenant_id, '%2$s', '%2$s', '%2$s', max(b.changed_at), max(b.changed_at), 0, 0, '%3$s', 'open', %4$s, SESSION_USER "
-							   "FROM (SELECT * FROM m UNION ALL SELECT * FROM e) b GROUP BY b.tenant_id",
-							   sibling(erasure, "deal_changes"), CRM_NO_ID, CRM_ERASED,
-							   quote_literal_cstr(crm_session_actor()));
-
-	(void) run(psprintf("WITH m AS (DELETE FROM %1$s t WHERE %3$s RETURNING t.tenant_id, t.changed_at), "
-						"e AS (DELETE FROM %2$s t WHERE %3$s RETURNING t.tenant_id, t.changed_at)%4$s%5$s%6$s "
+	(void) run(psprintf("WITH m AS (DELETE FROM %1$s t WHERE %3$s RETURNING t.id), "
+						"e AS (DELETE FROM %2$s t WHERE %3$s RETURNING t.id) "
 						"SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM e)",
-						sibling(erasure, "stage_changes"), sibling(erasure, "deal_changes"), condition,
-						leaves_gap ? ", g AS (" : "", leaves_gap ? gap : "", leaves_gap ? ")" : ""),
+						sibling(erasure, "stage_changes"), sibling(erasure, "deal_changes"), condition),
 			   type, arg, InvalidOid, (Datum) 0);
 	put(erasure, "stage_changes", count_result(1));
 	put(erasure, "deal_changes", count_result(2));
@@ -167,7 +181,7 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 	}
 	else
 		put(&erasure, "deals", 0);
-	erase_history(&erasure, history, false, UUIDOID, arg);
+	erase_history(&erasure, history, UUIDOID, arg);
 	if (erasure.total == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
@@ -193,7 +207,7 @@ crm_purge_tenant(PG_FUNCTION_ARGS)
 	begin(&erasure, fcinfo);
 	for (int i = 0; i < lengthof(before); i++)
 		erase(&erasure, before[i], "t.tenant_id = $1", UUIDOID, arg);
-	erase_history(&erasure, "t.tenant_id = $1", false, UUIDOID, arg);
+	erase_history(&erasure, "t.tenant_id = $1", UUIDOID, arg);
 	for (int i = 0; i < lengthof(after); i++)
 		erase(&erasure, after[i], "t.tenant_id = $1", UUIDOID, arg);
 	return end(&erasure);
@@ -263,6 +277,7 @@ Datum
 crm_trim_history(PG_FUNCTION_ARGS)
 {
 	Erasure		erasure;
+	const char *condition = "t.changed_at < $1";
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -273,6 +288,7 @@ crm_trim_history(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("before must not be in the future")));
 	begin(&erasure, fcinfo);
-	erase_history(&erasure, "t.changed_at < $1", true, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	condition = record_gap(&erasure, condition, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	erase_history(&erasure, condition, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
 	return end(&erasure);
 }

@@ -137,12 +137,27 @@ check_not_linked(const Linking *linking)
 				 errhint("The view of the linked rows takes that name: rename or drop that relation.")));
 }
 
+/* Citus would convert the tables of a CRM that stays local, and fails at its views. */
+static void
+check_reference_table(const Linking *linking, const LinkedTable *table)
+{
+	if (crm_is_distributed(linking->relid) || !crm_is_reference_table(RelationGetRelid(table->rel)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a CRM that Citus has not distributed cannot be linked to reference table \"%s\"",
+					RelationGetRelationName(table->rel)),
+			 errhint("Distribute the CRM first: SELECT crm_distribute(%s).",
+					 quote_literal_cstr(get_namespace_name(linking->crm.schema)))));
+}
+
 /* Citus takes a foreign key only where each shard has the rows that it refers to. */
 static void
 check_placement(const Linking *linking, const LinkedTable *table)
 {
 	Oid			relid = RelationGetRelid(table->rel);
 
+	check_reference_table(linking, table);
 	if (!crm_is_distributed(linking->relid) || crm_is_reference_table(relid) ||
 		(crm_is_distributed(relid) && RelationGetNamespace(table->rel) == linking->crm.schema))
 		return;
