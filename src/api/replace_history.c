@@ -372,7 +372,8 @@ update_deal(const NewHistory *history)
 /*
  * crm_replace_history(crm regnamespace, deal_id uuid, history jsonb, reason text) -> uuid
  *		Returns deal_id.  Writes nothing if that is its history already.
- *		Errors: PT404 for a deal that the caller does not see, 22023, 23503 or 23514 for a history that is not possible.
+ *		Errors: PT404 for a deal that the caller does not see, 22023, 23503 or 23514 for
+ *		a history that is not possible.
  */
 PG_FUNCTION_INFO_V1(crm_replace_history);
 Datum

@@ -126,8 +126,10 @@ keep_superseded(Replacement *replacement, int32 version, const char *reason)
 #define IS_REOPENED \
 	"f.status OPERATOR(pg_catalog.<>) 'open' AND f.status OPERATOR(pg_catalog.<>) t.status"
 
+#define FROM_VISITS	"FROM visits f "
+
 #define FROM_MOVES \
-	"FROM visits f JOIN visits t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) "
+	FROM_VISITS "JOIN visits t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) "
 
 /*
  * A row for each visit but the first, from the stage of the visit before it.  If that
@@ -304,7 +306,7 @@ begin(Replacement *replacement, const NewHistory *history, SavedUser *saved)
 /* The deal, if it has the times of the visits. */
 #define SAME_DEAL \
 	VISITS \
-	"SELECT FROM visits f JOIN %2$s d ON d.id OPERATOR(pg_catalog.=) $1 " \
+	"SELECT " FROM_VISITS "JOIN %2$s d ON d.id OPERATOR(pg_catalog.=) $1 " \
 	"WHERE f.n OPERATOR(pg_catalog.=) pg_catalog.cardinality($3) " \
 	"AND d.move_no OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.-) 1) " \
 	"AND d.created_at OPERATOR(pg_catalog.=) ($4)[1] " \

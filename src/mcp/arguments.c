@@ -33,21 +33,23 @@ names_of(List *properties)
 
 /* The property of that name; ERROR 22023 if the tool has no such argument. */
 static McpProperty *
-known_property(const McpTool *tool, List *properties, const char *name)
+known_property(const McpCallee *callee, List *properties, const char *name)
 {
 	McpProperty *property = crm_mcp_find_property(properties, name);
 
 	if (property == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("tool %s has no argument \"%s\"", tool->name, name),
+				 callee->is_report ?
+				 errmsg("report %s has no argument \"%s\"", callee->name, name) :
+				 errmsg("tool %s has no argument \"%s\"", callee->name, name),
 				 properties == NIL ? errdetail("It has no arguments.") :
 				 errdetail("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
 static void
-check_required(const McpTool *tool, bool is_report, Jsonb *arguments, List *properties)
+check_required(const McpCallee *callee, Jsonb *arguments, List *properties)
 {
 	ListCell   *cell;
 
@@ -60,9 +62,9 @@ check_required(const McpTool *tool, bool is_report, Jsonb *arguments, List *prop
 			(!crm_mcp_member(&arguments->root, property->name, &value) || value.type == jbvNull))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 is_report ?
-					 errmsg("report %s needs the argument \"%s\"", tool->name, property->name) :
-					 errmsg("tool %s needs the argument \"%s\"", tool->name, property->name),
+					 callee->is_report ?
+					 errmsg("report %s needs the argument \"%s\"", callee->name, property->name) :
+					 errmsg("tool %s needs the argument \"%s\"", callee->name, property->name),
 					 property->refers == NULL ? 0 :
 					 errhint("It is the id or the name of a row of %s; the tool %s finds them.",
 							 property->refers->relation, property->refers->tool)));
@@ -186,8 +188,7 @@ read_value(McpProperty *property, JsonbValue *given)
 }
 
 Jsonb *
-crm_mcp_check_arguments(const McpTool *tool, bool is_report, Jsonb *arguments,
-						List *properties)
+crm_mcp_check_arguments(const McpCallee *callee, Jsonb *arguments, List *properties)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
@@ -196,19 +197,19 @@ crm_mcp_check_arguments(const McpTool *tool, bool is_report, Jsonb *arguments,
 	McpProperty *property = NULL;
 	JsonbValue *object = NULL;
 
-	check_required(tool, is_report, arguments, properties);
+	check_required(callee, arguments, properties);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			property = known_property(tool, properties,
+			property = known_property(callee, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
 		else if (token == WJB_VALUE)
 			value = read_value(property, &value);
 		object = pushJsonbValue(&state, token,
 								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
 	}
-	return crm_mcp_resolve(tool->schema, JsonbValueToJsonb(object), properties,
-						   !tool->read_only);
+	return crm_mcp_resolve(callee->schema, JsonbValueToJsonb(object), properties,
+						   callee->writes);
 }
 
 List *

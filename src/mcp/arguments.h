@@ -5,21 +5,30 @@
 #ifndef CRM_MCP_ARGUMENTS_H
 #define CRM_MCP_ARGUMENTS_H
 
-#include "base/compat.h"
-#include "mcp/tool.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
+
+#include "base/compat.h"
 
 #define MCP_DEFAULT_LIMIT	20
 #define MCP_MAX_LIMIT		100
 
+/* What is called. */
+typedef struct McpCallee
+{
+	const char *name;
+	bool		is_report;		/* of the tool for reports; else a tool */
+	bool		writes;
+	Oid			schema;			/* of the CRM */
+} McpCallee;
+
 /*
  * The arguments with integers for 2.0 and "2", an array in place of a single value where
- * an array is expected, and ids in place of names (crm_mcp_resolve(); exact if the tool
- * writes).  ERROR 22023 for an argument that the tool does not have, for one that is
- * missing, and for a value that is not of its type.  is_report: the tool is a report,
- * whose arguments are its own, and is called so.
+ * an array is expected, and ids in place of names (crm_mcp_resolve(); exact if it
+ * writes).  ERROR 22023 for an argument that it does not have, for one that is
+ * missing, and for a value that is not of its type.
  */
-extern Jsonb *crm_mcp_check_arguments(const McpTool *tool, bool is_report, Jsonb *arguments,
+extern Jsonb *crm_mcp_check_arguments(const McpCallee *callee, Jsonb *arguments,
 									  List *properties);
 
 /* The properties limit and cursor. */

@@ -233,12 +233,13 @@ static char *
 call_report(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	McpTool    *report = find_report(tool, crm_mcp_string(&arguments->root, "report"));
+	McpCallee	callee = {report->name, true, !report->read_only, report->schema};
 
 	if (crm_mcp_is_true(arguments, "explain"))
 		return explain(report);
 	properties = report->kind->properties(report);
 	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(report, true, arguments, properties);
+	arguments = crm_mcp_check_arguments(&callee, arguments, properties);
 	return report->kind->call(report, arguments, properties);
 }
 

@@ -68,9 +68,10 @@ char *
 crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 {
 	List	   *properties = tool->kind->properties(tool);
+	McpCallee	callee = {tool->name, false, !tool->read_only, tool->schema};
 	char	   *result;
 
-	arguments = crm_mcp_check_arguments(tool, false, arguments, properties);
+	arguments = crm_mcp_check_arguments(&callee, arguments, properties);
 	result = tool->kind->call(tool, arguments, properties);
 	/* An error at the end of the transaction would come after the reply. */
 	if (!tool->read_only)
