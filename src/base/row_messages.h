@@ -1,5 +1,5 @@
 /*
- * base/messages.h
+ * base/row_messages.h
  *		Messages about one row of a CRM, for ereport().
  *
  * They are whole sentences for each kind of row, as the grammar of other languages
