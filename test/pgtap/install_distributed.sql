@@ -38,7 +38,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(44);
+SELECT plan(45);
 
 -- ---- installing ----
 
@@ -79,7 +79,10 @@ INSERT INTO pg_catalog.pg_dist_shard VALUES ('crm.people', 90002);
 SELECT lives_ok($$ SELECT crm_link('crm', 'deals.owner_id', 'crm.people') $$, 'as is a table of the CRM''s schema');
 SELECT crm_unlink('crm', 'deals.owner_id');
 DROP TABLE crm.people;
-SELECT lives_ok($$ SELECT crm_link('local', 'deals.owner_id', 'public.people') $$, 'A CRM that is local takes any table');
+SELECT throws_ok($$ SELECT crm_link('local', 'deals.owner_id', 'public.people') $$, '0A000',
+	'a CRM that Citus has not distributed cannot be linked to reference table "people"', 'A CRM that is local takes no reference table');
+CREATE TABLE public.colleagues (id uuid PRIMARY KEY, name text);
+SELECT lives_ok($$ SELECT crm_link('local', 'deals.owner_id', 'public.colleagues') $$, 'but any other');
 SELECT crm_unlink('local', 'deals.owner_id');
 SELECT crm_prepare_import('imp');
 INSERT INTO imp.deals (external_id) VALUES ('a');
