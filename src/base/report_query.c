@@ -94,10 +94,11 @@ resolve_name(ParseState *pstate, ColumnRef *cref)
 {
 	const CrmQueryNames *names = pstate->p_ref_hook_state;
 	const CrmDeclaration *declaration = &names->declaration;
+	const char *first = field(cref, 0);
 	const char *second = field(cref, 1);
 	int			argument;
 
-	if (second == NULL || strcmp(field(cref, 0), declaration->name) != 0)
+	if (first == NULL || second == NULL || strcmp(first, declaration->name) != 0)
 		return NULL;
 	if (list_length(cref->fields) == 3 && strcmp(second, "group_of") == 0)
 		return crm_group_expression(pstate, &names->group, field(cref, 2));

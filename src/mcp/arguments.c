@@ -203,7 +203,7 @@ crm_mcp_check_arguments(const McpCallee *callee, Jsonb *arguments, List *propert
 		if (token == WJB_KEY)
 			property = known_property(callee, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
-		else if (token == WJB_VALUE)
+		else if (token == WJB_VALUE && property != NULL)
 			value = read_value(property, &value);
 		object = pushJsonbValue(&state, token,
 								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);

@@ -222,17 +222,20 @@ order_by(List *order, const char *alias, bool descending)
 	return list.data;
 }
 
-/* The condition that a row comes after the one in the cursor, $2, whose columns k has. */
+/*
+ * The condition that a row comes after the one in the cursor, $2, whose columns k has, by
+ * the columns of the order from the one of that number.
+ */
 static char *
-comes_after(List *order, ListCell *first, bool descending)
+comes_after(List *order, int first, bool descending)
 {
-	McpColumn  *column = lfirst(first);
+	McpColumn  *column = list_nth(order, first);
 	const char *name = quote_identifier(column->property.name);
 	char	   *further = psprintf("t.%s OPERATOR(pg_catalog.%s) k.%s", name,
 								   descending ? "<" : ">", name);
 	char	   *same = psprintf("t.%s OPERATOR(pg_catalog.=) k.%s", name, name);
 
-	if (lnext(order, first) == NULL)
+	if (first + 1 == list_length(order))
 		return further;
 	if (!column->not_null)
 	{
@@ -240,7 +243,7 @@ comes_after(List *order, ListCell *first, bool descending)
 		same = psprintf("(%s OR (t.%s IS NULL AND k.%s IS NULL))", same, name, name);
 	}
 	return psprintf("(%s OR (%s AND %s))", further, same,
-					comes_after(order, lnext(order, first), descending));
+					comes_after(order, first + 1, descending));
 }
 
 /* The columns of the order as properties. */
@@ -268,7 +271,7 @@ begin_after(List *order, bool descending)
 						descending ? "<" : ">");
 	return psprintf(" AND (SELECT %s FROM (SELECT %s FROM pg_catalog.jsonb_to_record($2) AS f(%s))"
 					" AS k)",
-					comes_after(order, list_head(order), descending),
+					comes_after(order, 0, descending),
 					crm_mcp_names(properties, "f."), crm_mcp_record_columns(properties));
 }
 

@@ -253,7 +253,7 @@ append_members(StringInfo out, JsonbContainer *object, const char *separator, in
 
 		if (token == WJB_KEY)
 			key = pnstrdup(value.val.string.val, value.val.string.len);
-		if (token != WJB_VALUE || is_skipped(key))
+		if (token != WJB_VALUE || key == NULL || is_skipped(key))
 			continue;
 		text = describe_value(&value, depth);
 
