@@ -148,8 +148,11 @@ check_result(const CrmReport *report)
 		if (declaration->row != NULL)
 			declared = TupleDescAttr(declaration->row, i)->atttypid;
 		if (TupleDescAttr(desc, i)->atttypid != declared)
-			elog(ERROR, "column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
-				 format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared));
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
+							format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared)),
+					 errhint("A column of a table has another type than crm_install() gave it: give it that type.")));
 	}
 }
 
