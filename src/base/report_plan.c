@@ -131,9 +131,8 @@ crm_report_source(SPIPlanPtr plan)
 	return linitial(SPI_plan_get_plan_sources(plan));
 }
 
-/* What the last statement returns has to be what is declared. */
-static void
-check_result(const CrmReport *report)
+void
+crm_report_check_result(const CrmReport *report)
 {
 	const CrmDeclaration *declaration = &report->names.declaration;
 	TupleDesc	desc = crm_report_source(llast(report->statements))->resultDesc;
@@ -176,7 +175,7 @@ prepare_query(CrmReport *report, const char *text)
 	int			level = crm_report_pin_settings();
 
 	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
-	check_result(report);
+	crm_report_check_result(report);
 	AtEOXact_GUC(true, level);
 }
 
