@@ -38,7 +38,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(45);
+SELECT plan(47);
 
 -- ---- installing ----
 
@@ -62,6 +62,11 @@ SELECT is((SELECT count(*) FROM pg_policy WHERE polrelid IN ('crm.stage_changes'
 SELECT is((SELECT count(*) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')), 0::bigint,
 	'PUBLIC has no right on a function of it');
 SELECT is((SELECT count(*) FROM crm_check('crm')), 0::bigint, 'crm_check() finds nothing');
+-- Citus looks for the types of a table in what it and its indexes depend on.
+PREPARE domains AS SELECT t.typname FROM pg_depend AS d JOIN pg_type AS t ON t.oid = d.refobjid
+	WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass($1) AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'n' ORDER BY 1;
+SELECT results_eq($$ EXECUTE domains('crm.deals_pkey') $$, $$ VALUES ('deal_metadata'::name), ('deal_status'), ('forecast_category'), ('value_period') $$,
+	'The primary key of deals depends on the domains of its CHECK');
 
 -- ---- links and imports ----
 
@@ -109,6 +114,7 @@ INSERT INTO local.pipelines (name) VALUES ('Sales');
 SELECT lives_ok($$ SELECT crm_distribute('local') $$, 'An existing CRM is distributed');
 SELECT is((SELECT count(*) FROM crm_check('local')), 0::bigint, 'its triggers are there again');
 SELECT lives_ok($$ SELECT crm_distribute('local') $$, 'crm_distribute() may be repeated');
+SELECT results_eq($$ EXECUTE domains('local.deals_pkey') $$, $$ EXECUTE domains('crm.deals_pkey') $$, 'it records each domain once');
 
 -- ---- writing to shards ----
 
