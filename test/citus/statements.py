@@ -302,7 +302,8 @@ def pages():
     yield from (f"SELECT * FROM pipeline_chart({p});" for p in (SALES, RENEWALS, EMPTY))
     for page in (f"pipeline_page({SALES})", f"pipeline_page({RENEWALS})", f"pipeline_page({EMPTY})", f"pipeline_page({row('99')})", "board_page()"):
         # their data, but for what the clock changes
-        yield rf"""SELECT regexp_replace(substring({page}::text, '"data">(.*?)</script>'), '"(at|max|p90|median|average)": [0-9.]+', '\1', 'g');"""
+        yield (f"SELECT regexp_replace(substring({page}::text, '\"data\">(.*?)</script>'), "
+               "'\"(at|max|p90|median|average|waterfall_from)\": \"?[0-9.:T+-]+\"?', '\\1', 'g');")
 
 
 def agent_reads():

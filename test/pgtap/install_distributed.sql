@@ -40,7 +40,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(50);
+SELECT plan(51);
 
 -- ---- installing ----
 
@@ -223,5 +223,7 @@ DROP FUNCTION mcp(json);
 CREATE FUNCTION mcp(json) RETURNS json LANGUAGE crm AS '';
 SELECT ok(obj_description('crm.mcp(json)'::regprocedure, 'pg_proc') LIKE '%Model Context Protocol%', 'There, a function gets its comment');
 SELECT is(col_description('crm.deals'::regclass, 14), 'Short name of the deal', 'and the columns theirs');
+CREATE SCHEMA new;
+SELECT lives_ok($$ CREATE FUNCTION new.mcp(json) RETURNS json LANGUAGE crm AS '' $$, 'A node that is added may get the function before the tables');
 
 SELECT * FROM finish();
