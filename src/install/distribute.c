@@ -155,7 +155,8 @@ record_domains(Oid schema)
 							"WHERE c.conrelid OPERATOR(pg_catalog.=) $3 AND c.conname OPERATOR(pg_catalog.=) 'deals_check'",
 							lengthof(types), types, args, NULL, false);
 	rows = SPI_tuptable;
-	(void) deleteDependencyRecordsForClass(key.classId, key.objectId, TypeRelationId, DEPENDENCY_NORMAL);
+	(void) deleteDependencyRecordsForClass(key.classId, key.objectId,
+										   TypeRelationId, DEPENDENCY_NORMAL);
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;
