@@ -88,7 +88,8 @@ receive_move(TupleTableSlot *row, void *arg)
 	const Datum *values = moves->columns.values;
 	VisitMove  *move = crm_new_move(visits);
 
-	if (!crm_read_row(&moves->columns, row, &moves->filter) || !moves->columns.nulls[MOVE_REVERTS_NO])
+	if (!crm_read_row(&moves->columns, row, &moves->filter) ||
+		!moves->columns.nulls[MOVE_REVERTS_NO])
 		return;
 	move->deal = crm_uuid_key(DatumGetUUIDP(values[MOVE_DEAL_ID]));
 	move->move_no = DatumGetInt32(values[MOVE_MOVE_NO]);
@@ -102,17 +103,17 @@ receive_move(TupleTableSlot *row, void *arg)
 
 /* The best plan depends on the pipeline's share of all moves. */
 static CrmStatement
-make_statement(const char *text)
+make_statement(const char *query)
 {
 	static const Oid types[] = {UUIDOID};
-
-	return (CrmStatement)
-	{
-		.text = text,
+	CrmStatement statement = {
+		.text = query,
 		.nargs = lengthof(types),
 		.argtypes = types,
-		.cursor_options = CURSOR_OPT_CUSTOM_PLAN
+		.cursor_options = CURSOR_OPT_CUSTOM_PLAN,
 	};
+
+	return statement;
 }
 
 static void
@@ -128,7 +129,7 @@ read_taken_back(DealVisits *visits, const char *table, const pg_uuid_t *pipeline
 static void
 read_moves(DealVisits *visits, Relation deals, const char *table, const pg_uuid_t *pipeline_id)
 {
-	PipelineMoves moves = {.visits = visits,.filter = {.id = pipeline_id}};
+	PipelineMoves moves = {.visits = visits,.filter.id = pipeline_id};
 	Oid			relid = get_relname_relid("stage_changes", RelationGetNamespace(deals));
 	const char *list = crm_select_list(relid, "c", move_columns, MOVE_NCOLUMNS,
 									   MOVE_REVERTS_NO, (1U << MOVE_NCOLUMNS) - 1, &moves.columns);
