@@ -58,12 +58,12 @@ find_stored(Relation table, const RowColumn *column)
 
 /* Finds the columns that are asked for in stored rows; false if that cannot be. */
 static bool
-find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nrequired,
-				uint32 asked, RowColumns *rows)
+find_all_stored(Relation table, const RowColumn *columns, int ncolumns, uint32 asked,
+				RowColumns *rows)
 {
 	if (!gives_stored_rows(table))
 		return false;
-	rows->last = rows->unsure = 0;
+	rows->last = 0;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		const FormData_pg_attribute *stored;
@@ -76,8 +76,8 @@ find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nreq
 			return false;
 		rows->at[i] = stored->attnum - 1;
 		rows->last = Max(rows->last, stored->attnum);
-		if (i < nrequired && !stored->attnotnull)
-			rows->unsure = nrequired;
+		if (i < rows->nrequired && stored->attnum <= MAX_STORED_COLUMNS)
+			rows->required |= UINT64CONST(1) << rows->at[i];
 	}
 	return true;
 }
@@ -155,8 +155,9 @@ crm_select_list(Oid relid, const char *alias, const RowColumn *columns, int ncol
 	rows->ncolumns = ncolumns;
 	rows->decodes = false;
 	rows->at_once = 0;
-	rows->stored = table != NULL &&
-		find_all_stored(table, columns, ncolumns, nrequired, asked, rows);
+	rows->nrequired = nrequired;
+	rows->required = 0;
+	rows->stored = table != NULL && find_all_stored(table, columns, ncolumns, asked, rows);
 	if (rows->stored)
 		place_columns(table, rows);
 	if (table != NULL)
@@ -165,7 +166,6 @@ crm_select_list(Oid relid, const char *alias, const RowColumn *columns, int ncol
 		return psprintf("%s.*", alias);
 	initStringInfo(&list);
 	rows->last = 0;
-	rows->unsure = nrequired;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		rows->at[i] = is_asked(asked, i) ? rows->last++ : -1;
@@ -309,6 +309,17 @@ read_slot(RowColumns *rows, TupleTableSlot *slot)
 	}
 }
 
+static bool
+has_required(const RowColumns *rows)
+{
+	for (int i = 0; i < rows->nrequired; i++)
+	{
+		if (rows->nulls[i])
+			return false;
+	}
+	return true;
+}
+
 bool
 crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 {
@@ -321,10 +332,8 @@ crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 		return false;
 	if (!is_wanted(rows, filter))
 		return false;
-	for (int i = 0; i < rows->unsure; i++)
-	{
-		if (unlikely(rows->nulls[i]))
-			return false;
-	}
-	return true;
+
+	/* NOT NULL of a table is no proof: a child of it, or one not valid, may have nulls. */
+	return likely(row != NULL && (present & rows->required) == rows->required) ||
+		has_required(rows);
 }

@@ -53,7 +53,9 @@ typedef struct RowColumns
 	int16		at[MAX_ROW_COLUMNS];	/* index in the row; -1: not asked for */
 	bool		stored;			/* rows come as they are stored */
 	int			last;			/* so many values of a row are read */
-	int			unsure;			/* so many columns might be null by mistake */
+	int			nrequired;		/* rows in which one of the first columns, so
+								 * many, is null are passed over */
+	uint64		required;		/* the bits of these, of stored rows */
 	bool		decodes;		/* what follows is known; else it is
 								 * PostgreSQL that decodes stored rows */
 	uint32		at_once;		/* the bits of the columns in placed */
@@ -72,7 +74,7 @@ typedef struct RowColumns
 /*
  * The select list, palloc'd, for those of the columns whose bits are set in asked; the
  * table, InvalidOid if it is unknown, is locked and has that alias in the query.  The first
- * columns, so many, are not null but in a table whose constraints were dropped.  Sets
+ * columns, so many, are not null but in a table whose constraints do not hold.  Sets
  * rows.
  */
 extern char *crm_select_list(Oid relid, const char *alias, const RowColumn *columns,
