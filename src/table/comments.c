@@ -45,6 +45,17 @@ is_of_table(const CommentStmt *comment)
 		comment->objtype == OBJECT_VIEW || comment->objtype == OBJECT_DOMAIN;
 }
 
+/*
+ * Whether the object may be looked up: get_object_address() takes a missing column, but
+ * no missing table.
+ */
+static bool
+has_table(const CommentStmt *comment, Oid schema)
+{
+	return comment->objtype != OBJECT_COLUMN ||
+		OidIsValid(get_relname_relid(strVal(linitial(castNode(List, comment->object))), schema));
+}
+
 /* As COMMENT does it, unless there is a comment. */
 static void
 describe(CommentStmt *comment, const char *schema)
@@ -73,7 +84,8 @@ crm_describe_tables(Oid schema, Oid extension)
 	{
 		Node	   *statement = lfirst_node(RawStmt, cell)->stmt;
 
-		if (IsA(statement, CommentStmt) && is_of_table((CommentStmt *) statement))
+		if (IsA(statement, CommentStmt) && is_of_table((CommentStmt *) statement) &&
+			has_table((CommentStmt *) statement, schema))
 			describe((CommentStmt *) statement, name);
 	}
 }
