@@ -131,9 +131,8 @@ crm_report_source(SPIPlanPtr plan)
 	return linitial(SPI_plan_get_plan_sources(plan));
 }
 
-/* What the last statement returns has to be what is declared. */
-static void
-check_result(const CrmReport *report)
+void
+crm_report_check_result(const CrmReport *report)
 {
 	const CrmDeclaration *declaration = &report->names.declaration;
 	TupleDesc	desc = crm_report_source(llast(report->statements))->resultDesc;
@@ -148,8 +147,11 @@ check_result(const CrmReport *report)
 		if (declaration->row != NULL)
 			declared = TupleDescAttr(declaration->row, i)->atttypid;
 		if (TupleDescAttr(desc, i)->atttypid != declared)
-			elog(ERROR, "column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
-				 format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared));
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
+							format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared)),
+					 errhint("A column of a table has another type than crm_install() gave it: give it that type.")));
 	}
 }
 
@@ -173,7 +175,7 @@ prepare_query(CrmReport *report, const char *text)
 	int			level = crm_report_pin_settings();
 
 	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
-	check_result(report);
+	crm_report_check_result(report);
 	AtEOXact_GUC(true, level);
 }
 
