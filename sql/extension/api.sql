@@ -81,12 +81,13 @@ CREATE FUNCTION @extschema@.crm_function_attributes(function pg_proc)
 COMMENT ON FUNCTION @extschema@.crm_function_attributes(pg_proc) IS
 'How a function may be used, as CREATE FUNCTION states it';
 
--- The functions that a CRM should have, from the declarations of the extension.
+-- The functions that a CRM should have, from the declarations of the extension.  They are
+-- looked for by types, as an index then finds the CRM's own among those of all CRMs.
 CREATE FUNCTION @extschema@.crm_api_definitions(crm regnamespace, extension regnamespace)
-	RETURNS TABLE (name text, declared oid, arguments text, identity text, result text, attributes text)
+	RETURNS TABLE (name text, declared oid, types oidvector, arguments text, identity text, result text, attributes text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT f.name, p.oid,
+	SELECT f.name, p.oid, array_to_string(p.proargtypes[1:], ' ')::oidvector,
 		regexp_replace(pg_get_function_arguments(p.oid), '^crm regnamespace(, )?', ''),
 		regexp_replace(pg_get_function_identity_arguments(p.oid), '^crm regnamespace(, )?', ''),
 		CASE WHEN f.returns IS NULL THEN pg_get_function_result(p.oid)
@@ -106,13 +107,12 @@ CREATE FUNCTION @extschema@.crm_api_commands(crm regnamespace, extension regname
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH definitions AS MATERIALIZED (
-		SELECT d.name, d.declared, d.arguments, d.identity, d.result, d.attributes
+		SELECT d.name, d.declared, d.types, d.arguments, d.identity, d.result, d.attributes
 		FROM @extschema@.crm_api_definitions(crm, extension) AS d
 	), present AS MATERIALIZED (
-		SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_arguments(p.oid) AS arguments,
-			pg_get_function_result(p.oid) AS result, l.lanname = 'crm' AND @extschema@.crm_function_attributes(p) = d.attributes AS same
+		SELECT d.declared, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result, l.lanname = 'crm' AND @extschema@.crm_function_attributes(p) = d.attributes AS same
 		FROM definitions AS d
-			JOIN pg_proc AS p ON p.proname = d.name AND p.pronamespace = crm AND p.prokind = 'f'
+			JOIN pg_proc AS p ON p.proname = d.name AND p.proargtypes = d.types AND p.pronamespace = crm AND p.prokind = 'f'
 			JOIN pg_language AS l ON l.oid = p.prolang
 	)
 	SELECT d.name, d.declared,
@@ -123,7 +123,7 @@ BEGIN ATOMIC
 				CASE WHEN (p.arguments, p.result) = (d.arguments, d.result) THEN 'OR REPLACE ' END, crm, d.name, d.arguments,
 				d.result, d.attributes, '') END
 	FROM definitions AS d
-		LEFT JOIN present AS p ON p.proname = d.name AND p.identity = d.identity
+		LEFT JOIN present AS p ON p.declared = d.declared
 	ORDER BY d.name;
 END;
 COMMENT ON FUNCTION @extschema@.crm_api_commands(regnamespace, regnamespace) IS
@@ -137,8 +137,7 @@ BEGIN ATOMIC
 	SELECT format('function %I(%s)', d.name, d.identity),
 		CASE WHEN p.oid IS NULL THEN 'is missing' ELSE 'has other arguments, defaults or another result than the extension declares' END
 	FROM @extschema@.crm_api_definitions(crm, extension) AS d
-		LEFT JOIN pg_proc AS p ON p.pronamespace = crm AND p.proname = d.name AND p.prokind = 'f'
-			AND pg_get_function_identity_arguments(p.oid) = d.identity
+		LEFT JOIN pg_proc AS p ON p.proname = d.name AND p.proargtypes = d.types AND p.pronamespace = crm AND p.prokind = 'f'
 	WHERE p.oid IS NULL
 		OR (pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) <> (d.arguments, d.result)
 	ORDER BY d.name;

@@ -7,17 +7,37 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/declaration.h"
 #include "base/packed_text.h"
 
+/* What is around the text in the body of its function. */
+#define OPENING		" SELECT $packed$"
+#define CLOSING		"$packed$ "
+
+/* It is cut out of the body: a call would parse and plan it first. */
 char *
 crm_packed_text(Oid extension, const char *function)
 {
-	return TextDatumGetCString(OidFunctionCall0(crm_find_function(extension, function)));
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(crm_find_function(extension, function)));
+	bool		isnull;
+	char	   *body;
+	char	   *end;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "function %s does not exist", function);
+	body = TextDatumGetCString(SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull));
+	ReleaseSysCache(tuple);
+	end = body + strlen(body) - strlen(CLOSING);
+	if (strncmp(body, OPENING, strlen(OPENING)) != 0 || strcmp(end, CLOSING) != 0)
+		elog(ERROR, "function %s holds no packed text", function);
+	*end = '\0';
+	return body + strlen(OPENING);
 }
 
 static const char *
@@ -38,22 +58,25 @@ crm_fill_in_schemas(const char *sql, Oid crm, Oid extension)
 	static const char *const placeholders[] = {"@crm@", "@extension@"};
 	const char *const names[] = {schema_name(crm), schema_name(extension)};
 	StringInfoData filled;
+	const char *next;
 
 	initStringInfo(&filled);
-	while (*sql != '\0')
+	while ((next = strchr(sql, '@')) != NULL)
 	{
 		int			i = 0;
 
 		while (i < lengthof(placeholders) &&
-			   strncmp(sql, placeholders[i], strlen(placeholders[i])) != 0)
+			   strncmp(next, placeholders[i], strlen(placeholders[i])) != 0)
 			i++;
 		if (i == lengthof(placeholders))
-			appendStringInfoChar(&filled, *sql++);
-		else
-		{
-			appendStringInfoString(&filled, names[i]);
-			sql += strlen(placeholders[i]);
-		}
+			next++;
+		appendBinaryStringInfo(&filled, sql, next - sql);
+		sql = next;
+		if (i == lengthof(placeholders))
+			continue;
+		appendStringInfoString(&filled, names[i]);
+		sql += strlen(placeholders[i]);
 	}
+	appendStringInfoString(&filled, sql);
 	return filled.data;
 }

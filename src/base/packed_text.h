@@ -5,7 +5,7 @@
 #ifndef CRM_BASE_PACKED_TEXT_H
 #define CRM_BASE_PACKED_TEXT_H
 
-/* The text that a function of the extension's without arguments returns. */
+/* The text that sql/build.sh packed as that function of the extension; palloc'd. */
 extern char *crm_packed_text(Oid extension, const char *function);
 
 /* The text with the names of the schemas in place of @crm@ and @extension@; palloc'd. */

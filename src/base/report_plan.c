@@ -15,7 +15,6 @@
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -103,25 +102,28 @@ list_plans(CrmReport *report, List *statements)
 	MemoryContextSwitchTo(outer);
 }
 
-/* Prepares the statements before the query, which is the last one. */
+/*
+ * Prepares the statements before the query, which is the last one.  Each of them ends with
+ * a semicolon at the end of a line, and no other line does (test/lint/install_script.py),
+ * so that they need not be parsed to find them.
+ */
 static List *
 prepare_statements(CrmReport *report, const char *sql)
 {
-	List	   *statements = pg_parse_query(sql);
 	List	   *plans = NIL;
-	ListCell   *cell;
+	const char *end = strstr(sql, ";\n");
+	const char *next;
 
-	foreach(cell, statements)
+	while (end != NULL && (next = strstr(end + 1, ";\n")) != NULL)
 	{
-		RawStmt    *raw = lfirst_node(RawStmt, cell);
-		const char *start = sql + raw->stmt_location;
-		char	   *text = raw->stmt_len == 0 ? pstrdup(start) : pnstrdup(start, raw->stmt_len);
+		char	   *text = pnstrdup(sql, end - sql);
 
-		if (lnext(statements, cell) == NULL)
-			report->query = MemoryContextStrdup(report->kept.context, text);
-		else
-			plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
+		plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
+		sql = end + 1;
+		end = next;
 	}
+	report->query = MemoryContextStrdup(report->kept.context,
+										end == NULL ? sql : pnstrdup(sql, end - sql));
 	return plans;
 }
 

@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -30,6 +29,7 @@
 #include "base/subtransaction.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/script.h"
 #include "table/trigger.h"
 
 typedef struct Check
@@ -37,6 +37,7 @@ typedef struct Check
 	const CrmInstallation *installation;
 	Oid			extension;		/* its schema */
 	char	   *version;		/* of its SQL */
+	const CrmScript *tables;	/* crm_schema_sql; NULL: to be read */
 	ReturnSetInfo *rows;		/* NULL: a problem is raised at level */
 	int			level;			/* ERROR or WARNING */
 } Check;
@@ -128,11 +129,13 @@ check_trigger(Check *check, const CreateTrigStmt *create)
 static void
 check_schema(Check *check)
 {
-	char	   *script = crm_fill_in_schemas(crm_packed_text(check->extension, "crm_schema_sql"),
-											 check->installation->schema, check->extension);
+	const CrmScript *script = check->tables;
 	ListCell   *cell;
 
-	foreach(cell, pg_parse_query(script))
+	if (script == NULL)
+		script = crm_read_script(crm_packed_text(check->extension, "crm_schema_sql"),
+								 check->installation->schema, check->extension);
+	foreach(cell, script->statements)
 	{
 		Node	   *statement = lfirst_node(RawStmt, cell)->stmt;
 
@@ -295,9 +298,10 @@ run(Check *check, FunctionCallInfo fcinfo)
 }
 
 void
-crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation)
+crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation,
+					   const CrmScript *tables)
 {
-	Check		check = {.installation = installation,.level = ERROR};
+	Check		check = {.installation = installation,.level = ERROR,.tables = tables};
 
 	run(&check, fcinfo);
 }

@@ -31,9 +31,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "parser/scansup.h"
 #include "storage/lmgr.h"
-#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -229,53 +227,6 @@ prepare_schema(FunctionCallInfo fcinfo, const char *name)
 	return schema;
 }
 
-int
-crm_pin_settings(Oid schema)
-{
-	int			level = NewGUCNestLevel();
-	char	   *path = psprintf("%s, pg_temp", quote_identifier(get_namespace_name(schema)));
-	const char *settings[][2] = {
-		{"search_path", path},
-		{"check_function_bodies", "on"},
-		{"standard_conforming_strings", "on"},
-		{"transform_null_equals", "off"},
-		/* last, and only to say less */
-		{"client_min_messages", "warning"}
-	};
-	int			count = lengthof(settings);
-
-	if (client_min_messages >= WARNING)
-		count--;
-	for (int i = 0; i < count; i++)
-		(void) set_config_option(settings[i][0], settings[i][1],
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
-	return level;
-}
-
-void
-crm_run_script(const char *text, Oid schema, Oid extension)
-{
-	char	   *script = crm_fill_in_schemas(text, schema, extension);
-	ListCell   *cell;
-
-	foreach(cell, pg_parse_query(script))
-	{
-		RawStmt    *statement = lfirst_node(RawStmt, cell);
-		const char *start = script + statement->stmt_location;
-		int			length = statement->stmt_len;
-		char	   *query;
-
-		if (length == 0)		/* the last one, without semicolon */
-			length = strlen(start);
-		for (; length > 0 && scanner_isspace(*start); length--)
-			start++;
-		query = pnstrdup(start, length);
-		crm_run(query);
-		pfree(query);
-	}
-}
-
 /*
  * The schema's comment, which PostgREST shows as the title and the description of the
  * API.  A comment that exists is the user's, and stays.
@@ -306,6 +257,7 @@ crm_install(PG_FUNCTION_ARGS)
 	char	   *tenancy = crm_required_text(fcinfo, 1, "tenancy");
 	bool		shared = strcmp(tenancy, "shared") == 0;
 	CrmInstallation installation;
+	CrmScript  *tables;
 	Oid			extension = crm_extension_schema(fcinfo);
 	Oid			schema;
 	bool		distribute;
@@ -327,9 +279,10 @@ crm_install(PG_FUNCTION_ARGS)
 	local_level = crm_make_locally();
 	schema = prepare_schema(fcinfo, name);
 	level = crm_pin_settings(schema);
-	crm_run_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
-	crm_run_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql"),
-				   schema, extension);
+	tables = crm_read_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	crm_run_script(tables);
+	crm_run_script(crm_read_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql"),
+								   schema, extension));
 	AtEOXact_GUC(true, level);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
@@ -337,7 +290,7 @@ crm_install(PG_FUNCTION_ARGS)
 	CommandCounterIncrement();
 	if (!crm_find_installation(fcinfo, schema, &installation))
 		elog(ERROR, "schema \"%s\" holds no CRM after all", name);
-	crm_require_no_problem(fcinfo, &installation);
+	crm_require_no_problem(fcinfo, &installation, tables);
 	if (distribute)
 		crm_distribute_schema(fcinfo, schema, false);
 	AtEOXact_GUC(true, local_level);
