@@ -7,35 +7,59 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_proc.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
+#include "utils/rel.h"
 
-#include "base/declaration.h"
 #include "base/packed_text.h"
 
 /* What is around the text in the body of its function. */
 #define OPENING		" SELECT $packed$"
 #define CLOSING		"$packed$ "
 
-/* It is cut out of the body: a call would parse and plan it first. */
+/* The body of the function; palloc'd.  The catalog cache would keep it. */
+static char *
+read_body(Oid extension, const char *function)
+{
+	Relation	functions = table_open(ProcedureRelationId, AccessShareLock);
+	char	   *body = NULL;
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&keys[0], Anum_pg_proc_proname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(function));
+	ScanKeyInit(&keys[1], Anum_pg_proc_proargtypes, BTEqualStrategyNumber, F_OIDVECTOREQ,
+				PointerGetDatum(buildoidvector(NULL, 0)));
+	ScanKeyInit(&keys[2], Anum_pg_proc_pronamespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(functions, ProcedureNameArgsNspIndexId, true, NULL, lengthof(keys), keys);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		body = TextDatumGetCString(heap_getattr(tuple, Anum_pg_proc_prosrc, RelationGetDescr(functions),
+												&isnull));
+	systable_endscan(scan);
+	table_close(functions, AccessShareLock);
+	if (body == NULL)
+		elog(ERROR, "extension crm has no function %s()", function);
+	return body;
+}
+
+/* The text is cut out of the body: a call would parse and plan this first. */
 char *
 crm_packed_text(Oid extension, const char *function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(crm_find_function(extension, function)));
-	bool		isnull;
-	char	   *body;
-	char	   *end;
+	char	   *body = read_body(extension, function);
+	char	   *end = body + strlen(body) - strlen(CLOSING);
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "function %s does not exist", function);
-	body = TextDatumGetCString(SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull));
-	ReleaseSysCache(tuple);
-	end = body + strlen(body) - strlen(CLOSING);
 	if (strncmp(body, OPENING, strlen(OPENING)) != 0 || strcmp(end, CLOSING) != 0)
-		elog(ERROR, "function %s holds no packed text", function);
+		elog(ERROR, "function %s() holds no packed text", function);
 	*end = '\0';
 	return body + strlen(OPENING);
 }

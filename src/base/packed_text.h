@@ -5,6 +5,12 @@
 #ifndef CRM_BASE_PACKED_TEXT_H
 #define CRM_BASE_PACKED_TEXT_H
 
+/*
+ * What makes a CRM of the tenancy "single".  Tables, columns, views, triggers and comments
+ * are the same with any.
+ */
+#define CRM_SCHEMA_SQL	"crm_schema_single_sql"
+
 /* The text that sql/build.sh packed as that function of the extension; palloc'd. */
 extern char *crm_packed_text(Oid extension, const char *function);
 

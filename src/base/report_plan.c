@@ -135,10 +135,8 @@ crm_report_source(SPIPlanPtr plan)
 
 /* What the last statement returns has to be what is declared. */
 static void
-check_result(const CrmReport *report)
+check_result(const CrmDeclaration *declaration, TupleDesc desc)
 {
-	const CrmDeclaration *declaration = &report->names.declaration;
-	TupleDesc	desc = crm_report_source(llast(report->statements))->resultDesc;
 	int			natts = declaration->row != NULL ? declaration->row->natts : 1;
 
 	if (desc == NULL || desc->natts != natts)
@@ -175,7 +173,7 @@ prepare_query(CrmReport *report, const char *text)
 	int			level = crm_report_pin_settings();
 
 	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
-	check_result(report);
+	check_result(&names->declaration, crm_report_source(llast(report->statements))->resultDesc);
 	AtEOXact_GUC(true, level);
 }
 
@@ -376,11 +374,13 @@ crm_report_try(Oid function, Oid schema)
 {
 	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
 	CrmReport  *report;
+	int			level;
 
 	watch_catalogs();
 	SPI_connect();
 	report = make_report(&key);
-	key.is_query = true;
-	(void) make_query(&key, report->query);
+	level = crm_report_pin_settings();
+	check_result(&report->names.declaration, crm_report_columns(report->query, &report->names));
+	AtEOXact_GUC(true, level);
 	SPI_finish();
 }

@@ -17,10 +17,12 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -178,4 +180,24 @@ crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 		elog(ERROR, "could not prepare a query of %s: %s", names->declaration.name,
 			 SPI_result_code_string(SPI_result));
 	return plan;
+}
+
+TupleDesc
+crm_report_columns(const char *query, CrmQueryNames *names)
+{
+	Oid			user = GetUserId();
+	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(query));
+	List	   *rewritten = pg_analyze_and_rewrite_withcb(raw, query, set_up_parser, names, NULL);
+	ListCell   *cell;
+
+	crm_report_check_user(user);
+	foreach(cell, rewritten)
+	{
+		const Query *statement = lfirst_node(Query, cell);
+
+		if (statement->canSetTag)
+			return ExecCleanTypeFromTL(statement->commandType == CMD_SELECT ?
+									   statement->targetList : statement->returningList);
+	}
+	return NULL;
 }

@@ -49,6 +49,7 @@
 #include "install/check.h"
 #include "install/computed_relationships.h"
 #include "install/distribute.h"
+#include "install/schema_function.h"
 #include "install/script.h"
 #include "table/installation.h"
 
@@ -246,6 +247,27 @@ describe_schema(Oid schema)
 }
 
 /*
+ * mcp() without arguments, which PostgREST calls by GET.  It is not in sql/schema, as REVOKE
+ * and COMMENT would look its name up in the schemas of all CRMs.
+ */
+static void
+make_mcp_by_get(Oid schema, Oid extension)
+{
+	static const char comment[] =
+	"No stream: the status 405\n\n"
+	"The endpoint of the Model Context Protocol takes messages by POST and opens no stream of its own.";
+	CrmSchemaFunction function = {.schema = schema,.name = "mcp"};
+	const char *type = crm_qualified_name(schema, "text/event-stream");
+
+	crm_make_schema_function(&function,
+							 psprintf("CREATE FUNCTION %s() RETURNS %s LANGUAGE sql VOLATILE PARALLEL UNSAFE "
+									  "BEGIN ATOMIC SELECT %s()::%s; END",
+									  crm_qualified_name(schema, function.name), type,
+									  crm_qualified_name(extension, "crm_mcp_no_message"), type),
+							 comment);
+}
+
+/*
  * crm_install(schema_name text, tenancy text) -> text
  *		Makes a CRM, owned by the caller; returns the name of its schema.
  */
@@ -279,11 +301,11 @@ crm_install(PG_FUNCTION_ARGS)
 	local_level = crm_make_locally();
 	schema = prepare_schema(fcinfo, name);
 	level = crm_pin_settings(schema);
-	tables = crm_read_script(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	tables = crm_read_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : CRM_SCHEMA_SQL),
+							 schema, extension);
 	crm_run_script(tables);
-	crm_run_script(crm_read_script(crm_packed_text(extension, shared ? "crm_schema_shared_sql" : "crm_schema_single_sql"),
-								   schema, extension));
 	AtEOXact_GUC(true, level);
+	make_mcp_by_get(schema, extension);
 	crm_make_api(schema, extension);
 	crm_embed_all(schema);
 	describe_schema(schema);

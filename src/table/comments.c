@@ -66,7 +66,7 @@ void
 crm_describe_tables(Oid schema, Oid extension)
 {
 	const char *name = get_namespace_name(schema);
-	char	   *script = crm_fill_in_schemas(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	char	   *script = crm_fill_in_schemas(crm_packed_text(extension, CRM_SCHEMA_SQL), schema, extension);
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))
