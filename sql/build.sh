@@ -73,8 +73,7 @@ pack_schema()			# tenancy, the other one, the default of tenant_id, topics
 {
 	tenancy=$1 other=$2 default=$3
 	shift 3
-	cat $(files schema "$@") |
-		sed "s/@tenant@/$default/g; s/^\\( *\\)@$tenancy@ /\\1/; /^ *@$other@ /d" |
+	sed "s/@tenant@/$default/g; s/^\\( *\\)@$tenancy@ /\\1/; /^ *@$other@ /d" $(files schema "$@") |
 		pack "crm_schema_${tenancy}_sql"
 }
 

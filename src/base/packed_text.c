@@ -40,10 +40,11 @@ read_body(Oid extension, const char *function)
 				PointerGetDatum(buildoidvector(NULL, 0)));
 	ScanKeyInit(&keys[2], Anum_pg_proc_pronamespace, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(extension));
-	scan = systable_beginscan(functions, ProcedureNameArgsNspIndexId, true, NULL, lengthof(keys), keys);
+	scan = systable_beginscan(functions, ProcedureNameArgsNspIndexId, true, NULL,
+							  lengthof(keys), keys);
 	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		body = TextDatumGetCString(heap_getattr(tuple, Anum_pg_proc_prosrc, RelationGetDescr(functions),
-												&isnull));
+		body = TextDatumGetCString(heap_getattr(tuple, Anum_pg_proc_prosrc,
+												RelationGetDescr(functions), &isnull));
 	systable_endscan(scan);
 	table_close(functions, AccessShareLock);
 	if (body == NULL)

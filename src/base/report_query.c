@@ -165,6 +165,14 @@ crm_has_one_plan(const char *query, const char *dimension)
 	return dimension == NULL && strstr(query, ONE_PLAN) != NULL;
 }
 
+/* Texts are split at semicolons at the ends of lines (base/report_plan.c). */
+static void
+require_one(int statements, const CrmQueryNames *names)
+{
+	if (statements != 1)
+		elog(ERROR, "a query of %s is not one statement", names->declaration.name);
+}
+
 SPIPlanPtr
 crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 {
@@ -179,6 +187,7 @@ crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query of %s: %s", names->declaration.name,
 			 SPI_result_code_string(SPI_result));
+	require_one(list_length(SPI_plan_get_plan_sources(plan)), names);
 	return plan;
 }
 
@@ -186,10 +195,13 @@ TupleDesc
 crm_report_columns(const char *query, CrmQueryNames *names)
 {
 	Oid			user = GetUserId();
-	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(query));
-	List	   *rewritten = pg_analyze_and_rewrite_withcb(raw, query, set_up_parser, names, NULL);
+	List	   *statements = pg_parse_query(query);
+	List	   *rewritten;
 	ListCell   *cell;
 
+	require_one(list_length(statements), names);
+	rewritten = pg_analyze_and_rewrite_withcb(linitial_node(RawStmt, statements), query, set_up_parser,
+											  names, NULL);
 	crm_report_check_user(user);
 	foreach(cell, rewritten)
 	{

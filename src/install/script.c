@@ -53,8 +53,8 @@ crm_read_script(const char *text, Oid schema, Oid extension)
 {
 	CrmScript  *script = palloc(sizeof(CrmScript));
 
-	script->text = crm_fill_in_schemas(text, schema, extension);
-	script->statements = pg_parse_query(script->text);
+	script->sql = crm_fill_in_schemas(text, schema, extension);
+	script->statements = pg_parse_query(script->sql);
 	return script;
 }
 
@@ -62,7 +62,7 @@ crm_read_script(const char *text, Oid schema, Oid extension)
 static char *
 statement_text(const CrmScript *script, const RawStmt *statement)
 {
-	const char *start = script->text + statement->stmt_location;
+	const char *start = script->sql + statement->stmt_location;
 	int			length = statement->stmt_len;
 
 	if (length == 0)			/* the last one, without semicolon */
@@ -86,44 +86,57 @@ run_utility(const CrmScript *script, const RawStmt *statement)
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	ProcessUtility(utility, script->text, true, PROCESS_UTILITY_QUERY, NULL, NULL,
+	ProcessUtility(utility, script->sql, true, PROCESS_UTILITY_QUERY, NULL, NULL,
 				   None_Receiver, NULL);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 }
 
+/* A statement that is running. */
 typedef struct Running
 {
 	const CrmScript *script;
 	const RawStmt *statement;
 } Running;
 
+/* The number of characters before that place in the script. */
+static int
+characters_before(const CrmScript *script, const char *place)
+{
+	return pg_mbstrlen_with_len(script->sql, place - script->sql);
+}
+
 /* The context of an error is the statement, not the script. */
 static void
 add_context(void *arg)
 {
 	const Running *running = arg;
-	char	   *text = statement_text(running->script, running->statement);
+	const CrmScript *script = running->script;
+	char	   *statement = statement_text(script, running->statement);
 	int			position = geterrposition();
 
 	if (position > 0)
 	{
-		const char *start = strstr(running->script->text + running->statement->stmt_location, text);
+		const char *start;
 
 		errposition(0);
-		internalerrposition(position - pg_mbstrlen_with_len(running->script->text, start - running->script->text));
-		internalerrquery(text);
+		start = strstr(script->sql + running->statement->stmt_location, statement);
+		internalerrposition(position - characters_before(script, start));
+		internalerrquery(statement);
 	}
 	else
-		errcontext("SQL statement \"%s\"", text);
+		errcontext("SQL statement \"%s\"", statement);
 }
 
 static void
 run_statement(const CrmScript *script, const RawStmt *statement)
 {
 	Running		running = {script, statement};
-	ErrorContextCallback callback = {.previous = error_context_stack,.callback = add_context,.arg = &running};
+	ErrorContextCallback callback;
 
+	callback.previous = error_context_stack;
+	callback.callback = add_context;
+	callback.arg = &running;
 	error_context_stack = &callback;
 	run_utility(script, statement);
 	error_context_stack = callback.previous;

@@ -18,7 +18,7 @@ extern int	crm_pin_settings(Oid schema);
 
 typedef struct CrmScript
 {
-	char	   *text;
+	char	   *sql;
 	List	   *statements;		/* of RawStmt */
 } CrmScript;
 

@@ -66,7 +66,8 @@ void
 crm_describe_tables(Oid schema, Oid extension)
 {
 	const char *name = get_namespace_name(schema);
-	char	   *script = crm_fill_in_schemas(crm_packed_text(extension, CRM_SCHEMA_SQL), schema, extension);
+	char	   *packed = crm_packed_text(extension, CRM_SCHEMA_SQL);
+	char	   *script = crm_fill_in_schemas(packed, schema, extension);
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))

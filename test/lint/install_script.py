@@ -165,7 +165,7 @@ for name in sorted(glob.glob("sql/schema/*.sql")):
 for name in sorted(glob.glob("sql/queries/*.sql") + glob.glob("sql/import/*.sql")):
     check_query(name)
     # The library finds the statements by these (src/base/report_plan.c).
-    if read(name).count(";\n") != len(parse(name)):
+    if name.startswith("sql/queries/") and read(name).count(";\n") != len(parse(name)):
         problems.append(f"{name}: each statement, and nothing else, ends with a semicolon at the end of a line")
 # What build.sh makes of them has to be SQL as well.
 for name in sorted(glob.glob("build/crm--*.sql") + glob.glob("sql/released/crm--*.sql")):
