@@ -200,8 +200,8 @@ crm_report_columns(const char *query, CrmQueryNames *names)
 	ListCell   *cell;
 
 	require_one(list_length(statements), names);
-	rewritten = pg_analyze_and_rewrite_withcb(linitial_node(RawStmt, statements), query, set_up_parser,
-											  names, NULL);
+	rewritten = pg_analyze_and_rewrite_withcb(linitial_node(RawStmt, statements), query,
+											  set_up_parser, names, NULL);
 	crm_report_check_user(user);
 	foreach(cell, rewritten)
 	{

@@ -23,6 +23,7 @@
 #include "base/packed_text.h"
 #include "base/query.h"
 #include "install/script.h"
+#include "table/comments.h"
 
 int
 crm_pin_settings(Oid schema)
@@ -53,6 +54,7 @@ crm_read_script(const char *text, Oid schema, Oid extension)
 {
 	CrmScript  *script = palloc(sizeof(CrmScript));
 
+	script->schema = schema;
 	script->sql = crm_fill_in_schemas(text, schema, extension);
 	script->statements = pg_parse_query(script->sql);
 	return script;
@@ -133,6 +135,10 @@ run_statement(const CrmScript *script, const RawStmt *statement)
 {
 	Running		running = {script, statement};
 	ErrorContextCallback callback;
+
+	if (IsA(statement->stmt, CommentStmt) &&
+		crm_describe((CommentStmt *) statement->stmt, script->schema, true))
+		return;
 
 	callback.previous = error_context_stack;
 	callback.callback = add_context;

@@ -18,6 +18,7 @@ extern int	crm_pin_settings(Oid schema);
 
 typedef struct CrmScript
 {
+	Oid			schema;
 	char	   *sql;
 	List	   *statements;		/* of RawStmt */
 } CrmScript;
