@@ -2,23 +2,19 @@
  * install/script.c
  *		Running the SQL that makes or changes the tables of a CRM.
  *
- * A script is parsed once, also for crm_check(), which looks for what it makes.
+ * What a script was parsed into also serves crm_check(), which looks for what it makes.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/analyze.h"
+#include "nodes/parsenodes.h"
 #include "parser/scansup.h"
 #include "tcop/tcopprot.h"
-#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "base/packed_text.h"
 #include "base/query.h"
@@ -74,78 +70,18 @@ statement_text(const CrmScript *script, const RawStmt *statement)
 	return pnstrdup(start, length);
 }
 
-/* DDL that is parsed already; what SPI does for it otherwise. */
-static void
-run_utility(const CrmScript *script, const RawStmt *statement)
-{
-	PlannedStmt *utility = makeNode(PlannedStmt);
-
-	utility->commandType = CMD_UTILITY;
-	utility->canSetTag = true;
-	utility->utilityStmt = statement->stmt;
-	utility->stmt_location = statement->stmt_location;
-	utility->stmt_len = statement->stmt_len;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	ProcessUtility(utility, script->sql, true, PROCESS_UTILITY_QUERY, NULL, NULL,
-				   None_Receiver, NULL);
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-}
-
-/* A statement that is running. */
-typedef struct Running
-{
-	const CrmScript *script;
-	const RawStmt *statement;
-} Running;
-
-/* The number of characters before that place in the script. */
-static int
-characters_before(const CrmScript *script, const char *place)
-{
-	return pg_mbstrlen_with_len(script->sql, place - script->sql);
-}
-
-/* The context of an error is the statement, not the script. */
-static void
-add_context(void *arg)
-{
-	const Running *running = arg;
-	const CrmScript *script = running->script;
-	char	   *statement = statement_text(script, running->statement);
-	int			position = geterrposition();
-
-	if (position > 0)
-	{
-		const char *start;
-
-		errposition(0);
-		start = strstr(script->sql + running->statement->stmt_location, statement);
-		internalerrposition(position - characters_before(script, start));
-		internalerrquery(statement);
-	}
-	else
-		errcontext("SQL statement \"%s\"", statement);
-}
-
+/*
+ * Comments are made directly.  All else is run as a text of its own, parsed once more: as
+ * Citus sends it to other nodes, and an error shows it.
+ */
 static void
 run_statement(const CrmScript *script, const RawStmt *statement)
 {
-	Running		running = {script, statement};
-	ErrorContextCallback callback;
-
 	if (IsA(statement->stmt, CommentStmt) &&
 		crm_describe((CommentStmt *) statement->stmt, script->schema, true))
-		return;
-
-	callback.previous = error_context_stack;
-	callback.callback = add_context;
-	callback.arg = &running;
-	error_context_stack = &callback;
-	run_utility(script, statement);
-	error_context_stack = callback.previous;
+		CommandCounterIncrement();
+	else
+		crm_run(statement_text(script, statement));
 }
 
 void
@@ -157,13 +93,8 @@ crm_run_script(const CrmScript *script)
 
 	foreach(cell, script->statements)
 	{
-		const RawStmt *statement = lfirst_node(RawStmt, cell);
-
 		CHECK_FOR_INTERRUPTS();
-		if (analyze_requires_snapshot(unconstify(RawStmt *, statement)))
-			crm_run(statement_text(script, statement));
-		else
-			run_statement(script, statement);
+		run_statement(script, lfirst_node(RawStmt, cell));
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(outer);

@@ -30,7 +30,7 @@ SELECT matches(t.upgrade('COMMENT ON COLUMN deals.titel IS ''?'''),
 SELECT matches(t.upgrade('COMMENT ON TABLE deal IS ''?'''), '^relation "deal" does not exist\n', 'or on no table');
 
 -- Comments.
-SELECT is(t.upgrade($$COMMENT ON COLUMN deals.title IS 'T'; COMMENT ON TABLE deals IS 'D'; COMMENT ON VIEW deal_facts IS 'F';
+SELECT is(t.upgrade($$COMMENT ON COLUMN deals.title IS 'X'; COMMENT ON COLUMN deals.title IS 'T'; COMMENT ON TABLE deals IS 'D'; COMMENT ON VIEW deal_facts IS 'F';
     COMMENT ON COLUMN deal_facts.title IS 'FT'; COMMENT ON DOMAIN deal_status IS 'S'; COMMENT ON COLUMN deals.rank IS NULL;
     COMMENT ON COLUMN crm.deals.status IS 'Q'; COMMENT ON CONSTRAINT deals_pkey ON deals IS 'C'$$), extensions.crm_version(), 'a step of comments');
 SELECT results_eq($$SELECT col_description('crm.deals'::regclass, a.attnum) FROM pg_attribute AS a
