@@ -41,8 +41,9 @@ AS $$
 BEGIN
 	PERFORM @extschema@.crm_require_crm(schema_name);
 	IF NOT EXISTS (SELECT FROM @extschema@.crm_installations() AS i
-			WHERE i.schema_name = crm_require_own_crm.schema_name AND pg_has_role(i.owner, 'USAGE')) THEN
-		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('only the owner of the CRM in schema "%s" can import', schema_name);
+			WHERE i.schema_name = crm_require_own_crm.schema_name AND @extschema@.crm_may_run_code_of(i.owner)) THEN
+		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('only the owner of the CRM in schema "%s" can import', schema_name),
+			HINT = 'SET ROLE to the owner.';
 	END IF;
 END;
 $$;

@@ -30,6 +30,18 @@ END;
 COMMENT ON FUNCTION @extschema@.crm_import_text(text, text, text) IS
 	'The text of a step of an import, with the names of the schemas in place of crm, import and extension between two signs @; it has no others';
 
+CREATE FUNCTION @extschema@.crm_may_run_code_of(owner text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A superuser has everybody's rights, and would run what anybody has attached to a table.
+	SELECT CASE WHEN u.rolsuper THEN (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = crm_may_run_code_of.owner)
+		ELSE pg_has_role(crm_may_run_code_of.owner::name, 'USAGE') END
+	FROM pg_roles AS u WHERE u.rolname = current_user
+$$;
+COMMENT ON FUNCTION @extschema@.crm_may_run_code_of(text) IS
+	'Whether the caller imports from and into tables of that role, and so runs the triggers that it has attached to them: one whose rights the caller has; for a superuser, another superuser.';
+
 CREATE FUNCTION @extschema@.crm_require_import(import_schema text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -40,11 +52,9 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('schema "%s" is none of an import', import_schema),
 			HINT = 'Call crm_prepare_import() first.';
 	END IF;
-	-- A superuser, who has everybody's rights, would run what the owner has attached to the tables.
 	IF EXISTS (SELECT FROM (SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = import_schema
 			UNION SELECT c.relowner FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = import_schema) AS o (owner)
-		JOIN pg_roles AS r ON r.oid = o.owner
-		WHERE NOT CASE WHEN (SELECT u.rolsuper FROM pg_roles AS u WHERE u.rolname = current_user) THEN r.rolsuper ELSE pg_has_role(r.oid, 'USAGE') END) THEN
+		WHERE NOT @extschema@.crm_may_run_code_of(pg_get_userbyid(o.owner))) THEN
 		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('schema "%s" is not yours, or has tables of others', import_schema),
 			HINT = 'Choose another schema for the import, or SET ROLE to the owner of this one.';
 	END IF;

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
@@ -57,12 +58,12 @@ find_stored(Relation table, const RowColumn *column)
 
 /* Finds the columns that are asked for in stored rows; false if that cannot be. */
 static bool
-find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nrequired,
-				uint32 asked, RowColumns *rows)
+find_all_stored(Relation table, const RowColumn *columns, int ncolumns, uint32 asked,
+				RowColumns *rows)
 {
-	if (table == NULL || !gives_stored_rows(table))
+	if (!gives_stored_rows(table))
 		return false;
-	rows->last = rows->unsure = 0;
+	rows->last = 0;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		const FormData_pg_attribute *stored;
@@ -75,8 +76,8 @@ find_all_stored(Relation table, const RowColumn *columns, int ncolumns, int nreq
 			return false;
 		rows->at[i] = stored->attnum - 1;
 		rows->last = Max(rows->last, stored->attnum);
-		if (i < nrequired && !stored->attnotnull)
-			rows->unsure = nrequired;
+		if (i < rows->nrequired && stored->attnum <= MAX_STORED_COLUMNS)
+			rows->required |= UINT64CONST(1) << rows->at[i];
 	}
 	return true;
 }
@@ -143,9 +144,10 @@ place_columns(Relation table, RowColumns *rows)
 }
 
 char *
-crm_select_list(Relation table, const char *alias, const RowColumn *columns, int ncolumns,
+crm_select_list(Oid relid, const char *alias, const RowColumn *columns, int ncolumns,
 				int nrequired, uint32 asked, RowColumns *rows)
 {
+	Relation	table = OidIsValid(relid) ? try_table_open(relid, AccessShareLock) : NULL;
 	StringInfoData list;
 
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
@@ -153,15 +155,17 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 	rows->ncolumns = ncolumns;
 	rows->decodes = false;
 	rows->at_once = 0;
-	rows->stored = find_all_stored(table, columns, ncolumns, nrequired, asked, rows);
+	rows->nrequired = nrequired;
+	rows->required = 0;
+	rows->stored = table != NULL && find_all_stored(table, columns, ncolumns, asked, rows);
 	if (rows->stored)
-	{
 		place_columns(table, rows);
+	if (table != NULL)
+		table_close(table, NoLock);
+	if (rows->stored)
 		return psprintf("%s.*", alias);
-	}
 	initStringInfo(&list);
 	rows->last = 0;
-	rows->unsure = nrequired;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		rows->at[i] = is_asked(asked, i) ? rows->last++ : -1;
@@ -242,7 +246,7 @@ static inline bool
 is_wanted(const RowColumns *rows, const RowFilter *filter)
 {
 	return !rows->nulls[0] &&
-		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->tenant_id) &&
+		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->id) &&
 		(filter->time == 0 ||
 		 (!rows->nulls[filter->time] &&
 		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));
@@ -305,6 +309,17 @@ read_slot(RowColumns *rows, TupleTableSlot *slot)
 	}
 }
 
+static bool
+has_required(const RowColumns *rows)
+{
+	for (int i = 0; i < rows->nrequired; i++)
+	{
+		if (rows->nulls[i])
+			return false;
+	}
+	return true;
+}
+
 bool
 crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 {
@@ -317,10 +332,8 @@ crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 		return false;
 	if (!is_wanted(rows, filter))
 		return false;
-	for (int i = 0; i < rows->unsure; i++)
-	{
-		if (unlikely(rows->nulls[i]))
-			return false;
-	}
-	return true;
+
+	/* NOT NULL of a table is no proof: a child of it, or one not valid, may have nulls. */
+	return likely(row != NULL && (present & rows->required) == rows->required) ||
+		has_required(rows);
 }

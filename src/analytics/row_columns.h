@@ -12,7 +12,6 @@
 #define CRM_ANALYTICS_ROW_COLUMNS_H
 
 #include "executor/tuptable.h"
-#include "utils/relcache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -54,7 +53,9 @@ typedef struct RowColumns
 	int16		at[MAX_ROW_COLUMNS];	/* index in the row; -1: not asked for */
 	bool		stored;			/* rows come as they are stored */
 	int			last;			/* so many values of a row are read */
-	int			unsure;			/* so many columns might be null by mistake */
+	int			nrequired;		/* rows in which one of the first columns, so
+								 * many, is null are passed over */
+	uint64		required;		/* the bits of these, of stored rows */
 	bool		decodes;		/* what follows is known; else it is
 								 * PostgreSQL that decodes stored rows */
 	uint32		at_once;		/* the bits of the columns in placed */
@@ -72,11 +73,11 @@ typedef struct RowColumns
 
 /*
  * The select list, palloc'd, for those of the columns whose bits are set in asked; the
- * table, which may be NULL if it is unknown, has that alias in the query.  The first
- * columns, so many, are not null but in a table whose constraints were dropped.  Sets
+ * table, InvalidOid if it is unknown, is locked and has that alias in the query.  The first
+ * columns, so many, are not null but in a table whose constraints do not hold.  Sets
  * rows.
  */
-extern char *crm_select_list(Relation table, const char *alias, const RowColumn *columns,
+extern char *crm_select_list(Oid relid, const char *alias, const RowColumn *columns,
 							 int ncolumns, int nrequired, uint32 asked, RowColumns *rows);
 
 /* Decodes a row of a query that names its columns; false if one of the first is null. */
@@ -95,7 +96,7 @@ crm_row_has(TupleTableSlot *row, int count)
 /* Which rows are read; each column is one that is not null. */
 typedef struct RowFilter
 {
-	const pg_uuid_t *tenant_id; /* that the first column has */
+	const pg_uuid_t *id;		/* that the first column has */
 	int			time;			/* a column; 0: there is none */
 	TimestampTz after;			/* it is later */
 } RowFilter;

@@ -290,7 +290,7 @@ read_stages(const NewHistory *history)
 								  UUIDOID, CurrentMemoryContext);
 	args[0] = makeArrayResult(stages, CurrentMemoryContext);
 	args[1] = UUIDPGetDatum(&history->tenant_id);
-	(void) crm_api_run_typed(psprintf("SELECT s.id IS NOT NULL, s.archived_at "
+	(void) crm_api_run_typed(psprintf("SELECT s.id IS NOT NULL, s.archived_at::pg_catalog.timestamptz "
 									  "FROM pg_catalog.unnest($1) WITH ORDINALITY AS e (id, n) "
 									  "LEFT JOIN %s s ON s.id OPERATOR(pg_catalog.=) e.id "
 									  "AND s.tenant_id OPERATOR(pg_catalog.=) $2 ORDER BY e.n",
@@ -307,11 +307,9 @@ check_visits(NewHistory *history, const pg_uuid_t *present)
 	read_stages(history);
 	for (int i = 0; i < history->nvisits; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		bool		isnull,
-					is_standing;
-		Datum		exists = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
-		Datum		archived_at = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_standing);
+		bool		is_standing;
+		Datum		exists = crm_result_value(i, 1, BOOLOID, NULL);
+		Datum		archived_at = crm_result_value(i, 2, TIMESTAMPTZOID, &is_standing);
 
 		check_stage(history, i + 1, DatumGetBool(exists));
 		check_time(history, i + 1,

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "nodes/params.h"
 #include "nodes/plannodes.h"
 #include "tcop/dest.h"
@@ -100,6 +101,28 @@ crm_select_kept(const CrmStatement *statement, const Datum *values, long max_row
 {
 	if (crm_run_kept(statement, values, NULL, false, max_rows) != SPI_OK_SELECT)
 		elog(ERROR, "query is no SELECT: %s", statement->text);
+}
+
+Datum
+crm_result_value(uint64 row, int column, Oid type, bool *isnull)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	Datum		value;
+	bool		none;
+
+	if (SPI_gettypeid(desc, column) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, but the CRM needs %s", SPI_fname(desc, column),
+						format_type_be(SPI_gettypeid(desc, column)), format_type_be(type))));
+	value = SPI_getbinval(SPI_tuptable->vals[row], desc, column, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("null value in column \"%s\"", SPI_fname(desc, column))));
+	return value;
 }
 
 void

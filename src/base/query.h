@@ -41,6 +41,12 @@ extern uint64 crm_select_once(const char *query, int nargs, const Oid *types, co
 extern int	crm_run_kept(const CrmStatement *statement, const Datum *values, const char *nulls,
 						 bool read_only, long max_rows);
 
+/*
+ * A column of a row that a query returned.  Tables are the user's, and may have been
+ * altered: ERROR 42804 if it is of another type, 22004 if it is null, unless isnull is given.
+ */
+extern Datum crm_result_value(uint64 row, int column, Oid type, bool *isnull);
+
 /* The same for a SELECT that may write, such as one of rows that it locks. */
 extern void crm_select_kept(const CrmStatement *statement, const Datum *values, long max_rows);
 

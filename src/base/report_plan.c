@@ -148,9 +148,19 @@ check_result(const CrmDeclaration *declaration, TupleDesc desc)
 		if (declaration->row != NULL)
 			declared = TupleDescAttr(declaration->row, i)->atttypid;
 		if (TupleDescAttr(desc, i)->atttypid != declared)
-			elog(ERROR, "column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
-				 format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared));
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
+							format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared)),
+					 errhint("A column of a table has another type than crm_install() gave it: give it that type.")));
 	}
+}
+
+void
+crm_report_check_result(const CrmReport *report)
+{
+	check_result(&report->names.declaration,
+				 crm_report_source(llast(report->statements))->resultDesc);
 }
 
 /* The caller is connected to SPI. */
@@ -173,7 +183,7 @@ prepare_query(CrmReport *report, const char *text)
 	int			level = crm_report_pin_settings();
 
 	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
-	check_result(&names->declaration, crm_report_source(llast(report->statements))->resultDesc);
+	crm_report_check_result(report);
 	AtEOXact_GUC(true, level);
 }
 

@@ -66,6 +66,12 @@ extern void crm_report_close(CrmReport *report);
 /* Raises the error that opening the report and its query would, and keeps nothing. */
 extern void crm_report_try(Oid function, Oid schema);
 
+/*
+ * ERROR 42804 unless what the query returns is what is declared.  It may become something
+ * else with every new plan, as the tables may be altered.
+ */
+extern void crm_report_check_result(const CrmReport *report);
+
 /* The statement of a plan. */
 extern CachedPlanSource *crm_report_source(SPIPlanPtr plan);
 

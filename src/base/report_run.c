@@ -68,6 +68,8 @@ run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo para
 
 	crm_report_check_user(user);
 	AtEOXact_GUC(true, level);
+	if (report->query == NULL)
+		crm_report_check_result(report);
 	if (!report->names.declaration.read_only)
 	{
 		CommandCounterIncrement();

@@ -55,8 +55,9 @@ read_edits(const Timeline *timeline, int *nedits)
 	};
 	Edit	   *edits;
 
-	(void) crm_run_once(psprintf("SELECT c.id, c.move_no, c.change OPERATOR(pg_catalog.=) 'created', "
-								 "c.stage_entered_at, c.changed_at, COALESCE(c.with_move, 0), "
+	(void) crm_run_once(psprintf("SELECT c.id::pg_catalog.uuid, c.move_no::pg_catalog.int4, c.change OPERATOR(pg_catalog.=) 'created', "
+								 "c.stage_entered_at::pg_catalog.timestamptz, c.changed_at::pg_catalog.timestamptz, "
+								 "COALESCE(c.with_move::pg_catalog.int4, 0), "
 								 "c.change OPERATOR(pg_catalog.<>) 'edited' "
 								 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
@@ -69,17 +70,13 @@ read_edits(const Timeline *timeline, int *nedits)
 	edits = palloc_array(Edit, *nedits + 1);
 	for (int i = 0; i < *nedits; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		edits[i].id = *DatumGetUUIDP(SPI_getbinval(tuple, desc, 1, &isnull));
-		edits[i].move_no = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
-		edits[i].is_created = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
-		edits[i].entered_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
-		edits[i].changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
-		edits[i].with_move = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
-		edits[i].is_ordered = DatumGetBool(SPI_getbinval(tuple, desc, 7, &isnull));
+		edits[i].id = *DatumGetUUIDP(crm_result_value(i, 1, UUIDOID, NULL));
+		edits[i].move_no = DatumGetInt32(crm_result_value(i, 2, INT4OID, NULL));
+		edits[i].is_created = DatumGetBool(crm_result_value(i, 3, BOOLOID, NULL));
+		edits[i].entered_at = DatumGetTimestampTz(crm_result_value(i, 4, TIMESTAMPTZOID, NULL));
+		edits[i].changed_at = DatumGetTimestampTz(crm_result_value(i, 5, TIMESTAMPTZOID, NULL));
+		edits[i].with_move = DatumGetInt32(crm_result_value(i, 6, INT4OID, NULL));
+		edits[i].is_ordered = DatumGetBool(crm_result_value(i, 7, BOOLOID, NULL));
 	}
 	return edits;
 }
@@ -190,7 +187,7 @@ keep_query(const Superseded *superseded)
 					"pg_catalog.to_jsonb(c) ORDER BY c.changed_at, c.version) "
 					"FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($4)), '[]'::pg_catalog.jsonb))%5$s "
 					"FROM %2$s d WHERE d.id OPERATOR(pg_catalog.=) $1 AND d.tenant_id OPERATOR(pg_catalog.=) $2 "
-					"RETURNING id",
+					"RETURNING id::pg_catalog.uuid",
 					deal_changes, crm_relation_name(RelationGetRelid(deals)),
 					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
 }
@@ -210,7 +207,6 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 		CStringGetTextDatum(crm_session_actor()), CStringGetTextDatum(reason != NULL ? reason : "")
 	};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
-	bool		isnull;
 
 	if (crm_run_once(keep_query(superseded), lengthof(types), types, args,
 					 reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
@@ -221,7 +217,7 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 				 errmsg("the correction of deal %s could not be recorded", crm_uuid_text(superseded->deal_id)),
 				 errdetail("A trigger or a rule of table \"deal_changes\" suppressed its row."),
 				 errhint("Drop it, or let it pass rows of the change \"corrected\".")));
-	*id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	*id = *DatumGetUUIDP(crm_result_value(0, 1, UUIDOID, NULL));
 	return id;
 }
 

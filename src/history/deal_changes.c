@@ -213,9 +213,8 @@ static bool
 find_last_change(DealChangeAudit *audit, TupleTableSlot *deal, LastChange *last)
 {
 	DealChanges *changes = get_changes(audit);
-	bool		isnull;
-	Datum		id = slot_getattr(deal, audit->columns[DEAL_ID], &isnull);
-	Datum		tenant_id = slot_getattr(deal, audit->columns[DEAL_TENANT_ID], &isnull);
+	Datum		id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_ID]);
+	Datum		tenant_id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_TENANT_ID]);
 
 	if (!changes->has_past)
 	{

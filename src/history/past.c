@@ -225,12 +225,7 @@ crm_last_open_stage(Relation deals, const pg_uuid_t *deal_id, const pg_uuid_t *t
 	crm_restore_user(&saved);
 	found = SPI_processed > 0;
 	if (found)
-	{
-		bool		isnull;
-
-		*stage_id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-												 1, &isnull));
-	}
+		*stage_id = *DatumGetUUIDP(crm_result_value(0, 1, UUIDOID, NULL));
 	SPI_finish();
 	return found;
 }

@@ -53,22 +53,14 @@ run(const Replacement *replacement, const char *query, int nargs)
 	return SPI_processed;
 }
 
-static Datum
-first_value(int column)
-{
-	bool		isnull;
-
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-}
-
 /* ---- what is superseded ---- */
 
 static Datum
 find_ids(const Replacement *replacement, const char *table, const char *condition, int nargs)
 {
-	(void) run(replacement, psprintf("SELECT COALESCE(pg_catalog.array_agg(c.id), '{}') "
+	(void) run(replacement, psprintf("SELECT COALESCE(pg_catalog.array_agg(c.id::pg_catalog.uuid), '{}') "
 									 "FROM %s c WHERE " OF_DEAL "%s", table, condition), nargs);
-	return SPI_datumTransfer(first_value(1), false, -1);
+	return SPI_datumTransfer(crm_result_value(0, 1, UUIDARRAYOID, NULL), false, -1);
 }
 
 /*
@@ -201,7 +193,8 @@ has_new_moves_only(const Replacement *replacement)
 			   psprintf("SELECT pg_catalog.count(*), "
 						"pg_catalog.count(*) FILTER (WHERE c.correction_id OPERATOR(pg_catalog.=) $5) "
 						"FROM %s c WHERE " OF_DEAL, replacement->stage_changes), 5);
-	return DatumGetInt64(first_value(1)) == nmoves && DatumGetInt64(first_value(2)) == nmoves;
+	return DatumGetInt64(crm_result_value(0, 1, INT8OID, NULL)) == nmoves &&
+		DatumGetInt64(crm_result_value(0, 2, INT8OID, NULL)) == nmoves;
 }
 
 static void

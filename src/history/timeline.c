@@ -101,16 +101,10 @@ follow(Timeline *timeline)
 
 /* ---- reading ---- */
 
-static Datum
-value(uint64 row, int column, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
 static TimestampTz
 time_value(uint64 row, int column, bool *isnull)
 {
-	Datum		result = value(row, column, isnull);
+	Datum		result = crm_result_value(row, column, TIMESTAMPTZOID, isnull);
 
 	return *isnull ? DT_NOBEGIN : DatumGetTimestampTz(result);
 }
@@ -119,7 +113,7 @@ static DealStatus
 status_value(uint64 row, int column)
 {
 	bool		isnull;
-	Datum		result = value(row, column, &isnull);
+	Datum		result = crm_result_value(row, column, TEXTOID, &isnull);
 	DealStatus	status;
 
 	if (isnull || !crm_parse_deal_status(result, &status))
@@ -147,12 +141,12 @@ read_lives(Timeline *timeline, const char *deal_changes)
 {
 	bool		isnull;
 
-	run(psprintf("SELECT pg_catalog.max(c.move_no) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'deleted'), "
-				 "pg_catalog.max(c.changed_at) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created') "
+	run(psprintf("SELECT pg_catalog.max(c.move_no::pg_catalog.int4) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'deleted'), "
+				 "pg_catalog.max(c.changed_at::pg_catalog.timestamptz) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created') "
 				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.change OPERATOR(pg_catalog.=) ANY ('{created,deleted}')",
 				 deal_changes), 2, timeline);
-	timeline->earlier_moves = DatumGetInt32(value(0, 1, &isnull));
+	timeline->earlier_moves = DatumGetInt32(crm_result_value(0, 1, INT4OID, &isnull));
 	timeline->has_earlier_life = !isnull;
 	if (isnull)
 		timeline->earlier_moves = 0;
@@ -165,10 +159,10 @@ read_move(TimelineMove *move, uint64 row)
 	bool		isnull;
 	Datum		reverts;
 
-	move->id = *DatumGetUUIDP(value(row, 1, &isnull));
-	move->to_stage_id = *DatumGetUUIDP(value(row, 2, &isnull));
-	move->move_no = DatumGetInt32(value(row, 3, &isnull));
-	reverts = value(row, 4, &isnull);
+	move->id = *DatumGetUUIDP(crm_result_value(row, 1, UUIDOID, NULL));
+	move->to_stage_id = *DatumGetUUIDP(crm_result_value(row, 2, UUIDOID, NULL));
+	move->move_no = DatumGetInt32(crm_result_value(row, 3, INT4OID, NULL));
+	reverts = crm_result_value(row, 4, INT4OID, &isnull);
 	move->reverts_no = isnull ? 0 : DatumGetInt32(reverts);
 	move->stands = isnull;
 	move->from_status = status_value(row, 5);
@@ -182,8 +176,9 @@ read_move(TimelineMove *move, uint64 row)
 static void
 read_moves(Timeline *timeline, const char *stage_changes, MemoryContext context)
 {
-	run(psprintf("SELECT c.id, c.to_stage_id, c.move_no, c.reverts_no, c.from_status, c.to_status, "
-				 "c.entered_at, c.changed_at, "
+	run(psprintf("SELECT c.id::pg_catalog.uuid, c.to_stage_id::pg_catalog.uuid, c.move_no::pg_catalog.int4, "
+				 "c.reverts_no::pg_catalog.int4, c.from_status::pg_catalog.text, c.to_status::pg_catalog.text, "
+				 "c.entered_at::pg_catalog.timestamptz, c.changed_at::pg_catalog.timestamptz, "
 				 "COALESCE(pg_catalog.jsonb_object_field_text(c.closing, 'won_at'), "
 				 "pg_catalog.jsonb_object_field_text(c.closing, 'lost_at'))::pg_catalog.timestamptz "
 				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "

@@ -97,10 +97,7 @@ erase(Erasure *erasure, const char *table, const char *condition, Oid type, Datu
 static uint64
 count_result(int column)
 {
-	bool		isnull;
-
-	return (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-												column, &isnull));
+	return (uint64) DatumGetInt64(crm_result_value(0, column, INT8OID, NULL));
 }
 
 /*
@@ -164,17 +161,15 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 	const pg_uuid_t *deal_id = required_uuid(fcinfo, 1, "deal_id");
 	Datum		arg = UUIDPGetDatum(deal_id);
 	const char *history = "t.deal_id = $1";
-	bool		isnull;
 
 	begin(&erasure, fcinfo);
 	erase(&erasure, "deal_contacts", "t.deal_id = $1", UUIDOID, arg);
 	erase(&erasure, "deal_tags", "t.deal_id = $1", UUIDOID, arg);
 	/* Another tenant may have had a deal of that id: keep its history. */
-	if (run(psprintf("DELETE FROM %s t WHERE t.id = $1 RETURNING t.tenant_id", sibling(&erasure, "deals")),
+	if (run(psprintf("DELETE FROM %s t WHERE t.id = $1 RETURNING t.tenant_id::pg_catalog.uuid", sibling(&erasure, "deals")),
 			UUIDOID, arg, InvalidOid, (Datum) 0) > 0)
 	{
-		Datum		tenant = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-										   &isnull);
+		Datum		tenant = crm_result_value(0, 1, UUIDOID, NULL);
 
 		history = psprintf("t.deal_id = $1 AND t.tenant_id = '%s'", crm_uuid_text(DatumGetUUIDP(tenant)));
 		put(&erasure, "deals", 1);

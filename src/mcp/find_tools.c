@@ -69,7 +69,7 @@ append_found(StringInfo out, Jsonb *arguments, McpNamed *named, const char *kind
 	char	   *query;
 
 	query = psprintf("SELECT pg_catalog.row_to_json(r) FROM (SELECT '%s' AS kind, t.id, %s AS name%s"
-					 " FROM %s AS t WHERE %s ORDER BY pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=)"
+					 " FROM %s AS t WHERE t.id IS NOT NULL AND %s ORDER BY pg_catalog.lower(pg_catalog.btrim(%s)) OPERATOR(pg_catalog.=)"
 					 " pg_catalog.lower(pg_catalog.btrim(pg_catalog.jsonb_extract_path_text($1, 'text'))) DESC,"
 					 " %s DESC, t.id DESC LIMIT %d) AS r",
 					 kind, named->label, details_of(kind), named->relation, in_text,
@@ -128,15 +128,15 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 	StringInfoData out;
 	char	   *from;
 	char	   *query;
-	bool		isnull;
 
 	if (cursor != NULL && (after == NULL || length != UUID_LEN))
 		crm_mcp_invalid_cursor();
 	if (!crm_mcp_named(tool->schema, "contacts", &named))
 		elog(ERROR, "the contacts are no longer linked");
-	from = psprintf("FROM %s AS t WHERE %s", named.relation,
+	/* The id of a linked table may be null: such a row can be neither named nor linked. */
+	from = psprintf("FROM %s AS t WHERE t.id IS NOT NULL AND %s", named.relation,
 					crm_mcp_has_words(arguments, "text", named.text));
-	query = psprintf("SELECT t.id, pg_catalog.to_json(t.*), (SELECT pg_catalog.count(*) %s) %s%s ORDER BY t.id LIMIT %d",
+	query = psprintf("SELECT t.id::pg_catalog.uuid, pg_catalog.to_json(t.*), (SELECT pg_catalog.count(*) %s) %s%s ORDER BY t.id LIMIT %d",
 					 from, from, after ? " AND t.id OPERATOR(pg_catalog.>) $2" : "", limit + 1);
 	(void) crm_select_once(query, lengthof(types), types, args, after ? NULL : " n", false);
 
@@ -147,8 +147,7 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 	appendStringInfo(&out, "],\"total\":%s", SPI_processed > 0 ? crm_mcp_field(0, 3) : "0");
 	if (SPI_processed > limit)
 	{
-		Datum		id = SPI_getbinval(SPI_tuptable->vals[limit - 1], SPI_tuptable->tupdesc, 1,
-									   &isnull);
+		Datum		id = crm_result_value(limit - 1, 1, UUIDOID, NULL);
 
 		appendStringInfo(&out, ",\"next\":\"%s\"",
 						 crm_mcp_encode_cursor(DatumGetPointer(id), UUID_LEN));

@@ -101,24 +101,7 @@ crm_api_run(const char *query, int nargs, const Datum *args)
 Datum
 crm_api_value(int column, Oid type, bool *isnull)
 {
-	TupleDesc	desc = SPI_tuptable->tupdesc;
-	Datum		value;
-	bool		none;
-
-	/* The table is the user's: it may have been altered, or be no CRM's. */
-	if (SPI_gettypeid(desc, column) != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" is of type %s, but the CRM needs %s", SPI_fname(desc, column),
-						format_type_be(SPI_gettypeid(desc, column)), format_type_be(type))));
-	value = SPI_getbinval(SPI_tuptable->vals[0], desc, column, &none);
-	if (isnull != NULL)
-		*isnull = none;
-	else if (none)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("null value in column \"%s\"", SPI_fname(desc, column))));
-	return value;
+	return crm_result_value(0, column, type, isnull);
 }
 
 char *

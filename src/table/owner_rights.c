@@ -131,9 +131,9 @@ check_table(Oid relid)
 /* ---- deferred triggers ---- */
 
 bool
-crm_deferred_triggers_keep_owner(Relation rel)
+crm_has_deferrable_trigger(Relation rel)
 {
-	if (!CRM_AFTER_TRIGGERS_KEEP_USER || rel->trigdesc == NULL)
+	if (rel->trigdesc == NULL)
 		return false;
 	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
 	{
@@ -147,17 +147,25 @@ crm_deferred_triggers_keep_owner(Relation rel)
 }
 
 /*
- * Such a trigger would run at the end of the transaction as the owner, but with
- * the search_path and temporary tables of the session.  No harm if the session
- * has the owner's rights.
+ * From PostgreSQL 18 on such a trigger runs at the end of the transaction as the owner,
+ * but with the search_path and temporary tables of the session: no harm if the session
+ * has the owner's rights.  Before, it runs as the session's user: no harm if that is
+ * no superuser, whose rights it would have.
  */
+static bool
+deferred_triggers_are_safe(Oid owner, Oid session_user)
+{
+	if (CRM_AFTER_TRIGGERS_KEEP_USER)
+		return has_privs_of_role(session_user, owner);
+	return !superuser_arg(session_user) || superuser_arg(owner);
+}
+
 static void
 check_deferred_triggers(Oid relid)
 {
 	ListCell   *lc;
 
-	if (!CRM_AFTER_TRIGGERS_KEEP_USER ||
-		has_privs_of_role(GetOuterUserId(), GetUserId()))
+	if (deferred_triggers_are_safe(GetUserId(), GetOuterUserId()))
 		return;
 	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
@@ -165,13 +173,16 @@ check_deferred_triggers(Oid relid)
 
 		if (rel == NULL)
 			continue;
-		if (crm_deferred_triggers_keep_owner(rel))
+		if (crm_has_deferrable_trigger(rel))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("table \"%s\" has a deferrable trigger, and the CRM writes it with its owner's rights",
 							RelationGetRelationName(rel)),
-					 errdetail("The trigger would run as the owner with the writer's search_path."),
-					 errhint("Make the trigger NOT DEFERRABLE.")));
+					 CRM_AFTER_TRIGGERS_KEEP_USER ?
+					 errdetail("The trigger would run as the owner with the writer's search_path.") :
+					 errdetail("The trigger would run with the rights of a superuser."),
+					 CRM_AFTER_TRIGGERS_KEEP_USER ? errhint("Make the trigger NOT DEFERRABLE.") :
+					 errhint("SET ROLE to the owner first, or make the trigger NOT DEFERRABLE.")));
 		relation_close(rel, AccessShareLock);
 	}
 }

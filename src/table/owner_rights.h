@@ -22,8 +22,8 @@ typedef struct SavedUser
  * Code of the owner's may run: triggers, defaults, CHECKs.  None of its names
  * finds what the caller has put in the way: search_path is pg_catalog, pg_temp,
  * and temporary tables and types of others cannot be used (ERROR 42501).  Where a
- * deferred trigger would keep the owner as its user, a query that writes to its
- * table is refused (ERROR 42501): it would run with the caller's search_path.  What the
+ * deferred trigger would keep the owner as its user, or run as a superuser, a query that
+ * writes to its table is refused (ERROR 42501).  What the
  * code sets ends with crm_restore_user(), unless the caller's path was that one before.
  */
 extern void crm_become_owner(Relation rel, SavedUser *saved);
@@ -40,8 +40,8 @@ extern void crm_restore_user(const SavedUser *saved);
  */
 extern char *crm_trusted_sibling(Relation rel, const char *table);
 
-/* Whether the table has a trigger that would run as the owner when the user commits. */
-extern bool crm_deferred_triggers_keep_owner(Relation rel);
+/* Whether the table has a trigger of the user's that may run at the end of the transaction. */
+extern bool crm_has_deferrable_trigger(Relation rel);
 
 /* Installs the hooks that refuse all of this in queries with the owner's rights. */
 extern void crm_owner_rights_install_hooks(void);

@@ -368,8 +368,8 @@ make_plan(Relation rel, const InsertTarget *target)
 	MemoryContext caller;
 	RowPlan    *plan;
 
-	/* SQL refuses such triggers. */
-	if (columns == NIL || crm_deferred_triggers_keep_owner(rel))
+	/* SQL refuses such triggers where they do harm. */
+	if (columns == NIL || crm_has_deferrable_trigger(rel))
 		return NULL;
 	context = AllocSetContextCreate(CurrentMemoryContext, "crm row plan", ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);

@@ -7,7 +7,7 @@ BEGIN;
 \ir include/setup.sql
 \ir include/roles.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(48);
+SELECT plan(53);
 
 CREATE ROLE own_mallory;
 SELECT extensions.crm_grant_access('crm', 'own_mallory', 'write') \g /dev/null
@@ -207,6 +207,43 @@ SELECT current_setting('search_path') = current_setting('t.path') AS kept, curre
 SELECT set_config('search_path', current_setting('t.path'), true) \g /dev/null
 SELECT ok(:'kept', 'the search_path is the writer''s after a move');
 SELECT is(:'actor'::text, 'the mover', 'and so are other settings');
+
+-- A superuser who has the CRM write runs nothing of the owner's, either: what is deferred would run as the superuser.
+DROP TRIGGER divert ON crm.stage_changes;
+CREATE TABLE t.ran (by_role name, is_superuser boolean);
+GRANT INSERT ON t.ran TO PUBLIC;
+SET LOCAL ROLE own_owner;
+CREATE FUNCTION crm.planted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO t.ran SELECT current_user, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user;
+    RETURN NULL;
+END $$;
+RESET ROLE;
+CREATE FUNCTION t.asked(tab text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text := 'done';
+BEGIN
+    SET CONSTRAINTS ALL DEFERRED;
+    EXECUTE 'SET LOCAL ROLE own_owner';
+    EXECUTE format('CREATE CONSTRAINT TRIGGER planted AFTER INSERT OR UPDATE OR DELETE ON crm.%I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crm.planted()', tab);
+    EXECUTE 'RESET ROLE';
+    BEGIN
+        EXECUTE statement;
+        SET CONSTRAINTS ALL IMMEDIATE;
+    EXCEPTION WHEN OTHERS THEN
+        result := SQLSTATE || ' ' || SQLERRM;
+    END;
+    result := result || coalesce((SELECT '; as ' || string_agg(DISTINCT CASE WHEN is_superuser THEN 'a superuser' ELSE by_role END, ', ') FROM t.ran), '');
+    RAISE EXCEPTION USING MESSAGE = result, ERRCODE = 'UNDO0';
+EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+    RETURN SQLERRM;
+END $$;
+SELECT is(asked(tab, statement), CASE WHEN current_setting('server_version_num')::int < 180000
+        THEN format('42501 table "%s" has a deferrable trigger, and the CRM writes it with its owner''s rights', tab) ELSE 'done; as own_owner' END,
+    format('a deferred trigger, and a superuser: %s', statement))
+FROM (VALUES ('stage_changes', $$SELECT extensions.crm_trim_history('crm', clock_timestamp())$$), ('deal_changes', $$SELECT extensions.crm_forget_actor('crm', 'the mover')$$),
+    ('stage_totals', $$SELECT extensions.crm_rebuild_totals('crm')$$), ('deals', $$SELECT extensions.crm_purge_deal('crm', t.id('e'))$$),
+    ('stage_changes', $$UPDATE crm.deals SET stage_id = t.id('Paused') WHERE title = 'e'$$)) AS v (tab, statement);
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -123,6 +123,16 @@ WHERE w[1] LIKE 'crm\_%' OR (w[1] IN (SELECT name FROM crm_api_functions()) AND 
 SELECT string_agg(key, ' ' ORDER BY key) AS editable FROM properties WHERE tool = 'deals_update';
 RESET ROLE;
 
+-- people who have no id are left out
+SET client_min_messages = warning;
+SELECT crm_install('mcp_find_guests');
+CREATE TABLE mcp_people.guests (id uuid UNIQUE, name text);
+INSERT INTO mcp_people.guests SELECT CASE n WHEN 5 THEN '00000000-0000-4000-8000-0000000000a1'::uuid END, 'Ana ' || n FROM generate_series(1, 5) AS n;
+SELECT crm_link('mcp_find_guests', 'deal_contacts.contact_id', 'mcp_people.guests', id_column => 'id');
+SET search_path = mcp_find_guests, public;
+SELECT n, pg_temp.call('contacts_search', jsonb_build_object('text', 'ana', 'limit', n)) FROM generate_series(1, 3) AS n;
+SELECT pg_temp.call('find', '{"text": "ana"}');
+
 DROP TABLE tools, properties;
-DROP SCHEMA mcp_find, mcp_people CASCADE;
+DROP SCHEMA mcp_find, mcp_find_guests, mcp_people CASCADE;
 DROP ROLE regress_mcp_find;

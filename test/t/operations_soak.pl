@@ -142,7 +142,7 @@ sub check_log
 		split /\n/,
 		$node->safe_psql(
 			'soak',
-			q{SELECT changed_by, count(*) FROM crm.stage_changes WHERE changed_by LIKE 'client%' GROUP BY 1}
+			"SELECT changed_by, count(*) FROM crm.stage_changes WHERE split_part(changed_by, ' ', 1) = ANY ('{@{[join ',', @clients]}}') GROUP BY 1"
 		))
 	{
 		my ($who, $moves) = split /\|/, $line;
@@ -151,9 +151,7 @@ sub check_log
 	}
 
 	my @lost = grep { ($recorded{$_} // 0) != $noted{$_} } keys %noted;
-	my %asked = map { $_ => 1 } @clients;
-	my @unknown =
-	  grep { !defined $noted{$_} && $asked{s/ .*//r} } keys %recorded;
+	my @unknown = grep { !defined $noted{$_} } keys %recorded;
 
 	is("@lost", '', "$name: all that was committed is recorded");
 	cmp_ok(
@@ -205,6 +203,7 @@ sub kill_server
 my @all;
 foreach my $round (1 .. $rounds)
 {
+	last if $ENV{CRM_SOAK_UNTIL} && time > $ENV{CRM_SOAK_UNTIL};
 	my @clients = (
 		write_script("client${round}a", $one, $upsert),
 		write_script("client${round}b", $one, $upsert),
@@ -237,10 +236,10 @@ foreach my $round (1 .. $rounds)
 		"round $round: the totals are exact");
 	is( $node->safe_psql('soak',
 			<<~'SQL'), '', "round $round: each deal stands where its history says");
-		SELECT d.id FROM deals AS d LEFT JOIN LATERAL (
-			SELECT count(*) AS n, max(c.move_no) AS last, (array_agg(c.to_stage_id ORDER BY c.move_no DESC))[1] AS stage
-			FROM stage_changes AS c WHERE c.deal_id = d.id) AS h ON true
-		WHERE (h.n, coalesce(h.last, 0)) <> (d.move_no, d.move_no) OR h.stage <> d.stage_id
+		SELECT d.id FROM deals AS d
+			LEFT JOIN (SELECT deal_id, count(*) AS n, max(move_no) AS last FROM stage_changes GROUP BY deal_id) AS h ON h.deal_id = d.id
+			LEFT JOIN stage_changes AS c ON c.tenant_id = d.tenant_id AND c.deal_id = d.id AND c.move_no = d.move_no
+		WHERE (coalesce(h.n, 0), coalesce(h.last, 0)) <> (d.move_no, d.move_no) OR c.to_stage_id <> d.stage_id
 		SQL
 	push @all, @clients;
 }
