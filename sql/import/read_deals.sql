@@ -61,6 +61,9 @@ FROM @import@.work_deals AS d
     CROSS JOIN @import@.run AS r
     CROSS JOIN LATERAL (VALUES
         ('external_id', left(d.external_id, 100), octet_length(d.external_id) > 2000, 'has more than 2,000 bytes'),
+        ('title', left(d.title, 100), octet_length(d.title) > 2000, 'has more than 2,000 bytes'),
+        ('lost_reason', left(d.lost_reason, 100), octet_length(d.lost_reason) > 10000, 'has more than 10,000 bytes'),
+        ('description', left(d.description, 100), octet_length(d.description) > 1000000, 'has more than 1,000,000 bytes'),
         ('amount', d.amount_text, d.amount_text IS NOT NULL AND d.amount IS NULL,
             format('is not an amount in the format %s', r.amount_format)),
         ('amount', d.amount_text, d.amount <> round(d.amount, 4) AND r.policies ->> 'amount_scale' = 'reject',

@@ -27,6 +27,7 @@
 #include "history/replacement.h"
 #include "table/caller_query.h"
 #include "table/owner_rights.h"
+#include "table/value_checks.h"
 
 #define ELEMENT_HINT \
 	"Each element has stage_id and at, and may have actor, probability and lost_reason."
@@ -180,6 +181,17 @@ is_probability(Numeric value)
 		DatumGetBool(DirectFunctionCall2(numeric_le, NumericGetDatum(value), one));
 }
 
+/* Of histories JSON is made, a string of which PostgreSQL limits. */
+static void
+check_text(const char *text, const char *field, int n)
+{
+	if (text != NULL && strlen(text) > CRM_MAX_REMARK)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s of element %d of history is too long", field, n),
+				 errdetail("It has %d bytes, of %d at most.", (int) strlen(text), CRM_MAX_REMARK)));
+}
+
 static void
 check_values(const Jsonb *element, const NewVisit *visit, int n)
 {
@@ -193,6 +205,8 @@ check_values(const Jsonb *element, const NewVisit *visit, int n)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("element %d of history has no time", n),
 				 errhint(ELEMENT_HINT)));
+	check_text(visit->actor, "actor", n);
+	check_text(visit->lost_reason, "lost_reason", n);
 	if (visit->probability != NULL && !is_probability(visit->probability))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -25,6 +26,9 @@
 
 #define DEFAULT_TENANT_CLAIM "tenant_id"
 #define MS_PER_S 1000
+
+/* Bytes of an actor that are recorded. */
+#define MAX_ACTOR 2000
 
 static char *actor_setting;
 static char *effective_at_setting;
@@ -324,18 +328,25 @@ crm_session_is_tenant(const pg_uuid_t *tenant)
 		memcmp(tenant, &context.tenant, sizeof(*tenant)) == 0;
 }
 
+static char *
+beginning(const char *actor)
+{
+	return pnstrdup(actor, pg_mbcliplen(actor, strlen(actor), MAX_ACTOR));
+}
+
 /*
  * The actor is recorded but gives no rights, so that no error is needed: if the
- * claims name none, for whatever reason, it is the session user.
+ * claims name none, for whatever reason, it is the session user; of a longer one it is
+ * the beginning, as histories with it are values that PostgreSQL has to be able to make.
  */
 char *
 crm_session_actor(void)
 {
 	if (actor_setting[0] != '\0')
-		return pstrdup(actor_setting);
+		return beginning(actor_setting);
 	refresh_context();
 	if (context.subject)
-		return pstrdup(context.subject);
+		return beginning(context.subject);
 	return crm_session_recorder();
 }
 

@@ -25,6 +25,7 @@
 #include "history/timeline.h"
 #include "table/columns.h"
 #include "table/owner_rights.h"
+#include "table/value_checks.h"
 
 /*
  * A row of deal_changes of the present life, in their order.  Rows of corrections are
@@ -192,6 +193,16 @@ keep_query(const Superseded *superseded)
 					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
 }
 
+static void
+check_reason(const char *reason)
+{
+	if (reason != NULL && strlen(reason) > CRM_MAX_REMARK)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("reason is too long"),
+				 errdetail("It has %d bytes, of %d at most.", (int) strlen(reason), CRM_MAX_REMARK)));
+}
+
 pg_uuid_t *
 crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, int32 version,
 					TimestampTz at, const char *reason)
@@ -208,6 +219,7 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 	};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
+	check_reason(reason);
 	if (crm_run_once(keep_query(superseded), lengthof(types), types, args,
 					 reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
 		crm_refuse_rule("deal_changes", "INSERT");

@@ -43,6 +43,14 @@
 /* Of a text in an index: a row of an index takes no more than 2,704 bytes. */
 #define MAX_INDEXED	2000
 
+/*
+ * Of other texts, and of JSON.  PostgreSQL makes no value of more than 1 GB, and no string
+ * in JSON of more than 256 MB: what shows many rows, or what a row was, would fail for
+ * everybody.
+ */
+#define MAX_LINE	2000
+#define MAX_CONTENT	1000000
+
 /* A name of so few bytes has a key within that: NFKC makes at most 11 bytes of one. */
 #define MAX_PLAIN_NAME	(MAX_INDEXED / 11)
 
@@ -134,24 +142,43 @@ check_not_blank(const Value *value)
 			 errtablecol(value->row->rel, value->attno)));
 }
 
-/* An index would refuse it with a message of its own, unless it compresses well. */
 static void
-check_length(const Value *value, Datum indexed)
+check_length(const Value *value, Datum what, int limit)
 {
-	int			length = toast_raw_datum_size(indexed) - VARHDRSZ;
+	int			length = toast_raw_datum_size(what) - VARHDRSZ;
 
-	if (length > MAX_INDEXED)
+	if (length > limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("%s is too long", value->column),
-				 errdetail("It has %d bytes, of %d at most.", length, MAX_INDEXED),
+				 errdetail("It has %d bytes, of %d at most.", length, limit),
 				 errtablecol(value->row->rel, value->attno)));
 }
 
+/* An index would refuse it with a message of its own, unless it compresses well. */
 static void
 check_indexed(const Value *value)
 {
-	check_length(value, value->datum);
+	check_length(value, value->datum, MAX_INDEXED);
+}
+
+static void
+check_remark(const Value *value)
+{
+	check_length(value, value->datum, CRM_MAX_REMARK);
+}
+
+static void
+check_content(const Value *value)
+{
+	check_length(value, value->datum, MAX_CONTENT);
+}
+
+static void
+check_line(const Value *value)
+{
+	check_not_blank(value);
+	check_length(value, value->datum, MAX_LINE);
 }
 
 static void
@@ -159,7 +186,7 @@ check_name(const Value *value)
 {
 	check_not_blank(value);
 	if (toast_raw_datum_size(value->datum) - VARHDRSZ > MAX_PLAIN_NAME)
-		check_length(value, DirectFunctionCall1(crm_name_key, value->datum));
+		check_length(value, DirectFunctionCall1(crm_name_key, value->datum), MAX_INDEXED);
 }
 
 static bool
@@ -306,6 +333,7 @@ check_object(const Value *value)
 						JB_ROOT_IS_SCALAR(json) ? "a single value" : "an array"),
 				 errhint("Write it as {\"key\": value}."),
 				 errtablecol(value->row->rel, value->attno)));
+	check_content(value);
 }
 
 static void
@@ -361,23 +389,26 @@ static const ValueRule rules[] = {
 	{"amount", NUMERICOID, check_amount},
 	{"archived_at", TIMESTAMPTZOID, check_time},
 	{"base", TEXTOID, check_currency},
+	{"color", TEXTOID, check_remark},
 	{"created_at", TIMESTAMPTZOID, check_time},
 	{"currency", TEXTOID, check_currency},
+	{"description", TEXTOID, check_content},
 	{"expected_close_date", DATEOID, check_date},
 	{"external_id", TEXTOID, check_indexed},
 	{"forecast_category", TEXTOID, check_forecast_category},
 	{"lost_at", TIMESTAMPTZOID, check_time},
+	{"lost_reason", TEXTOID, check_remark},
 	{"metadata", JSONBOID, check_object},
 	{"name", TEXTOID, check_name},
 	{"probability", NUMERICOID, check_probability},
 	{"quote", TEXTOID, check_quote},
 	{"rank", TEXTOID, check_indexed},
 	{"rate", NUMERICOID, check_rate},
-	{"role", TEXTOID, check_not_blank},
+	{"role", TEXTOID, check_line},
 	{"rotting_days", INT4OID, check_positive},
 	{"stage_entered_at", TIMESTAMPTZOID, check_time},
 	{"tenant_id", UUIDOID, check_only_tenant},
-	{"title", TEXTOID, check_not_blank},
+	{"title", TEXTOID, check_line},
 	{"updated_at", TIMESTAMPTZOID, check_time},
 	{"valid_from", DATEOID, check_date},
 	{"value_period", TEXTOID, check_value_period},
@@ -415,8 +446,16 @@ is_deals_rule(const ValueRule *rule)
 	return is_time_rule(rule) || is_any_of(rule->column, columns, lengthof(columns));
 }
 
+/* Whether it is a rule that no CHECK states. */
+static bool
+is_length_rule(const ValueRule *rule)
+{
+	return rule->check == check_indexed || rule->check == check_remark ||
+		rule->check == check_content;
+}
+
 /*
- * Whether the column is in an index, or the table has a CHECK of that column, or
+ * Whether the rule needs no CHECK, or the table has a CHECK of that column, or
  * of a deal as a whole; if that casts the column to a domain, so that its CHECK is
  * the domain's, which.
  */
@@ -426,7 +465,7 @@ has_check(Relation rel, AttrNumber attno, const ValueRule *rule, Oid *domain)
 	TupleConstr *constraints = RelationGetDescr(rel)->constr;
 
 	*domain = InvalidOid;
-	if (rule->check == check_indexed)
+	if (is_length_rule(rule))
 		return true;
 	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
 	{

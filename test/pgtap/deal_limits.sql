@@ -92,21 +92,21 @@ SELECT lives_ok($$UPDATE stages SET position = -2147483648 WHERE id = id('Qualif
 INSERT INTO deals (id, title) VALUES (id('first'), 'first');
 SELECT is(place('first'), 'Sales / Qualified / open / 0.5000', 'it is the first');
 
--- Texts: what is not in an index may be of any length.
+-- Texts as long as they may be.
 SELECT set_config('t.long', string_agg(md5(i::text), ''), true) FROM generate_series(1, 4000) AS i \g /dev/null
-INSERT INTO deals (id, title, stage_id, description, lost_reason, metadata) SELECT id('long'), long, id('Lost'), long, long, jsonb_build_object('a', long)
+INSERT INTO deals (id, title, stage_id, description, lost_reason, metadata) SELECT id('long'), left(long, 2000), id('Lost'), long, left(long, 10000), jsonb_build_object('a', long)
 FROM current_setting('t.long') AS long;
 UPDATE deals SET stage_id = id('Lead') WHERE id = id('long');
-SELECT ok(length(title) = 128000 AND lost_reason IS NULL, 'texts of any length') FROM deals WHERE id = id('long');
-SELECT ok(closing ->> 'lost_reason' = current_setting('t.long'), 'a reason as long is kept in the history') FROM stage_changes WHERE deal_id = id('long');
+SELECT ok(length(title) = 2000 AND length(description) = 128000 AND lost_reason IS NULL, 'long texts') FROM deals WHERE id = id('long');
+SELECT ok(closing ->> 'lost_reason' = left(current_setting('t.long'), 10000), 'a reason as long is kept in the history') FROM stage_changes WHERE deal_id = id('long');
 SELECT extensions.crm_undo_move('crm', id('long')) \g /dev/null
-SELECT ok(lost_reason = current_setting('t.long'), 'and comes back') FROM deals WHERE id = id('long');
+SELECT ok(lost_reason = left(current_setting('t.long'), 10000), 'and comes back') FROM deals WHERE id = id('long');
 UPDATE deals SET title = repeat('ü', 100) WHERE id = id('long');
 SELECT alike(error_of($$DELETE FROM stages WHERE id = id('Lost')$$), '%''' || repeat('ü', 40) || '''.%', 'messages cut it, between characters');
 SET LOCAL crm.actor TO DEFAULT;
 SELECT set_config('crm.actor', current_setting('t.long'), true) \g /dev/null
 UPDATE deals SET stage_id = id('Qualified') WHERE id = id('long');
-SELECT ok(changed_by = current_setting('t.long'), 'so is the name of who did it') FROM stage_changes WHERE deal_id = id('long') AND move_no = 3;
+SELECT ok(changed_by = left(current_setting('t.long'), 2000), 'so is the beginning of the name of who did it') FROM stage_changes WHERE deal_id = id('long') AND move_no = 3;
 SET LOCAL crm.actor = '';
 SELECT throws_ok($$UPDATE deals SET external_id = current_setting('t.long') WHERE id = id('long')$$, '22001', NULL, 'what is in an index may not');
 SELECT throws_ok($$INSERT INTO pipelines (name) VALUES (current_setting('t.long'))$$, '22001', NULL, 'such as a name');

@@ -58,6 +58,22 @@ FROM (SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 500) AS i
     (VALUES ('pipelines', 'name', '{}'::jsonb), ('stages', 'name', '{"pipeline_id": "@Sales"}'), ('tags', 'name', '{}'), ('pipelines', 'external_id', '{"name": "x"}'),
         ('stages', 'external_id', '{"pipeline_id": "@Sales", "name": "x"}'), ('deals', 'external_id', '{"title": "x"}'), ('deals', 'rank', '{"title": "x"}')) AS f (tab, c, b),
     format(E'22001\n%s is too long\nIt has 16000 bytes, of 2000 at most.', c) AS said;
+-- And texts that would make what shows them too long for PostgreSQL, for everybody.
+SELECT is(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object(c, repeat('x', n + 1)))), format(E'22001\n%s is too long\nIt has %s bytes, of %s at most.', c, n + 1, n),
+    format('%s: %s bytes of %s', tab, n, c))
+FROM (VALUES ('deals', 'title', 2000, '{}'::jsonb), ('deals', 'description', 1000000, '{"title": "x"}'), ('deals', 'lost_reason', 10000, '{"title": "x", "stage_id": "@Lost"}'),
+        ('pipelines', 'description', 1000000, '{"name": "x"}'), ('tags', 'color', 10000, '{"name": "x"}')) AS f (tab, c, n, b);
+SELECT alike(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object('metadata', jsonb_build_object('a', repeat('x', 1000000))))), E'22001\nmetadata is too long\nIt has 1000% bytes, of 1000000 at most.', tab || ': metadata')
+FROM (VALUES ('deals', '{"title": "x"}'::jsonb), ('stages', '{"pipeline_id": "@Sales", "name": "x"}'), ('pipelines', '{"name": "x"}')) AS f (tab, b);
+SELECT lives_ok(format('INSERT INTO deals (title, description, metadata) VALUES (%L, %L, %L)', repeat('x', 2000), repeat('x', 1000000), jsonb_build_object('a', repeat('x', 999000))), 'as much as may be');
+SELECT set_config('crm.actor', repeat('ä', 200000), true) \g /dev/null
+INSERT INTO deals (id, title) VALUES (id('by an actor'), 'by an actor');
+SELECT is(changed_by, repeat('ä', 1000), 'of an actor the beginning is recorded') FROM deal_changes WHERE deal_id = id('by an actor');
+SELECT set_config('crm.actor', '', true) \g /dev/null
+UPDATE deals SET stage_id = id('Qualified') WHERE id = id('by an actor');
+SELECT is(error_of(format('SELECT correct_move(%L, now(), 1, repeat(%L, 10001))', id('by an actor'), 'x')), E'22001\nreason is too long\nIt has 10001 bytes, of 10000 at most.', 'a reason');
+SELECT is(error_of(format('SELECT replace_history(%L, %L, NULL)', id('by an actor'), jsonb_build_array(jsonb_build_object('stage_id', id('Qualified'), 'at', now(), k, repeat('x', 10001))))),
+    format(E'22001\n%s of element 1 of history is too long\nIt has 10001 bytes, of 10000 at most.', k), 'a history with a long ' || k) FROM unnest('{actor,lost_reason}'::text[]) AS k;
 SELECT is(error_of(insert_of('tags', jsonb_build_object('name', repeat(U&'\FDFA', 61)))), E'22001\nname is too long\nIt has 2013 bytes, of 2000 at most.', 'what counts is the key of a name');
 SELECT lives_ok(format('INSERT INTO pipelines (name) VALUES (%L)', repeat(U&'\FDFA', 60)), 'a key of less');
 SELECT lives_ok(format('INSERT INTO deals (title, external_id, rank) VALUES (''x'', %1$L, %1$L)', left(v, 2000)), '2000 bytes that do not compress')
