@@ -18,6 +18,9 @@
 #
 # Two placeholders stay in what is packed until it runs: @crm@ is the CRM's
 # schema, @extension@ the extension's, whatever they are called by then.
+#
+# The schema is packed for each tenancy.  @tenant@ is the default of tenant_id there, and a
+# line that begins with @single@ or @shared@ belongs to that tenancy.
 set -eu
 version=$1
 from=${2:-}
@@ -63,6 +66,15 @@ pack()				# function name, files; or the text on standard input
 	echo "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$body\$ SELECT \$packed\$"
 	cat "$@"
 	echo "\$packed\$ \$body\$;"
+}
+
+# shellcheck disable=SC2046 # a list of words
+pack_schema()			# tenancy, the other one, the default of tenant_id, topics
+{
+	tenancy=$1 other=$2 default=$3
+	shift 3
+	sed "s/@tenant@/$default/g; s/^\\( *\\)@$tenancy@ /\\1/; /^ *@$other@ /d" $(files schema "$@") |
+		pack "crm_schema_${tenancy}_sql"
 }
 
 pack_migrations()		# a row for each step: from, to, script
@@ -114,9 +126,8 @@ pack_migrations()		# a row for each step: from, to, script
 	{ echo '/*'; cat page/uPlot.LICENSE; echo '*/'; cat page/uPlot.iife.min.js; } |
 		pack crm_page_charts
 	pack crm_page_script page/page.js
-	pack crm_schema_sql $(files schema $schema)
-	pack crm_schema_single_sql schema/tenancy_single.sql
-	pack crm_schema_shared_sql schema/tenancy_shared.sql
+	pack_schema single shared "'00000000-0000-0000-0000-000000000000'" $schema tenancy_single
+	pack_schema shared single 'crm_defaults.current_tenant()' $schema tenancy_shared
 	pack_migrations
 	echo 'SELECT @extschema@.crm_require_no_namesakes();'
 } | sed "s/@VERSION@/$version/g"

@@ -9,6 +9,7 @@
 #include "base/calendar.h"
 #include "base/context.h"
 #include "base/estimates.h"
+#include "base/function_cache.h"
 #include "base/report_query.h"
 #include "base/session.h"
 #include "base/shard_query.h"
@@ -30,6 +31,7 @@ _PG_init(void)
 	crm_mcp_define_settings();
 	crm_calendar_define_settings();
 	crm_define_settings();
+	crm_function_cache_install_hook();
 	crm_report_install_hook();
 	crm_owner_rights_install_hooks();
 	crm_kept_checks_install_hook();

@@ -36,36 +36,30 @@ BEGIN ATOMIC
 			JOIN pg_class AS r ON r.oid = COALESCE(pg_partition_root(c.oid), c.oid)
 		WHERE is_new AND n.oid = schema AND r.relname IN ('stage_changes', 'deal_changes') AND p.polname = 'deals'
 		UNION ALL
-		-- Citus does not find the domains in the CHECK of deals, but those of a function.
-		SELECT s.step, '', format(s.command, n.nspname,
-				(SELECT string_agg(t.oid::regtype::text, ', ' ORDER BY t.typname) FROM pg_type AS t WHERE t.typnamespace = schema AND t.typtype = 'd'))
+		SELECT 3, '', format('SELECT pg_catalog.citus_schema_distribute(''%I''::pg_catalog.regnamespace)', n.nspname)
 		FROM pg_namespace AS n
-			CROSS JOIN (VALUES
-				(2, 'CREATE FUNCTION %1$I.crm_domains(%2$s) RETURNS pg_catalog.void LANGUAGE sql AS '''''),
-				(3, 'DROP FUNCTION %1$I.crm_domains(%2$s)'),
-				(5, 'SELECT pg_catalog.citus_schema_distribute(''%1$I''::pg_catalog.regnamespace)')) AS s (step, command)
 		WHERE is_new AND n.oid = schema
 		UNION ALL
-		SELECT 4, t.tgname::text, format('DROP TRIGGER %I ON %s', t.tgname, t.table_name)
+		SELECT 2, t.tgname::text, format('DROP TRIGGER %I ON %s', t.tgname, t.table_name)
 		FROM triggers AS t
 		UNION ALL
-		SELECT 6, t.tgname::text, t.definition
+		SELECT 4, t.tgname::text, t.definition
 		FROM triggers AS t
 		UNION ALL
-		SELECT 7, t.tgname::text, format('ALTER TABLE %s %s TRIGGER %I', t.table_name,
+		SELECT 5, t.tgname::text, format('ALTER TABLE %s %s TRIGGER %I', t.table_name,
 				CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, t.tgname)
 		FROM triggers AS t
 		WHERE t.tgenabled <> 'O'
 		UNION ALL
-		SELECT 8, f.name, f.definition
+		SELECT 6, f.name, f.definition
 		FROM functions AS f
 		UNION ALL
 		-- The rights that they have here.
-		SELECT 9, f.name, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name)
+		SELECT 7, f.name, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name)
 		FROM functions AS f
 		WHERE f.proacl IS NOT NULL
 		UNION ALL
-		SELECT 10, f.name, format('GRANT EXECUTE ON FUNCTION %s TO %s%s', f.name,
+		SELECT 8, f.name, format('GRANT EXECUTE ON FUNCTION %s TO %s%s', f.name,
 				CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
 				CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
 		FROM functions AS f CROSS JOIN LATERAL aclexplode(f.proacl) AS a

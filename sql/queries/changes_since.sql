@@ -18,13 +18,7 @@ SELECT CASE
     END;
 
 WITH asked AS MATERIALIZED (
-    -- a day earlier, as a clock may have been set back
-    SELECT (lpad(to_hex(CASE
-                WHEN isfinite(changes_since.at)
-                THEN least(greatest(0, floor(extract(epoch FROM changes_since.at) * 1000) - 86400000), 281474976710655)
-                ELSE 0
-            END::bigint), 12, '0') || repeat('0', 20))::uuid AS first_id,
-        split_part(changes_since.after_cursor, '/', 1)::bigint AS micros,
+    SELECT split_part(changes_since.after_cursor, '/', 1)::bigint AS micros,
         split_part(changes_since.after_cursor, '/', 2)::uuid AS id,
         split_part(changes_since.after_cursor, '/', 3)::integer AS no
 ), undone AS MATERIALIZED (
@@ -35,12 +29,38 @@ WITH asked AS MATERIALIZED (
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
 ), edits AS (
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
-        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.change IN ('updated', 'archived', 'unarchived', 'deleted', 'restored')
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.change = 'created'
+        AND k.id >=
+            @part first_id of changes_since.at@
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM (SELECT DISTINCT o.deal_id, o.tenant_id
+            FROM @crm@.deal_changes AS o
+            WHERE o.change = 'corrected' AND o.changed_at >= changes_since.at - interval '1 day') AS o
+        JOIN @crm@.deal_changes AS k ON k.deal_id = o.deal_id AND k.tenant_id = o.tenant_id
+    WHERE changes_since.pipeline_id IS NULL
+        AND k.change = 'created'
+        AND k.id <
+            @part first_id of changes_since.at@
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
     WHERE changes_since.pipeline_id IS NOT NULL
         AND k.pipeline_id = changes_since.pipeline_id
-        AND (k.deal_id, k.tenant_id) IN (SELECT d.id, d.tenant_id FROM @crm@.deals AS d
+        AND (k.deal_id, k.tenant_id) IN (
+            SELECT d.id AS deal_id, d.tenant_id FROM @crm@.deals AS d
             WHERE d.pipeline_id = changes_since.pipeline_id
             UNION ALL
             SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
@@ -50,29 +70,21 @@ WITH asked AS MATERIALIZED (
             SELECT o.deal_id, o.tenant_id FROM @crm@.deal_changes AS o
             WHERE o.change IN ('deleted', 'restored', 'erased')
                 AND o.pipeline_id IN (changes_since.pipeline_id, '00000000-0000-0000-0000-000000000000'))
-    UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
-        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM @crm@.deal_changes AS k
+), moves AS (
+    SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
+        c.reverts_no, c.amount, c.currency
+    FROM @crm@.stage_changes AS c
     WHERE changes_since.pipeline_id IS NULL
-        AND k.change IN ('updated', 'archived', 'unarchived', 'deleted', 'restored')
     UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
-        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM @crm@.deal_changes AS k
-    WHERE changes_since.pipeline_id IS NULL
-        AND k.id >= (SELECT a.first_id FROM asked AS a)
-        AND k.change = 'created'
+    SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
+        c.reverts_no, c.amount, c.currency
+    FROM @crm@.stage_changes AS c
+    WHERE c.from_pipeline_id = changes_since.pipeline_id
     UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount, k.old_currency,
-        k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM (SELECT DISTINCT o.deal_id, o.tenant_id
-            FROM @crm@.deal_changes AS o
-            WHERE o.change = 'corrected' AND o.id >= (SELECT a.first_id FROM asked AS a)) AS o
-        JOIN @crm@.deal_changes AS k ON k.deal_id = o.deal_id AND k.tenant_id = o.tenant_id
-    WHERE changes_since.pipeline_id IS NULL
-        AND k.change = 'created'
-        AND k.id < (SELECT a.first_id FROM asked AS a)
+    SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
+        c.reverts_no, c.amount, c.currency
+    FROM @crm@.stage_changes AS c
+    WHERE c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id
 ), changes AS (
     SELECT c.changed_at, c.id, 0 AS no, c.tenant_id, c.deal_id,
         CASE
@@ -82,28 +94,27 @@ WITH asked AS MATERIALIZED (
         END AS change, c.changed_by, c.from_stage_id, c.to_stage_id, NULL::numeric AS old_amount, c.amount AS new_amount,
         NULL AS old_currency, c.currency AS new_currency, NULL::date AS old_date, NULL::date AS new_date,
         NULL::uuid AS old_owner_id, NULL::uuid AS new_owner_id
-    FROM @crm@.stage_changes AS c
+    FROM moves AS c
     WHERE c.changed_at >= changes_since.at
-        AND (changes_since.pipeline_id IS NULL OR c.from_pipeline_id = changes_since.pipeline_id
-            OR c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id)
         AND c.reverts_no IS NULL
         AND NOT EXISTS (SELECT FROM undone AS u
             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
     UNION ALL
-    SELECT k.changed_at, k.id, v.no, k.tenant_id, k.deal_id, v.change, k.changed_by, NULL, k.stage_id, k.old_amount, k.new_amount,
+    SELECT k.changed_at, k.id, (v.no - 1)::integer, k.tenant_id, k.deal_id, v.change, k.changed_by, NULL, k.stage_id, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM edits AS k
-        CROSS JOIN LATERAL (VALUES
-            (0, 'created', k.change = 'created'),
-            (1, 'amount', k.change NOT IN ('created', 'deleted')
-                AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency)),
-            (2, 'close_date', k.change NOT IN ('created', 'deleted')
-                AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date),
-            (3, 'owner', k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id),
-            (4, k.change, k.change IN ('archived', 'unarchived', 'deleted'))) AS v (no, change, happened)
+        -- not VALUES, whose expressions are prepared anew for each row
+        CROSS JOIN LATERAL unnest(ARRAY[
+            CASE WHEN k.change = 'created' THEN 'created' END,
+            CASE WHEN k.change NOT IN ('created', 'deleted')
+                AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency) THEN 'amount' END,
+            CASE WHEN k.change NOT IN ('created', 'deleted')
+                AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
+            CASE WHEN k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
+            CASE WHEN k.change IN ('archived', 'unarchived', 'deleted') THEN k.change END]) WITH ORDINALITY AS v (change, no)
     WHERE k.changed_at >= changes_since.at
         AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')
-        AND v.happened
+        AND v.change IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
         c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id,

@@ -1,6 +1,6 @@
 -- The sums of a pipeline at every step of a period.
 --
--- crm_summary_changes() reads the history once and returns each sum with its changes;
+-- crm_summary_changes() reads the history once and returns each sum with its changes:
 -- crm_trend_rows() adds these up, point by point, for each line of the trend: a group, a
 -- currency and, if asked for, a stage.
 --

@@ -8,25 +8,23 @@ SELECT CASE
         THEN NULL
     END;
 
-WITH cohorts AS MATERIALIZED (
-    -- the deals with the same value of the dimension group_by, and the same currency
-    SELECT k.keys, k.currency, k.tenant_id, k.deals, row_number() OVER () AS no
-    FROM (SELECT d.keys, d.currency, d.tenant_id,
-                @extension@.crm_deal_cohort(d.id, d.status, CASE WHEN d.pipeline_id = stage_flow.pipeline_id THEN d.stage_id END,
-                    d.stage_entered_at, d.amount) AS deals
-            @part cohort@
-            GROUP BY 1, 2, 3) AS k
-), dated AS MATERIALIZED (
-    SELECT c.keys, f.stage_id, f.flow, f.period_start AS start, f.currency_code AS currency, c.tenant_id, f.rate_day,
-        f.deals, f.amounts, f.value
+WITH dated AS MATERIALIZED (
+    -- Cohorts are large, so no other part of the query reads them: they would be copied.
+    SELECT k.keys -> (f.cohort_no - 1) AS keys, f.stage_id, f.flow, f.period_start AS start, f.currency_code AS currency,
+        k.tenant_ids[f.cohort_no] AS tenant_id, f.rate_day, f.deals, f.amounts, f.value
     FROM @crm@.pipelines AS p
-        CROSS JOIN (SELECT array_agg(c.deals ORDER BY c.no) AS deals, array_agg(c.currency ORDER BY c.no) AS currencies FROM cohorts AS c) AS k
+        CROSS JOIN (SELECT array_agg(k.deals) AS deals, jsonb_agg(k.keys) AS keys, array_agg(k.currency) AS currencies, array_agg(k.tenant_id) AS tenant_ids
+            -- the deals with the same value of the dimension group_by, and the same currency
+            FROM (SELECT d.keys, d.currency, d.tenant_id,
+                        @extension@.crm_deal_cohort(d.id, d.status, CASE WHEN d.pipeline_id = stage_flow.pipeline_id THEN d.stage_id END,
+                            d.stage_entered_at, d.amount) AS deals
+                    @part cohort@
+                    GROUP BY 1, 2, 3) AS k) AS k
         CROSS JOIN (SELECT array_agg(g.id ORDER BY g.position, g.id) AS ids, array_agg(g.position ORDER BY g.position, g.id) AS positions
             FROM @crm@.stages AS g
             WHERE g.pipeline_id = stage_flow.pipeline_id) AS s
         CROSS JOIN LATERAL @extension@.crm_pipeline_stage_flow(stage_flow.crm, p.id, k.deals, k.currencies, s.ids, s.positions,
             stage_flow.period, stage_flow.period_from, stage_flow.period_before, p.currency, stage_flow.in_currency) AS f
-        JOIN cohorts AS c ON c.no = f.cohort_no
     WHERE p.id = stage_flow.pipeline_id
 ), conversions AS MATERIALIZED (
     @part conversions of dated AS s WHERE s.rate_day IS NOT NULL AND s.amounts > 0@

@@ -2,7 +2,7 @@
 
 CREATE TABLE deal_contacts (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     deal_id uuid NOT NULL,
     contact_id uuid NOT NULL,
     role text,

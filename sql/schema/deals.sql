@@ -31,7 +31,7 @@ COMMENT ON DOMAIN deal_metadata IS 'What deals.metadata may be';
 
 CREATE TABLE deals (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     pipeline_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     stage_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
     archived_at timestamptz,

@@ -2,7 +2,7 @@
 
 CREATE TABLE exchange_rates (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     base text COLLATE "C" NOT NULL,
     quote text COLLATE "C" NOT NULL,
     valid_from date NOT NULL DEFAULT crm_defaults.today_utc(),
@@ -14,6 +14,7 @@ CREATE TABLE exchange_rates (
     CONSTRAINT exchange_rates_base_check CHECK (@extension@.crm_is_currency(base)),
     CONSTRAINT exchange_rates_quote_check CHECK (@extension@.crm_is_currency(quote) AND quote <> base),
     CONSTRAINT exchange_rates_rate_check CHECK (rate > 0 AND rate < 'Infinity'),
+    @single@ CONSTRAINT exchange_rates_tenant_id_check CHECK (tenant_id = @tenant@),
     CONSTRAINT exchange_rates_times_check CHECK (@extension@.crm_are_times(valid_from, created_at, updated_at))
 );
 

@@ -2,7 +2,7 @@
 
 CREATE TABLE pipelines (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     name text NOT NULL,
     description text,
     is_default boolean NOT NULL DEFAULT false,
@@ -17,6 +17,7 @@ CREATE TABLE pipelines (
     CONSTRAINT pipelines_name_check CHECK (@extension@.crm_name_key(name) <> ''),
     CONSTRAINT pipelines_currency_check CHECK (@extension@.crm_is_currency(currency)),
     CONSTRAINT pipelines_times_check CHECK (@extension@.crm_are_times(archived_at, created_at, updated_at)),
+    @single@ CONSTRAINT pipelines_tenant_id_check CHECK (tenant_id = @tenant@),
     CONSTRAINT pipelines_metadata_check CHECK (jsonb_typeof(metadata) = 'object')
 );
 

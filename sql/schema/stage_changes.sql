@@ -29,6 +29,9 @@ CREATE TABLE stage_changes (
     reverts_id uuid,
     closing jsonb,
     correction_id uuid,
+    @single@ CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no),
+    -- The tenant is compared too, as another one may have deleted a deal of the same id.
+    @shared@ CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no, tenant_id),
     CONSTRAINT stage_changes_pkey PRIMARY KEY (id)
 );
 

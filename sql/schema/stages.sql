@@ -2,7 +2,7 @@
 
 CREATE TABLE stages (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     pipeline_id uuid NOT NULL,
     name text NOT NULL,
     position integer NOT NULL DEFAULT crm_defaults.filled_in_integer(),

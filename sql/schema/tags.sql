@@ -2,13 +2,14 @@
 
 CREATE TABLE tags (
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     name text NOT NULL,
     color text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tags_pkey PRIMARY KEY (id),
     CONSTRAINT tags_times_check CHECK (@extension@.crm_are_times(created_at, updated_at)),
+    @single@ CONSTRAINT tags_tenant_id_check CHECK (tenant_id = @tenant@),
     CONSTRAINT tags_name_check CHECK (@extension@.crm_name_key(name) <> '')
 );
 
@@ -19,7 +20,7 @@ CREATE UNIQUE INDEX tags_name_key ON tags (tenant_id, @extension@.crm_name_key(n
 CREATE TABLE deal_tags (
     deal_id uuid NOT NULL,
     tag_id uuid NOT NULL,
-    tenant_id uuid NOT NULL DEFAULT crm_defaults.filled_in_uuid(),
+    tenant_id uuid NOT NULL DEFAULT @tenant@,
     id uuid NOT NULL DEFAULT crm_defaults.new_id(),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),

@@ -4,30 +4,23 @@
 -- The history follows the deals.  If you add policies to deals, a user sees the history
 -- of the deals that they see; without such policies, also that of deleted deals.
 
-ALTER TABLE pipelines ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE pipelines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON pipelines USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE stages ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE stages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stages USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deals ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deals USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deal_contacts ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deal_contacts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_contacts USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
--- The tenant is compared too, as another one may have deleted a deal of the same id.
-ALTER TABLE stage_changes ADD CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no, tenant_id);
 ALTER TABLE stage_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON stage_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant())
     AND ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
         OR EXISTS (SELECT FROM deals AS d WHERE d.id = stage_changes.deal_id AND d.tenant_id = stage_changes.tenant_id)));
 
-ALTER TABLE exchange_rates ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE exchange_rates ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON exchange_rates USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
@@ -36,10 +29,8 @@ CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT @extension@.crm_
     AND ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
         OR EXISTS (SELECT FROM deals AS d WHERE d.id = deal_changes.deal_id AND d.tenant_id = deal_changes.tenant_id)));
 
-ALTER TABLE tags ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tags USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
 
-ALTER TABLE deal_tags ALTER tenant_id SET DEFAULT crm_defaults.current_tenant();
 ALTER TABLE deal_tags ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_tags USING (tenant_id = (SELECT @extension@.crm_current_tenant()));

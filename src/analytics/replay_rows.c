@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "utils/date.h"
@@ -244,8 +243,7 @@ select_list(Replay *replay, ReplayRows rows)
 {
 	const ReplayQuery *query = &replay->query;
 	uint32		asked = COLUMN(tables[rows].ncolumns) - 1;
-	Relation	table = query->deals;
-	char	   *list;
+	Oid			relid = RelationGetRelid(query->deals);
 
 	if (query->owner_id == NULL && query->subject != REPLAY_OWNER)
 		asked &= ~tables[rows].of_owner;
@@ -256,14 +254,9 @@ select_list(Replay *replay, ReplayRows rows)
 	if (!query->want_closed_at)
 		asked &= ~tables[rows].of_closing;
 	if (tables[rows].table != NULL)
-		table = try_table_open(get_relname_relid(tables[rows].table,
-												 RelationGetNamespace(query->deals)),
-							   AccessShareLock);
-	list = crm_select_list(table, "c", tables[rows].columns, tables[rows].ncolumns,
+		relid = get_relname_relid(tables[rows].table, RelationGetNamespace(query->deals));
+	return crm_select_list(relid, "c", tables[rows].columns, tables[rows].ncolumns,
 						   tables[rows].nrequired, asked, &replay->columns);
-	if (table != NULL && table != query->deals)
-		table_close(table, NoLock);
-	return list;
 }
 
 /* The tenant of stored rows is at hand: crm_read_row() compares it for less than a query. */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
@@ -60,7 +61,7 @@ static bool
 find_all_stored(Relation table, const RowColumn *columns, int ncolumns, uint32 asked,
 				RowColumns *rows)
 {
-	if (table == NULL || !gives_stored_rows(table))
+	if (!gives_stored_rows(table))
 		return false;
 	rows->last = 0;
 	for (int i = 0; i < ncolumns; i++)
@@ -143,9 +144,10 @@ place_columns(Relation table, RowColumns *rows)
 }
 
 char *
-crm_select_list(Relation table, const char *alias, const RowColumn *columns, int ncolumns,
+crm_select_list(Oid relid, const char *alias, const RowColumn *columns, int ncolumns,
 				int nrequired, uint32 asked, RowColumns *rows)
 {
+	Relation	table = OidIsValid(relid) ? try_table_open(relid, AccessShareLock) : NULL;
 	StringInfoData list;
 
 	Assert(ncolumns <= MAX_ROW_COLUMNS);
@@ -155,12 +157,13 @@ crm_select_list(Relation table, const char *alias, const RowColumn *columns, int
 	rows->at_once = 0;
 	rows->nrequired = nrequired;
 	rows->required = 0;
-	rows->stored = find_all_stored(table, columns, ncolumns, asked, rows);
+	rows->stored = table != NULL && find_all_stored(table, columns, ncolumns, asked, rows);
 	if (rows->stored)
-	{
 		place_columns(table, rows);
+	if (table != NULL)
+		table_close(table, NoLock);
+	if (rows->stored)
 		return psprintf("%s.*", alias);
-	}
 	initStringInfo(&list);
 	rows->last = 0;
 	for (int i = 0; i < ncolumns; i++)
@@ -243,7 +246,7 @@ static inline bool
 is_wanted(const RowColumns *rows, const RowFilter *filter)
 {
 	return !rows->nulls[0] &&
-		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->tenant_id) &&
+		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->id) &&
 		(filter->time == 0 ||
 		 (!rows->nulls[filter->time] &&
 		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));

@@ -12,7 +12,6 @@
 #define CRM_ANALYTICS_ROW_COLUMNS_H
 
 #include "executor/tuptable.h"
-#include "utils/relcache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -74,11 +73,11 @@ typedef struct RowColumns
 
 /*
  * The select list, palloc'd, for those of the columns whose bits are set in asked; the
- * table, which may be NULL if it is unknown, has that alias in the query.  The first
+ * table, InvalidOid if it is unknown, is locked and has that alias in the query.  The first
  * columns, so many, are not null but in a table whose constraints do not hold.  Sets
  * rows.
  */
-extern char *crm_select_list(Relation table, const char *alias, const RowColumn *columns,
+extern char *crm_select_list(Oid relid, const char *alias, const RowColumn *columns,
 							 int ncolumns, int nrequired, uint32 asked, RowColumns *rows);
 
 /* Decodes a row of a query that names its columns; false if one of the first is null. */
@@ -97,7 +96,7 @@ crm_row_has(TupleTableSlot *row, int count)
 /* Which rows are read; each column is one that is not null. */
 typedef struct RowFilter
 {
-	const pg_uuid_t *tenant_id; /* that the first column has */
+	const pg_uuid_t *id;		/* that the first column has */
 	int			time;			/* a column; 0: there is none */
 	TimestampTz after;			/* it is later */
 } RowFilter;

@@ -31,7 +31,6 @@
 
 #include "base/declaration.h"
 #include "base/errors.h"
-#include "base/function_cache.h"
 #include "base/shard.h"
 #include "table/caller_query.h"
 #include "table/comments.h"
@@ -225,7 +224,6 @@ crm_call(PG_FUNCTION_ARGS)
 
 	if (call == NULL)
 	{
-		crm_bound_function_cache();
 		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Call));
 		read_call(fcinfo->flinfo->fn_oid, call, fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = call;

@@ -6,9 +6,9 @@
 #define CRM_BASE_FUNCTION_CACHE_H
 
 /*
- * Frees the catalog cache's entries for functions by name, except those of pg_catalog, if
- * there are too many.  To be called at the start of each function of a CRM.
+ * After a statement was analyzed, frees the catalog cache's entries for functions by name,
+ * except those of pg_catalog, if there are too many.  For the module's initialisation.
  */
-extern void crm_bound_function_cache(void);
+extern void crm_function_cache_install_hook(void);
 
 #endif							/* CRM_BASE_FUNCTION_CACHE_H */

@@ -8,13 +8,16 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -23,18 +26,6 @@
 #include "base/namesakes.h"
 
 #define OWN_PREFIX "crm_"
-
-/* Whether that is a function that could be taken for one of ours. */
-static bool
-is_called_like_ours(const ObjectAddress *object)
-{
-	char	   *name;
-
-	if (object->classId != ProcedureRelationId)
-		return false;
-	name = get_func_name(object->objectId);
-	return name != NULL && strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
-}
 
 /* Whether the extension has a function of that one's name. */
 static bool
@@ -75,31 +66,51 @@ crm_is_trusted(Oid role, Oid schema)
 
 /* Members of an extension are not trusted either, as its owner can add any function. */
 static void
-check_object(const ObjectAddress *object, void *arg)
+check_function(const FormData_pg_proc *function, Oid ours)
 {
-	Oid			ours = *(Oid *) arg;
-	Oid			owner;
+	ObjectAddress address;
 
-	if (!is_called_like_ours(object))
+	if (function->proowner == ours || has_privs_of_role(function->proowner, GetUserId()) ||
+		!has_namesake(function->oid))
 		return;
-	owner = crm_owner_of(ProcedureRelationId, object->objectId);
-	if (!OidIsValid(owner) || owner == ours || has_privs_of_role(owner, GetUserId()) ||
-		!has_namesake(object->objectId))
-		return;
+	ObjectAddressSet(address, ProcedureRelationId, function->oid);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s stands beside the extension", getObjectDescription(object, false)),
+			 errmsg("%s stands beside the extension", getObjectDescription(&address, false)),
 			 errdetail("It would run in place of the extension's own, and its owner is %s.",
-					   GetUserNameFromId(owner, false)),
+					   GetUserNameFromId(function->proowner, false)),
 			 errhint("Drop it, or give it another schema.")));
 }
 
+/*
+ * Reads the functions that are called like ours, by an index and not through the catalog
+ * cache, which would keep all of them with their bodies.
+ */
 void
 crm_check_planted(Oid schema)
 {
 	Oid			ours = owner_of_ours(schema);
+	Relation	functions = table_open(ProcedureRelationId, AccessShareLock);
+	Relation	index = index_open(ProcedureNameArgsNspIndexId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	crm_receive_objects(schema, check_object, &ours);
+	ScanKeyInit(&key, Anum_pg_proc_proname, BTGreaterEqualStrategyNumber, F_NAMEGE,
+				CStringGetDatum(OWN_PREFIX));
+	scan = systable_beginscan_ordered(functions, index, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(tuple);
+
+		if (strncmp(NameStr(function->proname), OWN_PREFIX, strlen(OWN_PREFIX)) != 0)
+			break;
+		if (function->pronamespace == schema)
+			check_function(function, ours);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(functions, AccessShareLock);
 }
 
 /*

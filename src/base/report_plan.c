@@ -15,7 +15,6 @@
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -103,25 +102,28 @@ list_plans(CrmReport *report, List *statements)
 	MemoryContextSwitchTo(outer);
 }
 
-/* Prepares the statements before the query, which is the last one. */
+/*
+ * Prepares the statements before the query, which is the last one.  Each of them ends with
+ * a semicolon at the end of a line, and no other line does (test/lint/install_script.py),
+ * so that they need not be parsed to find them.
+ */
 static List *
 prepare_statements(CrmReport *report, const char *sql)
 {
-	List	   *statements = pg_parse_query(sql);
 	List	   *plans = NIL;
-	ListCell   *cell;
+	const char *end = strstr(sql, ";\n");
+	const char *next;
 
-	foreach(cell, statements)
+	while (end != NULL && (next = strstr(end + 1, ";\n")) != NULL)
 	{
-		RawStmt    *raw = lfirst_node(RawStmt, cell);
-		const char *start = sql + raw->stmt_location;
-		char	   *text = raw->stmt_len == 0 ? pstrdup(start) : pnstrdup(start, raw->stmt_len);
+		char	   *text = pnstrdup(sql, end - sql);
 
-		if (lnext(statements, cell) == NULL)
-			report->query = MemoryContextStrdup(report->kept.context, text);
-		else
-			plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
+		plans = lappend(plans, crm_report_prepare(text, &report->names, is_generic(report)));
+		sql = end + 1;
+		end = next;
 	}
+	report->query = MemoryContextStrdup(report->kept.context,
+										end == NULL ? sql : pnstrdup(sql, end - sql));
 	return plans;
 }
 
@@ -131,11 +133,10 @@ crm_report_source(SPIPlanPtr plan)
 	return linitial(SPI_plan_get_plan_sources(plan));
 }
 
-void
-crm_report_check_result(const CrmReport *report)
+/* What the last statement returns has to be what is declared. */
+static void
+check_result(const CrmDeclaration *declaration, TupleDesc desc)
 {
-	const CrmDeclaration *declaration = &report->names.declaration;
-	TupleDesc	desc = crm_report_source(llast(report->statements))->resultDesc;
 	int			natts = declaration->row != NULL ? declaration->row->natts : 1;
 
 	if (desc == NULL || desc->natts != natts)
@@ -154,6 +155,13 @@ crm_report_check_result(const CrmReport *report)
 							format_type_be(declared)),
 					 errhint("A column of a table has another type than crm_install() gave it: give it that type.")));
 	}
+}
+
+void
+crm_report_check_result(const CrmReport *report)
+{
+	check_result(&report->names.declaration,
+				 crm_report_source(llast(report->statements))->resultDesc);
 }
 
 /* The caller is connected to SPI. */
@@ -377,11 +385,13 @@ crm_report_try(Oid function, Oid schema)
 {
 	ReportKey	key = {function, schema, deals_to_read(function, schema), false, NULL, NULL};
 	CrmReport  *report;
+	int			level;
 
 	watch_catalogs();
 	SPI_connect();
 	report = make_report(&key);
-	key.is_query = true;
-	(void) make_query(&key, report->query);
+	level = crm_report_pin_settings();
+	check_result(&report->names.declaration, crm_report_columns(report->query, &report->names));
+	AtEOXact_GUC(true, level);
 	SPI_finish();
 }

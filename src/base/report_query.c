@@ -17,10 +17,12 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -163,6 +165,14 @@ crm_has_one_plan(const char *query, const char *dimension)
 	return dimension == NULL && strstr(query, ONE_PLAN) != NULL;
 }
 
+/* Texts are split at semicolons at the ends of lines (base/report_plan.c). */
+static void
+require_one(int statements, const CrmQueryNames *names)
+{
+	if (statements != 1)
+		elog(ERROR, "a query of %s is not one statement", names->declaration.name);
+}
+
 SPIPlanPtr
 crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 {
@@ -177,5 +187,29 @@ crm_report_prepare(const char *query, CrmQueryNames *names, bool generic)
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query of %s: %s", names->declaration.name,
 			 SPI_result_code_string(SPI_result));
+	require_one(list_length(SPI_plan_get_plan_sources(plan)), names);
 	return plan;
+}
+
+TupleDesc
+crm_report_columns(const char *query, CrmQueryNames *names)
+{
+	Oid			user = GetUserId();
+	List	   *statements = pg_parse_query(query);
+	List	   *rewritten;
+	ListCell   *cell;
+
+	require_one(list_length(statements), names);
+	rewritten = pg_analyze_and_rewrite_withcb(linitial_node(RawStmt, statements), query,
+											  set_up_parser, names, NULL);
+	crm_report_check_user(user);
+	foreach(cell, rewritten)
+	{
+		const Query *statement = lfirst_node(Query, cell);
+
+		if (statement->canSetTag)
+			return ExecCleanTypeFromTL(statement->commandType == CMD_SELECT ?
+									   statement->targetList : statement->returningList);
+	}
+	return NULL;
 }

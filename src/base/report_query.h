@@ -39,6 +39,12 @@ extern bool crm_has_one_plan(const char *query, const char *dimension);
 extern SPIPlanPtr crm_report_prepare(const char *query, CrmQueryNames *names, bool generic);
 
 /*
+ * The columns that the query returns; NULL: none.  Raises the errors that preparing it would,
+ * and plans nothing.
+ */
+extern TupleDesc crm_report_columns(const char *query, CrmQueryNames *names);
+
+/*
  * ERROR unless that is the current user: analysis ends with the rights of the
  * caller, unless a hook of another library kept ours from being called.
  */

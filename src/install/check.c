@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -28,8 +27,10 @@
 #include "base/query.h"
 #include "base/report_plan.h"
 #include "base/subtransaction.h"
+#include "install/api_functions.h"
 #include "install/check.h"
 #include "install/computed_relationships.h"
+#include "install/script.h"
 #include "table/trigger.h"
 
 typedef struct Check
@@ -37,6 +38,7 @@ typedef struct Check
 	const CrmInstallation *installation;
 	Oid			extension;		/* its schema */
 	char	   *version;		/* of its SQL */
+	const CrmScript *tables;	/* what made them; NULL: to be read */
 	ReturnSetInfo *rows;		/* NULL: a problem is raised at level */
 	int			level;			/* ERROR or WARNING */
 } Check;
@@ -128,11 +130,13 @@ check_trigger(Check *check, const CreateTrigStmt *create)
 static void
 check_schema(Check *check)
 {
-	char	   *script = crm_fill_in_schemas(crm_packed_text(check->extension, "crm_schema_sql"),
-											 check->installation->schema, check->extension);
+	const CrmScript *script = check->tables;
 	ListCell   *cell;
 
-	foreach(cell, pg_parse_query(script))
+	if (script == NULL)
+		script = crm_read_script(crm_packed_text(check->extension, CRM_SCHEMA_SQL),
+								 check->installation->schema, check->extension);
+	foreach(cell, script->statements)
 	{
 		Node	   *statement = lfirst_node(RawStmt, cell)->stmt;
 
@@ -159,19 +163,6 @@ query(Check *check, const char *text, uint64 *count)
 
 	*count = crm_select_once(text, lengthof(types), types, args, NULL, false);
 	return SPI_tuptable;
-}
-
-static void
-check_functions(Check *check)
-{
-	uint64		count;
-	const char *function = crm_qualified_name(check->extension, "crm_api_problems");
-	SPITupleTable *rows = query(check, psprintf("SELECT object, problem FROM %s($1, $2)", function),
-								&count);
-
-	for (uint64 i = 0; i < count; i++)
-		report(check, SPI_getvalue(rows->vals[i], rows->tupdesc, 1),
-			   SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 }
 
 /* A report, and the CRM that it is prepared for. */
@@ -263,7 +254,7 @@ check_queries_once(Check *check)
 }
 
 static void
-report_embedded(void *arg, const char *object, const char *problem)
+report_to(void *arg, const char *object, const char *problem)
 {
 	report(arg, object, problem);
 }
@@ -286,8 +277,8 @@ run(Check *check, FunctionCallInfo fcinfo)
 	check->version = crm_extension_version(crm_lock_extension(fcinfo));
 	check_version(check);
 	check_schema(check);
-	check_functions(check);
-	crm_check_embedded(check->installation->schema, report_embedded, check);
+	crm_check_api(check->installation->schema, check->extension, report_to, check);
+	crm_check_embedded(check->installation->schema, report_to, check);
 	if (check->level == WARNING)
 		check_queries_once(check);
 	else
@@ -295,9 +286,10 @@ run(Check *check, FunctionCallInfo fcinfo)
 }
 
 void
-crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation)
+crm_require_no_problem(FunctionCallInfo fcinfo, const CrmInstallation *installation,
+					   const CrmScript *tables)
 {
-	Check		check = {.installation = installation,.level = ERROR};
+	Check		check = {.installation = installation,.level = ERROR,.tables = tables};
 
 	run(&check, fcinfo);
 }

@@ -5,6 +5,8 @@
 #ifndef CRM_INSTALL_COMPUTED_RELATIONSHIPS_H
 #define CRM_INSTALL_COMPUTED_RELATIONSHIPS_H
 
+#include "install/schema_function.h"
+
 /* Makes those of the CRM in that schema anew.  The caller is connected to SPI. */
 extern void crm_embed_all(Oid schema);
 
@@ -19,8 +21,6 @@ extern void crm_unembed_linked(Oid schema, const char *view);
  * Calls report for each one that is missing, or does not read the tables of that
  * schema, as after ALTER SCHEMA ... RENAME.
  */
-typedef void (*CrmProblemReport) (void *arg, const char *object, const char *problem);
-
 extern void crm_check_embedded(Oid schema, CrmProblemReport report, void *arg);
 
 #endif							/* CRM_INSTALL_COMPUTED_RELATIONSHIPS_H */

@@ -16,7 +16,10 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class_d.h"
+#include "catalog/pg_constraint_d.h"
 #include "catalog/pg_namespace_d.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -127,6 +130,44 @@ require_distributed(Oid schema)
 
 /* ---- distributing ---- */
 
+/*
+ * Citus makes the types that a table or an index of it depends on before the table, on
+ * a node that is added later, too.  For a CHECK it looks at functions alone, so the
+ * primary key is made to depend on the domains in the CHECK of deals.  If a domain is
+ * dropped by CASCADE, no rows go with it.
+ */
+static void
+record_domains(Oid schema)
+{
+	Oid			types[] = {OIDOID, OIDOID, OIDOID};
+	Datum		args[] = {
+		ObjectIdGetDatum(ConstraintRelationId), ObjectIdGetDatum(TypeRelationId),
+		ObjectIdGetDatum(get_relname_relid("deals", schema))
+	};
+	ObjectAddress key,
+				domain;
+	SPITupleTable *rows;
+	uint64		count;
+
+	ObjectAddressSet(key, RelationRelationId, get_relname_relid("deals_pkey", schema));
+	count = crm_select_once("SELECT d.refobjid FROM pg_catalog.pg_constraint AS c JOIN pg_catalog.pg_depend AS d "
+							"ON d.classid OPERATOR(pg_catalog.=) $1 AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.refclassid OPERATOR(pg_catalog.=) $2 "
+							"WHERE c.conrelid OPERATOR(pg_catalog.=) $3 AND c.conname OPERATOR(pg_catalog.=) 'deals_check'",
+							lengthof(types), types, args, NULL, false);
+	rows = SPI_tuptable;
+	(void) deleteDependencyRecordsForClass(key.classId, key.objectId,
+										   TypeRelationId, DEPENDENCY_NORMAL);
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool		isnull;
+
+		ObjectAddressSet(domain, TypeRelationId,
+						 DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)));
+		recordDependencyOn(&key, &domain, DEPENDENCY_NORMAL);
+	}
+	CommandCounterIncrement();
+}
+
 /* The keys of shared tenancy have no column that Citus could distribute the rows by. */
 static void
 refuse_shared(Oid schema)
@@ -203,6 +244,7 @@ crm_distribute_schema(FunctionCallInfo fcinfo, Oid schema, bool has_rows)
 	if (is_new && is_distributed_schema(schema))
 		crm_run(psprintf("SELECT pg_catalog.citus_schema_undistribute(%s::pg_catalog.regnamespace)",
 						 quote_literal_cstr(quote_identifier(get_namespace_name(schema)))));
+	record_domains(schema);
 	run_commands(fcinfo, schema, is_new, has_rows);
 	require_distributed(schema);
 	AtEOXact_GUC(true, level);

@@ -26,13 +26,12 @@ crm_find_schema_function(const CrmSchemaFunction *function)
 						   ObjectIdGetDatum(function->schema));
 }
 
-static void
-describe(Oid function, const char *comment)
+static bool
+has_comment(Oid function, const char *comment)
 {
 	char	   *present = GetComment(function, ProcedureRelationId, 0);
 
-	if (present == NULL || strcmp(present, comment) != 0)
-		CreateComments(function, ProcedureRelationId, 0, comment);
+	return present != NULL && strcmp(present, comment) == 0;
 }
 
 void
@@ -49,5 +48,6 @@ crm_make_schema_function(const CrmSchemaFunction *function, const char *command,
 		elog(ERROR, "function \"%s\" is not there after all", function->name);
 	if (is_new)
 		RemoveRoleFromObjectACL(ACL_ID_PUBLIC, ProcedureRelationId, oid);
-	describe(oid, comment);
+	if (is_new || !has_comment(oid, comment))
+		CreateComments(oid, ProcedureRelationId, 0, comment);
 }

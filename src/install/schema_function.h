@@ -14,6 +14,9 @@ typedef struct CrmSchemaFunction
 	const Oid  *types;
 } CrmSchemaFunction;
 
+/* Takes what is wrong with an object of a CRM. */
+typedef void (*CrmProblemReport) (void *arg, const char *object, const char *problem);
+
 /* InvalidOid if there is none. */
 extern Oid	crm_find_schema_function(const CrmSchemaFunction *function);
 

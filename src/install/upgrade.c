@@ -358,7 +358,7 @@ run_step(const Upgrade *upgrade, const Step *step)
 {
 	int			level = crm_pin_settings(upgrade->crm.schema);
 
-	crm_run_script(step->script, upgrade->crm.schema, upgrade->extension_schema);
+	crm_run_script(crm_read_script(step->script, upgrade->crm.schema, upgrade->extension_schema));
 	AtEOXact_GUC(true, level);
 	set_versions(upgrade, step->to);
 }

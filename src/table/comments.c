@@ -2,78 +2,81 @@
  * table/comments.c
  *		The comments of a CRM's tables, domains and views.
  *
- * crm_install() makes them.  Citus does not take them to other nodes, where they
- * are made anew from the same scripts.
+ * The statements COMMENT of a script are not run as SQL: the look-ups in them take longer
+ * than the comments.
+ *
+ * Citus does not take comments to other nodes, where they are made anew from the same
+ * scripts.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "base/catalog.h"
 #include "base/packed_text.h"
 #include "table/comments.h"
 
-/* The object's name with the schema before it. */
-static void
-qualify(CommentStmt *comment, const char *schema)
+/* What is described; false if it is neither a relation, a column nor a domain of the schema. */
+static bool
+find_object(const CommentStmt *comment, Oid schema, ObjectAddress *address)
 {
-	Node	   *name = (Node *) makeString(pstrdup(schema));
+	bool		is_column = comment->objtype == OBJECT_COLUMN;
+	List	   *names;
+	Oid			relid;
 
 	if (comment->objtype == OBJECT_DOMAIN)
 	{
-		TypeName   *domain = castNode(TypeName, comment->object);
-
-		domain->names = list_make2(name, llast(domain->names));
+		names = castNode(TypeName, comment->object)->names;
+		ObjectAddressSet(*address, TypeRelationId,
+						 GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(strVal(llast(names))),
+										 ObjectIdGetDatum(schema)));
+		return list_length(names) == 1 && OidIsValid(address->objectId);
 	}
-	else
-		comment->object = (Node *) lcons(name, castNode(List, comment->object));
+	if (!is_column && comment->objtype != OBJECT_TABLE && comment->objtype != OBJECT_VIEW)
+		return false;
+	names = castNode(List, comment->object);
+	if (list_length(names) != (is_column ? 2 : 1))
+		return false;
+	relid = get_relname_relid(strVal(linitial(names)), schema);
+	ObjectAddressSubSet(*address, RelationRelationId, relid,
+						is_column ? get_attnum(relid, strVal(llast(names))) : 0);
+	return OidIsValid(relid) && (!is_column || address->objectSubId != InvalidAttrNumber);
 }
 
-static bool
-is_of_table(const CommentStmt *comment)
+bool
+crm_describe(const CommentStmt *comment, Oid schema, bool replaces)
 {
-	return comment->objtype == OBJECT_TABLE || comment->objtype == OBJECT_COLUMN ||
-		comment->objtype == OBJECT_VIEW || comment->objtype == OBJECT_DOMAIN;
-}
-
-/* As COMMENT does it, unless there is a comment. */
-static void
-describe(CommentStmt *comment, const char *schema)
-{
-	Relation	rel = NULL;
 	ObjectAddress address;
 
-	qualify(comment, schema);
-	address = get_object_address(comment->objtype, comment->object, &rel, AccessShareLock, true);
-	if (OidIsValid(address.objectId) &&
-		has_privs_of_role(GetUserId(), crm_owner_of(address.classId, address.objectId)) &&
-		GetComment(address.objectId, address.classId, address.objectSubId) == NULL)
+	if (!find_object(comment, schema, &address) ||
+		!has_privs_of_role(GetUserId(), crm_owner_of(address.classId, address.objectId)))
+		return false;
+	if (replaces || GetComment(address.objectId, address.classId, address.objectSubId) == NULL)
 		CreateComments(address.objectId, address.classId, address.objectSubId, comment->comment);
-	if (rel != NULL)
-		relation_close(rel, NoLock);
+	return true;
 }
 
 void
 crm_describe_tables(Oid schema, Oid extension)
 {
-	const char *name = get_namespace_name(schema);
-	char	   *script = crm_fill_in_schemas(crm_packed_text(extension, "crm_schema_sql"), schema, extension);
+	char	   *packed = crm_packed_text(extension, CRM_SCHEMA_SQL);
+	char	   *script = crm_fill_in_schemas(packed, schema, extension);
 	ListCell   *cell;
 
 	foreach(cell, pg_parse_query(script))
 	{
 		Node	   *statement = lfirst_node(RawStmt, cell)->stmt;
 
-		if (IsA(statement, CommentStmt) && is_of_table((CommentStmt *) statement))
-			describe((CommentStmt *) statement, name);
+		if (IsA(statement, CommentStmt))
+			(void) crm_describe((CommentStmt *) statement, schema, false);
 	}
 }

@@ -210,6 +210,21 @@ check_rebuild(Relation deals)
 }
 
 /*
+ * Rows are stored without a plan, so on a cluster into the shard, which Citus does not move
+ * once it has deleted the old totals in this transaction.
+ */
+static void
+insert_totals(Relation deals, const DealTotals *totals)
+{
+	Relation	stored;
+
+	require_here(deals);
+	stored = table_open(crm_table_to_read(RelationGetRelid(deals)), AccessShareLock);
+	crm_totals_insert(stored, totals);
+	table_close(stored, NoLock);
+}
+
+/*
  * crm_rebuild_totals(schema_name text) -> bigint
  *		Computes stage_totals anew from deals, while writers wait, and returns
  *		the number of deals counted.  For the CRM's owner, at READ COMMITTED.
@@ -232,7 +247,7 @@ crm_rebuild_totals(PG_FUNCTION_ARGS)
 					 crm_sibling_name(deals, "deals"), table));
 	delete_totals(table);
 	count_deals(deals, &rebuild);
-	crm_totals_insert(deals, rebuild.totals);
+	insert_totals(deals, rebuild.totals);
 	crm_totals_mark_complete(deals);
 	crm_restore_user(&saved);
 	SPI_finish();

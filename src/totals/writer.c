@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/shard.h"
 #include "table/owner_rights.h"
 #include "table/trigger.h"
 #include "totals/table.h"
@@ -188,7 +189,7 @@ lock_pipeline(Relation deals, const pg_uuid_t *pipeline_id)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationGetRelid(deals),
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, crm_table_to_read(RelationGetRelid(deals)),
 					   hash_bytes(pipeline_id->data, UUID_LEN) % COMPACTION_LOCKS, 0);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

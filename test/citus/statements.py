@@ -248,6 +248,21 @@ def of_any_pipeline(p):
         yield f"sales_cycle({p}, group_by => '{by}')"
 
 
+def odd():
+    """What a client may ask by mistake."""
+    yield from (f"funnel({SALES}, {wrong})" for wrong in ("rule => 'what'", "cohort => 'what'", "group_by => 'what'", "in_currency => 'what'", "in_currency => 'CHF'",
+                                                          "period_from => '2026-02-01', period_before => '2026-01-01'", "max_rate_age => -1"))
+    yield from (f"pipeline_trend({SALES}, '2026-02-01', '2026-03-15', {wrong})" for wrong in ("step => 'hour'", "time_zone => 'Mars'", "group_by => 'stage', by_stage => true"))
+    yield from (f"pipeline_trend({SALES}, {times})" for times in ("'2026-03-15', '2026-02-01'", "NULL, '2026-02-01'", "'1000-01-01', '2026-02-01', step => 'day'"))
+    yield from (f"stage_flow({SALES}, {wrong})" for wrong in ("period => 'day'", "group_by => ''", "period_from => 'infinity'"))
+    yield from (f"forecast({SALES}, {wrong})" for wrong in ("period => 'day'", "target => -1", "target => 5", "today => NULL, period_from => '2026-07-01', period_before => '2026-01-01'"))
+    yield from (f"changes_since({wrong})" for wrong in ("NULL", "'infinity'", "'2025-01-01', max_rows => 0", "'2025-01-01', max_rows => 100000", "'2025-01-01', after_cursor => 'what'"))
+    yield from (f"pipeline_summary_as_of({SALES}, {wrong})" for wrong in ("NULL", "'infinity'", "'-infinity'", "'1000-01-01'"))
+    yield from (f"{report}(NULL)" for report in ("pipeline_summary", "funnel", "stage_flow", "time_in_stage", "stage_probabilities", "deal_history", "context_for_person"))
+    yield from (f"{report}({row('99')})" for report in ("funnel", "forecast", "lost_reasons", "stage_flow", "rotting_deals", "time_in_stage", "deal_history", "pipeline_chart"))
+    yield from ("exchange_rate('EUR', NULL)", "exchange_rate('EUR', 'what')", "lost_reasons(group_by => 'owner', by_stage => true)", "win_rate(cohort => 'what')")
+
+
 def reports():
     for p in (SALES, RENEWALS, EMPTY):
         yield from of_pipeline(p)
@@ -263,16 +278,32 @@ def reports():
 
 
 def tables():
-    ids = "'{id,created_at,updated_at,recorded_at,reverts_id,correction_id,duration,days,age_days,days_in_stage,days_over}'::text[]"
-    for name in ("deals", "pipelines", "stages", "stage_changes", "deal_changes", "deal_contacts", "tags", "deal_tags", "exchange_rates", "deal_pushes", "move_facts",
-                 "pipeline_stage_summary", "stage_forecast_categories", "stage_visits"):
+    ids = "'{id,created_at,updated_at,recorded_at,reverts_id,correction_id,duration,days,age_days,days_open,days_in_stage,days_over}'::text[]"
+    for name in ("deals", "pipelines", "stages", "stage_changes", "deal_changes", "deal_contacts", "tags", "deal_tags", "exchange_rates", "deal_pushes", "deal_facts", "move_facts",
+                 "pipeline_stage_summary", "rotting_deals", "stage_forecast_categories", "stage_visits", "rotting_deals()", f"rotting_deals({SALES}, owner_id => {row(11)})",
+                 f"rotting_deals({RENEWALS})", "rotting_deals(currency => 'EUR')"):
         yield f"SELECT r FROM (SELECT (to_jsonb(t) - {ids})::text AS r FROM {name} AS t) AS rows ORDER BY r COLLATE \"C\";"
     yield "SELECT sum(deals), sum(value), sum(weighted_value) FROM stage_totals;"
     yield "SELECT s.name, count(d.id), sum(d.amount * d.probability) FROM stages AS s LEFT JOIN deals AS d ON d.stage_id = s.id GROUP BY 1 ORDER BY 1;"
     yield "SELECT p.name, f.stage_name, f.deals FROM pipelines AS p, funnel(p.id) AS f ORDER BY 1, 2, 3;"
     yield "SELECT p.name, (SELECT count(*) FROM time_in_stage(p.id)) FROM pipelines AS p ORDER BY 1;"
     yield "SELECT d.title, h.change, h.to_stage FROM deals AS d, deal_history(d.id) AS h WHERE d.title LIKE 'Deal 1%' ORDER BY d.title, h.changed_at, h.change;"
+    yield ("SELECT f.pipeline_name, f.is_archived, m.direction, count(*), sum(m.amount), count(DISTINCT f.deal_id), sum(f.first_amount) FROM deal_facts AS f "
+           "JOIN move_facts AS m USING (deal_id) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;")
+    yield "SELECT created_on, count(*), sum(last_amount) FROM deal_facts WHERE closed_on IS NULL GROUP BY 1 ORDER BY 1;"
+    # pages of changes_since(): each by the cursor of the one before
+    page = "SELECT c.next_cursor FROM changes_since('2025-01-01', max_rows => 40%s) AS c WHERE c.next_cursor IS NOT NULL LIMIT 1"
+    yield f"SELECT change, title, summary, old_value, new_value FROM changes_since('2025-01-01', max_rows => 40, after_cursor => ({page % ''}));"
+    yield f"SELECT change, title, summary FROM changes_since('2025-01-01', max_rows => 40, after_cursor => ({page % (', after_cursor => (' + page % '' + ')')}));"
     yield "SELECT * FROM crm_summary_rows((SELECT crm_pipeline_summary(stage_id, amount, currency, probability, value_period) FROM deals WHERE archived_at IS NULL AND stage_id::text LIKE '0000%'));"
+
+
+def pages():
+    yield from (f"SELECT * FROM pipeline_chart({p});" for p in (SALES, RENEWALS, EMPTY))
+    for page in (f"pipeline_page({SALES})", f"pipeline_page({RENEWALS})", f"pipeline_page({EMPTY})", f"pipeline_page({row('99')})", "board_page()"):
+        # their data, but for what the clock changes
+        yield (f"SELECT regexp_replace(substring({page}::text, '\"data\">(.*?)</script>'), "
+               "'\"(at|max|p90|median|average|waterfall_from)\": \"?[0-9.:T+-]+\"?', '\\1', 'g');")
 
 
 def agent_reads():
@@ -290,7 +321,9 @@ def agent_reads():
 
 def reads(_schema):
     yield from (f"SELECT t.* FROM {report} AS t;" for report in reports())
+    yield from (f"SELECT t.* FROM {report} AS t;" for report in odd())
     yield from tables()
+    yield from pages()
     yield from agent_reads()
 
 

@@ -20,7 +20,7 @@ problems = []
 EXTENSION, CRM, IMPORT = "extension_schema", "crm_schema", "import_schema"
 # The schema of sql/extension/defaults.sql, which every role may use.
 DEFAULTS = "crm_defaults"
-PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@import@": IMPORT, "@VERSION@": "0.0.0"}
+PLACEHOLDERS = {"@extschema@": EXTENSION, "@extension@": EXTENSION, "@crm@": CRM, "@import@": IMPORT, "@VERSION@": "0.0.0", "@tenant@": "crm_defaults.current_tenant()"}
 
 
 def read(path):
@@ -34,6 +34,8 @@ def read(path):
     for literal in re.findall(r"'(?:[^']|'')*'", re.sub(r"--.*", "", sql)):
         if re.search("@(crm|extension|import)@", literal):
             problems.append(f"{path}: a placeholder in {literal}")
+    # Lines of the tenancy "single"; build/crm--*.sql has both.
+    text = re.sub(r"(?m)^( *)@single@ ", r"\1", re.sub(r"(?m)^ *@shared@ .*\n", "", text))
     for placeholder, name in PLACEHOLDERS.items():
         text = text.replace(placeholder, name)
     return re.sub(r"(?m)^\\.*$", "", text)
@@ -162,6 +164,9 @@ for name in sorted(glob.glob("sql/schema/*.sql")):
     check_file(name, own_schema=None)
 for name in sorted(glob.glob("sql/queries/*.sql") + glob.glob("sql/import/*.sql")):
     check_query(name)
+    # The library finds the statements by these (src/base/report_plan.c).
+    if name.startswith("sql/queries/") and read(name).count(";\n") != len(parse(name)):
+        problems.append(f"{name}: each statement, and nothing else, ends with a semicolon at the end of a line")
 # What build.sh makes of them has to be SQL as well.
 for name in sorted(glob.glob("build/crm--*.sql") + glob.glob("sql/released/crm--*.sql")):
     parse(name)

@@ -26,6 +26,8 @@ CREATE TABLE public.stub (answer text, distributes boolean);
 INSERT INTO public.stub VALUES ('f', false);
 CREATE FUNCTION pg_catalog.run_command_on_all_nodes(command text) RETURNS TABLE (nodeid integer, success boolean, result text)
 	LANGUAGE sql AS $$ SELECT 1, true, answer FROM public.stub $$;
+-- How crm takes the settings of a session to other nodes.
+CREATE FUNCTION pg_catalog.create_intermediate_result(result_id text, query text) RETURNS bigint LANGUAGE sql AS $$ SELECT 0::bigint $$;
 -- Puts the rows of each table into a shard, as Citus does it on one node.
 CREATE FUNCTION pg_catalog.citus_schema_distribute(name regnamespace) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -38,7 +40,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(45);
+SELECT plan(51);
 
 -- ---- installing ----
 
@@ -62,6 +64,11 @@ SELECT is((SELECT count(*) FROM pg_policy WHERE polrelid IN ('crm.stage_changes'
 SELECT is((SELECT count(*) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')), 0::bigint,
 	'PUBLIC has no right on a function of it');
 SELECT is((SELECT count(*) FROM crm_check('crm')), 0::bigint, 'crm_check() finds nothing');
+-- Citus looks for the types of a table in what it and its indexes depend on.
+PREPARE domains AS SELECT t.typname FROM pg_depend AS d JOIN pg_type AS t ON t.oid = d.refobjid
+	WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass($1) AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'n' ORDER BY 1;
+SELECT results_eq($$ EXECUTE domains('crm.deals_pkey') $$, $$ VALUES ('deal_metadata'::name), ('deal_status'), ('forecast_category'), ('value_period') $$,
+	'The primary key of deals depends on the domains of its CHECK');
 
 -- ---- links and imports ----
 
@@ -109,6 +116,7 @@ INSERT INTO local.pipelines (name) VALUES ('Sales');
 SELECT lives_ok($$ SELECT crm_distribute('local') $$, 'An existing CRM is distributed');
 SELECT is((SELECT count(*) FROM crm_check('local')), 0::bigint, 'its triggers are there again');
 SELECT lives_ok($$ SELECT crm_distribute('local') $$, 'crm_distribute() may be repeated');
+SELECT results_eq($$ EXECUTE domains('local.deals_pkey') $$, $$ EXECUTE domains('crm.deals_pkey') $$, 'it records each domain once');
 
 -- ---- writing to shards ----
 
@@ -160,6 +168,20 @@ SELECT lives_ok(format($$ UPDATE %I SET status = 'won', stage_entered_at = now()
 	'unless it may be now() of the session''s node');
 ROLLBACK;
 
+-- ---- totals ----
+
+-- Citus takes statements on the tables to the shards; the rows of totals are stored without it.
+INSERT INTO local.stages (pipeline_id, name) SELECT id, 'Lead' FROM local.pipelines;
+INSERT INTO local.deals (title, amount, pipeline_id) SELECT 'Counted', 77, id FROM local.pipelines;
+SELECT format('CREATE TABLE local.%1$I (LIKE local.%2$I INCLUDING DEFAULTS)', relname || '_' || shardid, relname)
+FROM pg_catalog.pg_dist_shard AS s JOIN pg_class AS c ON c.oid = s.logicalrelid::oid
+WHERE c.relnamespace = 'local'::regnamespace AND c.relname IN ('deals', 'stage_totals') \gexec
+SELECT relname || '_' || shardid AS local_totals FROM pg_catalog.pg_dist_shard AS s JOIN pg_class AS c ON c.oid = s.logicalrelid::oid
+WHERE c.relnamespace = 'local'::regnamespace AND c.relname = 'stage_totals' \gset
+SELECT is(crm_rebuild_totals('local'), 1::bigint, 'Totals are computed on the node that has the shards');
+SELECT is((SELECT count(*) FROM local.:local_totals AS t WHERE t.value = 77), 1::bigint, 'and stored in the shard');
+SELECT is((SELECT count(*) FROM local.stage_totals AS t WHERE t.deals > 0), 0::bigint, 'not in the table of its name');
+
 -- ---- reading from shards ----
 
 SELECT is(pipeline_summary('00000000-0000-0000-0000-000000000001') ->> 'total_value', '100', 'A report reads the shards that are here');
@@ -201,5 +223,7 @@ DROP FUNCTION mcp(json);
 CREATE FUNCTION mcp(json) RETURNS json LANGUAGE crm AS '';
 SELECT ok(obj_description('crm.mcp(json)'::regprocedure, 'pg_proc') LIKE '%Model Context Protocol%', 'There, a function gets its comment');
 SELECT is(col_description('crm.deals'::regclass, 14), 'Short name of the deal', 'and the columns theirs');
+CREATE SCHEMA new;
+SELECT lives_ok($$ CREATE FUNCTION new.mcp(json) RETURNS json LANGUAGE crm AS '' $$, 'A node that is added may get the function before the tables');
 
 SELECT * FROM finish();

@@ -1,41 +1,42 @@
 -- How many deals, and of what value, went from stage to stage, for each group of deals.
 -- The deals of a cohort have the same value of the dimension group_by, the same currency
 -- and the same exchange rate.
-cohorts AS MATERIALIZED (
-    SELECT k.keys, k.currency, k.tenant_id, k.rate_day, k.deals, row_number() OVER () - 1 AS no
-    FROM (SELECT d.keys, CASE WHEN d.amount IS NOT NULL THEN d.currency END AS currency,
-                @part conversion_day of CASE WHEN d.amount IS NOT NULL THEN d.currency END@,
-                @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at, d.amount) AS deals
-            @part cohort@
-                AND (@query@.cohort <> 'created'
-                    OR (@query@.period_from IS NULL OR d.created_at >= @query@.period_from)
-                    AND (@query@.period_before IS NULL OR d.created_at < @query@.period_before))
-            GROUP BY 1, 2, 3, 4) AS k
-), conversions AS MATERIALIZED (
-    @part conversions of cohorts AS s WHERE s.rate_day IS NOT NULL@
-), counted AS (
-    SELECT t.cohort_no, t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won,
-        t.value, t.open_value, t.won_value, t.lost_value, t.to_won_value
-    FROM (SELECT array_agg(c.deals ORDER BY c.no) AS deals FROM cohorts AS c) AS k,
+counted AS MATERIALIZED (
+    -- Cohorts are large, so no other part of the query reads them: they would be copied.
+    SELECT k.keys -> t.cohort_no AS keys, k.currencies[t.cohort_no + 1] AS currency, k.tenant_ids[t.cohort_no + 1] AS tenant_id,
+        k.rate_days[t.cohort_no + 1] AS rate_day,
+        t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won,
+        t.value, t.won_value, t.lost_value, t.to_won_value
+    FROM (SELECT array_agg(k.deals) AS deals, jsonb_agg(k.keys) AS keys, array_agg(k.currency) AS currencies,
+                array_agg(k.tenant_id) AS tenant_ids, array_agg(k.rate_day) AS rate_days
+            FROM (SELECT d.keys, CASE WHEN d.amount IS NOT NULL THEN d.currency END AS currency,
+                        @part conversion_day of CASE WHEN d.amount IS NOT NULL THEN d.currency END@,
+                        @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at, d.amount) AS deals
+                    @part cohort@
+                        AND (@query@.cohort <> 'created'
+                            OR (@query@.period_from IS NULL OR d.created_at >= @query@.period_from)
+                            AND (@query@.period_before IS NULL OR d.created_at < @query@.period_before))
+                    GROUP BY 1, 2, 3, 4) AS k) AS k,
         @part pipeline_stages@,
         @extension@.crm_pipeline_stage_steps(@query@.crm, @query@.pipeline_id, k.deals, p.ids, p.statuses, @query@.rule,
             CASE @query@.cohort WHEN 'entered' THEN @query@.period_from END,
             CASE @query@.cohort WHEN 'entered' THEN @query@.period_before END) AS t
+), conversions AS MATERIALIZED (
+    @part conversions of counted AS s WHERE s.rate_day IS NOT NULL@
 ), steps AS MATERIALIZED (
     SELECT g.group_key, g.is_total, t.from_stage_id, t.to_stage_id, sum(t.deals)::bigint AS deals,
         sum(t.open_deals)::bigint AS open_deals, sum(t.won_deals)::bigint AS won_deals,
         sum(t.lost_deals)::bigint AS lost_deals, sum(t.to_won)::bigint AS to_won,
-        count(DISTINCT coalesce(@query@.in_currency, c.currency)) FILTER (WHERE c.currency IS NOT NULL) AS currencies,
-        min(coalesce(@query@.in_currency, c.currency)) FILTER (WHERE c.currency IS NOT NULL) AS currency,
+        count(DISTINCT coalesce(@query@.in_currency, t.currency)) FILTER (WHERE t.currency IS NOT NULL) AS currencies,
+        min(coalesce(@query@.in_currency, t.currency)) FILTER (WHERE t.currency IS NOT NULL) AS currency,
         sum(coalesce(@extension@.crm_convert(t.value, e.multiply_by, e.divide_by), t.value)) AS value,
         sum(coalesce(@extension@.crm_convert(t.won_value, e.multiply_by, e.divide_by), t.won_value)) AS won_value,
         sum(coalesce(@extension@.crm_convert(t.lost_value, e.multiply_by, e.divide_by), t.lost_value)) AS lost_value,
         sum(coalesce(@extension@.crm_convert(t.to_won_value, e.multiply_by, e.divide_by), t.to_won_value)) AS to_won_value,
         CASE WHEN @query@.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(e.rates)) END AS rates
     FROM counted AS t
-        JOIN cohorts AS c ON c.no = t.cohort_no
-        LEFT JOIN conversions AS e ON e.tenant_id = c.tenant_id AND e.currency = c.currency AND e.day = c.rate_day
-        @part groups of c.keys@
+        LEFT JOIN conversions AS e ON e.tenant_id = t.tenant_id AND e.currency = t.currency AND e.day = t.rate_day
+        @part groups of t.keys@
     GROUP BY g.group_key, g.is_total, t.from_stage_id, t.to_stage_id
 ), stood AS MATERIALIZED (
     SELECT t.group_key, t.is_total, coalesce(t.group_key, '') AS match_key, t.group_key IS NULL AS no_key, t.from_stage_id AS stage_id,
