@@ -203,7 +203,6 @@ sub kill_server
 my @all;
 foreach my $round (1 .. $rounds)
 {
-	last if $ENV{CRM_SOAK_UNTIL} && time > $ENV{CRM_SOAK_UNTIL};
 	my @clients = (
 		write_script("client${round}a", $one, $upsert),
 		write_script("client${round}b", $one, $upsert),
