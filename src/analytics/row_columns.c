@@ -333,7 +333,10 @@ crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 	if (!is_wanted(rows, filter))
 		return false;
 
-	/* NOT NULL of a table is no proof: a child of it, or one not valid, may have nulls. */
+	/*
+	 * NOT NULL of a table is no proof: a child of it, or one not valid, may
+	 * have nulls.
+	 */
 	return likely(row != NULL && (present & rows->required) == rows->required) ||
 		has_required(rows);
 }

@@ -185,7 +185,7 @@ is_probability(Numeric value)
 static void
 check_text(const char *text, const char *field, int n)
 {
-	if (text != NULL && strlen(text) > CRM_MAX_REMARK)
+	if (text &&strlen(text) > CRM_MAX_REMARK)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("%s of element %d of history is too long", field, n),

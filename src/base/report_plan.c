@@ -150,8 +150,9 @@ check_result(const CrmDeclaration *declaration, TupleDesc desc)
 		if (TupleDescAttr(desc, i)->atttypid != declared)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column %d of the query of %s is of type %s, not %s", i + 1, declaration->name,
-							format_type_be(TupleDescAttr(desc, i)->atttypid), format_type_be(declared)),
+					 errmsg("column %d of the query of %s is of type %s, not %s", i + 1,
+							declaration->name, format_type_be(TupleDescAttr(desc, i)->atttypid),
+							format_type_be(declared)),
 					 errhint("A column of a table has another type than crm_install() gave it: give it that type.")));
 	}
 }

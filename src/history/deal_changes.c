@@ -213,8 +213,9 @@ static bool
 find_last_change(DealChangeAudit *audit, TupleTableSlot *deal, LastChange *last)
 {
 	DealChanges *changes = get_changes(audit);
-	Datum		id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_ID]);
-	Datum		tenant_id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_TENANT_ID]);
+	const AttrNumber *columns = audit->columns;
+	Datum		id = crm_required_slot_value(audit->deals, deal, columns[DEAL_ID]);
+	Datum		tenant_id = crm_required_slot_value(audit->deals, deal, columns[DEAL_TENANT_ID]);
 
 	if (!changes->has_past)
 	{

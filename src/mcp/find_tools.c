@@ -133,7 +133,11 @@ call_search(McpTool *tool, Jsonb *arguments, List *properties)
 		crm_mcp_invalid_cursor();
 	if (!crm_mcp_named(tool->schema, "contacts", &named))
 		elog(ERROR, "the contacts are no longer linked");
-	/* The id of a linked table may be null: such a row can be neither named nor linked. */
+
+	/*
+	 * The id of a linked table may be null: such a row can be neither named
+	 * nor linked.
+	 */
 	from = psprintf("FROM %s AS t WHERE t.id IS NOT NULL AND %s", named.relation,
 					crm_mcp_has_words(arguments, "text", named.text));
 	query = psprintf("SELECT t.id::pg_catalog.uuid, pg_catalog.to_json(t.*), (SELECT pg_catalog.count(*) %s) %s%s ORDER BY t.id LIMIT %d",

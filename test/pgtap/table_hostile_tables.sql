@@ -124,7 +124,8 @@ INSERT INTO t.doings VALUES
 -- Of these, a part for each variation, the same each time.
 CREATE FUNCTION t.chosen(variation text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT statement FROM t.doings
-    WHERE current_setting('t.thorough') = '1' OR variation = 'SELECT' OR variation LIKE 'CREATE TABLE t.child %' OR hashtext(variation || statement) % 20 = 0
+    WHERE current_setting('t.thorough') = '1' OR variation = 'SELECT' 
+        OR variation LIKE 'CREATE TABLE t.child %' AND statement ~ 'as_of|trend|correct_move|replace_history|purge' OR hashtext(variation || statement) % 20 = 0
 $$;
 SELECT set_config('t.thorough', :'thorough', true) \g /dev/null
 
