@@ -31,14 +31,14 @@ find_object(const CommentStmt *comment, Oid schema, ObjectAddress *address)
 {
 	bool		is_column = comment->objtype == OBJECT_COLUMN;
 	List	   *names;
-	Oid			relid;
+	Oid			oid;
 
 	if (comment->objtype == OBJECT_DOMAIN)
 	{
 		names = castNode(TypeName, comment->object)->names;
-		ObjectAddressSet(*address, TypeRelationId,
-						 GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(strVal(llast(names))),
-										 ObjectIdGetDatum(schema)));
+		oid = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+							  CStringGetDatum(strVal(llast(names))), ObjectIdGetDatum(schema));
+		ObjectAddressSet(*address, TypeRelationId, oid);
 		return list_length(names) == 1 && OidIsValid(address->objectId);
 	}
 	if (!is_column && comment->objtype != OBJECT_TABLE && comment->objtype != OBJECT_VIEW)
@@ -46,10 +46,10 @@ find_object(const CommentStmt *comment, Oid schema, ObjectAddress *address)
 	names = castNode(List, comment->object);
 	if (list_length(names) != (is_column ? 2 : 1))
 		return false;
-	relid = get_relname_relid(strVal(linitial(names)), schema);
-	ObjectAddressSubSet(*address, RelationRelationId, relid,
-						is_column ? get_attnum(relid, strVal(llast(names))) : 0);
-	return OidIsValid(relid) && (!is_column || address->objectSubId != InvalidAttrNumber);
+	oid = get_relname_relid(strVal(linitial(names)), schema);
+	ObjectAddressSubSet(*address, RelationRelationId, oid,
+						is_column ? get_attnum(oid, strVal(llast(names))) : 0);
+	return OidIsValid(oid) && (!is_column || address->objectSubId != InvalidAttrNumber);
 }
 
 bool

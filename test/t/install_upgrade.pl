@@ -389,15 +389,11 @@ sub make_old_databases
 	make_origin($node, 'origin');
 	install($node, 'origin', 'sales', 'single');
 	my $csv = $ENV{CRM_SALES_CSV} // 'examples/sample_pipeline.csv';
+	my $owner = $node->connstr('origin') . " options='-c role=crm_owner'";
 	$node->command_ok(
 		[
-			'psql',                   '-X',
-			'-q',                     '-o',
-			'/dev/null',              '-d',
-			$node->connstr('origin'), '-v',
-			"csv=$csv",               '-v',
-			'crm=sales',              '-f',
-			'examples/import/csv.sql'
+			'psql',     '-X', '-q', '-o', '/dev/null', '-d', $owner, '-v',
+			"csv=$csv", '-v', 'crm=sales', '-f', 'examples/import/csv.sql'
 		],
 		"$csv is imported");
 	$node->safe_psql('origin', <<~'SQL');
