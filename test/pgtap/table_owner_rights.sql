@@ -203,6 +203,7 @@ RESET ROLE;
 INSERT INTO crm.deals (id, title) VALUES (t.id('e'), 'e');
 SELECT set_config('t.path', current_setting('search_path'), true), set_config('crm.actor', 'the mover', true) \g /dev/null
 UPDATE crm.deals SET stage_id = t.id('Qualified') WHERE id = t.id('e');
+UPDATE crm.deals SET amount = 1 WHERE id = t.id('e');
 SELECT current_setting('search_path') = current_setting('t.path') AS kept, current_setting('crm.actor') AS actor \gset
 SELECT set_config('search_path', current_setting('t.path'), true) \g /dev/null
 SELECT ok(:'kept', 'the search_path is the writer''s after a move');
