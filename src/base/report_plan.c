@@ -184,7 +184,6 @@ prepare_query(CrmReport *report, const char *text)
 	int			level = crm_report_pin_settings();
 
 	list_plans(report, list_make1(crm_report_prepare(text, &report->names, generic)));
-	crm_report_check_result(report);
 	AtEOXact_GUC(true, level);
 }
 

@@ -67,9 +67,9 @@ run_source(const CrmReport *report, CachedPlanSource *source, ParamListInfo para
 	uint64		rows = 0;
 
 	crm_report_check_user(user);
-	AtEOXact_GUC(true, level);
 	if (report->query == NULL)
 		crm_report_check_result(report);
+	AtEOXact_GUC(true, level);
 	if (!report->names.declaration.read_only)
 	{
 		CommandCounterIncrement();
