@@ -181,17 +181,6 @@ is_probability(Numeric value)
 		DatumGetBool(DirectFunctionCall2(numeric_le, NumericGetDatum(value), one));
 }
 
-/* Of histories JSON is made, a string of which PostgreSQL limits. */
-static void
-check_text(const char *text, const char *field, int n)
-{
-	if (text &&strlen(text) > CRM_MAX_REMARK)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("%s of element %d of history is too long", field, n),
-				 errdetail("It has %d bytes, of %d at most.", (int) strlen(text), CRM_MAX_REMARK)));
-}
-
 static void
 check_values(const Jsonb *element, const NewVisit *visit, int n)
 {
@@ -205,8 +194,8 @@ check_values(const Jsonb *element, const NewVisit *visit, int n)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("element %d of history has no time", n),
 				 errhint(ELEMENT_HINT)));
-	check_text(visit->actor, "actor", n);
-	check_text(visit->lost_reason, "lost_reason", n);
+	crm_check_remark(visit->actor, psprintf("actor of element %d of history", n));
+	crm_check_remark(visit->lost_reason, psprintf("lost_reason of element %d of history", n));
 	if (visit->probability != NULL && !is_probability(visit->probability))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

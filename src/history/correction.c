@@ -193,16 +193,6 @@ keep_query(const Superseded *superseded)
 					crm_trusted_sibling(deals, "stage_changes"), columns.data, values.data);
 }
 
-static void
-check_reason(const char *reason)
-{
-	if (reason != NULL && strlen(reason) > CRM_MAX_REMARK)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("reason is too long"),
-				 errdetail("It has %d bytes, of %d at most.", (int) strlen(reason), CRM_MAX_REMARK)));
-}
-
 pg_uuid_t *
 crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, int32 version,
 					TimestampTz at, const char *reason)
@@ -219,7 +209,7 @@ crm_keep_superseded(const Superseded *superseded, TimestampTz stage_entered_at, 
 	};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
-	check_reason(reason);
+	crm_check_remark(reason, "reason");
 	if (crm_run_once(keep_query(superseded), lengthof(types), types, args,
 					 reason != NULL ? NULL : "        n") != SPI_OK_INSERT_RETURNING)
 		crm_refuse_rule("deal_changes", "INSERT");

@@ -146,7 +146,6 @@ record_domains(Oid schema)
 	};
 	ObjectAddress key,
 				domain;
-	SPITupleTable *rows;
 	uint64		count;
 
 	ObjectAddressSet(key, RelationRelationId, get_relname_relid("deals_pkey", schema));
@@ -154,15 +153,12 @@ record_domains(Oid schema)
 							"ON d.classid OPERATOR(pg_catalog.=) $1 AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.refclassid OPERATOR(pg_catalog.=) $2 "
 							"WHERE c.conrelid OPERATOR(pg_catalog.=) $3 AND c.conname OPERATOR(pg_catalog.=) 'deals_check'",
 							lengthof(types), types, args, NULL, false);
-	rows = SPI_tuptable;
 	(void) deleteDependencyRecordsForClass(key.classId, key.objectId,
 										   TypeRelationId, DEPENDENCY_NORMAL);
 	for (uint64 i = 0; i < count; i++)
 	{
-		bool		isnull;
-
 		ObjectAddressSet(domain, TypeRelationId,
-						 DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)));
+						 DatumGetObjectId(crm_result_value(i, 1, OIDOID, NULL)));
 		recordDependencyOn(&key, &domain, DEPENDENCY_NORMAL);
 	}
 	CommandCounterIncrement();

@@ -49,6 +49,7 @@
  * everybody.
  */
 #define MAX_LINE	2000
+#define MAX_REMARK	10000
 #define MAX_CONTENT	1000000
 
 /* A name of so few bytes has a key within that: NFKC makes at most 11 bytes of one. */
@@ -165,7 +166,7 @@ check_indexed(const Value *value)
 static void
 check_remark(const Value *value)
 {
-	check_length(value, value->datum, CRM_MAX_REMARK);
+	check_length(value, value->datum, MAX_REMARK);
 }
 
 static void
@@ -556,4 +557,16 @@ crm_check_values(const RowEdit *row)
 		value.datum = crm_row_get(row, attno);
 		rule->check(&value);
 	}
+}
+
+void
+crm_check_remark(const char *remark, const char *what)
+{
+	Size		length = remark != NULL ? strlen(remark) : 0;
+
+	if (length > MAX_REMARK)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s is too long", what),
+				 errdetail("It has %zu bytes, of %d at most.", length, MAX_REMARK)));
 }

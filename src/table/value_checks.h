@@ -7,14 +7,17 @@
 
 #include "table/row.h"
 
-/* Of a reason, a remark and the like: bytes at most. */
-#define CRM_MAX_REMARK	10000
-
 /*
  * ERROR 23514, 22001, 22003 or 23502 for a written value that a CHECK or NOT NULL of
  * the table's would refuse, with a message that names the value and what is
  * expected.  To be called when the rules have filled the row.
  */
 extern void crm_check_values(const RowEdit *row);
+
+/*
+ * ERROR 22001 for a reason, an actor and the like that is too long to be recorded; NULL is
+ * none.  what names it in the message.
+ */
+extern void crm_check_remark(const char *remark, const char *what);
 
 #endif							/* CRM_TABLE_VALUE_CHECKS_H */
