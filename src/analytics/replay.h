@@ -236,7 +236,7 @@ crm_replay_hash_number(const Replay *replay, uint32 number)
 	return murmurhash32(number ^ replay->seed);
 }
 
-/* analytics/replay_rows.c: the queries, and their rows. */
+/* analytics/replay_queries.c */
 typedef enum ReplayRows
 {
 	REPLAY_READ_IDS,			/* of the deals that were here since from_at */
@@ -254,6 +254,8 @@ typedef enum ReplayRows
 
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
 extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);
+
+/* analytics/replay_rows.c */
 
 /*
  * A deal that was here since from_at, and whether rows of the history were deleted
