@@ -164,7 +164,7 @@ typedef struct ReplayQuery
  * prefetch is called to prefetch the memory that deal will read: step 0, and what that
  * refers to: step 1, and so on up to REPLAY_PREFETCHES.
  */
-#define REPLAY_PREFETCHES	3
+#define REPLAY_PREFETCHES	5
 
 typedef struct ReplayUser
 {
