@@ -527,7 +527,7 @@ prefetch(const ReplayDeal *replay_deal, int step)
 }
 
 static const ReplayUser as_of_user = {
-	AS_OF_DEAL_SIZE, receive_edit, receive_move, prefetch, receive_deal
+	AS_OF_DEAL_SIZE, offsetof(AsOfDeal, edit), receive_edit, receive_move, prefetch, receive_deal
 };
 
 /* ---- the function ---- */

@@ -169,6 +169,7 @@ typedef struct ReplayQuery
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
+	Size		move_size;		/* of the part of it that move reads */
 	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
 	void		(*prefetch) (const ReplayDeal *deal, int step);
