@@ -394,10 +394,12 @@ finish_move(Replay *replay, PendingRow *row)
 static void
 receive_move(TupleTableSlot *slot, void *arg)
 {
+	const ReplayUser *user = ((Replay *) arg)->user;
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move))
+	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move) &&
+		(user->wants == NULL || user->wants(arg, &row->u.move)))
 		add_row(arg, row, deal_id);
 }
 

@@ -103,6 +103,8 @@ typedef struct ReplayMove
 								 * ended before */
 	uint8		to_status;		/* DealStatus */
 	bool		to_here;
+	uint32		first;			/* the user's, set by ReplayUser.wants */
+	uint32		end;
 } ReplayMove;
 
 /* A row of deals. */
@@ -158,7 +160,8 @@ typedef struct ReplayQuery
 
 /*
  * The user of a replay.  edit and move are called for each row, in no order; moves
- * that were taken back are left out.  deal is called once for each deal that was in
+ * that were taken back are left out, and those that the user does not want, whatever their
+ * deals are.  deal is called once for each deal that was in
  * the pipeline, after all its rows: with NULL as the deal if it has no events since
  * from_at, with NULL as the present if it no longer exists.  Some rows before that,
  * prefetch is called to prefetch the memory that deal will read: step 0, and what that
@@ -171,6 +174,7 @@ typedef struct ReplayUser
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
 	Size		move_size;		/* of the part of it that move reads */
 	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
+	bool		(*wants) (const Replay *replay, ReplayMove *move);	/* NULL: all */
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
 	void		(*prefetch) (const ReplayDeal *deal, int step);
 	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
