@@ -32,7 +32,8 @@ typedef struct Places
 	uint32		count;
 	uint32		room;
 	bool		want_days;
-	uint32		recent[1 << RECENT_BITS]; /* numbers, by a part of the stage's id */
+	uint32		recent[1 << RECENT_BITS];	/* numbers, by a part of the
+											 * stage's id */
 } Places;
 
 /* In the current memory context.  want_days: whether places of other days are others. */
