@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "analytics/as_of.h"
 #include "analytics/as_of_deal.h"
 #include "analytics/conversion_day.h"
 #include "base/uuid.h"
@@ -130,15 +131,15 @@ count_simple(const AsOf *as_of, const AsOfDeal *deal, const ReplayPresent *prese
 
 /* What the deal is in; one that is no more is in nothing. */
 static inline uint32
-find_subject(const AsOfSubjects *subjects, const ReplayPresent *present)
+find_subject(const AsOf *as_of, const ReplayPresent *present)
 {
-	const DealIndex *deals = subjects->deals;
+	const DealIndex *deals = as_of->deals;
 	uint32		number;
 
 	if (deals == NULL || present == NULL)
 		return 0;
 	number = crm_deal_find(deals, present->id, crm_deal_hash(deals, present->id));
-	return number == NOT_A_DEAL ? 0 : subjects->of_deals[number];
+	return number == NOT_A_DEAL ? 0 : as_of->subjects[number];
 }
 
 static void
@@ -149,7 +150,7 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 	AsOf	   *as_of = replay->arg;
 	uint32		first = present != NULL ? crm_points_before(as_of, present->place.entered_at) : 0;
 
-	as_of->subject = find_subject(as_of->subjects, present);
+	as_of->subject = find_subject(as_of, present);
 	if (is_simple(deal, present, first))
 		count_simple(as_of, deal, present, first);
 	else
@@ -207,7 +208,7 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 			  void (*put) (const AsOfSums *sums, void *arg), void *arg)
 {
 	ReplayQuery query = {.deals = crm_api_begin(fcinfo, "deals", NULL),.subject = subjects->column};
-	AsOf		as_of = {.subjects = subjects};
+	AsOf		as_of = {.deals = subjects->deals,.subjects = subjects->of_deals};
 	AsOfSums	result;
 	MemoryContext caller;
 	Replay	   *replay;

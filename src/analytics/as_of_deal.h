@@ -11,8 +11,9 @@
 #ifndef CRM_ANALYTICS_AS_OF_DEAL_H
 #define CRM_ANALYTICS_AS_OF_DEAL_H
 
-#include "analytics/as_of.h"
 #include "analytics/places.h"
+#include "analytics/point_sums.h"
+#include "analytics/replay.h"
 
 /* A visit that ended, which covers the points from first to end - 1. */
 typedef struct AsOfVisit
@@ -69,8 +70,9 @@ typedef struct AsOf
 	double		density;		/* points in a microsecond, on average */
 	uint64		currency;		/* to convert to, as in SummaryKey.rest; 0:
 								 * none */
-	const AsOfSubjects *subjects;
-	uint32		subject;		/* of the deal, if it has one for good */
+	const DealIndex *deals;		/* that have one subject for good; NULL: none */
+	const uint32 *subjects;		/* by their numbers */
+	uint32		subject;		/* that of the deal at hand */
 	PointSums  *sums;
 	Places	   *places;			/* those of visits */
 	Events		visits;
@@ -148,7 +150,7 @@ crm_count_deal(const AsOf *as_of, const Place *place, const ReplayValues *values
 		return;
 	memcpy(key.summary.stage, &place->stage, UUID_LEN);
 	key.summary.rest = values->rest;
-	key.subject = as_of->subjects->deals != NULL ? as_of->subject : values->subject;
+	key.subject = as_of->deals != NULL ? as_of->subject : values->subject;
 	crm_set_rate(as_of, &key, place, values);
 	entry.deals_without_amount = !values->has_amount;
 	entry.deals_without_probability = probability == REPLAY_NO_PROBABILITY;
