@@ -75,6 +75,33 @@ static const char *const queries[] = {
 #define ROWS_OF_BLOCKS \
 	ALL_ROWS " WHERE c.ctid OPERATOR(pg_catalog.>=) $6 AND c.ctid OPERATOR(pg_catalog.<) $7"
 
+/*
+ * When the deal of c, which was closed then, had been closed.  The move out of its status tells,
+ * if the deal was reopened; else the move into it, that was not taken back.  A deal that was
+ * inserted as closed has it in a later move out of that status, or still.  %1$s is
+ * stage_changes, %2$s deals.
+ */
+#define OF_DEAL(id, of) \
+	"WHERE " id " OPERATOR(pg_catalog.=) c.deal_id AND " of ".tenant_id OPERATOR(pg_catalog.=) c.tenant_id"
+
+#define CLEARED(move) \
+	"COALESCE(pg_catalog.jsonb_object_field_text(" move ".closing, 'won_at')::pg_catalog.timestamptz, " \
+	"pg_catalog.jsonb_object_field_text(" move ".closing, 'lost_at')::pg_catalog.timestamptz)"
+
+#define CLOSED_BY(status, compare) \
+	"(SELECT m.changed_at FROM %1$s m " OF_DEAL("m.deal_id", "m") \
+	" AND m.move_no OPERATOR(pg_catalog." compare ") c.move_no " \
+	"AND m.to_status OPERATOR(pg_catalog.=) " status " AND m.from_status OPERATOR(pg_catalog.<>) " status " " \
+	"AND m.reverts_no IS NULL AND NOT EXISTS (SELECT FROM %1$s r " \
+	OF_DEAL("r.deal_id", "r") " AND r.reverts_no OPERATOR(pg_catalog.=) m.move_no) " \
+	"ORDER BY m.move_no DESC LIMIT 1)"
+
+#define CLOSED_UNTIL_LATER \
+	"(SELECT " CLEARED("m") " FROM %1$s m " OF_DEAL("m.deal_id", "m") \
+	" AND m.move_no OPERATOR(pg_catalog.>) c.move_no AND m.closing IS NOT NULL ORDER BY m.move_no LIMIT 1), " \
+	"(SELECT COALESCE(d.won_at, d.lost_at) FROM %2$s d " OF_DEAL("d.id", "d") \
+	" AND d.status OPERATOR(pg_catalog.=) c.from_status)"
+
 static const RowColumn edit_columns[] = {
 	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
 	[EDIT_DEAL_ID] = {"deal_id", UUIDOID},
@@ -93,6 +120,11 @@ static const RowColumn edit_columns[] = {
 	[EDIT_VALUES + VALUE_PROBABILITY] = {"old_probability", NUMERICOID},
 	[EDIT_VALUES + VALUE_OWNER_ID] = {"old_owner_id", UUIDOID},
 	[EDIT_VALUES + VALUE_CLOSE_DATE] = {"old_expected_close_date", DATEOID},
+	[EDIT_CLOSED_AT] = {
+		"stage_entered_at", TIMESTAMPTZOID,
+		"CASE WHEN c.status OPERATOR(pg_catalog.<>) 'open' AND c.change OPERATOR(pg_catalog.=) 'deleted' "
+		"THEN COALESCE(" CLOSED_BY("c.status", "<=") ", c.stage_entered_at) END"
+	},
 };
 
 static const RowColumn move_columns[] = {
@@ -109,10 +141,8 @@ static const RowColumn move_columns[] = {
 	[MOVE_PROBABILITY] = {"from_probability", NUMERICOID},
 	[MOVE_CLOSED_AT] = {
 		"closing", TIMESTAMPTZOID,
-		"CASE WHEN c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE("
-		"pg_catalog.jsonb_object_field_text(c.closing, 'won_at')::pg_catalog.timestamptz, "
-		"pg_catalog.jsonb_object_field_text(c.closing, 'lost_at')::pg_catalog.timestamptz, "
-		"c.entered_at) END"
+		"CASE WHEN c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE(" CLEARED("c") ", "
+		CLOSED_BY("c.from_status", "<") ", " CLOSED_UNTIL_LATER ", c.entered_at) END"
 	},
 	[MOVE_REVERTS_NO] = {"reverts_no", INT4OID},
 };
@@ -166,7 +196,7 @@ static const struct
 	[REPLAY_READ_EDITS] = {
 		"deal_changes", OF_DEALS("deal_id"), ANY_DEALS, edit_columns, EDIT_NCOLUMNS, EDIT_VALUES,
 		COLUMN(EDIT_VALUES + VALUE_OWNER_ID), COLUMN(EDIT_VALUES + VALUE_CLOSE_DATE),
-		COLUMN(EDIT_VALUES + VALUE_PROBABILITY)
+		COLUMN(EDIT_VALUES + VALUE_PROBABILITY), COLUMN(EDIT_CLOSED_AT)
 	},
 	[REPLAY_READ_MOVES] = {
 		"stage_changes", OF_DEALS("deal_id"), OF_PERIOD, move_columns, MOVE_NCOLUMNS, MOVE_PROBABILITY,
@@ -190,6 +220,24 @@ table_id(const Replay *replay, ReplayRows rows)
 		get_relname_relid(tables[rows].table, RelationGetNamespace(deals));
 }
 
+/* The columns, with the names of the tables in what is read in place of some. */
+static const RowColumn *
+named_columns(const Replay *replay, ReplayRows rows)
+{
+	Size		size = tables[rows].ncolumns * sizeof(RowColumn);
+	RowColumn  *columns = memcpy(palloc(size), tables[rows].columns, size);
+	Relation	deals = replay->query.deals;
+
+	for (int i = 0; i < tables[rows].ncolumns; i++)
+	{
+		if (columns[i].expression != NULL)
+			columns[i].expression = psprintf(columns[i].expression,
+											 crm_sibling_name(deals, "stage_changes"),
+											 crm_relation_name(RelationGetRelid(deals)));
+	}
+	return columns;
+}
+
 /* The select list of the query; sets replay->columns. */
 static char *
 select_list(Replay *replay, ReplayRows rows)
@@ -205,7 +253,7 @@ select_list(Replay *replay, ReplayRows rows)
 		asked &= ~tables[rows].of_probability;
 	if (!query->want_closed_at)
 		asked &= ~tables[rows].of_closing;
-	return crm_select_list(table_id(replay, rows), "c", tables[rows].columns,
+	return crm_select_list(table_id(replay, rows), "c", named_columns(replay, rows),
 						   tables[rows].ncolumns, tables[rows].nrequired, asked, &replay->columns);
 }
 

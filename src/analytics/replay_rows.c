@@ -201,8 +201,9 @@ crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	edit->place.status = get_status(columns, EDIT_STATUS);
 	edit->place.is_here = is_here(replay, EDIT_PIPELINE_ID);
 	edit->place.probability = get_probability(columns, EDIT_VALUES + VALUE_PROBABILITY);
-	edit->place.has_closed_at = edit->place.status != DEAL_OPEN;
-	edit->place.closed_at = edit->place.entered_at;
+	edit->place.has_closed_at = !columns->nulls[EDIT_CLOSED_AT];
+	edit->place.closed_at = edit->place.has_closed_at ?
+		DatumGetTimestampTz(columns->values[EDIT_CLOSED_AT]) : 0;
 	get_values(replay, EDIT_VALUES, &edit->values);
 	return true;
 }
