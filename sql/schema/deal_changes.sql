@@ -50,6 +50,9 @@ CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, chang
 -- For finding the changes after a moment.
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
 
+-- The same with creations, which are most rows, as of stage_changes.
+CREATE INDEX deal_changes_changed_at_brin_idx ON deal_changes USING brin (changed_at) WITH (pages_per_range = 32);
+
 -- Deleted deals of a pipeline, and gaps in the history: few.
 CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'erased');
 

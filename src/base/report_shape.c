@@ -44,6 +44,10 @@
 /* Fewer rows are read in no time, whatever the plan. */
 #define FEW_ROWS	64
 
+/* Magnitudes: fewer than 1,024 deals; less than one deal in 16 to 256. */
+#define FEW_DEALS	2
+#define SMALL_SHARE	2
+
 /* ---- magnitudes ---- */
 
 static char
@@ -167,6 +171,16 @@ crm_shape_constant(const char *shape, const CrmDeclaration *declaration, int arg
 	get_typlenbyval(arg->type, &length, &by_value);
 	return (Node *) makeConst(arg->type, -1, get_typcollation(arg->type), length,
 							  arg->fallback, arg->fallback_is_null, by_value);
+}
+
+bool
+crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration)
+{
+	char		of_pipeline = shape[crm_find_argument(declaration, "pipeline_id")];
+	char		of_table = shape[declaration->nargs];
+
+	return of_pipeline != DEFAULT &&
+		(of_pipeline < LEAST + FEW_DEALS || of_table - of_pipeline > SMALL_SHARE);
 }
 
 static Node *

@@ -22,6 +22,12 @@ extern char *crm_report_shape(const CrmDeclaration *declaration, ParamListInfo p
 extern Node *crm_shape_constant(const char *shape, const CrmDeclaration *declaration, int argument);
 
 /*
+ * Whether, of the pipeline that is asked about, it is faster to read what its deals have than
+ * to look for it among what others have: they are few, or a small share.
+ */
+extern bool crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration);
+
+/*
  * Replaces, in a query prepared for a shape, the question whether an argument is null: one
  * that may be null has the default and is a constant.
  */
