@@ -125,9 +125,11 @@ feature(const CrmArgument *argument, const ParamExternData *param, Relation deal
 		return DEFAULT;
 	if (argument->type == BOOLOID)
 		return DatumGetBool(param->value) ? IS_TRUE : IS_FALSE;
+	if (deals == NULL)
+		return LEAST;
 	if (argument->type == DATEOID || argument->type == TIMESTAMPTZOID)
 		return age_magnitude(argument->type, param->value);
-	return deals == NULL ? LEAST : rows_magnitude(deals, rel, argument, param->value);
+	return rows_magnitude(deals, rel, argument, param->value);
 }
 
 /* What the planner knows of the table, as far as it is asked for here. */
