@@ -66,7 +66,7 @@ WITH pipeline AS MATERIALIZED (
         CROSS JOIN LATERAL @extension@.crm_summary_changes(pipeline_trend.crm, (SELECT p.tenant_id FROM pipeline AS p), pipeline_trend.pipeline_id,
             t.at, pipeline_trend.in_currency,
             CASE WHEN split_part(pipeline_trend.group_by, '.', 1) IN ('owner_id', 'expected_close_date') THEN split_part(pipeline_trend.group_by, '.', 1) END,
-            (SELECT array_agg(c.deals) FROM cohorts AS c)) AS s
+            CASE WHEN pipeline_trend.group_by IS NOT NULL THEN (SELECT array_agg(c.deals) FROM cohorts AS c) END) AS s
 ), conversions AS MATERIALIZED (
     SELECT row_number() OVER () AS no, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg((SELECT p.tenant_id FROM pipeline AS p)) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.day) AS days
@@ -100,6 +100,11 @@ WITH pipeline AS MATERIALIZED (
     SELECT m.no, g.group_key, g.is_total, m.value_currency, m.stage_id
     FROM marked AS m
         @part groups of m.keys@
+    WHERE pipeline_trend.group_by IS NOT NULL
+    UNION ALL
+    SELECT m.no, NULL, true, m.value_currency, m.stage_id
+    FROM marked AS m
+    WHERE pipeline_trend.group_by IS NULL
 ), lines AS MATERIALIZED (
     SELECT m.group_key, m.is_total, m.value_currency, m.stage_id, m.no::integer AS sum_no
     FROM members AS m
