@@ -29,6 +29,12 @@ WITH asked AS MATERIALIZED (
             ELSE timestamptz 'epoch'
                 + (greatest(split_part(changes_since.after_cursor, '/', 1)::bigint, -200000000000000000) / 1000000 + 2) * interval '1 second'
         END AS latest
+), caller AS MATERIALIZED (
+    -- what was recorded last may be far to seek among what row security hides
+    SELECT @extension@.crm_sees_all_deals(d.deals) AS sees_all,
+        @extension@.crm_sees_all_deals(d.deals)
+            AND (changes_since.pipeline_id IS NOT NULL OR NOT row_security_active(d.deals)) AS seeks_recorded
+    FROM (SELECT to_regclass(changes_since.crm::text || '.deals') AS deals) AS d
 ), undone AS MATERIALIZED (
     -- few of the moves; those of a pipeline are spared the index by time
     SELECT r.deal_id, r.tenant_id, r.reverts_no
@@ -37,81 +43,80 @@ WITH asked AS MATERIALIZED (
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
 ), full_page AS MATERIALIZED (
-    SELECT n.changed_at
-    FROM (
-        (SELECT k.changed_at
-            FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change, k.old_amount, k.new_amount, k.old_currency, k.new_currency,
-                        k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-                    FROM @crm@.deal_changes AS k
-                    WHERE (changes_since.pipeline_id IS NULL OR @extension@.crm_sees_all_deals('@crm@.deals'::regclass))
-                        AND k.change <> 'created'
-                        AND k.changed_at BETWEEN changes_since.at AND (SELECT a.latest FROM asked AS a)
-                    ORDER BY k.changed_at DESC
-                    LIMIT 5000) AS k
-            WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
-                AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
-                AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency
-                    OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
-                AND k.changed_at >= changes_since.at
-                AND (changes_since.after_cursor IS NULL
-                    OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                AND (changes_since.owner_id IS NULL OR changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR EXISTS (SELECT FROM @crm@.deals AS d
-                    WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
-            LIMIT changes_since.max_rows)
-        UNION ALL
-        (SELECT k.changed_at
-            FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change
-                    FROM @crm@.deal_changes AS k
-                    WHERE @extension@.crm_sees_all_deals('@crm@.deals'::regclass)
-                        AND (changes_since.pipeline_id IS NOT NULL OR NOT row_security_active('@crm@.deals'::regclass))
-                        AND (changes_since.after_cursor IS NULL OR k.id < (SELECT a.id FROM asked AS a))
-                    ORDER BY k.id DESC
-                    LIMIT 5000) AS k
-            WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
-                AND k.change = 'created'
-                AND k.changed_at >= changes_since.at
-                AND (changes_since.after_cursor IS NULL
-                    OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
-                    WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
-            LIMIT changes_since.max_rows)
-        UNION ALL
-        (SELECT c.changed_at
-            FROM (SELECT c.changed_at, c.deal_id, c.tenant_id, c.from_pipeline_id, c.to_pipeline_id, c.move_no, c.reverts_no
-                    FROM @crm@.stage_changes AS c
-                    WHERE @extension@.crm_sees_all_deals('@crm@.deals'::regclass)
-                        AND (changes_since.pipeline_id IS NOT NULL OR NOT row_security_active('@crm@.deals'::regclass))
-                        AND (changes_since.after_cursor IS NULL OR c.id < (SELECT a.id FROM asked AS a))
-                    ORDER BY c.id DESC
-                    LIMIT 5000) AS c
-            WHERE (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
-                AND c.reverts_no IS NULL
-                AND NOT EXISTS (SELECT FROM undone AS u
-                    WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
-                AND c.changed_at >= changes_since.at
-                AND (changes_since.after_cursor IS NULL
-                    OR (extract(epoch FROM c.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
-                    WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
-            LIMIT changes_since.max_rows)
-        ) AS n
-    WHERE NOT changes_since.few_deals
-    ORDER BY n.changed_at DESC
-    OFFSET changes_since.max_rows - 1
-    LIMIT 1
+    SELECT coalesce(CASE WHEN NOT changes_since.few_deals THEN (
+            SELECT n.changed_at
+            FROM (
+                (SELECT k.changed_at
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change, k.old_amount, k.new_amount, k.old_currency, k.new_currency,
+                                k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+                            FROM @crm@.deal_changes AS k
+                            WHERE (changes_since.pipeline_id IS NULL OR (SELECT c.sees_all FROM caller AS c))
+                                AND k.change <> 'created'
+                                AND k.changed_at BETWEEN changes_since.at AND (SELECT a.latest FROM asked AS a)
+                            ORDER BY k.changed_at DESC
+                            LIMIT 5000) AS k
+                    WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
+                        AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
+                        AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency
+                            OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
+                        AND k.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                UNION ALL
+                (SELECT k.changed_at
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change
+                            FROM @crm@.deal_changes AS k
+                            WHERE (SELECT c.seeks_recorded FROM caller AS c)
+                                AND (changes_since.after_cursor IS NULL OR k.id < (SELECT a.id FROM asked AS a))
+                            ORDER BY k.id DESC
+                            LIMIT 5000) AS k
+                    WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
+                        AND k.change = 'created'
+                        AND k.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                UNION ALL
+                (SELECT c.changed_at
+                    FROM (SELECT c.changed_at, c.deal_id, c.tenant_id, c.from_pipeline_id, c.to_pipeline_id, c.move_no, c.reverts_no
+                            FROM @crm@.stage_changes AS c
+                            WHERE (SELECT c.seeks_recorded FROM caller AS c)
+                                AND (changes_since.after_cursor IS NULL OR c.id < (SELECT a.id FROM asked AS a))
+                            ORDER BY c.id DESC
+                            LIMIT 5000) AS c
+                    WHERE (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
+                        AND c.reverts_no IS NULL
+                        AND NOT EXISTS (SELECT FROM undone AS u
+                            WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
+                        AND c.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM c.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                ) AS n
+            ORDER BY n.changed_at DESC
+            OFFSET changes_since.max_rows - 1
+            LIMIT 1
+        ) END, changes_since.at) AS since
 ), edits AS (
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
     WHERE (changes_since.pipeline_id IS NULL
-            OR NOT changes_since.few_deals AND @extension@.crm_sees_all_deals('@crm@.deals'::regclass)
+            OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND k.pipeline_id = changes_since.pipeline_id)
-        AND k.changed_at BETWEEN coalesce((SELECT f.changed_at FROM full_page AS f), changes_since.at) AND (SELECT a.latest FROM asked AS a)
+        AND k.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
     UNION ALL
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
-    WHERE (changes_since.few_deals OR NOT @extension@.crm_sees_all_deals('@crm@.deals'::regclass))
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
         AND k.pipeline_id = changes_since.pipeline_id
         AND (k.deal_id, k.tenant_id) IN (
             SELECT d.id AS deal_id, d.tenant_id FROM @crm@.deals AS d
@@ -129,20 +134,20 @@ WITH asked AS MATERIALIZED (
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
     WHERE (changes_since.pipeline_id IS NULL
-            OR NOT changes_since.few_deals AND @extension@.crm_sees_all_deals('@crm@.deals'::regclass)
+            OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
-        AND c.changed_at BETWEEN coalesce((SELECT f.changed_at FROM full_page AS f), changes_since.at) AND (SELECT a.latest FROM asked AS a)
+        AND c.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
-    WHERE (changes_since.few_deals OR NOT @extension@.crm_sees_all_deals('@crm@.deals'::regclass))
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
         AND c.from_pipeline_id = changes_since.pipeline_id
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
-    WHERE (changes_since.few_deals OR NOT @extension@.crm_sees_all_deals('@crm@.deals'::regclass))
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
         AND c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id
 ), changes AS (
     SELECT c.changed_at, c.id, 0 AS no, c.tenant_id, c.deal_id,
