@@ -10,9 +10,9 @@
  * prepared for (base/report_group.c), and NAME.group_by is that dimension, a constant.
  * NAME.few_deals is whether the pipeline has few deals (base/report_shape.h).
  *
- * A query with ONE_PLAN has the same plan for all arguments.  Others have a plan for each
- * shape of them (base/report_shape.c): what reads tables itself is to know how large the
- * pipeline is.
+ * A query has a plan for each shape of its arguments (base/report_shape.c): what reads
+ * tables itself is to know how large the pipeline is.  With ONE_PLAN the shape is only
+ * which of them are given.
  */
 #include "postgres.h"
 

@@ -14,7 +14,7 @@
  *					ago it is.
  *
  * and one for the size of the table.  Within a shape, rows that are estimated differ by
- * less than an index scan and a sequential scan do.
+ * less than an index scan and a sequential scan do.  Without a table, all magnitudes are 'A'.
  */
 #include "postgres.h"
 

@@ -12,7 +12,7 @@
 
 /*
  * The shape of the arguments: calls of the same shape share a plan.  palloc'd; deals is
- * the table that is read, InvalidOid if there is none.
+ * the table that is read, InvalidOid if no sizes matter.
  */
 extern char *crm_report_shape(const CrmDeclaration *declaration, ParamListInfo params, Oid deals);
 
