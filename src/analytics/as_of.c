@@ -176,24 +176,28 @@ receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *received
 	edit->values = received->values;
 }
 
+/* A visit that no point is in leaves no trace. */
+static bool
+has_points(const Replay *replay, ReplayMove *move)
+{
+	move->first = points_before(replay->arg, move->place.entered_at);
+	move->end = points_before(replay->arg, move->order.at);
+	return move->first < move->end;
+}
+
 static void
 receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 {
 	AsOfDeal   *deal = (AsOfDeal *) replay_deal;
-	uint32		first = points_before(replay->arg, move->place.entered_at);
-	uint32		end = points_before(replay->arg, move->order.at);
-	Visit	   *visit;
+	Visit	   *visit = crm_replay_alloc(replay, sizeof(Visit));
 
-	if (first >= end)
-		return;
-	visit = crm_replay_alloc(replay, sizeof(Visit));
 	visit->next = deal->visits;
 	deal->visits = visit;
 	visit->at = move->order.at;
 	visit->move_no = move->order.move_no;
 	visit->entered_at = move->place.entered_at;
-	visit->first = first;
-	visit->end = end;
+	visit->first = move->first;
+	visit->end = move->end;
 	visit->life = move->life;
 	visit->probability = move->place.probability;
 	visit->place = crm_place_number(((AsOf *) replay->arg)->places, &move->place);
@@ -527,7 +531,8 @@ prefetch(const ReplayDeal *replay_deal, int step)
 }
 
 static const ReplayUser as_of_user = {
-	AS_OF_DEAL_SIZE, receive_edit, receive_move, prefetch, receive_deal
+	AS_OF_DEAL_SIZE, offsetof(AsOfDeal, edit), receive_edit, has_points, receive_move, prefetch,
+	receive_deal
 };
 
 /* ---- the function ---- */

@@ -136,7 +136,7 @@ read_moves(DealVisits *visits, Relation deals, const char *table, const pg_uuid_
 	CrmStatement statement = make_statement(psprintf(MOVES, table, list));
 	Datum		args[] = {UUIDPGetDatum(pipeline_id)};
 
-	if (moves.columns.stored && crm_reads_all(&statement, args, NULL))
+	if (moves.columns.stored && crm_look_at_plan(&statement, args, NULL).reads_all)
 		statement.text = psprintf(ALL_MOVES, table, list);
 	crm_receive_rows(&statement, args, NULL, true, receive_move, &moves);
 }

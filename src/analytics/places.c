@@ -15,14 +15,6 @@ typedef struct PlaceEntry
 	char		status;			/* of the entry */
 } PlaceEntry;
 
-static inline bool
-places_equal(const Place *a, const Place *b)
-{
-	return crm_uuid_keys_equal(a->stage, b->stage) && a->closed_on == b->closed_on &&
-		a->status == b->status && a->is_here == b->is_here &&
-		a->has_closed_on == b->has_closed_on;
-}
-
 #define SH_PREFIX place
 #define SH_ELEMENT_TYPE PlaceEntry
 #define SH_KEY_TYPE Place
@@ -30,7 +22,7 @@ places_equal(const Place *a, const Place *b)
 #define SH_HASH_KEY(tb, k) \
 	(crm_uuid_hash((k).stage, ((const Places *) (tb)->private_data)->seed) ^ \
 	 murmurhash32((uint32) (k).closed_on * 4 + (k).status))
-#define SH_EQUAL(tb, a, b) places_equal(&(a), &(b))
+#define SH_EQUAL(tb, a, b) crm_places_equal(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
@@ -52,11 +44,10 @@ crm_places_create(bool want_days)
 }
 
 uint32
-crm_place_number(Places *places, const ReplayPlace *replay_place)
+crm_find_place(Places *places, const Place *place)
 {
-	Place		place = crm_make_place(places, replay_place);
 	bool		found;
-	PlaceEntry *entry = place_insert(places->numbers, place, &found);
+	PlaceEntry *entry = place_insert(places->numbers, *place, &found);
 
 	if (found)
 		return entry->number;
@@ -65,6 +56,6 @@ crm_place_number(Places *places, const ReplayPlace *replay_place)
 		places->room *= 2;
 		places->items = repalloc_huge(places->items, places->room * sizeof(Place));
 	}
-	places->items[places->count] = place;
+	places->items[places->count] = *place;
 	return entry->number = places->count++;
 }

@@ -21,6 +21,9 @@ typedef struct Place
 	bool		has_closed_on;
 } Place;
 
+/* Most visits are of few places, which are found without the hash table. */
+#define RECENT_BITS	6
+
 typedef struct Places
 {
 	struct place_hash *numbers;
@@ -29,13 +32,11 @@ typedef struct Places
 	uint32		count;
 	uint32		room;
 	bool		want_days;
+	uint32		recent[1 << RECENT_BITS]; /* numbers, by a part of the stage's id */
 } Places;
 
 /* In the current memory context.  want_days: whether places of other days are others. */
 extern Places *crm_places_create(bool want_days);
-
-/* The number of the place, which stays. */
-extern uint32 crm_place_number(Places *places, const ReplayPlace *place);
 
 static inline const Place *
 crm_place(const Places *places, uint32 number)
@@ -56,6 +57,29 @@ crm_make_place(const Places *places, const ReplayPlace *place)
 		result.closed_on = crm_day_of(place->closed_at);
 	}
 	return result;
+}
+
+static inline bool
+crm_places_equal(const Place *a, const Place *b)
+{
+	return crm_uuid_keys_equal(a->stage, b->stage) && a->closed_on == b->closed_on &&
+		a->status == b->status && a->is_here == b->is_here &&
+		a->has_closed_on == b->has_closed_on;
+}
+
+/* The number of a place, which stays. */
+extern uint32 crm_find_place(Places *places, const Place *place);
+
+static inline uint32
+crm_place_number(Places *places, const ReplayPlace *replay_place)
+{
+	Place		place = crm_make_place(places, replay_place);
+	uint64		mixed = (place.stage.word[0] ^ place.stage.word[1]) * UINT64CONST(0x9E3779B97F4A7C15);
+	uint32	   *recent = &places->recent[mixed >> (64 - RECENT_BITS)];
+
+	if (*recent >= places->count || !crm_places_equal(crm_place(places, *recent), &place))
+		*recent = crm_find_place(places, &place);
+	return *recent;
 }
 
 #endif							/* CRM_ANALYTICS_PLACES_H */

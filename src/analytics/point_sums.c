@@ -49,18 +49,23 @@ keys_equal(const PointKey *a, const PointKey *b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* Most deals are of few sums, which are found without the hash table. */
+#define RECENT_BITS	8
+
 struct PointSums
 {
 	MemoryContext context;
 	HashSeed	seed;
 	uint32		npoints;
 	point_sum_hash *sums;
+	PointSum   *recent[1 << RECENT_BITS];	/* by a part of the key */
+	uint64		size;			/* of the hash table that these are in */
 };
 
 PointSums *
 crm_point_sums_create(uint32 npoints)
 {
-	PointSums  *sums = palloc(sizeof(PointSums));
+	PointSums  *sums = palloc0(sizeof(PointSums));
 
 	sums->context = CurrentMemoryContext;
 	sums->seed = crm_new_hash_seed();
@@ -81,9 +86,8 @@ get_cell(const PointSums *sums, PointSum *sum, uint32 point)
 	return &(*block)[point % BLOCK_POINTS];
 }
 
-void
-crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *entry,
-				   uint32 first, uint32 end)
+static PointSum *
+find_sum(PointSums *sums, const PointKey *key)
 {
 	bool		found;
 	PointSum   *sum = point_sum_insert(sums->sums, *key, &found);
@@ -94,6 +98,33 @@ crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *ent
 
 		sum->blocks = MemoryContextAllocZero(sums->context, nblocks * sizeof(SummaryEntry *));
 	}
+	if (unlikely(sums->size != sums->sums->size))
+	{
+		memset(sums->recent, 0, sizeof(sums->recent));
+		sums->size = sums->sums->size;
+	}
+	return sum;
+}
+
+static inline PointSum *
+get_sum(PointSums *sums, const PointKey *key)
+{
+	uint64		mixed = (key->summary.stage[0] ^ key->summary.stage[1] ^ key->summary.rest ^
+						 ((uint64) key->day << 32 | key->subject) ^ key->status) *
+		UINT64CONST(0x9E3779B97F4A7C15);
+	PointSum  **recent = &sums->recent[mixed >> (64 - RECENT_BITS)];
+
+	if (unlikely(*recent == NULL || !keys_equal(&(*recent)->key, key)))
+		*recent = find_sum(sums, key);
+	return *recent;
+}
+
+void
+crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *entry,
+				   uint32 first, uint32 end)
+{
+	PointSum   *sum = get_sum(sums, key);
+
 	crm_summary_add_entry(get_cell(sums, sum, first), entry);
 	if (end < sums->npoints)
 		crm_summary_subtract_entry(get_cell(sums, sum, end), entry);

@@ -150,6 +150,7 @@ typedef struct PendingRows
 {
 	bool		adds_deals;		/* a deal that is not there is added; else all
 								 * that happened to it is there */
+	Size		size;			/* of what is read of a deal */
 	void		(*finish) (Replay *replay, PendingRow *row);
 	int			count;
 	PendingRow	rows[BATCH_ROWS];
@@ -170,7 +171,7 @@ prefetch_deal(const Replay *replay, uint32 hash)
 	if (number == NOT_A_DEAL)
 		return;
 	deal = (const char *) deal_of_number(replay, number);
-	for (Size at = 0; at < replay->user->deal_size; at += 64)
+	for (Size at = 0; at < replay->pending->size; at += 64)
 		__builtin_prefetch(deal + at, 1);
 }
 
@@ -234,6 +235,7 @@ read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayRec
 		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
+	replay->pending->size = rows == REPLAY_READ_MOVES ? replay->user->move_size : replay->user->deal_size;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
 	work_on_batch(replay);
@@ -392,10 +394,12 @@ finish_move(Replay *replay, PendingRow *row)
 static void
 receive_move(TupleTableSlot *slot, void *arg)
 {
+	const ReplayUser *user = ((Replay *) arg)->user;
 	PendingRow *row = free_row(arg);
 	const pg_uuid_t *deal_id;
 
-	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move))
+	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move) &&
+		(user->wants == NULL || user->wants(arg, &row->u.move)))
 		add_row(arg, row, deal_id);
 }
 

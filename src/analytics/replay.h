@@ -103,6 +103,8 @@ typedef struct ReplayMove
 								 * ended before */
 	uint8		to_status;		/* DealStatus */
 	bool		to_here;
+	uint32		first;			/* the user's, set by ReplayUser.wants */
+	uint32		end;
 } ReplayMove;
 
 /* A row of deals. */
@@ -158,18 +160,21 @@ typedef struct ReplayQuery
 
 /*
  * The user of a replay.  edit and move are called for each row, in no order; moves
- * that were taken back are left out.  deal is called once for each deal that was in
+ * that were taken back are left out, and those that the user does not want, whatever their
+ * deals are.  deal is called once for each deal that was in
  * the pipeline, after all its rows: with NULL as the deal if it has no events since
  * from_at, with NULL as the present if it no longer exists.  Some rows before that,
  * prefetch is called to prefetch the memory that deal will read: step 0, and what that
  * refers to: step 1, and so on up to REPLAY_PREFETCHES.
  */
-#define REPLAY_PREFETCHES	3
+#define REPLAY_PREFETCHES	5
 
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
+	Size		move_size;		/* of the part of it that move reads */
 	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
+	bool		(*wants) (const Replay *replay, ReplayMove *move);	/* NULL: all */
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
 	void		(*prefetch) (const ReplayDeal *deal, int step);
 	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
@@ -236,7 +241,7 @@ crm_replay_hash_number(const Replay *replay, uint32 number)
 	return murmurhash32(number ^ replay->seed);
 }
 
-/* analytics/replay_rows.c: the queries, and their rows. */
+/* analytics/replay_queries.c */
 typedef enum ReplayRows
 {
 	REPLAY_READ_IDS,			/* of the deals that were here since from_at */
@@ -254,6 +259,8 @@ typedef enum ReplayRows
 
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
 extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);
+
+/* analytics/replay_rows.c */
 
 /*
  * A deal that was here since from_at, and whether rows of the history were deleted

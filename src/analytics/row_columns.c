@@ -135,6 +135,7 @@ place_columns(Relation table, RowColumns *rows)
 		if (stored.column >= 0)
 		{
 			rows->placed[rows->nplaced++] = stored;
+			rows->offsets[stored.column] = stored.offset;
 			rows->at_once |= 1U << stored.column;
 		}
 	}
@@ -245,29 +246,60 @@ read_later(RowColumns *rows, uint64 present, const char *data)
 static inline bool
 is_wanted(const RowColumns *rows, const RowFilter *filter)
 {
-	return !rows->nulls[0] &&
-		crm_uuid_equal(DatumGetUUIDP(rows->values[0]), filter->id) &&
-		(filter->time == 0 ||
-		 (!rows->nulls[filter->time] &&
-		  DatumGetTimestampTz(rows->values[filter->time]) > filter->after));
+	const Datum *values = rows->values;
+
+	if (rows->nulls[0] || rows->nulls[filter->time] || rows->nulls[filter->start])
+		return false;
+	return (filter->time == 0 || DatumGetTimestampTz(values[filter->time]) > filter->after) &&
+		(filter->start == 0 || DatumGetTimestampTz(values[filter->start]) <= filter->by) &&
+		crm_uuid_equal(DatumGetUUIDP(values[0]), filter->id);
+}
+
+/* Whether a stored row tells that at once. */
+static inline bool
+tells_at_once(const RowColumns *rows, const RowFilter *filter)
+{
+	uint32		needed = 1 | 1U << filter->time | 1U << filter->start;
+
+	return (rows->at_once & needed) == needed;
+}
+
+/* The same, for the data of a stored row that tells it. */
+static inline bool
+is_wanted_at_once(const RowColumns *rows, const char *data, const RowFilter *filter)
+{
+	const int16 *offsets = rows->offsets;
+
+	return (filter->time == 0 ||
+			*(const TimestampTz *) (data + offsets[filter->time]) > filter->after) &&
+		(filter->start == 0 ||
+		 *(const TimestampTz *) (data + offsets[filter->start]) <= filter->by) &&
+		crm_uuid_equal((const pg_uuid_t *) (data + offsets[0]), filter->id);
 }
 
 /*
  * The rows of a page that follow mostly stand before this one.  They are prefetched, as
- * the processor waits for each of them else.
+ * the processor waits for each of them else; next to a row that is not wanted only what tells
+ * that, as rows of about the same time mostly stand together.
  */
 static inline void
-prefetch_next(const HeapTupleData *tuple)
+prefetch_next(const RowColumns *rows, const HeapTupleData *tuple, const RowFilter *filter)
 {
 	const char *next = (const char *) tuple->t_data - 2 * tuple->t_len;
 
+	if (!rows->was_wanted && filter->time > 0)
+	{
+		__builtin_prefetch(next);
+		__builtin_prefetch(next + tuple->t_data->t_hoff + rows->offsets[filter->time]);
+		return;
+	}
 	for (uint32 i = 0; i < tuple->t_len; i += 64)
 		__builtin_prefetch(next + i);
 }
 
 /* The stored row in the slot; NULL if it is not at hand, or lacks columns that were added. */
 static inline const HeapTupleHeaderData *
-stored_row(const RowColumns *rows, TupleTableSlot *slot)
+stored_row(const RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 {
 	HeapTuple	tuple;
 
@@ -276,24 +308,24 @@ stored_row(const RowColumns *rows, TupleTableSlot *slot)
 	tuple = ((HeapTupleTableSlot *) slot)->tuple;
 	if (tuple == NULL)
 		return NULL;
-	prefetch_next(tuple);
+	prefetch_next(rows, tuple, filter);
 	if (HeapTupleHeaderGetNatts(tuple->t_data) < rows->last)
 		return NULL;
 	return tuple->t_data;
 }
 
-/* False if what is known at once tells that it is not wanted. */
+/* False if it is not wanted. */
 static inline bool
 read_stored(RowColumns *rows, uint64 present, const char *data, const RowFilter *filter)
 {
-	uint32		needed = 1 | 1U << filter->time;
+	bool		at_once = tells_at_once(rows, filter);
 
+	if (at_once && !is_wanted_at_once(rows, data, filter))
+		return false;
 	for (int i = 0; i < rows->nplaced; i++)
 		read_column(rows, &rows->placed[i], data + rows->placed[i].offset);
-	if ((rows->at_once & needed) == needed && !is_wanted(rows, filter))
-		return false;
 	read_later(rows, present, data);
-	return true;
+	return at_once || is_wanted(rows, filter);
 }
 
 static void
@@ -320,17 +352,25 @@ has_required(const RowColumns *rows)
 	return true;
 }
 
+/* The row is the stored one, or NULL. */
+static inline bool
+read_wanted(RowColumns *rows, TupleTableSlot *slot, const HeapTupleHeaderData *row,
+			uint64 present, const RowFilter *filter)
+{
+	if (row != NULL && (present & rows->fixed) == rows->fixed)
+		return read_stored(rows, present, (const char *) row + row->t_hoff, filter);
+	read_slot(rows, slot);
+	return is_wanted(rows, filter);
+}
+
 bool
 crm_read_row(RowColumns *rows, TupleTableSlot *slot, const RowFilter *filter)
 {
-	const HeapTupleHeaderData *row = stored_row(rows, slot);
+	const HeapTupleHeaderData *row = stored_row(rows, slot, filter);
 	uint64		present = row != NULL ? present_columns(rows, row) : 0;
 
-	if (row == NULL || (present & rows->fixed) != rows->fixed)
-		read_slot(rows, slot);
-	else if (!read_stored(rows, present, (const char *) row + row->t_hoff, filter))
-		return false;
-	if (!is_wanted(rows, filter))
+	rows->was_wanted = read_wanted(rows, slot, row, present, filter);
+	if (!rows->was_wanted)
 		return false;
 
 	/*

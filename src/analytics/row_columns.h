@@ -59,6 +59,8 @@ typedef struct RowColumns
 	bool		decodes;		/* what follows is known; else it is
 								 * PostgreSQL that decodes stored rows */
 	uint32		at_once;		/* the bits of the columns in placed */
+	int16		offsets[MAX_ROW_COLUMNS];	/* of these, in the row's data */
+	bool		was_wanted;		/* the last row that was read */
 	int			nfixed;			/* columns of the table with a fixed place */
 	int			fixed_size;		/* of their data */
 	uint64		fixed;			/* their bits */
@@ -99,6 +101,8 @@ typedef struct RowFilter
 	const pg_uuid_t *id;		/* that the first column has */
 	int			time;			/* a column; 0: there is none */
 	TimestampTz after;			/* it is later */
+	int			start;			/* a column; 0: there is none */
+	TimestampTz by;				/* it is not later */
 } RowFilter;
 
 /*

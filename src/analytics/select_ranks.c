@@ -14,10 +14,11 @@
 
 #define FEW		16				/* as many are sorted by insertion */
 
+/* Without branches, as which way they go would be a matter of chance. */
 static inline bool
 comes_before(const Visit *a, const Visit *b)
 {
-	return a->stage != b->stage ? a->stage < b->stage : a->figure < b->figure;
+	return (a->stage < b->stage) | ((a->stage == b->stage) & (a->figure < b->figure));
 }
 
 static inline void
@@ -51,27 +52,26 @@ choose_pivot(const Visit *visits, int64 nvisits)
 	return three[1];
 }
 
-/* Partitions into less than the pivot, equal to it (from *equal) and greater (from *behind). */
-static void
-partition(Visit *visits, int64 nvisits, int64 *equal, int64 *behind)
+/*
+ * Moves what comes before the pivot, or what does not come after it, to the front; returns how
+ * many that are.
+ */
+static pg_attribute_always_inline int64
+partition(Visit *visits, int64 nvisits, const Visit *pivot, bool with_equals)
 {
-	Visit		pivot = choose_pivot(visits, nvisits);
-	int64		low = 0;
-	int64		high = nvisits;
+	int64		front = 0;
 
-	for (int64 i = 0; i < high;)
+	for (int64 i = 0; i < nvisits; i++)
 	{
+		Visit		visit = visits[i];
+
 		if (unlikely(i % 65536 == 0))
 			CHECK_FOR_INTERRUPTS();
-		if (comes_before(&visits[i], &pivot))
-			swap(&visits[i++], &visits[low++]);
-		else if (comes_before(&pivot, &visits[i]))
-			swap(&visits[i], &visits[--high]);
-		else
-			i++;
+		visits[i] = visits[front];
+		visits[front] = visit;
+		front += with_equals ? !comes_before(pivot, &visit) : comes_before(&visit, pivot);
 	}
-	*equal = low;
-	*behind = high;
+	return front;
 }
 
 /* The ranks are those of the whole array, of which this part begins at first. */
@@ -80,8 +80,9 @@ select_part(Visit *visits, int64 nvisits, int64 first, const int64 *ranks, int n
 {
 	while (nranks > 0)
 	{
-		int64		equal;
-		int64		behind;
+		Visit		pivot;
+		int64		front;
+		bool		are_equal;
 		int			nbefore = 0;
 
 		if (nvisits <= FEW)
@@ -90,17 +91,20 @@ select_part(Visit *visits, int64 nvisits, int64 first, const int64 *ranks, int n
 			return;
 		}
 		check_stack_depth();
-		partition(visits, nvisits, &equal, &behind);
-		while (nbefore < nranks && ranks[nbefore] < first + equal)
+		pivot = choose_pivot(visits, nvisits);
+		front = partition(visits, nvisits, &pivot, false);
+		are_equal = front == 0;
+		if (are_equal)
+			front = partition(visits, nvisits, &pivot, true);
+		while (nbefore < nranks && ranks[nbefore] < first + front)
 			nbefore++;
-		select_part(visits, equal, first, ranks, nbefore);
-		while (nbefore < nranks && ranks[nbefore] < first + behind)
-			nbefore++;
+		if (!are_equal)
+			select_part(visits, front, first, ranks, nbefore);
 		ranks += nbefore;
 		nranks -= nbefore;
-		visits += behind;
-		nvisits -= behind;
-		first += behind;
+		visits += front;
+		nvisits -= front;
+		first += front;
 	}
 }
 

@@ -425,7 +425,8 @@ prefetch(const ReplayDeal *deal, int step)
 }
 
 static const ReplayUser waterfall_user = {
-	sizeof(WaterfallDeal), receive_edit, receive_move, prefetch, receive_deal
+	sizeof(WaterfallDeal), sizeof(WaterfallDeal), receive_edit, NULL, receive_move, prefetch,
+	receive_deal
 };
 
 static ArrayType *

@@ -70,6 +70,27 @@
 #define crm_rel_locator(rel) ((rel)->rd_node)
 #endif
 
+/* The blocks that an index finds: from 18 on, the result of the iterator is the caller's. */
+#if PG_VERSION_NUM >= 180000
+#define CrmBitmapIterator	TBMPrivateIterator
+#define CrmBitmapPage		TBMIterateResult
+#define crm_begin_bitmap_scan(index, snapshot, nkeys) \
+	index_beginscan_bitmap(index, snapshot, NULL, nkeys)
+#define crm_begin_bitmap(bitmap) tbm_begin_private_iterate(bitmap)
+#define crm_next_in_bitmap(iterator, page) tbm_private_iterate(iterator, &(page))
+#define crm_page_block(page) ((page).blockno)
+#define crm_end_bitmap(iterator) tbm_end_private_iterate(iterator)
+#else
+#define CrmBitmapIterator	TBMIterator
+#define CrmBitmapPage		TBMIterateResult *
+#define crm_begin_bitmap_scan(index, snapshot, nkeys) \
+	index_beginscan_bitmap(index, snapshot, nkeys)
+#define crm_begin_bitmap(bitmap) tbm_begin_iterate(bitmap)
+#define crm_next_in_bitmap(iterator, page) (((page) = tbm_iterate(iterator)) != NULL)
+#define crm_page_block(page) ((page)->blockno)
+#define crm_end_bitmap(iterator) tbm_end_iterate(iterator)
+#endif
+
 /* Runs a query to its end, once; 18 takes that for granted.  And what a hook is given. */
 #if PG_VERSION_NUM >= 180000
 #define crm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)

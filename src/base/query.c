@@ -253,7 +253,7 @@ crm_receive_rows(const CrmStatement *statement, const Datum *values, const char 
 typedef struct PlanQuestion
 {
 	ParamListInfo params;
-	bool		reads_all;
+	CrmPlanned	planned;
 } PlanQuestion;
 
 static int
@@ -262,20 +262,21 @@ look_at_plan(SPIPlanPtr plan, void *arg)
 	PlanQuestion *question = arg;
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	CachedPlan *cached = GetCachedPlan(source, question->params, CurrentResourceOwner, NULL);
+	const Plan *top = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
 
-	question->reads_all =
-		IsA(linitial_node(PlannedStmt, cached->stmt_list)->planTree, SeqScan);
+	question->planned.reads_all = IsA(top, SeqScan);
+	question->planned.cost = top->total_cost;
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return SPI_OK_SELECT;
 }
 
-bool
-crm_reads_all(const CrmStatement *statement, const Datum *values, const char *nulls)
+CrmPlanned
+crm_look_at_plan(const CrmStatement *statement, const Datum *values, const char *nulls)
 {
 	PlanQuestion question = {.params = make_params(statement, values, nulls)};
 
 	(void) crm_use_plan(statement, look_at_plan, &question);
-	return question.reads_all;
+	return question.planned;
 }
 
 bool

@@ -74,12 +74,17 @@ extern DestReceiver *crm_row_receiver(CrmRowReceiver receive, void *arg);
 extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 							 const char *nulls, bool read_only, CrmRowReceiver receive, void *arg);
 
-/*
- * Whether a SELECT from one table, as it is planned with these parameters, reads the table
- * from end to end: then it may be cheaper to take all rows, and to check the conditions
- * in C.
- */
-extern bool crm_reads_all(const CrmStatement *statement, const Datum *values, const char *nulls);
+/* A SELECT from one table, as it is planned with some parameters. */
+typedef struct CrmPlanned
+{
+	double		cost;			/* as the planner reckons */
+	bool		reads_all;		/* the table is read from end to end: then it
+								 * may be cheaper to take all rows, and to
+								 * check the conditions in C */
+} CrmPlanned;
+
+extern CrmPlanned crm_look_at_plan(const CrmStatement *statement, const Datum *values,
+								   const char *nulls);
 
 /* Whether the current user may read all that the prepared query reads, behind views too. */
 extern bool crm_may_run(SPIPlanPtr plan);

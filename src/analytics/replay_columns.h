@@ -1,0 +1,72 @@
+/*
+ * analytics/replay_columns.h
+ *		The columns that a replay reads of each table.
+ */
+#ifndef CRM_ANALYTICS_REPLAY_COLUMNS_H
+#define CRM_ANALYTICS_REPLAY_COLUMNS_H
+
+/* The first column of each table here. */
+#define ROW_TENANT_ID	0
+
+/* Those of the columns that get_values() reads, in this order. */
+enum
+{
+	VALUE_AMOUNT,
+	VALUE_CURRENCY,
+	VALUE_PERIOD,
+	VALUE_ARCHIVED_AT,
+	VALUE_PROBABILITY,
+	VALUE_OWNER_ID,
+	VALUE_CLOSE_DATE,
+	NVALUES
+};
+
+/* The first EDIT_VALUES columns are not null. */
+enum
+{
+	EDIT_DEAL_ID = ROW_TENANT_ID + 1,
+	EDIT_CHANGED_AT,
+	EDIT_MOVE_NO,
+	EDIT_VERSION,
+	EDIT_CHANGE,
+	EDIT_STAGE_ID,
+	EDIT_ENTERED_AT,
+	EDIT_STATUS,
+	EDIT_PIPELINE_ID,
+	EDIT_VALUES,
+	EDIT_NCOLUMNS = EDIT_VALUES + NVALUES
+};
+
+/* The first MOVE_PROBABILITY columns are not null. */
+enum
+{
+	MOVE_DEAL_ID = ROW_TENANT_ID + 1,
+	MOVE_CHANGED_AT,
+	MOVE_MOVE_NO,
+	MOVE_STAGE_ID,
+	MOVE_ENTERED_AT,
+	MOVE_STATUS,
+	MOVE_PIPELINE_ID,
+	MOVE_TO_STATUS,
+	MOVE_TO_PIPELINE_ID,
+	MOVE_PROBABILITY,
+	MOVE_CLOSED_AT,
+	MOVE_REVERTS_NO,
+	MOVE_NCOLUMNS
+};
+
+/* The first PRESENT_VALUES columns are not null. */
+enum
+{
+	PRESENT_ID = ROW_TENANT_ID + 1,
+	PRESENT_STAGE_ID,
+	PRESENT_ENTERED_AT,
+	PRESENT_STATUS,
+	PRESENT_PIPELINE_ID,
+	PRESENT_VALUES,
+	PRESENT_WON_AT = PRESENT_VALUES + NVALUES,
+	PRESENT_LOST_AT,
+	PRESENT_NCOLUMNS
+};
+
+#endif							/* CRM_ANALYTICS_REPLAY_COLUMNS_H */
