@@ -31,18 +31,20 @@ WITH pipeline AS MATERIALIZED (
 ), points AS MATERIALIZED (
     -- not each from the one before: January 31, February 29, March 31; where a day was
     -- left out, that day and the next one are the same moment
-    SELECT array_agg(a.at ORDER BY a.at) AS at
-    FROM (SELECT DISTINCT CASE
-                WHEN pipeline_trend.calendar AND g.n > 0
-                THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
-                ELSE pipeline_trend.from_at + g.n * s.step
-            END AS at
-        FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
-                    WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS step,
-                CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END AS days) AS s
-            CROSS JOIN LATERAL generate_series(0, 2
-                + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer / s.days) AS g (n)) AS a
-    WHERE a.at >= pipeline_trend.from_at AND a.at <= coalesce(pipeline_trend.to_at, now())
+    SELECT ARRAY(
+            SELECT DISTINCT a.at
+            FROM (SELECT CASE
+                        WHEN pipeline_trend.calendar AND g.n > 0
+                        THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
+                        ELSE pipeline_trend.from_at + g.n * s.step
+                    END AS at
+                FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
+                            WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS step,
+                        CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END AS days) AS s
+                    CROSS JOIN LATERAL generate_series(0, 2
+                        + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer / s.days) AS g (n)) AS a
+            WHERE a.at >= pipeline_trend.from_at AND a.at <= coalesce(pipeline_trend.to_at, now())
+            ORDER BY a.at) AS at
 ), cohorts AS MATERIALIZED (
     SELECT k.keys, k.deals, row_number() OVER () AS no
     FROM (SELECT d.keys, @extension@.crm_deal_cohort(d.id, d.status, NULL, NULL) AS deals
