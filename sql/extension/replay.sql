@@ -31,10 +31,11 @@ CREATE FUNCTION @extschema@.crm_summary_changes(crm regnamespace, tenant_id uuid
 COMMENT ON FUNCTION @extschema@.crm_summary_changes(regnamespace, uuid, uuid, timestamptz[], text, text, bytea[]) IS
 	'What crm_summaries_as_of() tells, a row for each sum with its changes at those moments, for crm_trend_rows(). Sums are also told apart by what deals had then in subject_column, owner_id or expected_close_date (subject), or by the cohort of crm_deal_cohort() that they are in now (subject_no, counted from 1; 0: none). With in_currency, rate_day is the day whose exchange rate the amounts have; with rate_points it is that of the moment, at the moments of these numbers';
 
-CREATE FUNCTION @extschema@.crm_trend_rows(moments timestamptz[], nlines integer, lines integer[], line_sums integer[],
+CREATE FUNCTION @extschema@.crm_trend_rows(moments timestamptz[],
+		group_keys text[], totals boolean[], value_currencies text[], stages uuid[], line_sums integer[],
 		statuses text[], gone_stages uuid[], value_periods text[], currencies text[], rate_days date[], of_points boolean[], changes bytea[],
 		conversion_currencies text[], conversion_days date[], multiply_by numeric[], divide_by numeric[],
-		OUT line_no integer, OUT at timestamptz,
+		OUT group_key text, OUT is_total boolean, OUT value_currency text, OUT stage_id uuid, OUT at timestamptz,
 		OUT open_deals bigint, OUT open_value numeric, OUT open_weighted_value numeric,
 		OUT won_deals bigint, OUT won_value numeric, OUT won_weighted_value numeric,
 		OUT lost_deals bigint, OUT lost_value numeric, OUT lost_weighted_value numeric,
@@ -42,5 +43,5 @@ CREATE FUNCTION @extschema@.crm_trend_rows(moments timestamptz[], nlines integer
 	RETURNS SETOF record
 	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 400
 	AS 'MODULE_PATHNAME', 'crm_trend_rows';
-COMMENT ON FUNCTION @extschema@.crm_trend_rows(timestamptz[], integer, integer[], integer[], text[], uuid[], text[], text[], date[], boolean[], bytea[], text[], date[], numeric[], numeric[]) IS
-	'The rows of a trend: lines 1 to nlines add up sums of crm_summary_changes(), line lines[i] that of the number line_sums[i]. statuses to changes are of the sums: deal_status, the stage if it is no more, and so on; the last four are the exchange rates. A row for each line and moment; value_period is null where amounts of several value periods are added up, conversions are the numbers of the rates used';
+COMMENT ON FUNCTION @extschema@.crm_trend_rows(timestamptz[], text[], boolean[], text[], uuid[], integer[], text[], uuid[], text[], text[], date[], boolean[], bytea[], text[], date[], numeric[], numeric[]) IS
+	'The rows of a trend, whose lines add up sums of crm_summary_changes(): the line of group_keys[i], totals[i], value_currencies[i] and stages[i] that of the number line_sums[i], none if that is null. statuses to changes are of the sums: deal_status, the stage if it is no more, and so on; the last four are the exchange rates. A row for each line and moment; value_period is null where amounts of several value periods are added up, conversions are the numbers of the rates used';

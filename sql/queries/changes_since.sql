@@ -4,11 +4,13 @@
 -- order: one row of the history may be several changes.  What is told of a change is made
 -- after that, for the page only.
 --
--- Of a pipeline, the rows of its deals are read: of those that stand in it, and that left
--- it or were deleted, or whose history has a gap.  Else the rows since the moment are read.
--- The index by time has no creations.  They are found by id instead, as an id contains
--- the time of recording, and a change that took effect since then was also recorded
--- since then.  Earlier rows are read too if they were corrected since.
+-- Of a pipeline that has few deals, or some that the caller does not see, the rows of its
+-- deals are read: of those that stand in it, and that left it or were deleted, or whose
+-- history has a gap.  Else all of the history since a moment is read at which the page is
+-- full for sure: that of the last of max_rows changes, whichever they are.  These are looked
+-- for among the newest edits and among what was recorded last, which is the newest as well
+-- unless it was dated back: at 5,000 rows of each, as most may be of other pipelines.  If
+-- there are too few, all since the moment asked for is read.
 
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
@@ -20,7 +22,19 @@ SELECT CASE
 WITH asked AS MATERIALIZED (
     SELECT split_part(changes_since.after_cursor, '/', 1)::bigint AS micros,
         split_part(changes_since.after_cursor, '/', 2)::uuid AS id,
-        split_part(changes_since.after_cursor, '/', 3)::integer AS no
+        split_part(changes_since.after_cursor, '/', 3)::integer AS no,
+        -- no change of the page is later
+        CASE
+            WHEN changes_since.after_cursor IS NULL THEN 'infinity'
+            ELSE timestamptz 'epoch'
+                + (greatest(split_part(changes_since.after_cursor, '/', 1)::bigint, -200000000000000000) / 1000000 + 2) * interval '1 second'
+        END AS latest
+), caller AS MATERIALIZED (
+    -- what was recorded last may be far to seek among what row security hides
+    SELECT @extension@.crm_sees_all_deals(d.deals) AS sees_all,
+        @extension@.crm_sees_all_deals(d.deals)
+            AND (changes_since.pipeline_id IS NOT NULL OR NOT row_security_active(d.deals)) AS seeks_recorded
+    FROM (SELECT to_regclass(changes_since.crm::text || '.deals') AS deals) AS d
 ), undone AS MATERIALIZED (
     -- few of the moves; those of a pipeline are spared the index by time
     SELECT r.deal_id, r.tenant_id, r.reverts_no
@@ -28,36 +42,81 @@ WITH asked AS MATERIALIZED (
     WHERE r.reverts_no IS NOT NULL
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
+), full_page AS MATERIALIZED (
+    SELECT coalesce(CASE WHEN NOT changes_since.few_deals THEN (
+            SELECT n.changed_at
+            FROM (
+                (SELECT k.changed_at
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change, k.old_amount, k.new_amount, k.old_currency, k.new_currency,
+                                k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+                            FROM @crm@.deal_changes AS k
+                            WHERE (changes_since.pipeline_id IS NULL OR (SELECT c.sees_all FROM caller AS c))
+                                AND k.change <> 'created'
+                                AND k.changed_at BETWEEN changes_since.at AND (SELECT a.latest FROM asked AS a)
+                            ORDER BY k.changed_at DESC
+                            LIMIT 5000) AS k
+                    WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
+                        AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
+                        AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency
+                            OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
+                        AND k.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                UNION ALL
+                (SELECT k.changed_at
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change
+                            FROM @crm@.deal_changes AS k
+                            WHERE (SELECT c.seeks_recorded FROM caller AS c)
+                                AND (changes_since.after_cursor IS NULL OR k.id < (SELECT a.id FROM asked AS a))
+                            ORDER BY k.id DESC
+                            LIMIT 5000) AS k
+                    WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
+                        AND k.change = 'created'
+                        AND k.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                UNION ALL
+                (SELECT c.changed_at
+                    FROM (SELECT c.changed_at, c.deal_id, c.tenant_id, c.from_pipeline_id, c.to_pipeline_id, c.move_no, c.reverts_no
+                            FROM @crm@.stage_changes AS c
+                            WHERE (SELECT c.seeks_recorded FROM caller AS c)
+                                AND (changes_since.after_cursor IS NULL OR c.id < (SELECT a.id FROM asked AS a))
+                            ORDER BY c.id DESC
+                            LIMIT 5000) AS c
+                    WHERE (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
+                        AND c.reverts_no IS NULL
+                        AND NOT EXISTS (SELECT FROM undone AS u
+                            WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
+                        AND c.changed_at >= changes_since.at
+                        AND (changes_since.after_cursor IS NULL
+                            OR (extract(epoch FROM c.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
+                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
+                            WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
+                    LIMIT changes_since.max_rows)
+                ) AS n
+            ORDER BY n.changed_at DESC
+            OFFSET changes_since.max_rows - 1
+            LIMIT 1
+        ) END, changes_since.at) AS since
 ), edits AS (
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
-    WHERE changes_since.pipeline_id IS NULL
-        AND k.change IN ('updated', 'archived', 'unarchived', 'deleted', 'restored')
+    WHERE (changes_since.pipeline_id IS NULL
+            OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
+                AND k.pipeline_id = changes_since.pipeline_id)
+        AND k.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
     UNION ALL
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
     FROM @crm@.deal_changes AS k
-    WHERE changes_since.pipeline_id IS NULL
-        AND k.change = 'created'
-        AND k.id >=
-            @part first_id of changes_since.at@
-    UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
-        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM (SELECT DISTINCT o.deal_id, o.tenant_id
-            FROM @crm@.deal_changes AS o
-            WHERE o.change = 'corrected' AND o.changed_at >= changes_since.at - interval '1 day') AS o
-        JOIN @crm@.deal_changes AS k ON k.deal_id = o.deal_id AND k.tenant_id = o.tenant_id
-    WHERE changes_since.pipeline_id IS NULL
-        AND k.change = 'created'
-        AND k.id <
-            @part first_id of changes_since.at@
-    UNION ALL
-    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
-        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM @crm@.deal_changes AS k
-    WHERE changes_since.pipeline_id IS NOT NULL
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
         AND k.pipeline_id = changes_since.pipeline_id
         AND (k.deal_id, k.tenant_id) IN (
             SELECT d.id AS deal_id, d.tenant_id FROM @crm@.deals AS d
@@ -74,17 +133,22 @@ WITH asked AS MATERIALIZED (
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
-    WHERE changes_since.pipeline_id IS NULL
+    WHERE (changes_since.pipeline_id IS NULL
+            OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
+                AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
+        AND c.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
-    WHERE c.from_pipeline_id = changes_since.pipeline_id
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
+        AND c.from_pipeline_id = changes_since.pipeline_id
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
     FROM @crm@.stage_changes AS c
-    WHERE c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id
+    WHERE (changes_since.few_deals OR NOT (SELECT c.sees_all FROM caller AS c))
+        AND c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id
 ), changes AS (
     SELECT c.changed_at, c.id, 0 AS no, c.tenant_id, c.deal_id,
         CASE
@@ -100,25 +164,27 @@ WITH asked AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM undone AS u
             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
     UNION ALL
-    SELECT k.changed_at, k.id, (v.no - 1)::integer, k.tenant_id, k.deal_id, v.change, k.changed_by, NULL, k.stage_id, k.old_amount, k.new_amount,
-        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
-    FROM edits AS k
-        -- not VALUES, whose expressions are prepared anew for each row
-        CROSS JOIN LATERAL unnest(ARRAY[
-            CASE WHEN k.change = 'created' THEN 'created' END,
-            CASE WHEN k.change NOT IN ('created', 'deleted')
-                AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency) THEN 'amount' END,
-            CASE WHEN k.change NOT IN ('created', 'deleted')
-                AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
-            CASE WHEN k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
-            CASE WHEN k.change IN ('archived', 'unarchived', 'deleted') THEN k.change END]) WITH ORDINALITY AS v (change, no)
-    WHERE k.changed_at >= changes_since.at
-        AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')
-        AND v.change IS NOT NULL
+    SELECT v.changed_at, v.id, v.no, v.tenant_id, v.deal_id, v.what, v.changed_by, NULL, v.stage_id, v.old_amount, v.new_amount,
+        v.old_currency, v.new_currency, v.old_expected_close_date, v.new_expected_close_date, v.old_owner_id, v.new_owner_id
+    FROM (SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+                k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id,
+                -- both go on together
+                generate_series(0, 4) AS no,
+                unnest(ARRAY[
+                    CASE WHEN k.change = 'created' THEN 'created' END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted')
+                        AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency) THEN 'amount' END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted')
+                        AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
+                    CASE WHEN k.change IN ('archived', 'unarchived', 'deleted') THEN k.change END]) AS what
+            FROM edits AS k
+            WHERE k.changed_at >= changes_since.at
+                AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')) AS v
+    WHERE v.what IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
-        c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id,
-        (extract(epoch FROM c.changed_at) * 1000000)::bigint AS micros
+        c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id
     FROM changes AS c
     WHERE (changes_since.owner_id IS NULL OR changes_since.owner_id IN (c.old_owner_id, c.new_owner_id)
             OR EXISTS (SELECT FROM @crm@.deals AS d
@@ -128,7 +194,7 @@ WITH asked AS MATERIALIZED (
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC
     LIMIT changes_since.max_rows
 ), told AS (
-    SELECT p.changed_at, p.id, p.no, p.deal_id, p.change, p.changed_by, p.micros,
+    SELECT p.changed_at, p.id, p.no, p.deal_id, p.change, p.changed_by,
         nullif(CASE p.change
                 WHEN 'amount' THEN concat_ws(' ', trim_scale(p.old_amount), p.old_currency)
                 WHEN 'close_date' THEN to_jsonb(p.old_date) #>> '{}'
@@ -161,6 +227,6 @@ SELECT p.changed_at, p.change, p.deal_id, p.title,
         ELSE ' was ' || p.change
     END),
     p.old_value, p.new_value, trim_scale(p.deal_amount), p.deal_currency, p.deal_pipeline_id, p.deal_owner_id, p.changed_by,
-    format('%s/%s/%s', p.micros, p.id, p.no)
+    concat_ws('/', (extract(epoch FROM p.changed_at) * 1000000)::bigint, p.id, p.no)
 FROM told AS p
 ORDER BY p.changed_at DESC, p.id DESC, p.no DESC;

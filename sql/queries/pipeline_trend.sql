@@ -31,18 +31,20 @@ WITH pipeline AS MATERIALIZED (
 ), points AS MATERIALIZED (
     -- not each from the one before: January 31, February 29, March 31; where a day was
     -- left out, that day and the next one are the same moment
-    SELECT array_agg(a.at ORDER BY a.at) AS at
-    FROM (SELECT DISTINCT CASE
-                WHEN pipeline_trend.calendar AND g.n > 0
-                THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
-                ELSE pipeline_trend.from_at + g.n * s.step
-            END AS at
-        FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
-                    WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS step,
-                CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END AS days) AS s
-            CROSS JOIN LATERAL generate_series(0, 2
-                + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer / s.days) AS g (n)) AS a
-    WHERE a.at >= pipeline_trend.from_at AND a.at <= coalesce(pipeline_trend.to_at, now())
+    SELECT ARRAY(
+            SELECT DISTINCT a.at
+            FROM (SELECT CASE
+                        WHEN pipeline_trend.calendar AND g.n > 0
+                        THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
+                        ELSE pipeline_trend.from_at + g.n * s.step
+                    END AS at
+                FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
+                            WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS step,
+                        CASE pipeline_trend.step WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 28 WHEN 'quarter' THEN 89 ELSE 365 END AS days) AS s
+                    CROSS JOIN LATERAL generate_series(0, 2
+                        + (extract(epoch FROM coalesce(pipeline_trend.to_at, now()) - pipeline_trend.from_at) / 86400)::integer / s.days) AS g (n)) AS a
+            WHERE a.at >= pipeline_trend.from_at AND a.at <= coalesce(pipeline_trend.to_at, now())
+            ORDER BY a.at) AS at
 ), cohorts AS MATERIALIZED (
     SELECT k.keys, k.deals, row_number() OVER () AS no
     FROM (SELECT d.keys, @extension@.crm_deal_cohort(d.id, d.status, NULL, NULL) AS deals
@@ -66,7 +68,7 @@ WITH pipeline AS MATERIALIZED (
         CROSS JOIN LATERAL @extension@.crm_summary_changes(pipeline_trend.crm, (SELECT p.tenant_id FROM pipeline AS p), pipeline_trend.pipeline_id,
             t.at, pipeline_trend.in_currency,
             CASE WHEN split_part(pipeline_trend.group_by, '.', 1) IN ('owner_id', 'expected_close_date') THEN split_part(pipeline_trend.group_by, '.', 1) END,
-            (SELECT array_agg(c.deals) FROM cohorts AS c)) AS s
+            CASE WHEN pipeline_trend.group_by IS NOT NULL THEN (SELECT array_agg(c.deals) FROM cohorts AS c) END) AS s
 ), conversions AS MATERIALIZED (
     SELECT row_number() OVER () AS no, e.currency, e.day, e.multiply_by, e.divide_by, e.rates
     FROM (SELECT array_agg((SELECT p.tenant_id FROM pipeline AS p)) AS tenant_ids, array_agg(d.currency) AS currencies, array_agg(d.day) AS days
@@ -100,45 +102,51 @@ WITH pipeline AS MATERIALIZED (
     SELECT m.no, g.group_key, g.is_total, m.value_currency, m.stage_id
     FROM marked AS m
         @part groups of m.keys@
+    WHERE pipeline_trend.group_by IS NOT NULL
+    UNION ALL
+    SELECT m.no, NULL, true, m.value_currency, m.stage_id
+    FROM marked AS m
+    WHERE pipeline_trend.group_by IS NULL
 ), lines AS MATERIALIZED (
-    SELECT row_number() OVER () AS no, l.group_key, l.is_total, l.value_currency, l.stage_id
-    FROM (SELECT m.group_key, m.is_total, m.value_currency, m.stage_id FROM members AS m
-        UNION
-        -- there is always a total, and all stages that are in use
-        SELECT c.group_key, c.is_total, c.value_currency, g.id
-        FROM (SELECT m.group_key, m.is_total, m.value_currency FROM members AS m
-                UNION
-                SELECT NULL, true, coalesce(pipeline_trend.in_currency, p.currency) FROM pipeline AS p WHERE NOT EXISTS (SELECT FROM members)) AS c
-            LEFT JOIN @crm@.stages AS g ON pipeline_trend.by_stage AND g.pipeline_id = pipeline_trend.pipeline_id AND g.archived_at IS NULL
-        WHERE g.id IS NOT NULL OR NOT pipeline_trend.by_stage) AS l
-), placed AS MATERIALIZED (
-    -- equality that can be hashed
-    SELECT l.no::integer AS line_no, m.no::integer AS sum_no
+    SELECT m.group_key, m.is_total, m.value_currency, m.stage_id, m.no::integer AS sum_no
     FROM members AS m
-        JOIN lines AS l ON l.is_total = m.is_total AND l.value_currency = m.value_currency
-            AND coalesce(l.group_key, '') = coalesce(m.group_key, '') AND (l.group_key IS NULL) = (m.group_key IS NULL)
-            AND coalesce(l.stage_id, pipeline_trend.pipeline_id) = coalesce(m.stage_id, pipeline_trend.pipeline_id)
+    UNION ALL
+    -- there is always a total, and all stages that are in use
+    SELECT NULL, true, coalesce(pipeline_trend.in_currency, p.currency), NULL, NULL
+    FROM pipeline AS p
+    WHERE NOT pipeline_trend.by_stage AND NOT EXISTS (SELECT FROM members)
+    UNION ALL
+    SELECT c.group_key, c.is_total, c.value_currency, g.id, NULL
+    FROM (SELECT m.group_key, m.is_total, m.value_currency FROM members AS m
+            UNION
+            SELECT NULL, true, coalesce(pipeline_trend.in_currency, p.currency) FROM pipeline AS p WHERE NOT EXISTS (SELECT FROM members)) AS c
+        JOIN @crm@.stages AS g ON g.pipeline_id = pipeline_trend.pipeline_id AND g.archived_at IS NULL
+    WHERE pipeline_trend.by_stage
 ), rows AS MATERIALIZED (
-    SELECT r.line_no, r.at, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
+    SELECT r.group_key, r.is_total, r.value_currency, r.stage_id,
+        r.at, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
         r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability, r.value_period,
         CASE WHEN pipeline_trend.in_currency IS NOT NULL
             THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c WHERE c.no = ANY (r.conversions))) END AS rates
-    FROM (SELECT array_agg(m.deal_status) AS statuses, array_agg(m.gone_stage) AS gone_stages, array_agg(m.value_period) AS value_periods,
+    FROM (SELECT array_agg(l.group_key) AS group_keys, array_agg(l.is_total) AS totals, array_agg(l.value_currency) AS value_currencies,
+                array_agg(l.stage_id) AS stages, array_agg(l.sum_no) AS sums
+            FROM lines AS l) AS l
+        CROSS JOIN (SELECT array_agg(m.deal_status) AS statuses, array_agg(m.gone_stage) AS gone_stages, array_agg(m.value_period) AS value_periods,
                 array_agg(m.currency) AS currencies, array_agg(m.rate_day) AS rate_days, array_agg(m.of_points) AS of_points, array_agg(m.changes) AS changes
             FROM marked AS m) AS s
-        CROSS JOIN LATERAL @extension@.crm_trend_rows((SELECT t.at FROM points AS t), (SELECT count(*)::integer FROM lines),
-            (SELECT array_agg(a.line_no) FROM placed AS a), (SELECT array_agg(a.sum_no) FROM placed AS a),
+        CROSS JOIN (SELECT array_agg(c.currency) AS currencies, array_agg(c.day) AS days, array_agg(c.multiply_by) AS multiply_by,
+                array_agg(c.divide_by) AS divide_by
+            FROM conversions AS c) AS c
+        CROSS JOIN LATERAL @extension@.crm_trend_rows((SELECT t.at FROM points AS t), l.group_keys, l.totals, l.value_currencies, l.stages, l.sums,
             s.statuses, s.gone_stages, s.value_periods, s.currencies, s.rate_days, s.of_points, s.changes,
-            (SELECT array_agg(c.currency) FROM conversions AS c), (SELECT array_agg(c.day) FROM conversions AS c),
-            (SELECT array_agg(c.multiply_by) FROM conversions AS c), (SELECT array_agg(c.divide_by) FROM conversions AS c)) AS r
+            c.currencies, c.days, c.multiply_by, c.divide_by) AS r
 )
-SELECT s.group_key,
-    @part group_name of s@,
-    s.is_total, r.at, s.value_currency, s.stage_id, g.name,
+SELECT r.group_key,
+    @part group_name of r@,
+    r.is_total, r.at, r.value_currency, r.stage_id, g.name,
     r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
     r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability,
     r.rates, @extension@.crm_oldest_rate(r.rates), r.value_period IS NULL
 FROM rows AS r
-    JOIN lines AS s ON s.no = r.line_no
-    LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
-ORDER BY s.is_total DESC, s.group_key, r.at, s.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), s.stage_id;
+    LEFT JOIN @crm@.stages AS g ON pipeline_trend.by_stage AND g.id = r.stage_id
+ORDER BY r.is_total DESC, r.group_key, r.at, r.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), r.stage_id;

@@ -44,11 +44,14 @@ CREATE TABLE deal_changes (
     CONSTRAINT deal_changes_change_check
         CHECK (change IN ('created', 'updated', 'edited', 'archived', 'unarchived', 'deleted', 'restored',
             'corrected', 'erased'))
-);
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
 
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
 -- For finding the changes after a moment.
 CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE change <> 'created';
+
+-- With creations, which are most rows: as in stage_changes.
+CREATE INDEX deal_changes_changed_at_brin_idx ON deal_changes USING brin (changed_at) WITH (pages_per_range = 32);
 
 -- Deleted deals of a pipeline, and gaps in the history: few.
 CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'erased');

@@ -33,7 +33,7 @@ CREATE TABLE stage_changes (
     -- The tenant is compared too, as another one may have deleted a deal of the same id.
     @shared@ CONSTRAINT stage_changes_deal_id_move_no_key UNIQUE (deal_id, move_no, tenant_id),
     CONSTRAINT stage_changes_pkey PRIMARY KEY (id)
-);
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
 
 -- The history of a pipeline, and the deals that went from it to another one.
 CREATE INDEX stage_changes_pipeline_idx ON stage_changes (from_pipeline_id, to_pipeline_id);
@@ -44,7 +44,8 @@ CREATE INDEX stage_changes_reverts_no_idx ON stage_changes (to_pipeline_id) WHER
 
 -- For finding, by time, the visits at a moment and the moves after it.  New rows are
 -- appended to the table, so a BRIN index is enough: rows written long after a moment
--- seldom end a visit that began before it.
+-- seldom end a visit that began before it.  VACUUM puts new rows into it, and until then
+-- all of them are read; hence the storage parameter.
 CREATE INDEX stage_changes_changed_at_idx ON stage_changes USING brin (changed_at, entered_at) WITH (pages_per_range = 32);
 
 COMMENT ON TABLE stage_changes IS 'The history of moves: a row for every move of a deal, written by a trigger; never updated but by a correction, which keeps what was';

@@ -22,22 +22,23 @@
 #include "analytics/conversion_day.h"
 #include "analytics/convert.h"
 #include "analytics/point_sums.h"
+#include "analytics/trend_lines.h"
 #include "analytics/trend_values.h"
 #include "analytics/uuid_key.h"
 
 enum
 {
-	ARG_AT, ARG_NLINES, ARG_LINES, ARG_LINE_KEYS, ARG_STATUSES, ARG_GONE_STAGES, ARG_PERIODS,
-	ARG_CURRENCIES, ARG_RATE_DAYS, ARG_OF_POINTS, ARG_CHANGES, ARG_CONVERSION_CURRENCIES,
-	ARG_CONVERSION_DAYS, ARG_MULTIPLY_BY, ARG_DIVIDE_BY
+	ARG_AT, ARG_GROUP_KEYS, ARG_TOTALS, ARG_VALUE_CURRENCIES, ARG_STAGES, ARG_LINE_SUMS,
+	ARG_STATUSES, ARG_GONE_STAGES, ARG_PERIODS, ARG_CURRENCIES, ARG_RATE_DAYS, ARG_OF_POINTS,
+	ARG_CHANGES, ARG_CONVERSION_CURRENCIES, ARG_CONVERSION_DAYS, ARG_MULTIPLY_BY, ARG_DIVIDE_BY
 };
 
 enum
 {
-	ROW_LINE, ROW_AT, ROW_OPEN_DEALS, ROW_OPEN_VALUE, ROW_OPEN_WEIGHTED,
-	ROW_WON_DEALS, ROW_WON_VALUE, ROW_WON_WEIGHTED, ROW_LOST_DEALS, ROW_LOST_VALUE,
-	ROW_LOST_WEIGHTED, ROW_WITHOUT_AMOUNT, ROW_WITHOUT_PROBABILITY, ROW_PERIOD,
-	ROW_CONVERSIONS, ROW_COLUMNS
+	ROW_GROUP_KEY, ROW_TOTAL, ROW_VALUE_CURRENCY, ROW_STAGE, ROW_AT,
+	ROW_OPEN_DEALS, ROW_OPEN_VALUE, ROW_OPEN_WEIGHTED, ROW_WON_DEALS, ROW_WON_VALUE,
+	ROW_WON_WEIGHTED, ROW_LOST_DEALS, ROW_LOST_VALUE, ROW_LOST_WEIGHTED,
+	ROW_WITHOUT_AMOUNT, ROW_WITHOUT_PROBABILITY, ROW_PERIOD, ROW_CONVERSIONS, ROW_COLUMNS
 };
 
 #define STATUSES	3
@@ -105,6 +106,7 @@ typedef struct Trend
 	int			nconversions;
 	int		   *waiting;		/* by point: the first sum that changes there */
 	/* of the line: */
+	const TrendMember *line;
 	Part	   *parts;
 	int			nparts;
 	int64		amounts[CRM_PERIODS];
@@ -430,7 +432,18 @@ common_period(const Trend *trend)
 }
 
 static void
-put_row(const Trend *trend, int line, int point)
+put_line(const TrendMember *line, Datum *values, bool *nulls)
+{
+	values[ROW_GROUP_KEY] = PointerGetDatum(line->group_key);
+	nulls[ROW_GROUP_KEY] = line->group_key == NULL;
+	values[ROW_TOTAL] = BoolGetDatum(line->is_total);
+	values[ROW_VALUE_CURRENCY] = PointerGetDatum(line->currency);
+	values[ROW_STAGE] = PointerGetDatum(line->stage);
+	nulls[ROW_STAGE] = line->stage == NULL;
+}
+
+static void
+put_row(const Trend *trend, int point)
 {
 	StatusSums	sums[STATUSES] = {0};
 	Datum		values[ROW_COLUMNS];
@@ -445,7 +458,7 @@ put_row(const Trend *trend, int line, int point)
 		for (int status = 0; status < STATUSES; status++)
 			add_sums(&sums[part->is_gone ? gone : status], &part->sums[status]);
 	}
-	values[ROW_LINE] = Int32GetDatum(line + 1);
+	put_line(trend->line, values, nulls);
 	values[ROW_AT] = TimestampTzGetDatum(trend->at[point]);
 	for (int status = 0; status < STATUSES; status++)
 	{
@@ -489,8 +502,9 @@ find_part(Trend *trend, const TrendSum *sum)
 }
 
 static void
-begin_line(Trend *trend, const int *sums, int count)
+begin_line(Trend *trend, const TrendMember *members, int count)
 {
+	trend->line = members;
 	trend->parts = palloc0((count + 1) * sizeof(Part));
 	trend->nparts = 1;
 	trend->used = palloc((count + 1) * sizeof(Datum));
@@ -498,62 +512,41 @@ begin_line(Trend *trend, const int *sums, int count)
 	memset(trend->amounts, 0, sizeof(trend->amounts));
 	for (int i = 0; i < count; i++)
 	{
-		TrendSum   *sum = &trend->sums[sums[i]];
+		TrendSum   *sum;
 
+		if (members[i].sum == NOTHING)
+			continue;
+		if (i > 0 && members[i].sum == members[i - 1].sum)
+			crm_refuse_trend();
+		sum = &trend->sums[members[i].sum];
 		sum->nread = 0;
 		memset(&sum->total, 0, sizeof(sum->total));
 		sum->value = sum->weighted_value = NULL;
 		sum->part = find_part(trend, sum);
-		wait_for_change(trend, sums[i], NOTHING);
+		wait_for_change(trend, members[i].sum, NOTHING);
 	}
-}
-
-/* The sums of each line, by line; lines are numbered from 1, and so are their sums. */
-static int *
-sort_by_line(const Trend *trend, const Values *lines, const Values *sums, int nlines, int **first)
-{
-	int		   *sorted = palloc((lines->count + 1) * sizeof(int));
-	int		   *place = palloc0((nlines + 2) * sizeof(int));
-
-	for (int i = 0; i < lines->count; i++)
-	{
-		int			line = DatumGetInt32(lines->values[i]);
-		int			sum = DatumGetInt32(sums->values[i]);
-
-		if (lines->nulls[i] || sums->nulls[i] || line < 1 || line > nlines || sum < 1 ||
-			sum > trend->nsums)
-			crm_refuse_trend();
-		place[line + 1]++;
-	}
-	for (int line = 2; line <= nlines + 1; line++)
-		place[line] += place[line - 1];
-	for (int i = 0; i < lines->count; i++)
-		sorted[place[DatumGetInt32(lines->values[i])]++] = DatumGetInt32(sums->values[i]) - 1;
-	*first = place;
-	return sorted;
 }
 
 static void
 put_lines(FunctionCallInfo fcinfo, Trend *trend)
 {
-	Values		lines = crm_trend_values(fcinfo, ARG_LINES, INT4OID, NOTHING);
-	Values		sums = crm_trend_values(fcinfo, ARG_LINE_KEYS, INT4OID, lines.count);
-	int			nlines = PG_ARGISNULL(ARG_NLINES) ? 0 : PG_GETARG_INT32(ARG_NLINES);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "crm trend line",
 												  ALLOCSET_DEFAULT_SIZES);
-	int		   *end;
-	int		   *sorted = sort_by_line(trend, &lines, &sums, nlines, &end);
+	int			count;
+	TrendMember *members = crm_trend_members(fcinfo, ARG_GROUP_KEYS, trend->nsums, &count);
+	int			end;
 
-	for (int line = 0; line < nlines; line++)
+	for (int first = 0; first < count; first = end)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
-		begin_line(trend, sorted + end[line], end[line + 1] - end[line]);
+		end = crm_trend_line_end(members, count, first);
+		begin_line(trend, members + first, end - first);
 		for (int point = 0; point < trend->npoints; point++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			visit_point(trend, point);
-			put_row(trend, line, point);
+			put_row(trend, point);
 		}
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
@@ -562,16 +555,20 @@ put_lines(FunctionCallInfo fcinfo, Trend *trend)
 }
 
 /*
- * crm_trend_rows(moments timestamptz[], nlines int, lines int[], line_sums int[],
+ * crm_trend_rows(moments timestamptz[], group_keys text[], totals bool[],
+ *		value_currencies text[], stages uuid[], line_sums int[],
  *		statuses text[], gone_stages uuid[], value_periods text[], currencies text[],
  *		rate_days date[], of_points bool[], changes bytea[],
  *		conversion_currencies text[], conversion_days date[], multiply_by numeric[],
  *		divide_by numeric[])
- *	-> setof (line_no int, at timestamptz, open_deals bigint, ...)
- *		Adds up sums of crm_summary_changes(), from statuses to changes, for lines 1 to
- *		nlines: line lines[i] has the sum line_sums[i].  A row for each line and
- *		moment.  gone_stages has the stages that are no more.  conversions are the
- *		numbers of those that were used.  ERROR 22023 if all this does not fit.
+ *	-> setof (group_key text, is_total bool, value_currency text, stage_id uuid,
+ *		at timestamptz, open_deals bigint, ...)
+ *		Adds up sums of crm_summary_changes(), from statuses to changes, for the lines
+ *		of a trend.  A line is a group key, whether it is the total, a currency and a
+ *		stage; line_sums has the number of a sum, counted from 1, of that line, or null if
+ *		it has none.  A row for each line and moment.  gone_stages has the stages that
+ *		are no more.  conversions are the numbers of those that were used.  ERROR 22023
+ *		if all this does not fit.
  */
 PG_FUNCTION_INFO_V1(crm_trend_rows);
 Datum

@@ -368,8 +368,10 @@ crm_report_open_query(const CrmReport *report, const char *dimension, ParamListI
 	const CrmDeclaration *declaration = &report->names.declaration;
 	ReportKey	key = {declaration->function, report->schema, report->deals, true, dimension, NULL};
 
-	if (is_generic(report) && !crm_has_one_plan(report->query, dimension))
-		key.shape = crm_report_shape(declaration, params, report->deals);
+	if (is_generic(report))
+		key.shape = crm_report_shape(declaration, params,
+									 crm_has_one_plan(report->query, dimension) ? InvalidOid :
+									 report->deals);
 	return open_kept(&key, report->query);
 }
 

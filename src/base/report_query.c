@@ -8,10 +8,11 @@
  *
  * NAME.group_of.ALIAS is what a row of deals has in the dimension that the query was
  * prepared for (base/report_group.c), and NAME.group_by is that dimension, a constant.
+ * NAME.few_deals is whether the pipeline has few deals (base/report_shape.h).
  *
- * A query with ONE_PLAN has the same plan for all arguments.  Others have a plan for each
- * shape of them (base/report_shape.c): what reads tables itself is to know how large the
- * pipeline is.
+ * A query has a plan for each shape of its arguments (base/report_shape.c): what reads
+ * tables itself is to know how large the pipeline is.  With ONE_PLAN the shape is only
+ * which of them are given.
  */
 #include "postgres.h"
 
@@ -31,6 +32,7 @@
 #include "base/report_shape.h"
 
 #define ONE_PLAN	"/* one plan */"
+#define FEW_DEALS	"few_deals"
 
 /* Whose query is being analyzed. */
 static Oid	caller;
@@ -81,6 +83,14 @@ make_parameter(const CrmQueryNames *names, int argument, int location)
 	return (Node *) param;
 }
 
+/* Without a shape, nothing is known of the pipeline: it is read by its deals. */
+static Node *
+make_few_deals(const CrmQueryNames *names)
+{
+	return makeBoolConst(names->shape == NULL ||
+						 crm_shape_has_few_deals(names->shape, &names->declaration), false);
+}
+
 /* The name at that place; NULL if it is not one. */
 static const char *
 field(const ColumnRef *cref, int n)
@@ -104,6 +114,8 @@ resolve_name(ParseState *pstate, ColumnRef *cref)
 		return NULL;
 	if (list_length(cref->fields) == 3 && strcmp(second, "group_of") == 0)
 		return crm_group_expression(pstate, &names->group, field(cref, 2));
+	if (list_length(cref->fields) == 2 && strcmp(second, FEW_DEALS) == 0)
+		return make_few_deals(names);
 	argument = list_length(cref->fields) == 2 ? crm_find_argument(declaration, second) : -1;
 	if (argument < 0)
 		return NULL;

@@ -25,8 +25,8 @@ typedef struct CrmQueryNames
 extern int	crm_report_pin_settings(void);
 
 /*
- * Whether the query has the same plan for all arguments, but not if deals are grouped by
- * a dimension, as it gathers them then.
+ * Whether the query has the same plan for all values of the arguments that are given, but not
+ * if deals are grouped by a dimension, as it gathers them then.
  */
 extern bool crm_has_one_plan(const char *query, const char *dimension);
 

@@ -14,7 +14,7 @@
  *					ago it is.
  *
  * and one for the size of the table.  Within a shape, rows that are estimated differ by
- * less than an index scan and a sequential scan do.
+ * less than an index scan and a sequential scan do.  Without a table, all magnitudes are 'A'.
  */
 #include "postgres.h"
 
@@ -43,6 +43,10 @@
 
 /* Fewer rows are read in no time, whatever the plan. */
 #define FEW_ROWS	64
+
+/* Magnitudes: fewer than 1,024 deals; less than one deal in 16 to 256. */
+#define FEW_DEALS	2
+#define SMALL_SHARE	2
 
 /* ---- magnitudes ---- */
 
@@ -121,9 +125,11 @@ feature(const CrmArgument *argument, const ParamExternData *param, Relation deal
 		return DEFAULT;
 	if (argument->type == BOOLOID)
 		return DatumGetBool(param->value) ? IS_TRUE : IS_FALSE;
+	if (deals == NULL)
+		return LEAST;
 	if (argument->type == DATEOID || argument->type == TIMESTAMPTZOID)
 		return age_magnitude(argument->type, param->value);
-	return deals == NULL ? LEAST : rows_magnitude(deals, rel, argument, param->value);
+	return rows_magnitude(deals, rel, argument, param->value);
 }
 
 /* What the planner knows of the table, as far as it is asked for here. */
@@ -167,6 +173,16 @@ crm_shape_constant(const char *shape, const CrmDeclaration *declaration, int arg
 	get_typlenbyval(arg->type, &length, &by_value);
 	return (Node *) makeConst(arg->type, -1, get_typcollation(arg->type), length,
 							  arg->fallback, arg->fallback_is_null, by_value);
+}
+
+bool
+crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration)
+{
+	char		of_pipeline = shape[crm_find_argument(declaration, "pipeline_id")];
+	char		of_table = shape[declaration->nargs];
+
+	return of_pipeline != DEFAULT &&
+		(of_pipeline < LEAST + FEW_DEALS || of_table - of_pipeline > SMALL_SHARE);
 }
 
 static Node *

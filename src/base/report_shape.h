@@ -12,7 +12,7 @@
 
 /*
  * The shape of the arguments: calls of the same shape share a plan.  palloc'd; deals is
- * the table that is read, InvalidOid if there is none.
+ * the table that is read, InvalidOid if no sizes matter.
  */
 extern char *crm_report_shape(const CrmDeclaration *declaration, ParamListInfo params, Oid deals);
 
@@ -20,6 +20,12 @@ extern char *crm_report_shape(const CrmDeclaration *declaration, ParamListInfo p
  * The argument's value, if it is the same in all calls of that shape; NULL if it is not.
  */
 extern Node *crm_shape_constant(const char *shape, const CrmDeclaration *declaration, int argument);
+
+/*
+ * Whether, of the pipeline that is asked about, it is faster to read what its deals have than
+ * to look for it among what others have: they are few, or a small share.
+ */
+extern bool crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration);
 
 /*
  * Replaces, in a query prepared for a shape, the question whether an argument is null: one
