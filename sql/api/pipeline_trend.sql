@@ -22,7 +22,7 @@ A row for each moment and currency: from_at, and each day, week, month, quarter 
 
 group_by adds rows for each group of deals, as in win_rate; is_total marks the rows of all deals. At each moment a deal is in the group of the owner, expected_close_date, stage, status, currency or value_period that it had then; by any other dimension in that of its present value, and if it was deleted since, in the group without one.
 
-in_currency converts all amounts to one currency, as pipeline_summary_as_of does: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the rate of the day of the moment; see exchange_rate. rates are those used for the deals that are open at the moment, and for what else changed since the moment before, the oldest of them of the day oldest_rate; null without in_currency. max_rate_age (null: any) is how many days a rate may be older than the day that it is for.
+in_currency converts all amounts to one currency, as pipeline_summary_as_of does: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the rate of the day of the moment; see exchange_rate. rates are those used for the deals that are open at the moment, and for what else changed since the moment before; oldest_rate is the day of the oldest one of all that the row was converted by, null without in_currency. max_rate_age (null: any) is how many days a rate may be older than the day that it is for.
 
 Leaves out archived deals while they are archived, and moves that were taken back. Stages have no history: their names and status are those of now.
 

@@ -34,14 +34,15 @@ COMMENT ON FUNCTION @extschema@.crm_summary_changes(regnamespace, uuid, uuid, ti
 CREATE FUNCTION @extschema@.crm_trend_rows(moments timestamptz[],
 		group_keys text[], totals boolean[], value_currencies text[], stages uuid[], line_sums integer[],
 		statuses text[], gone_stages uuid[], value_periods text[], currencies text[], rate_days date[], of_points boolean[], changes bytea[],
-		conversion_currencies text[], conversion_days date[], multiply_by numeric[], divide_by numeric[],
+		conversion_currencies text[], conversion_days date[], multiply_by numeric[], divide_by numeric[], oldest_rates date[],
 		OUT group_key text, OUT is_total boolean, OUT value_currency text, OUT stage_id uuid, OUT at timestamptz,
 		OUT open_deals bigint, OUT open_value numeric, OUT open_weighted_value numeric,
 		OUT won_deals bigint, OUT won_value numeric, OUT won_weighted_value numeric,
 		OUT lost_deals bigint, OUT lost_value numeric, OUT lost_weighted_value numeric,
-		OUT deals_without_amount bigint, OUT deals_without_probability bigint, OUT value_period text, OUT conversions integer[])
+		OUT deals_without_amount bigint, OUT deals_without_probability bigint, OUT value_period text, OUT conversions integer[],
+		OUT oldest_rate date)
 	RETURNS SETOF record
 	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 400
 	AS 'MODULE_PATHNAME', 'crm_trend_rows';
-COMMENT ON FUNCTION @extschema@.crm_trend_rows(timestamptz[], text[], boolean[], text[], uuid[], integer[], text[], uuid[], text[], text[], date[], boolean[], bytea[], text[], date[], numeric[], numeric[]) IS
-	'The rows of a trend, whose lines add up sums of crm_summary_changes(): the line of group_keys[i], totals[i], value_currencies[i] and stages[i] that of the number line_sums[i], none if that is null. statuses to changes are of the sums: deal_status, the stage if it is no more, and so on; the last four are the exchange rates. A row for each line and moment; value_period is null where amounts of several value periods are added up, conversions are the numbers of the rates used';
+COMMENT ON FUNCTION @extschema@.crm_trend_rows(timestamptz[], text[], boolean[], text[], uuid[], integer[], text[], uuid[], text[], text[], date[], boolean[], bytea[], text[], date[], numeric[], numeric[], date[]) IS
+	'The rows of a trend, whose lines add up sums of crm_summary_changes(): the line of group_keys[i], totals[i], value_currencies[i] and stages[i] that of the number line_sums[i], none if that is null. statuses to changes are of the sums: deal_status, the stage if it is no more, and so on; the last five are the exchange rates. A row for each line and moment; value_period is null where amounts of several value periods are added up, conversions are the numbers of the rates used for open deals and for what changed, oldest_rate is the oldest day of all that were used';

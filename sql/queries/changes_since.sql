@@ -15,7 +15,7 @@
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
         THEN @extension@.crm_raise('22023', 'max_rows must be from 1 to 1000')
-        WHEN changes_since.after_cursor !~ '^-?[0-9]{1,18}/[0-9a-f-]{36}/[0-9]$'
+        WHEN changes_since.after_cursor !~ '^-?[0-9]{1,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9]$'
         THEN @extension@.crm_raise('22023', 'after_cursor is not a cursor', NULL, 'It is next_cursor of the last row of the page before.')
     END;
 
@@ -172,12 +172,12 @@ WITH asked AS MATERIALIZED (
                 generate_series(0, 4) AS no,
                 unnest(ARRAY[
                     CASE WHEN k.change = 'created' THEN 'created' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted')
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored')
                         AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency) THEN 'amount' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted')
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored')
                         AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
-                    CASE WHEN k.change IN ('archived', 'unarchived', 'deleted') THEN k.change END]) AS what
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
+                    CASE WHEN k.change IN ('archived', 'unarchived', 'deleted', 'restored') THEN k.change END]) AS what
             FROM edits AS k
             WHERE k.changed_at >= changes_since.at
                 AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')) AS v
@@ -198,17 +198,32 @@ WITH asked AS MATERIALIZED (
         nullif(CASE p.change
                 WHEN 'amount' THEN concat_ws(' ', trim_scale(p.old_amount), p.old_currency)
                 WHEN 'close_date' THEN to_jsonb(p.old_date) #>> '{}'
-                WHEN 'owner' THEN p.old_owner_id::text
-                ELSE f.name
+                WHEN 'owner' THEN coalesce(@extension@.crm_linked_name(changes_since.crm, 'owners', p.old_owner_id), p.old_owner_id::text)
+                ELSE CASE WHEN f.pipeline_id <> t.pipeline_id THEN (SELECT l.name || ': ' FROM @crm@.pipelines AS l WHERE l.id = f.pipeline_id) ELSE '' END || f.name
             END, '') AS old_value,
         nullif(CASE
                 WHEN p.change = 'amount' THEN concat_ws(' ', trim_scale(p.new_amount), p.new_currency)
                 WHEN p.change = 'close_date' THEN to_jsonb(p.new_date) #>> '{}'
-                WHEN p.change = 'owner' THEN p.new_owner_id::text
-                WHEN p.no = 0 THEN t.name
+                WHEN p.change = 'owner' THEN coalesce(@extension@.crm_linked_name(changes_since.crm, 'owners', p.new_owner_id), p.new_owner_id::text)
+                WHEN p.no = 0 THEN CASE WHEN f.pipeline_id <> t.pipeline_id THEN (SELECT l.name || ': ' FROM @crm@.pipelines AS l WHERE l.id = t.pipeline_id) ELSE '' END || t.name
             END, '') AS new_value,
         nullif(concat_ws(' ', trim_scale(p.new_amount), p.new_currency), '') AS value,
-        d.title, d.amount AS deal_amount, d.currency AS deal_currency, d.pipeline_id AS deal_pipeline_id, d.owner_id AS deal_owner_id, d.lost_reason
+        d.title, d.amount AS deal_amount, d.currency AS deal_currency, d.pipeline_id AS deal_pipeline_id, d.owner_id AS deal_owner_id,
+        -- the move out of lost, or to another reason, has the one that the deal had until then
+        CASE WHEN p.change = 'lost' THEN (
+            SELECT r.reason
+            FROM (
+                (SELECT n.move_no, n.closing ->> 'lost_reason' AS reason
+                    FROM @crm@.stage_changes AS m
+                        JOIN @crm@.stage_changes AS n ON n.deal_id = m.deal_id AND n.tenant_id = m.tenant_id AND n.move_no > m.move_no
+                    WHERE m.id = p.id AND n.from_status = 'lost' AND (n.to_status <> 'lost' OR n.closing ? 'lost_reason')
+                    ORDER BY n.move_no
+                    LIMIT 1)
+                UNION ALL
+                SELECT NULL, d.lost_reason) AS r
+            ORDER BY r.move_no
+            LIMIT 1
+        ) END AS lost_reason
     FROM page AS p
         LEFT JOIN @crm@.deals AS d ON d.id = p.deal_id AND d.tenant_id = p.tenant_id
         LEFT JOIN @crm@.stages AS f ON f.id = p.from_stage_id

@@ -94,10 +94,11 @@ WITH pipeline AS MATERIALIZED (
             WHEN pipeline_trend.group_by IN ('owner_id', 'expected_close_date') THEN to_jsonb(s.subject)
             WHEN pipeline_trend.group_by LIKE 'expected\_close\_date.%'
             THEN to_jsonb(@extension@.crm_period_start(split_part(pipeline_trend.group_by, '.', 2), s.subject::date))
-            WHEN pipeline_trend.group_by IS NOT NULL THEN (SELECT c.keys FROM cohorts AS c WHERE c.no = s.subject_no)
+            WHEN pipeline_trend.group_by IS NOT NULL THEN c.keys
         END AS keys
     FROM sums AS s
         LEFT JOIN @crm@.stages AS g ON g.id = s.stage_id
+        LEFT JOIN cohorts AS c ON c.no = s.subject_no
 ), members AS MATERIALIZED (
     SELECT m.no, g.group_key, g.is_total, m.value_currency, m.stage_id
     FROM marked AS m
@@ -127,7 +128,8 @@ WITH pipeline AS MATERIALIZED (
         r.at, r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
         r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability, r.value_period,
         CASE WHEN pipeline_trend.in_currency IS NOT NULL
-            THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c WHERE c.no = ANY (r.conversions))) END AS rates
+            THEN @extension@.crm_rates_used(ARRAY(SELECT c.rates FROM conversions AS c WHERE c.no = ANY (r.conversions))) END AS rates,
+        r.oldest_rate
     FROM (SELECT array_agg(l.group_key) AS group_keys, array_agg(l.is_total) AS totals, array_agg(l.value_currency) AS value_currencies,
                 array_agg(l.stage_id) AS stages, array_agg(l.sum_no) AS sums
             FROM lines AS l) AS l
@@ -135,18 +137,18 @@ WITH pipeline AS MATERIALIZED (
                 array_agg(m.currency) AS currencies, array_agg(m.rate_day) AS rate_days, array_agg(m.of_points) AS of_points, array_agg(m.changes) AS changes
             FROM marked AS m) AS s
         CROSS JOIN (SELECT array_agg(c.currency) AS currencies, array_agg(c.day) AS days, array_agg(c.multiply_by) AS multiply_by,
-                array_agg(c.divide_by) AS divide_by
+                array_agg(c.divide_by) AS divide_by, array_agg(@extension@.crm_oldest_rate(c.rates)) AS oldest_rates
             FROM conversions AS c) AS c
         CROSS JOIN LATERAL @extension@.crm_trend_rows((SELECT t.at FROM points AS t), l.group_keys, l.totals, l.value_currencies, l.stages, l.sums,
             s.statuses, s.gone_stages, s.value_periods, s.currencies, s.rate_days, s.of_points, s.changes,
-            c.currencies, c.days, c.multiply_by, c.divide_by) AS r
+            c.currencies, c.days, c.multiply_by, c.divide_by, c.oldest_rates) AS r
 )
 SELECT r.group_key,
     @part group_name of r@,
     r.is_total, r.at, r.value_currency, r.stage_id, g.name,
     r.open_deals, r.open_value, r.open_weighted_value, r.won_deals, r.won_value, r.won_weighted_value,
     r.lost_deals, r.lost_value, r.lost_weighted_value, r.deals_without_amount, r.deals_without_probability,
-    r.rates, @extension@.crm_oldest_rate(r.rates), r.value_period IS NULL
+    r.rates, r.oldest_rate, r.value_period IS NULL
 FROM rows AS r
     LEFT JOIN @crm@.stages AS g ON pipeline_trend.by_stage AND g.id = r.stage_id
 ORDER BY r.is_total DESC, r.group_key, r.at, r.value_currency, g.position, coalesce(g.archived_at IS NOT NULL, true), r.stage_id;

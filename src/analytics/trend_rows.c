@@ -22,6 +22,7 @@
 #include "analytics/conversion_day.h"
 #include "analytics/convert.h"
 #include "analytics/point_sums.h"
+#include "analytics/trend_conversions.h"
 #include "analytics/trend_lines.h"
 #include "analytics/trend_values.h"
 #include "analytics/uuid_key.h"
@@ -30,7 +31,8 @@ enum
 {
 	ARG_AT, ARG_GROUP_KEYS, ARG_TOTALS, ARG_VALUE_CURRENCIES, ARG_STAGES, ARG_LINE_SUMS,
 	ARG_STATUSES, ARG_GONE_STAGES, ARG_PERIODS, ARG_CURRENCIES, ARG_RATE_DAYS, ARG_OF_POINTS,
-	ARG_CHANGES, ARG_CONVERSION_CURRENCIES, ARG_CONVERSION_DAYS, ARG_MULTIPLY_BY, ARG_DIVIDE_BY
+	ARG_CHANGES, ARG_CONVERSION_CURRENCIES, ARG_CONVERSION_DAYS, ARG_MULTIPLY_BY, ARG_DIVIDE_BY,
+	ARG_OLDEST_RATES
 };
 
 enum
@@ -38,20 +40,11 @@ enum
 	ROW_GROUP_KEY, ROW_TOTAL, ROW_VALUE_CURRENCY, ROW_STAGE, ROW_AT,
 	ROW_OPEN_DEALS, ROW_OPEN_VALUE, ROW_OPEN_WEIGHTED, ROW_WON_DEALS, ROW_WON_VALUE,
 	ROW_WON_WEIGHTED, ROW_LOST_DEALS, ROW_LOST_VALUE, ROW_LOST_WEIGHTED,
-	ROW_WITHOUT_AMOUNT, ROW_WITHOUT_PROBABILITY, ROW_PERIOD, ROW_CONVERSIONS, ROW_COLUMNS
+	ROW_WITHOUT_AMOUNT, ROW_WITHOUT_PROBABILITY, ROW_PERIOD, ROW_CONVERSIONS,
+	ROW_OLDEST_RATE, ROW_COLUMNS
 };
 
 #define STATUSES	3
-
-/* The exchange rate of a currency and a day. */
-typedef struct Conversion
-{
-	uint64		currency;		/* as in SummaryKey.rest */
-	DateADT		day;
-	int			no;				/* its place among the arguments */
-	Numeric		multiply_by;
-	Numeric		divide_by;
-} Conversion;
 
 /* A sum, and how far its changes are added up. */
 typedef struct TrendSum
@@ -62,7 +55,7 @@ typedef struct TrendSum
 	int			period;
 	uint64		currency;
 	PointRate	rate;
-	const Conversion *conversion;	/* of POINT_RATE_OF_DAY */
+	const TrendConversion *conversion;	/* of POINT_RATE_OF_DAY */
 	const char *changes;		/* PointChanges, maybe not aligned */
 	uint32		nchanges;
 	uint32		nread;
@@ -102,11 +95,11 @@ typedef struct Trend
 	int			npoints;
 	TrendSum   *sums;
 	int			nsums;
-	Conversion *conversions;
-	int			nconversions;
+	TrendConversions conversions;
 	int		   *waiting;		/* by point: the first sum that changes there */
 	/* of the line: */
 	const TrendMember *line;
+	int			nmembers;
 	Part	   *parts;
 	int			nparts;
 	int64		amounts[CRM_PERIODS];
@@ -117,59 +110,6 @@ typedef struct Trend
 } Trend;
 
 /* ---- arguments ---- */
-
-static uint64
-get_currency(Datum currency)
-{
-	const text *code = DatumGetTextPP(currency);
-
-	return crm_summary_currency_key(VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code));
-}
-
-static int
-compare_conversions(const void *a, const void *b)
-{
-	const Conversion *x = a;
-	const Conversion *y = b;
-
-	if (x->currency != y->currency)
-		return x->currency < y->currency ? -1 : 1;
-	return x->day < y->day ? -1 : x->day > y->day;
-}
-
-static void
-read_conversions(FunctionCallInfo fcinfo, Trend *trend)
-{
-	Values		currencies = crm_trend_values(fcinfo, ARG_CONVERSION_CURRENCIES, TEXTOID, NOTHING);
-	int			count = currencies.count;
-	Values		days = crm_trend_values(fcinfo, ARG_CONVERSION_DAYS, DATEOID, count);
-	Values		multiply_by = crm_trend_values(fcinfo, ARG_MULTIPLY_BY, NUMERICOID, count);
-	Values		divide_by = crm_trend_values(fcinfo, ARG_DIVIDE_BY, NUMERICOID, count);
-
-	trend->conversions = palloc((count + 1) * sizeof(Conversion));
-	trend->nconversions = count;
-	for (int i = 0; i < count; i++)
-	{
-		if (currencies.nulls[i] || days.nulls[i] || multiply_by.nulls[i] || divide_by.nulls[i])
-			crm_refuse_trend();
-		trend->conversions[i] = (Conversion)
-		{
-			get_currency(currencies.values[i]), DatumGetDateADT(days.values[i]), i + 1,
-				DatumGetNumeric(multiply_by.values[i]), DatumGetNumeric(divide_by.values[i])
-		};
-	}
-	qsort(trend->conversions, count, sizeof(Conversion), compare_conversions);
-}
-
-/* NULL if there is none. */
-static const Conversion *
-find_conversion(const Trend *trend, uint64 currency, DateADT day)
-{
-	Conversion	key = {.currency = currency,.day = day};
-
-	return bsearch(&key, trend->conversions, trend->nconversions, sizeof(Conversion),
-				   compare_conversions);
-}
 
 static void
 read_changes(TrendSum *sum, Datum datum)
@@ -189,7 +129,7 @@ read_rate(const Trend *trend, TrendSum *sum, const Values *days, const Values *o
 	if (!days->nulls[i])
 	{
 		sum->rate = POINT_RATE_OF_DAY;
-		sum->conversion = find_conversion(trend, sum->currency, DatumGetDateADT(days->values[i]));
+		sum->conversion = crm_find_trend_conversion(&trend->conversions, sum->currency, DatumGetDateADT(days->values[i]));
 	}
 	else if (!of_points->nulls[i] && DatumGetBool(of_points->values[i]))
 		sum->rate = POINT_RATE_OF_POINT;
@@ -222,7 +162,7 @@ read_sums(FunctionCallInfo fcinfo, Trend *trend)
 			sum->gone_stage = crm_uuid_key(DatumGetPointer(gone.values[i]));
 		period = DatumGetTextPP(periods.values[i]);
 		sum->period = crm_summary_period_key(VARDATA_ANY(period), VARSIZE_ANY_EXHDR(period));
-		sum->currency = currencies.nulls[i] ? 0 : get_currency(currencies.values[i]);
+		sum->currency = currencies.nulls[i] ? 0 : crm_trend_currency(currencies.values[i]);
 		read_rate(trend, sum, &days, &of_points, i);
 		read_changes(sum, changes.values[i]);
 	}
@@ -246,7 +186,7 @@ combine(PGFunction operation, Numeric a, Numeric b)
 
 /* Takes the old converted amount of a sum off, and adds the new one. */
 static void
-convert(Numeric *old, Numeric *to, int128 amount, int scale, const Conversion *conversion)
+convert(Numeric *old, Numeric *to, int128 amount, int scale, const TrendConversion *conversion)
 {
 	Numeric		converted = crm_convert_amount(crm_fixed_to_numeric(amount, scale),
 											   conversion->multiply_by, conversion->divide_by);
@@ -259,20 +199,27 @@ convert(Numeric *old, Numeric *to, int128 amount, int scale, const Conversion *c
 	replace(old, converted);
 }
 
+/* The one of a sum that is converted; NULL if it has no amounts. */
+static const TrendConversion *
+conversion_at(const Trend *trend, const TrendSum *sum, int point)
+{
+	return sum->rate == POINT_RATE_OF_DAY ? sum->conversion :
+		crm_find_trend_conversion(&trend->conversions, sum->currency, crm_day_of(trend->at[point]));
+}
+
 static void
 convert_sum(Trend *trend, TrendSum *sum, StatusSums *to, int point)
 {
-	const Conversion *conversion = sum->rate == POINT_RATE_OF_DAY ? sum->conversion :
-	find_conversion(trend, sum->currency, crm_day_of(trend->at[point]));
+	const TrendConversion *conversion = conversion_at(trend, sum, point);
 
 	if (conversion == NULL)
 	{
 		if (sum->total.value != 0 || sum->total.weighted_value != 0)
 			crm_refuse_trend();
 		/* What it was is taken off; any factor will do for 0. */
-		if (sum->value == NULL || trend->nconversions == 0)
+		if (sum->value == NULL || trend->conversions.count == 0)
 			return;
-		conversion = &trend->conversions[0];
+		conversion = &trend->conversions.items[0];
 	}
 	else if (sum->total.deals > sum->total.deals_without_amount)
 		trend->used[trend->nused++] = Int32GetDatum(conversion->no);
@@ -442,6 +389,28 @@ put_line(const TrendMember *line, Datum *values, bool *nulls)
 	nulls[ROW_STAGE] = line->stage == NULL;
 }
 
+/* The day of the oldest rate of all amounts at the point; false if none is converted. */
+static bool
+oldest_rate(const Trend *trend, int point, DateADT *oldest)
+{
+	bool		found = false;
+
+	for (int i = 0; trend->conversions.count > 0 && i < trend->nmembers; i++)
+	{
+		const TrendSum *sum = &trend->sums[trend->line[i].sum];
+		const TrendConversion *conversion;
+
+		if (trend->line[i].sum == NOTHING || sum->rate == POINT_RATE_NONE ||
+			sum->total.deals <= sum->total.deals_without_amount)
+			continue;
+		conversion = conversion_at(trend, sum, point);
+		if (conversion != NULL && (!found || conversion->oldest_rate < *oldest))
+			*oldest = conversion->oldest_rate;
+		found |= conversion != NULL;
+	}
+	return found;
+}
+
 static void
 put_row(const Trend *trend, int point)
 {
@@ -449,6 +418,7 @@ put_row(const Trend *trend, int point)
 	Datum		values[ROW_COLUMNS];
 	bool		nulls[ROW_COLUMNS] = {false};
 	const char *period = common_period(trend);
+	DateADT		oldest = 0;
 
 	for (int i = 0; i < trend->nparts; i++)
 	{
@@ -477,6 +447,8 @@ put_row(const Trend *trend, int point)
 	values[ROW_CONVERSIONS] = nulls[ROW_CONVERSIONS] ? (Datum) 0 :
 		PointerGetDatum(construct_array(trend->used, trend->nused, INT4OID, sizeof(int32), true,
 										TYPALIGN_INT));
+	nulls[ROW_OLDEST_RATE] = !oldest_rate(trend, point, &oldest);
+	values[ROW_OLDEST_RATE] = DateADTGetDatum(oldest);
 	tuplestore_putvalues(trend->rows->setResult, trend->rows->setDesc, values, nulls);
 }
 
@@ -505,6 +477,7 @@ static void
 begin_line(Trend *trend, const TrendMember *members, int count)
 {
 	trend->line = members;
+	trend->nmembers = count;
 	trend->parts = palloc0((count + 1) * sizeof(Part));
 	trend->nparts = 1;
 	trend->used = palloc((count + 1) * sizeof(Datum));
@@ -560,14 +533,15 @@ put_lines(FunctionCallInfo fcinfo, Trend *trend)
  *		statuses text[], gone_stages uuid[], value_periods text[], currencies text[],
  *		rate_days date[], of_points bool[], changes bytea[],
  *		conversion_currencies text[], conversion_days date[], multiply_by numeric[],
- *		divide_by numeric[])
+ *		divide_by numeric[], oldest_rates date[])
  *	-> setof (group_key text, is_total bool, value_currency text, stage_id uuid,
  *		at timestamptz, open_deals bigint, ...)
  *		Adds up sums of crm_summary_changes(), from statuses to changes, for the lines
  *		of a trend.  A line is a group key, whether it is the total, a currency and a
  *		stage; line_sums has the number of a sum, counted from 1, of that line, or null if
  *		it has none.  A row for each line and moment.  gone_stages has the stages that
- *		are no more.  conversions are the numbers of those that were used.  ERROR 22023
+ *		are no more.  conversions are the numbers of those that were used for what
+ *		changed, oldest_rate is the oldest day of all that were.  ERROR 22023
  *		if all this does not fit.
  */
 PG_FUNCTION_INFO_V1(crm_trend_rows);
@@ -587,7 +561,7 @@ crm_trend_rows(PG_FUNCTION_ARGS)
 			crm_refuse_trend();
 		trend.waiting[point] = NOTHING;
 	}
-	read_conversions(fcinfo, &trend);
+	crm_read_trend_conversions(fcinfo, ARG_CONVERSION_CURRENCIES, &trend.conversions);
 	read_sums(fcinfo, &trend);
 	put_lines(fcinfo, &trend);
 	return (Datum) 0;
