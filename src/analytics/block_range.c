@@ -53,10 +53,12 @@ make_key(Relation index, AttrNumber column, StrategyNumber strategy, RegProcedur
 	return false;
 }
 
+/* False if the index does not tell: it is of another kind, or not of all rows. */
 static bool
 make_keys(Relation index, const Period *period, ScanKey keys)
 {
 	return index->rd_rel->relam == BRIN_AM_OID && index->rd_index->indisvalid &&
+		!index->rd_index->indcheckxmin &&
 		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
 		make_key(index, period->time, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
 				 period->after, &keys[0]) &&

@@ -13,6 +13,34 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
+/* Equal numbers are one group, however many zeros each has: 1 and 1.0. */
+static Datum
+trim_number(Numeric number)
+{
+	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(number));
+}
+
+/* An object or an array, with its numbers trimmed. */
+static char *
+container_text(JsonbContainer *container)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(container);
+	JsonbParseState *state = NULL;
+	JsonbValue *copy = NULL;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	Jsonb	   *result;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_VALUE || token == WJB_ELEM) && value.type == jbvNumeric)
+			value.val.numeric = DatumGetNumeric(trim_number(value.val.numeric));
+		copy = pushJsonbValue(&state, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+	}
+	result = JsonbValueToJsonb(copy);
+	return JsonbToCString(NULL, &result->root, VARSIZE(result));
+}
+
 static char *
 value_text(const JsonbValue *value)
 {
@@ -24,11 +52,11 @@ value_text(const JsonbValue *value)
 			return pnstrdup(value->val.string.val, value->val.string.len);
 		case jbvNumeric:
 			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
+													   trim_number(value->val.numeric)));
 		case jbvBool:
 			return pstrdup(value->val.boolean ? "true" : "false");
 		case jbvBinary:
-			return JsonbToCString(NULL, value->val.binary.data, value->val.binary.len);
+			return container_text(value->val.binary.data);
 		default:
 			elog(ERROR, "unknown type of a jsonb value: %d", (int) value->type);
 	}
@@ -58,7 +86,7 @@ read_keys(Jsonb *value, int *count)
 
 	*count = Max(size, 1);
 	if (!JB_ROOT_IS_ARRAY(value))
-		keys[0] = JsonbToCString(NULL, array, VARSIZE(value));
+		keys[0] = container_text(array);
 	for (int i = 0; i < size && JB_ROOT_IS_ARRAY(value); i++)
 		keys[i] = value_text(getIthJsonbValueFromContainer(array, i));
 	return keys;

@@ -32,7 +32,8 @@ typedef struct Places
 	uint32		count;
 	uint32		room;
 	bool		want_days;
-	uint32		recent[1 << RECENT_BITS]; /* numbers, by a part of the stage's id */
+	uint32		recent[1 << RECENT_BITS];	/* numbers, by a part of the
+											 * stage's id */
 } Places;
 
 /* In the current memory context.  want_days: whether places of other days are others. */
@@ -74,9 +75,11 @@ static inline uint32
 crm_place_number(Places *places, const ReplayPlace *replay_place)
 {
 	Place		place = crm_make_place(places, replay_place);
-	uint64		mixed = (place.stage.word[0] ^ place.stage.word[1]) * UINT64CONST(0x9E3779B97F4A7C15);
-	uint32	   *recent = &places->recent[mixed >> (64 - RECENT_BITS)];
+	uint64		mixed = place.stage.word[0] ^ place.stage.word[1];
+	uint32	   *recent;
 
+	mixed *= UINT64CONST(0x9E3779B97F4A7C15);
+	recent = &places->recent[mixed >> (64 - RECENT_BITS)];
 	if (*recent >= places->count || !crm_places_equal(crm_place(places, *recent), &place))
 		*recent = crm_find_place(places, &place);
 	return *recent;

@@ -111,7 +111,7 @@ get_sum(PointSums *sums, const PointKey *key)
 {
 	uint64		mixed = (key->summary.stage[0] ^ key->summary.stage[1] ^ key->summary.rest ^
 						 ((uint64) key->day << 32 | key->subject) ^ key->status) *
-		UINT64CONST(0x9E3779B97F4A7C15);
+	UINT64CONST(0x9E3779B97F4A7C15);
 	PointSum  **recent = &sums->recent[mixed >> (64 - RECENT_BITS)];
 
 	if (unlikely(*recent == NULL || !keys_equal(&(*recent)->key, key)))

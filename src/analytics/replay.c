@@ -235,7 +235,8 @@ read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayRec
 		  void (*finish) (Replay *, PendingRow *))
 {
 	replay->pending->adds_deals = adds_deals;
-	replay->pending->size = rows == REPLAY_READ_MOVES ? replay->user->move_size : replay->user->deal_size;
+	replay->pending->size = rows == REPLAY_READ_MOVES ? replay->user->move_size :
+		replay->user->deal_size;
 	replay->pending->finish = finish;
 	crm_replay_read(replay, rows, ids, receive);
 	work_on_batch(replay);

@@ -214,7 +214,8 @@ crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	const RowColumns *columns = &replay->columns;
 	ReplayPlace *place = &move->place;
 
-	if (!read_row(replay, row, MOVE_CHANGED_AT, MOVE_ENTERED_AT) || !columns->nulls[MOVE_REVERTS_NO])
+	if (!read_row(replay, row, MOVE_CHANGED_AT, MOVE_ENTERED_AT) ||
+		!columns->nulls[MOVE_REVERTS_NO])
 		return false;
 	place->entered_at = DatumGetTimestampTz(columns->values[MOVE_ENTERED_AT]);
 	place->is_here = is_here(replay, MOVE_PIPELINE_ID);

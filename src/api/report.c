@@ -152,10 +152,17 @@ pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
 {
 	int			n = crm_find_argument(declaration, "time_zone");
 	int			level = NewGUCNestLevel();
+	char	   *name;
 
-	if (n >= 0 && !params->params[n].isnull)
-		(void) set_config_option("timezone", TextDatumGetCString(params->params[n].value),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (n < 0 || params->params[n].isnull)
+		return level;
+	name = TextDatumGetCString(params->params[n].value);
+	if (set_config_option("timezone", name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+						  DEBUG5, false) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a time zone", name),
+				 errhint("Use a name that is in pg_timezone_names, such as Europe/Berlin.")));
 	return level;
 }
 
@@ -227,8 +234,8 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
  * crm_NAME(crm regnamespace, ...)
  *		Runs the query NAME on the CRM in that schema, with the caller's rights.
  *		Errors: 22004 for a required argument that is null; 22023 for a range
- *		that ends before it begins, for a currency that does not exist and for
- *		a dimension that does not exist; PT404 for the id of a row that the
+ *		that ends before it begins, and for a currency, a time zone or a
+ *		dimension that does not exist; PT404 for the id of a row that the
  *		caller does not see.
  */
 PG_FUNCTION_INFO_V1(crm_report);

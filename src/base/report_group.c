@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_collation.h"
@@ -20,6 +21,7 @@
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_expr.h"
+#include "parser/parse_func.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -196,7 +198,39 @@ coerce(ParseState *pstate, Node *expression, Oid type)
 								 COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
 }
 
-/* Groups need equality: json becomes jsonb, other types without it become text. */
+/* Whether equal values of the expression are also the same, unlike 'a' and 'A' of citext. */
+static bool
+is_same_if_equal(Node *expression)
+{
+	Oid			type = exprType(expression);
+	Oid			collation = IsA(expression, Var) ? exprCollation(expression) :
+	get_typcollation(type);
+	Oid			element = get_element_type(type);
+	TypeCacheEntry *entry = lookup_type_cache(OidIsValid(element) ? element : type,
+											  TYPECACHE_BTREE_OPFAMILY);
+	Oid			function = OidIsValid(entry->btree_opf) ?
+	get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype,
+					  BTEQUALIMAGE_PROC) : InvalidOid;
+
+	return OidIsValid(function) &&
+		DatumGetBool(OidFunctionCall1Coll(function, collation,
+										  ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+static Node *
+make_json(ParseState *pstate, Node *expression)
+{
+	FuncCall   *call = makeFuncCall(list_make2(makeString("pg_catalog"), makeString("to_jsonb")),
+									list_make1(expression), COERCE_EXPLICIT_CALL, -1);
+
+	return ParseFuncOrColumn(pstate, call->funcname, call->args, NULL, call, false, -1);
+}
+
+/*
+ * Groups need equality: types without it become text.  Values are to be equal only if they
+ * are the same, as groups of several parts of the deals are put together by what is told
+ * of their keys: so others become jsonb, as their keys do later on.
+ */
 static Node *
 make_comparable(ParseState *pstate, Node *expression)
 {
@@ -206,7 +240,9 @@ make_comparable(ParseState *pstate, Node *expression)
 		return coerce(pstate, expression, JSONBOID);
 	if (!OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr))
 		return coerce(pstate, expression, TEXTOID);
-	return expression;
+	if (type == JSONBOID || is_same_if_equal(expression))
+		return expression;
+	return make_json(pstate, expression);
 }
 
 /* ERROR 22023 if there is no such dimension. */

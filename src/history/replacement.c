@@ -65,7 +65,7 @@ find_ids(const Replacement *replacement, const char *table, const char *conditio
 
 /*
  * Of deal_changes the row of the creation is superseded, and those that were written
- * with a move or would be before the beginning.
+ * after or with a move, whose numbers are no more, or would be before the beginning.
  */
 static void
 keep_superseded(Replacement *replacement, int32 version, const char *reason)
@@ -80,7 +80,7 @@ keep_superseded(Replacement *replacement, int32 version, const char *reason)
 	superseded.moves = find_ids(replacement, replacement->stage_changes, "", 2);
 	superseded.edits = find_ids(replacement, replacement->deal_changes,
 								" AND (c.change OPERATOR(pg_catalog.=) 'created' OR c.with_move IS NOT NULL "
-								"OR c.changed_at OPERATOR(pg_catalog.<) $3) "
+								"OR c.move_no OPERATOR(pg_catalog.>) 0 OR c.changed_at OPERATOR(pg_catalog.<) $3) "
 								"AND c.change OPERATOR(pg_catalog.<>) ALL ('{corrected,erased}')", 3);
 	replacement->args[4] =
 		UUIDPGetDatum(crm_keep_superseded(&superseded,
@@ -212,10 +212,16 @@ replace_moves(const Replacement *replacement)
 
 #define IS_CREATED "c.change OPERATOR(pg_catalog.=) 'created'"
 
-/* The row of the creation begins the first visit; no other one is before it. */
+/*
+ * The row of the creation begins the first visit; no other one is before it.  Events of
+ * the same time are in the order of move_no.
+ */
 #define UPDATE_EDITS \
 	"UPDATE %1$s c SET " \
 	"changed_at = CASE WHEN " IS_CREATED " THEN $3 ELSE GREATEST($3, c.changed_at) END, " \
+	"move_no = CASE WHEN " IS_CREATED " THEN 0 ELSE (SELECT pg_catalog.count(*) FROM %3$s m " \
+	"WHERE m.deal_id OPERATOR(pg_catalog.=) $1 AND m.tenant_id OPERATOR(pg_catalog.=) $2 " \
+	"AND m.changed_at OPERATOR(pg_catalog.<=) GREATEST($3, c.changed_at)) END, " \
 	"stage_entered_at = CASE WHEN " IS_CREATED " THEN $3 ELSE c.stage_entered_at END, " \
 	"stage_id = CASE WHEN " IS_CREATED " THEN s.id ELSE c.stage_id END, " \
 	"pipeline_id = CASE WHEN " IS_CREATED " THEN s.pipeline_id ELSE c.pipeline_id END, " \
@@ -229,7 +235,8 @@ update_edits(const Replacement *replacement)
 {
 	ArrayType  *edits = DatumGetArrayTypeP(replacement->args[5]);
 	uint64		nedits = ArrayGetNItems(ARR_NDIM(edits), ARR_DIMS(edits));
-	const char *query = psprintf(UPDATE_EDITS, replacement->deal_changes, replacement->stages);
+	const char *query = psprintf(UPDATE_EDITS, replacement->deal_changes, replacement->stages,
+								 replacement->stage_changes);
 
 	if (run(replacement, query, 6) != nedits)
 		crm_refuse_suppressed(&replacement->history->deal_id, "deal_changes");

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(93);
+SELECT plan(95);
 
 CREATE FUNCTION t.moves(deal text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(concat_ws(' ', c.move_no, a.name, to_char(c.entered_at, 'MM-DD'), b.name, to_char(c.changed_at, 'MM-DD'),
@@ -130,6 +130,18 @@ FROM (VALUES ('{"stage_id": "7", "at": "2024-01-01"}', 'stage_id: invalid input 
     ('{"at": {}}', 'at: invalid input syntax for type timestamp with time zone: "{}"'), ('{"at": "2024-01-01", "probability": "high"}', 'probability: invalid input syntax for type numeric: "high"')) AS v (element, said);
 SELECT alike(error_of(format($$SELECT replace_history(id('h'), jsonb_build_array(jsonb_build_object('stage_id', id('Lead'), 'at', '2023-11-01', 'probability', %s), jsonb_build_object('stage_id', id('Won'), 'at', '2023-11-02')), 'x')$$, probability)),
     E'22023\nelement 1 of history has a probability%', probability || ' is no probability') FROM unnest('{-0.7,7,1e40}'::numeric[]) AS probability;
+
+-- A later change is after those of the history that was replaced, of the same time too.
+SELECT deal('renumbered') \g /dev/null
+SET LOCAL crm.effective_at = '2024-05-01';
+UPDATE deals SET amount = 200 WHERE id = id('renumbered');
+SET LOCAL crm.effective_at = '';
+SELECT replace_history(id('renumbered'), jsonb_build_array(jsonb_build_object('stage_id', id('Won'), 'at', '2024-01-01')), 'no moves') \g /dev/null
+UPDATE deals SET stage_id = id('Lead'), stage_entered_at = '2024-02-01', amount = 300 WHERE id = id('renumbered');
+SELECT is((SELECT string_agg(concat_ws(' ', to_char(changed_at, 'MM-DD'), move_no, new_amount::int), ', ' ORDER BY version)
+    FROM deal_changes WHERE deal_id = id('renumbered') AND change IN ('created', 'updated')), '01-01 0 100, 05-01 0 200, 05-01 0 300', 'numbers of the new history');
+SELECT is((SELECT sum(open_value) FROM pipeline_trend(id('Sales'), '2024-03-01', '2024-03-01', group_by => 'deal') WHERE group_key::uuid = id('renumbered')), 100::numeric,
+    'what it was worth before all of them');
 
 -- The history that is there already; what an element leaves out is not compared.
 CREATE FUNCTION t.written(deal text) RETURNS text LANGUAGE sql STABLE AS $$

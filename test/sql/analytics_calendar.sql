@@ -79,6 +79,8 @@ FROM forecast(:sales, currency => 'USD', target => 4000, today => '2024-02-10');
 ROLLBACK;
 SELECT count(*) FROM forecast(:sales, target => 100);
 SELECT count(*) FROM forecast(:sales, target => 0, currency => 'USD');
+SELECT count(*) FROM forecast(:sales, target => 'NaN', currency => 'USD');
+SELECT count(*) FROM forecast(:sales, target => 'Infinity', currency => 'USD');
 
 RESET search_path;
 DROP SCHEMA analytics_calendar CASCADE;

@@ -31,6 +31,20 @@ SELECT group_key, is_total, stage_name, deals FROM time_in_stage(:empty, group_b
 SELECT count(*) FROM lost_reasons(:empty, group_by => 'owner');
 ROLLBACK;
 
+-- values that are equal, but not the same: numbers are one group, others are not
+BEGIN;
+ALTER TABLE deals ADD COLUMN number numeric, ADD COLUMN numbers numeric[], ADD COLUMN span interval;
+UPDATE deals SET currency = 'EUR' WHERE title = 'Beta';
+UPDATE deals AS d SET number = v.number::numeric, numbers = ARRAY[v.number::numeric, 2], span = v.span::interval,
+	metadata = format('{"n": %1$s, "list": [%1$s, 1], "object": {"n": %1$s, "a": [%1$s]}}', v.number)::jsonb
+FROM (VALUES ('Alpha', '1', '1 day'), ('Beta', '1.0', '24 hours'), ('Gamma', '1.00', '24 hours')) AS v (title, number, span)
+WHERE d.title = v.title;
+SELECT v.dimension, w.group_key, w.deals
+FROM unnest(ARRAY['number', 'numbers', 'metadata.n', 'metadata.list', 'metadata.object', 'span']) WITH ORDINALITY AS v (dimension, no),
+	win_rate(:sales, group_by => v.dimension) AS w
+WHERE NOT w.is_total ORDER BY v.no, w.group_key;
+ROLLBACK;
+
 -- what deals are not grouped by
 SELECT count(*) FROM win_rate(group_by => 'nothing');
 SELECT count(*) FROM win_rate(group_by => '');
