@@ -332,7 +332,8 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* Else the best plan depends on the share of later rows. */
-		.cursor_options = is_generic ? crm_generic_plan(replay->query.deals) : CURSOR_OPT_CUSTOM_PLAN,
+		.cursor_options = is_generic ? crm_generic_plan(replay->query.deals) :
+		CURSOR_OPT_CUSTOM_PLAN,
 	};
 	QueryArguments args;
 	int			level;
