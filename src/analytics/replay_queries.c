@@ -7,12 +7,14 @@
  * constants, so it can estimate how many rows are later, and choose an index scan if
  * there are few.  Of a small pipeline, whose deals are known, rows are read by their ids:
  * the plan is the same for all, and is kept, as planning would take longer than reading.
+ * So is the plan that finds these deals, by indexes.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
 #include "storage/itemptr.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -346,6 +348,23 @@ maybe_drop_conditions(const Replay *replay, ReplayRows rows, const char *list,
 		statement->text = psprintf(ALL_ROWS, list, table);
 }
 
+/*
+ * For planning what reads the ids, until AtEOXact_GUC(true, level) with the level returned.
+ * It reads few rows, or stops after a few, while the planner of a plan that is kept
+ * expects the share of a common pipeline, for which it would read the tables whole.
+ */
+static int
+pin_index_scans(ReplayRows rows)
+{
+	static const char *const settings[] = {"enable_seqscan", "enable_bitmapscan"};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; rows == REPLAY_READ_IDS && i < lengthof(settings); i++)
+		(void) set_config_option(settings[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return level;
+}
+
 void
 crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
 {
@@ -353,6 +372,7 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID, TIDOID, TIDOID
 	};
 	bool		is_small = ids != (Datum) 0 && tables[rows].of_small != NULL;
+	bool		is_generic = is_small || rows == REPLAY_READ_IDS;
 	const char *list = tables[rows].columns != NULL ? select_list(replay, rows) : NULL;
 	const char *text = query_text(replay, rows, list);
 	CrmStatement statement = {
@@ -360,12 +380,16 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* Else the best plan depends on the share of later rows. */
-		.cursor_options = is_small ? crm_generic_plan(replay->query.deals) : CURSOR_OPT_CUSTOM_PLAN,
+		.cursor_options = is_generic ? crm_generic_plan(replay->query.deals) :
+		CURSOR_OPT_CUSTOM_PLAN,
 	};
 	QueryArguments args;
+	int			level;
 
 	set_arguments(&replay->query, ids, &args);
 	if (list != NULL && ids == (Datum) 0)
 		maybe_drop_conditions(replay, rows, list, &statement, &args);
+	level = pin_index_scans(rows);
 	crm_receive_rows(&statement, args.values, args.nulls, true, receive, replay);
+	AtEOXact_GUC(true, level);
 }
