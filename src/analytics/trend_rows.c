@@ -129,7 +129,8 @@ read_rate(const Trend *trend, TrendSum *sum, const Values *days, const Values *o
 	if (!days->nulls[i])
 	{
 		sum->rate = POINT_RATE_OF_DAY;
-		sum->conversion = crm_find_trend_conversion(&trend->conversions, sum->currency, DatumGetDateADT(days->values[i]));
+		sum->conversion = crm_find_trend_conversion(&trend->conversions, sum->currency,
+													DatumGetDateADT(days->values[i]));
 	}
 	else if (!of_points->nulls[i] && DatumGetBool(of_points->values[i]))
 		sum->rate = POINT_RATE_OF_POINT;
@@ -397,13 +398,13 @@ oldest_rate(const Trend *trend, int point, DateADT *oldest)
 
 	for (int i = 0; trend->conversions.count > 0 && i < trend->nmembers; i++)
 	{
-		const TrendSum *sum = &trend->sums[trend->line[i].sum];
+		int			no = trend->line[i].sum;
 		const TrendConversion *conversion;
 
-		if (trend->line[i].sum == NOTHING || sum->rate == POINT_RATE_NONE ||
-			sum->total.deals <= sum->total.deals_without_amount)
+		if (no == NOTHING || trend->sums[no].rate == POINT_RATE_NONE ||
+			trend->sums[no].total.deals <= trend->sums[no].total.deals_without_amount)
 			continue;
-		conversion = conversion_at(trend, sum, point);
+		conversion = conversion_at(trend, &trend->sums[no], point);
 		if (conversion != NULL && (!found || conversion->oldest_rate < *oldest))
 			*oldest = conversion->oldest_rate;
 		found |= conversion != NULL;
