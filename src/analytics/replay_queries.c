@@ -35,11 +35,10 @@
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
  *
- * All conditions but those on ids are checked for each row once more: where reading the
- * whole table is cheaper, the query has none of them, as PostgreSQL takes longer for them.
+ * All conditions but those on ids are checked for each row once more: where the planner
+ * reads the whole table, or the rows of the period stand together, the query has none of
+ * them, as PostgreSQL takes longer for them.
  */
-#define ALL_ROWS	"SELECT %s FROM %s c"
-
 static const char *const queries[] = {
 	/*
 	 * Of a deal that was here: it is, or it left, or was deleted; or that of
@@ -72,6 +71,7 @@ static const char *const queries[] = {
 	"SELECT %2$s FROM %1$s c WHERE c.id OPERATOR(pg_catalog.=) ANY ($5)%3$s",
 };
 
+/* Without conditions: %s is the select list and the table. */
 #define ALL_ROWS	"SELECT %s FROM %s c"
 
 #define ROWS_OF_BLOCKS \
@@ -81,10 +81,10 @@ static const char *const queries[] = {
  * When the deal of c, which was closed then, had been closed.  The move out of its status tells,
  * if the deal was reopened; else the move into it, that was not taken back.  A deal that was
  * inserted as closed has it in a later move out of that status, or still.  %1$s is
- * stage_changes, %2$s deals.
+ * stage_changes, %2$s deals, $1 the tenant.
  */
 #define OF_DEAL(id, of) \
-	"WHERE " id " OPERATOR(pg_catalog.=) c.deal_id AND " of ".tenant_id OPERATOR(pg_catalog.=) c.tenant_id"
+	"WHERE " id " OPERATOR(pg_catalog.=) c.deal_id AND " of ".tenant_id OPERATOR(pg_catalog.=) $1"
 
 #define CLEARED(move) \
 	"COALESCE(pg_catalog.jsonb_object_field_text(" move ".closing, 'won_at')::pg_catalog.timestamptz, " \
