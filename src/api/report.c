@@ -162,7 +162,7 @@ pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is not a time zone", name),
-				 errhint("Use a name that is in pg_timezone_names, such as Europe/Berlin.")));
+				 errhint("Use the name of one, such as Europe/Berlin.")));
 	return level;
 }
 
