@@ -176,9 +176,11 @@ sub is_restored
 		$digest{schemas} =
 		  q{nspname IN ('app', 'crm', 'team', 'Büro "Nord" 1')};
 	}
+
+	# A row is stored where there is room, which another vacuum may have made.
 	same_text(
-		dump_text($node, $db, @options),
-		of_origin('dump', @options),
+		sorted(dump_text($node, $db, @options)),
+		sorted(of_origin('dump', @options)),
 		"$name: the same dump");
 	same_text(
 		digest($node, $db, %digest),
@@ -271,8 +273,8 @@ $other->command_checks_all(
 	],
 	'restored but for the role that each server has');
 same_text(
-	dump_text($other, 'origin'),
-	dump_text($node,  'origin'),
+	sorted(dump_text($other, 'origin')),
+	sorted(dump_text($node,  'origin')),
 	'pg_dumpall: the same dump');
 same_text(
 	digest($other, 'origin'),
