@@ -53,6 +53,8 @@ for my $pair (@queries)
 			body := replace(replace(body, '\@crm\@', 'crm'), '\@extension\@', 'extensions');
 			-- what deals are grouped by is no name: a column stands for it
 			body := regexp_replace(body, name || '\\.group_of\\.(\\w+)', '\\1.title', 'g');
+			-- nor is whether there are few
+			body := replace(body, name || '.few_deals', 'true');
 			EXECUTE format('CREATE FUNCTION queries.%I(%s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s; END',
 				name, arguments, rtrim(body, E' \\n;'));
 		END \$do\$;
