@@ -101,7 +101,7 @@ static const char *const queries[] = {
 #define CLOSED_UNTIL_LATER \
 	"(SELECT " CLEARED("m") " FROM %1$s m " OF_DEAL("m.deal_id", "m") \
 	" AND m.move_no OPERATOR(pg_catalog.>) c.move_no AND m.closing IS NOT NULL ORDER BY m.move_no LIMIT 1), " \
-	"(SELECT COALESCE(d.won_at, d.lost_at) FROM %2$s d " OF_DEAL("d.id", "d") \
+	"(SELECT pg_catalog.max(COALESCE(d.won_at, d.lost_at)) FROM %2$s d " OF_DEAL("d.id", "d") \
 	" AND d.status OPERATOR(pg_catalog.=) c.from_status)"
 
 static const RowColumn edit_columns[] = {
