@@ -59,11 +59,11 @@ WITH asked AS MATERIALIZED (
                         AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
                         AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency
                             OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
-                        AND k.changed_at >= changes_since.at
-                        AND (changes_since.after_cursor IS NULL
-                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                        AND (changes_since.owner_id IS NULL OR changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR EXISTS (SELECT FROM @crm@.deals AS d
-                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                        AND
+                        @part before_cursor of k@
+                        AND (changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR
+                            @part deal_of_owner of k@
+                        )
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT k.changed_at
@@ -75,11 +75,10 @@ WITH asked AS MATERIALIZED (
                             LIMIT 5000) AS k
                     WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
                         AND k.change = 'created'
-                        AND k.changed_at >= changes_since.at
-                        AND (changes_since.after_cursor IS NULL
-                            OR (extract(epoch FROM k.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
-                            WHERE d.id = k.deal_id AND d.tenant_id = k.tenant_id AND d.owner_id = changes_since.owner_id))
+                        AND
+                        @part before_cursor of k@
+                        AND
+                        @part deal_of_owner of k@
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT c.changed_at
@@ -93,11 +92,10 @@ WITH asked AS MATERIALIZED (
                         AND c.reverts_no IS NULL
                         AND NOT EXISTS (SELECT FROM undone AS u
                             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
-                        AND c.changed_at >= changes_since.at
-                        AND (changes_since.after_cursor IS NULL
-                            OR (extract(epoch FROM c.changed_at) * 1000000)::bigint < (SELECT a.micros FROM asked AS a))
-                        AND (changes_since.owner_id IS NULL OR EXISTS (SELECT FROM @crm@.deals AS d
-                            WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
+                        AND
+                        @part before_cursor of c@
+                        AND
+                        @part deal_of_owner of c@
                     LIMIT changes_since.max_rows)
                 ) AS n
             ORDER BY n.changed_at DESC
@@ -186,9 +184,9 @@ WITH asked AS MATERIALIZED (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
         c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id
     FROM changes AS c
-    WHERE (changes_since.owner_id IS NULL OR changes_since.owner_id IN (c.old_owner_id, c.new_owner_id)
-            OR EXISTS (SELECT FROM @crm@.deals AS d
-                WHERE d.id = c.deal_id AND d.tenant_id = c.tenant_id AND d.owner_id = changes_since.owner_id))
+    WHERE (changes_since.owner_id IN (c.old_owner_id, c.new_owner_id) OR
+            @part deal_of_owner of c@
+        )
         AND (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
             < ((SELECT a.micros FROM asked AS a), (SELECT a.id FROM asked AS a), (SELECT a.no FROM asked AS a)))
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC

@@ -106,10 +106,10 @@ count_visit(const AsOf *as_of, const AsOfEdit *edit, const ReplayValues *values,
 
 	if (first < middle)
 	{
-		if (crm_is_of_visit(edit, &place->stage, entered_at))
-			crm_count_deal(as_of, place, &edit->values, edit->probability, first, middle);
-		else
-			crm_count_deal(as_of, place, &edit->values, probability, first, middle);
+		int32		before = crm_is_of_visit(edit, &place->stage, entered_at) ?
+		edit->probability : probability;
+
+		crm_count_deal(as_of, place, &edit->values, before, first, middle);
 	}
 	crm_count_deal(as_of, place, values, probability, middle, end);
 }

@@ -245,6 +245,7 @@ static char *
 select_list(Replay *replay, ReplayRows rows)
 {
 	const ReplayQuery *query = &replay->query;
+	const RowColumn *columns = tables[rows].columns;
 	uint32		asked = COLUMN(tables[rows].ncolumns) - 1;
 
 	if (query->owner_id == NULL && query->subject != REPLAY_OWNER)
@@ -255,8 +256,11 @@ select_list(Replay *replay, ReplayRows rows)
 		asked &= ~tables[rows].of_probability;
 	if (!query->want_closed_at)
 		asked &= ~tables[rows].of_closing;
-	return crm_select_list(table_id(replay, rows), "c", named_columns(replay, rows),
-						   tables[rows].ncolumns, tables[rows].nrequired, asked, &replay->columns);
+	/* Only what is read of closings needs names. */
+	if (query->want_closed_at)
+		columns = named_columns(replay, rows);
+	return crm_select_list(table_id(replay, rows), "c", columns, tables[rows].ncolumns,
+						   tables[rows].nrequired, asked, &replay->columns);
 }
 
 /* The tenant of stored rows is at hand: crm_read_row() compares it for less than a query. */
