@@ -21,40 +21,40 @@
 
 /* Of edits of a visit between the same points, the first one tells all. */
 static void
-receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *received)
+receive_edit(Replay *replay, ReplayDeal *replay_deal, ReplayEdit *edit)
 {
-	AsOfEdit   *edit = &((AsOfDeal *) replay_deal)->edit;
-	uint32		end = crm_points_before(replay->arg, received->order.at);
+	ReplayEdit **edits = &((AsOfDeal *) replay_deal)->edits;
+	const ReplayEdit *last = *edits;
 
-	if (edit->end != end ||
-		!crm_is_of_visit(edit, &received->place.stage_id, received->place.entered_at))
+	edit->end = crm_points_before(replay->arg, edit->order.at);
+	edit->next = *edits;
+	if (last != NULL && last->end == edit->end &&
+		crm_is_of_visit(replay->arg, edit, &last->place))
 	{
-		AsOfEdit   *other = NULL;
-
-		if (edit->end > 0)
-		{
-			other = crm_replay_alloc(replay, sizeof(AsOfEdit));
-			*other = *edit;
-		}
-		edit->next = other;
+		if (crm_replay_compare(&edit->order, &last->order) > 0)
+			return;
+		edit->next = last->next;
 	}
-	else if (crm_replay_compare(&received->order, &edit->order) > 0)
-		return;
-	edit->order = received->order;
-	edit->end = end;
-	edit->probability = received->place.probability;
-	edit->stage_id = received->place.stage_id;
-	edit->entered_at = received->place.entered_at;
-	edit->values = received->values;
+	*edits = edit;
+}
+
+static inline uint32
+first_point(const Replay *replay, const ReplayMove *move)
+{
+	return crm_points_before(replay->arg, move->place.entered_at);
+}
+
+static inline uint32
+end_of_points(const Replay *replay, const ReplayMove *move)
+{
+	return crm_points_before(replay->arg, move->order.at);
 }
 
 /* A visit that no point is in leaves no trace. */
 static bool
-has_points(const Replay *replay, ReplayMove *move)
+has_points(const Replay *replay, const ReplayMove *move)
 {
-	move->first = crm_points_before(replay->arg, move->place.entered_at);
-	move->end = crm_points_before(replay->arg, move->order.at);
-	return move->first < move->end;
+	return first_point(replay, move) < end_of_points(replay, move);
 }
 
 static void
@@ -64,15 +64,12 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	AsOfVisit  *visit = crm_replay_alloc(replay, sizeof(AsOfVisit));
 
 	visit->next = deal->visits;
-	deal->visits = visit;
-	visit->at = move->order.at;
-	visit->move_no = move->order.move_no;
-	visit->entered_at = move->place.entered_at;
-	visit->first = move->first;
-	visit->end = move->end;
+	visit->place = move->place;
+	visit->ended = move->order;
+	visit->first = first_point(replay, move);
+	visit->end = end_of_points(replay, move);
 	visit->life = move->life;
-	visit->probability = move->place.probability;
-	visit->place = crm_place_number(((AsOf *) replay->arg)->places, &move->place);
+	deal->visits = visit;
 }
 
 /* ---- most deals ---- */
@@ -84,7 +81,8 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 static inline bool
 is_simple(const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
 {
-	if (present == NULL || deal->deal.nlives > 0 || deal->edit.next != NULL)
+	if (present == NULL || deal->deal.nlives > 0 ||
+		(deal->edits != NULL && deal->edits->next != NULL))
 		return false;
 	/* Mostly the last visit that came is the last one that ended. */
 	for (const AsOfVisit *visit = deal->visits; visit != NULL; visit = visit->next)
@@ -99,33 +97,30 @@ is_simple(const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
 
 /* Counts a visit of it, at the points from first to end - 1: before the edit, and after. */
 static inline void
-count_visit(const AsOf *as_of, const AsOfEdit *edit, const ReplayValues *values, const Place *place,
-			TimestampTz entered_at, int32 probability, uint32 first, uint32 end)
+count_visit(const AsOf *as_of, const ReplayEdit *edit, const ReplayValues *values,
+			const ReplayPlace *place, uint32 first, uint32 end)
 {
-	uint32		middle = Max(Min(edit->end, end), first);
-
-	if (first < middle)
+	if (edit != NULL && first < Min(edit->end, end))
 	{
-		int32		before = crm_is_of_visit(edit, &place->stage, entered_at) ?
-		edit->probability : probability;
+		uint32		middle = Min(edit->end, end);
 
-		crm_count_deal(as_of, place, &edit->values, before, first, middle);
+		crm_count_deal(as_of, place->number, &edit->values,
+					   crm_is_of_visit(as_of, edit, place) ? edit->place.probability :
+					   place->probability,
+					   first, middle);
+		first = middle;
 	}
-	crm_count_deal(as_of, place, values, probability, middle, end);
+	crm_count_deal(as_of, place->number, values, place->probability, first, end);
 }
 
 static void
 count_simple(const AsOf *as_of, const AsOfDeal *deal, const ReplayPresent *present, uint32 first)
 {
-	Place		place = crm_make_place(as_of->places, &present->place);
-
-	count_visit(as_of, &deal->edit, &present->values, &place, present->place.entered_at,
-				present->place.probability, first, as_of->npoints);
+	count_visit(as_of, deal->edits, &present->values, &present->place, first, as_of->npoints);
 	for (const AsOfVisit *visit = deal->visits; visit != NULL; visit = visit->next)
 	{
 		CHECK_FOR_INTERRUPTS();
-		count_visit(as_of, &deal->edit, &present->values, crm_place(as_of->places, visit->place),
-					visit->entered_at, visit->probability, visit->first, visit->end);
+		count_visit(as_of, deal->edits, &present->values, &visit->place, visit->first, visit->end);
 	}
 }
 
@@ -138,7 +133,7 @@ find_subject(const AsOf *as_of, const ReplayPresent *present)
 
 	if (deals == NULL || present == NULL)
 		return 0;
-	number = crm_deal_find(deals, present->id, crm_deal_hash(deals, present->id));
+	number = crm_deal_find(deals, present->deal_id, crm_deal_hash(deals, present->deal_id));
 	return number == NOT_A_DEAL ? 0 : as_of->subjects[number];
 }
 
@@ -157,20 +152,8 @@ receive_deal(Replay *replay, ReplayDeal *replay_deal, const ReplayPresent *prese
 		crm_walk_through_points(replay, deal, present);
 }
 
-static void
-prefetch(const ReplayDeal *replay_deal, int step)
-{
-	const AsOfVisit *visit = ((const AsOfDeal *) replay_deal)->visits;
-
-	for (; step > 0 && visit != NULL; step--)
-		visit = visit->next;
-	__builtin_prefetch(visit);
-	__builtin_prefetch((const char *) visit + sizeof(AsOfVisit) - 1);
-}
-
 static const ReplayUser as_of_user = {
-	AS_OF_DEAL_SIZE, offsetof(AsOfDeal, edit), receive_edit, has_points, receive_move, prefetch,
-	receive_deal
+	sizeof(AsOfDeal), receive_edit, has_points, receive_move, receive_deal
 };
 
 /* ---- the function ---- */
@@ -229,8 +212,8 @@ crm_sum_as_of(FunctionCallInfo fcinfo, const AsOfSubjects *subjects,
 	replay = crm_replay_begin(&query, &as_of_user, &as_of);
 	caller = MemoryContextSwitchTo(replay->context);
 	as_of.sums = crm_point_sums_create(as_of.npoints);
-	as_of.places = crm_places_create(as_of.currency != 0);
 	MemoryContextSwitchTo(caller);
+	as_of.places = replay->places;
 	crm_replay_run(replay);
 	result.sums = as_of.sums;
 	result.at = as_of.at;

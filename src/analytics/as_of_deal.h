@@ -11,7 +11,6 @@
 #ifndef CRM_ANALYTICS_AS_OF_DEAL_H
 #define CRM_ANALYTICS_AS_OF_DEAL_H
 
-#include "analytics/places.h"
 #include "analytics/point_sums.h"
 #include "analytics/replay.h"
 
@@ -19,40 +18,23 @@
 typedef struct AsOfVisit
 {
 	struct AsOfVisit *next;
-	TimestampTz at;				/* of the move that ended it */
-	TimestampTz entered_at;
-	int32		move_no;
+	ReplayPlace place;
+	ReplayOrder ended;
 	uint32		first;
 	uint32		end;
 	uint32		life;
-	int32		probability;
-	uint32		place;			/* its number */
 } AsOfVisit;
 
-/* The values of a deal before an edit, which hold at the points before end. */
-typedef struct AsOfEdit
-{
-	uint32		end;			/* 0: there is no such edit */
-	int32		probability;	/* in the visit of that stage and time */
-	struct AsOfEdit *next;
-	TimestampTz entered_at;
-	pg_uuid_t	stage_id;
-	ReplayOrder order;
-	ReplayValues values;
-} AsOfEdit;
-
 /*
- * A deal with events since the first point; the lists are in no order.  Most deals have
- * one edit at most, and all is in two lines of the processor's cache.
+ * A deal with events since the first point; the lists are in no order.  The values before
+ * an edit hold at the points before its end.
  */
 typedef struct AsOfDeal
 {
 	ReplayDeal	deal;			/* must be first */
 	AsOfVisit  *visits;
-	AsOfEdit	edit;			/* and those that it leads to */
+	ReplayEdit *edits;
 } AsOfDeal;
-
-#define AS_OF_DEAL_SIZE	TYPEALIGN(64, sizeof(AsOfDeal))
 
 /* Events of one deal, in their order. */
 typedef struct Events
@@ -74,7 +56,7 @@ typedef struct AsOf
 	const uint32 *subjects;		/* by their numbers */
 	uint32		subject;		/* that of the deal at hand */
 	PointSums  *sums;
-	Places	   *places;			/* those of visits */
+	const Places *places;
 	Events		visits;
 	Events		edits;
 } AsOf;
@@ -119,10 +101,14 @@ crm_points_before(const AsOf *as_of, TimestampTz time)
 	return low;
 }
 
+/* Whether the edit was made in the visit of that place and time. */
 static inline bool
-crm_is_of_visit(const AsOfEdit *edit, const void *stage, TimestampTz entered_at)
+crm_is_of_visit(const AsOf *as_of, const ReplayEdit *edit, const ReplayPlace *visit)
 {
-	return edit->entered_at == entered_at && memcmp(&edit->stage_id, stage, UUID_LEN) == 0;
+	return edit->place.entered_at == visit->entered_at &&
+		(edit->place.number == visit->number ||
+		 crm_uuid_keys_equal(crm_place(as_of->places, edit->place.number)->stage,
+							 crm_place(as_of->places, visit->number)->stage));
 }
 
 /* Sets in key which exchange rate the amounts of the deal have. */
@@ -140,9 +126,10 @@ crm_set_rate(const AsOf *as_of, PointKey *key, const Place *place, const ReplayV
 
 /* Counts a deal at the points from first to end - 1. */
 static inline void
-crm_count_deal(const AsOf *as_of, const Place *place, const ReplayValues *values,
+crm_count_deal(const AsOf *as_of, uint32 place_number, const ReplayValues *values,
 			   int32 probability, uint32 first, uint32 end)
 {
+	const Place *place = crm_place(as_of->places, place_number);
 	SummaryEntry entry = {.deals = 1};
 	PointKey	key = {.status = place->status};
 

@@ -16,7 +16,6 @@ typedef struct Walk
 	AsOf	   *as_of;
 	const ReplayDeal *deal;
 	const ReplayPresent *present;	/* NULL: it is no more */
-	Place		place;			/* scratch */
 	uint32		life;			/* the one it is in at the point */
 	uint32		point;
 	uint32		next;			/* the first one at which it may be another */
@@ -42,16 +41,14 @@ compare_visits(const void *a, const void *b)
 	const AsOfVisit *y = *(AsOfVisit *const *) b;
 
 	CHECK_FOR_INTERRUPTS();
-	if (x->at != y->at)
-		return x->at < y->at ? -1 : 1;
-	return x->move_no < y->move_no ? -1 : x->move_no > y->move_no;
+	return crm_replay_compare(&x->ended, &y->ended);
 }
 
 static int
 compare_edits(const void *a, const void *b)
 {
 	CHECK_FOR_INTERRUPTS();
-	return crm_replay_compare(&(*(AsOfEdit *const *) a)->order, &(*(AsOfEdit *const *) b)->order);
+	return crm_replay_compare(&(*(ReplayEdit *const *) a)->order, &(*(ReplayEdit *const *) b)->order);
 }
 
 /* Mostly the last event that came is the last one that happened, and the first in its list. */
@@ -70,12 +67,6 @@ sort_events(Events *events, int (*compare) (const void *a, const void *b))
 	qsort(events->items, events->count, sizeof(void *), compare);
 }
 
-static inline const AsOfEdit *
-first_edit(const AsOfDeal *deal)
-{
-	return deal->edit.end > 0 ? &deal->edit : NULL;
-}
-
 /* Puts the events of a deal into their order. */
 static void
 arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
@@ -84,8 +75,8 @@ arrange_events(const Replay *replay, AsOf *as_of, const AsOfDeal *deal)
 	as_of->edits.count = as_of->edits.over = 0;
 	for (AsOfVisit *visit = deal->visits; visit != NULL; visit = visit->next)
 		add_event(replay, &as_of->visits, visit);
-	for (const AsOfEdit *edit = first_edit(deal); edit != NULL; edit = edit->next)
-		add_event(replay, &as_of->edits, unconstify(AsOfEdit *, edit));
+	for (ReplayEdit *edit = deal->edits; edit != NULL; edit = edit->next)
+		add_event(replay, &as_of->edits, edit);
 	sort_events(&as_of->visits, compare_visits);
 	sort_events(&as_of->edits, compare_edits);
 }
@@ -115,16 +106,8 @@ find_life(Walk *walk)
 	return NULL;
 }
 
-/* Where a deal stands at a point. */
-typedef struct Standing
-{
-	const Place *place;			/* NULL: it is not there yet */
-	TimestampTz entered_at;
-	int32		probability;
-} Standing;
-
-/* The visit that the point is in: the first one that ended after it. */
-static Standing
+/* Where it stands at the point, by the first visit that ended after it; NULL: not there yet. */
+static const ReplayPlace *
 find_place(Walk *walk, const ReplayLife *end)
 {
 	Events	   *visits = &walk->as_of->visits;
@@ -141,29 +124,21 @@ find_place(Walk *walk, const ReplayLife *end)
 		stop_at(walk, visit->first);
 		stop_at(walk, visit->end);
 		if (visit->first <= walk->point && visit->life == walk->life)
-			return (Standing)
-		{
-			crm_place(walk->as_of->places, visit->place), visit->entered_at, visit->probability
-		};
+			return &visit->place;
 	}
 	stop_at(walk, crm_points_before(walk->as_of, last->entered_at));
-	walk->place = crm_make_place(walk->as_of->places, last);
-	return (Standing)
-	{
-		last->entered_at > walk->as_of->at[walk->point] ? NULL : &walk->place,
-			last->entered_at, last->probability
-	};
+	return last->entered_at > walk->as_of->at[walk->point] ? NULL : last;
 }
 
 /* The first edit after the point; NULL if there is none. */
-static const AsOfEdit *
+static const ReplayEdit *
 find_edit(Walk *walk)
 {
 	Events	   *edits = &walk->as_of->edits;
 
 	for (; edits->over < edits->count; edits->over++)
 	{
-		const AsOfEdit *edit = edits->items[edits->over];
+		const ReplayEdit *edit = edits->items[edits->over];
 
 		if (edit->end <= walk->point)
 			continue;
@@ -175,22 +150,22 @@ find_edit(Walk *walk)
 
 /* The probability at the point: before the first edit of the visit after it. */
 static int32
-find_probability(Walk *walk, const ReplayLife *end, const Standing *standing)
+find_probability(Walk *walk, const ReplayLife *end, const ReplayPlace *place)
 {
 	const Events *edits = &walk->as_of->edits;
 
 	for (uint32 i = edits->over; i < edits->count; i++)
 	{
-		const AsOfEdit *edit = edits->items[i];
+		const ReplayEdit *edit = edits->items[i];
 
 		CHECK_FOR_INTERRUPTS();
 		/* A later life may have begun as this one ended. */
 		if (end != NULL && crm_replay_compare(&edit->order, &end->order) > 0)
 			break;
-		if (crm_is_of_visit(edit, &standing->place->stage, standing->entered_at))
-			return edit->probability;
+		if (crm_is_of_visit(walk->as_of, edit, place))
+			return edit->place.probability;
 	}
-	return standing->probability;
+	return place->probability;
 }
 
 /* Sets walk->next, and counts the deal at the points from walk->point to walk->next - 1. */
@@ -198,18 +173,18 @@ static void
 take_step(Walk *walk)
 {
 	const ReplayLife *end = find_life(walk);
-	Standing	standing;
-	const AsOfEdit *edit;
+	const ReplayPlace *place;
+	const ReplayEdit *edit;
 
 	/* It came back after the point, or is gone. */
 	if (end != NULL ? !end->is_deleted : walk->present == NULL)
 		return;
-	standing = find_place(walk, end);
+	place = find_place(walk, end);
 	edit = find_edit(walk);
-	if (standing.place != NULL && (edit != NULL || walk->present != NULL))
-		crm_count_deal(walk->as_of, standing.place,
+	if (place != NULL && (edit != NULL || walk->present != NULL))
+		crm_count_deal(walk->as_of, place->number,
 					   edit != NULL ? &edit->values : &walk->present->values,
-					   find_probability(walk, end, &standing), walk->point, walk->next);
+					   find_probability(walk, end, place), walk->point, walk->next);
 }
 
 void

@@ -11,6 +11,13 @@
 #define MAX_SLOTS	(UINT64CONST(1) << 31)
 
 static void
+clear_slots(DealIndex *index)
+{
+	/* All bits set: NOT_A_DEAL. */
+	memset(index->slots, 0xFF, ((uint64) index->mask + 1) * sizeof(DealSlot));
+}
+
+static void
 make_slots(DealIndex *index, uint64 nslots)
 {
 	if (nslots > MAX_SLOTS)
@@ -20,8 +27,7 @@ make_slots(DealIndex *index, uint64 nslots)
 				 errhint("Choose fewer deals, such as by a period.")));
 	index->mask = (uint32) (nslots - 1);
 	index->slots = crm_alloc_large(index->context, nslots * sizeof(DealSlot));
-	/* All bits set: NOT_A_DEAL. */
-	memset(index->slots, 0xFF, nslots * sizeof(DealSlot));
+	clear_slots(index);
 }
 
 DealIndex *
@@ -54,4 +60,11 @@ crm_deal_index_grow(DealIndex *index)
 	crm_free_large(old);
 	index->ids = crm_realloc_large(index->ids, nslots / 4 * sizeof(UuidKey),
 								   nslots / 2 * sizeof(UuidKey));
+}
+
+void
+crm_deal_index_reset(DealIndex *index)
+{
+	clear_slots(index);
+	index->count = 0;
 }

@@ -36,6 +36,9 @@ typedef struct DealIndex
 /* In the current memory context, with room for that many deals. */
 extern DealIndex *crm_deal_index_create(uint64 expected);
 
+/* Takes all deals out. */
+extern void crm_deal_index_reset(DealIndex *index);
+
 /* Doubles the room. */
 extern void crm_deal_index_grow(DealIndex *index);
 

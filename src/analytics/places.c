@@ -31,7 +31,7 @@ typedef struct PlaceEntry
 #define FIRST_ROOM	64
 
 Places *
-crm_places_create(bool want_days)
+crm_places_create(void)
 {
 	Places	   *places = palloc0(sizeof(Places));
 
@@ -39,7 +39,6 @@ crm_places_create(bool want_days)
 	places->numbers = place_create(CurrentMemoryContext, FIRST_ROOM, places);
 	places->room = FIRST_ROOM;
 	places->items = palloc(FIRST_ROOM * sizeof(Place));
-	places->want_days = want_days;
 	return places;
 }
 

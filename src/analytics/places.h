@@ -7,9 +7,8 @@
 
 #include "utils/date.h"
 
-#include "analytics/conversion_day.h"
-#include "analytics/replay.h"
 #include "analytics/uuid_key.h"
+#include "stage/deal_status.h"
 
 /* A place, as far as sums tell deals apart by it. */
 typedef struct Place
@@ -31,33 +30,17 @@ typedef struct Places
 	Place	   *items;			/* by number */
 	uint32		count;
 	uint32		room;
-	bool		want_days;
 	uint32		recent[1 << RECENT_BITS];	/* numbers, by a part of the
 											 * stage's id */
 } Places;
 
-/* In the current memory context.  want_days: whether places of other days are others. */
-extern Places *crm_places_create(bool want_days);
+/* In the current memory context. */
+extern Places *crm_places_create(void);
 
 static inline const Place *
 crm_place(const Places *places, uint32 number)
 {
 	return &places->items[number];
-}
-
-static inline Place
-crm_make_place(const Places *places, const ReplayPlace *place)
-{
-	Place		result = {
-		.stage = crm_uuid_key(&place->stage_id),.status = place->status,.is_here = place->is_here
-	};
-
-	if (places->want_days && place->has_closed_at)
-	{
-		result.has_closed_on = true;
-		result.closed_on = crm_day_of(place->closed_at);
-	}
-	return result;
 }
 
 static inline bool
@@ -72,16 +55,15 @@ crm_places_equal(const Place *a, const Place *b)
 extern uint32 crm_find_place(Places *places, const Place *place);
 
 static inline uint32
-crm_place_number(Places *places, const ReplayPlace *replay_place)
+crm_place_number(Places *places, const Place *place)
 {
-	Place		place = crm_make_place(places, replay_place);
-	uint64		mixed = place.stage.word[0] ^ place.stage.word[1];
+	uint64		mixed = place->stage.word[0] ^ place->stage.word[1];
 	uint32	   *recent;
 
 	mixed *= UINT64CONST(0x9E3779B97F4A7C15);
 	recent = &places->recent[mixed >> (64 - RECENT_BITS)];
-	if (*recent >= places->count || !crm_places_equal(crm_place(places, *recent), &place))
-		*recent = crm_find_place(places, &place);
+	if (*recent >= places->count || !crm_places_equal(crm_place(places, *recent), place))
+		*recent = crm_find_place(places, place);
 	return *recent;
 }
 

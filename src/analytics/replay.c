@@ -46,12 +46,25 @@ typedef struct UndoneEntry
 /* Deals stay where they are: by number, in chunks, the first of so many, each twice the last. */
 #define CHUNK_DEALS 256
 
+/* A move, as it is kept until its part is worked on: there are many of them. */
+typedef struct KeptMove
+{
+	UuidKey		deal_id;
+	TimestampTz at;
+	ReplayPlace place;
+	int32		move_no;
+	uint8		to_status;
+	bool		to_here;
+} KeptMove;
+
 typedef struct LifeNode
 {
 	struct LifeNode *next;
 	ReplayDeal *deal;
 	ReplayLife	life;
 } LifeNode;
+
+/* ---- the deals of a part ---- */
 
 /* The chunk of a deal; the deals before those of chunk i are CHUNK_DEALS * (2^i - 1). */
 static inline int
@@ -69,36 +82,6 @@ deal_of_number(const Replay *replay, uint32 number)
 	return (ReplayDeal *) (replay->chunks[chunk] + in_chunk * replay->user->deal_size);
 }
 
-#define AWAITED_BITS	64
-
-static inline uint64
-awaited_bit(const ReplayDeal *deal)
-{
-	return UINT64CONST(1) << deal->number % AWAITED_BITS;
-}
-
-static inline void
-await(Replay *replay, const ReplayDeal *deal)
-{
-	replay->awaited[deal->number / AWAITED_BITS] |= awaited_bit(deal);
-}
-
-static void
-grow_awaited(Replay *replay)
-{
-	uint32		words = Max(replay->awaited_words * 2, 64);
-	uint64	   *awaited = MemoryContextAllocHuge(replay->context, words * sizeof(uint64));
-
-	memset(awaited, 0, words * sizeof(uint64));
-	if (replay->awaited != NULL)
-	{
-		memcpy(awaited, replay->awaited, replay->awaited_words * sizeof(uint64));
-		pfree(replay->awaited);
-	}
-	replay->awaited = awaited;
-	replay->awaited_words = words;
-}
-
 /* Room for the deal of that number, the next one. */
 static ReplayDeal *
 new_deal(Replay *replay, uint32 number)
@@ -110,193 +93,147 @@ new_deal(Replay *replay, uint32 number)
 		replay->chunks[chunk] =
 			crm_alloc_large(replay->context,
 							((Size) CHUNK_DEALS << chunk) * replay->user->deal_size);
-	if (number / AWAITED_BITS >= replay->awaited_words)
-		grow_awaited(replay);
 	deal = deal_of_number(replay, number);
 	memset(deal, 0, replay->user->deal_size);
 	deal->number = number;
 	return deal;
 }
 
-static ReplayDeal *
-get_deal(Replay *replay, UuidKey id, uint32 hash, bool *found)
+static inline uint32
+hash_deal(const Replay *replay, UuidKey id)
 {
-	uint32		number = crm_deal_number(replay->deals, id, hash, found);
-
-	return *found ? deal_of_number(replay, number) : new_deal(replay, number);
-}
-
-/*
- * Rows are worked on in batches, so that the memory of all deals of a batch is prefetched
- * together: as a row comes the slot in the index, then what the slots refer to, and last,
- * for rows of deals, their events, step by step.
- */
-#define BATCH_ROWS	32
-
-typedef struct PendingRow
-{
-	UuidKey		deal_id;
-	uint32		hash;
-	ReplayDeal *deal;			/* once it is found; NULL: there is none */
-	union
-	{
-		ReplayEdit	edit;
-		ReplayMove	move;
-		ReplayPresent present;
-	}			u;
-} PendingRow;
-
-typedef struct PendingRows
-{
-	bool		adds_deals;		/* a deal that is not there is added; else all
-								 * that happened to it is there */
-	Size		size;			/* of what is read of a deal */
-	void		(*finish) (Replay *replay, PendingRow *row);
-	int			count;
-	PendingRow	rows[BATCH_ROWS];
-} PendingRows;
-
-static inline PendingRow *
-free_row(Replay *replay)
-{
-	return &replay->pending->rows[replay->pending->count];
-}
-
-static inline void
-prefetch_deal(const Replay *replay, uint32 hash)
-{
-	uint32		number = crm_deal_guess(replay->deals, hash);
-	const char *deal;
-
-	if (number == NOT_A_DEAL)
-		return;
-	deal = (const char *) deal_of_number(replay, number);
-	for (Size at = 0; at < replay->pending->size; at += 64)
-		__builtin_prefetch(deal + at, 1);
+	return crm_deal_hash(replay->deals, id);
 }
 
 static inline ReplayDeal *
-find_deal(Replay *replay, const PendingRow *row)
+get_deal(Replay *replay, UuidKey id)
 {
 	bool		found;
-	uint32		number;
+	uint32		number = crm_deal_number(replay->deals, id, hash_deal(replay, id), &found);
 
-	if (replay->pending->adds_deals)
-		return get_deal(replay, row->deal_id, row->hash, &found);
-	number = crm_deal_find(replay->deals, row->deal_id, row->hash);
+	return found ? deal_of_number(replay, number) : new_deal(replay, number);
+}
+
+/* NULL if it has no events. */
+static inline ReplayDeal *
+find_deal(const Replay *replay, UuidKey id)
+{
+	uint32		number = crm_deal_find(replay->deals, id, hash_deal(replay, id));
+
 	return number == NOT_A_DEAL ? NULL : deal_of_number(replay, number);
 }
 
-/* For the rows of a batch, once their deals are found. */
-static void
-prefetch_events(const Replay *replay)
+/* ---- reading ---- */
+
+/* Room for an event of the deal. */
+static inline void *
+add_event(Replay *replay, DealParts *events, UuidKey deal_id)
 {
-	const PendingRows *pending = replay->pending;
+	uint32		hash = hash_deal(replay, deal_id);
 
-	for (int step = 0; step < REPLAY_PREFETCHES; step++)
-	{
-		for (int i = 0; i < pending->count; i++)
-		{
-			if (pending->rows[i].deal != NULL)
-				replay->user->prefetch(pending->rows[i].deal, step);
-		}
-	}
-}
-
-static void
-work_on_batch(Replay *replay)
-{
-	PendingRows *pending = replay->pending;
-
-	for (int i = 0; i < pending->count; i++)
-		prefetch_deal(replay, pending->rows[i].hash);
-	for (int i = 0; i < pending->count; i++)
-		pending->rows[i].deal = find_deal(replay, &pending->rows[i]);
-	if (!pending->adds_deals)
-		prefetch_events(replay);
-	for (int i = 0; i < pending->count; i++)
-		pending->finish(replay, &pending->rows[i]);
-	pending->count = 0;
-}
-
-static inline void
-add_row(Replay *replay, PendingRow *row, const pg_uuid_t *deal_id)
-{
-	row->deal_id = crm_uuid_key(deal_id);
-	row->hash = crm_deal_hash(replay->deals, row->deal_id);
-	crm_deal_prefetch(replay->deals, row->hash);
-	if (++replay->pending->count == BATCH_ROWS)
-		work_on_batch(replay);
-}
-
-/* Reads the rows of a query in batches. */
-static void
-read_rows(Replay *replay, ReplayRows rows, Datum ids, bool adds_deals, ReplayReceiver receive,
-		  void (*finish) (Replay *, PendingRow *))
-{
-	replay->pending->adds_deals = adds_deals;
-	replay->pending->size = rows == REPLAY_READ_MOVES ? replay->user->move_size :
-		replay->user->deal_size;
-	replay->pending->finish = finish;
-	crm_replay_read(replay, rows, ids, receive);
-	work_on_batch(replay);
+	crm_deal_filter_add(&replay->with_events, hash);
+	return crm_deal_parts_add(events, hash);
 }
 
 static void
 receive_undone(TupleTableSlot *row, void *arg)
 {
 	Replay	   *replay = arg;
-	const pg_uuid_t *deal_id;
-	ReplayDeal *deal;
-	UndoneKey	key;
-	UndoneEntry *entry;
-	UuidKey		id;
-	int32		reverted_by;
-	bool		found;
+	ReplayUndone undone;
 
-	if (!crm_replay_get_undone(row, &deal_id, &key.move_no, &reverted_by))
-		return;
-	id = crm_uuid_key(deal_id);
-	deal = get_deal(replay, id, crm_deal_hash(replay->deals, id), &found);
-	deal->has_undone = true;
-	key.deal = deal->number;
-	entry = replay_undone_insert(replay->undone, key, &found);
-	if (!found || reverted_by < entry->reverted_by)
-		entry->reverted_by = reverted_by;
+	if (crm_replay_get_undone(row, &undone))
+		*(ReplayUndone *) add_event(replay, &replay->undone, undone.deal_id) = undone;
 }
 
 static void
-finish_edit(Replay *replay, PendingRow *row)
+receive_edit(TupleTableSlot *row, void *arg)
 {
-	ReplayDeal *deal = row->deal;
-	const ReplayEdit *edit = &row->u.edit;
+	Replay	   *replay = arg;
+	ReplayEdit	edit;
 
-	if (edit->change == REPLAY_DELETED || edit->change == REPLAY_RESTORED)
+	if (crm_replay_get_edit(replay, row, &edit))
+		*(ReplayEdit *) add_event(replay, &replay->edits, edit.deal_id) = edit;
+}
+
+static void
+receive_move(TupleTableSlot *row, void *arg)
+{
+	Replay	   *replay = arg;
+	UuidKey		deal_id;
+	ReplayMove	move;
+
+	if (crm_replay_get_move(replay, row, &deal_id, &move) &&
+		replay->user->wants(replay, &move))
+		*(KeptMove *) add_event(replay, &replay->moves, deal_id) = (KeptMove)
 	{
-		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
-
-		node->deal = deal;
-		node->life.order = edit->order;
-		node->life.is_deleted = edit->change == REPLAY_DELETED;
-		node->life.place = edit->place;
-		node->next = replay->life_nodes;
-		replay->life_nodes = node;
-		deal->nlives++;
-		if (edit->place.is_here)
-			await(replay, deal);
-	}
-	replay->user->edit(replay, deal, edit);
+		deal_id, move.order.at, move.place, move.order.move_no, move.to_status, move.to_here
+	};
 }
 
 static void
-receive_edit(TupleTableSlot *slot, void *arg)
+receive_deal(TupleTableSlot *row, void *arg)
 {
-	PendingRow *row = free_row(arg);
-	const pg_uuid_t *deal_id;
+	Replay	   *replay = arg;
+	ReplayPresent present;
+	uint32		hash;
 
-	if (crm_replay_get_edit(arg, slot, &deal_id, &row->u.edit))
-		add_row(arg, row, deal_id);
+	if (!crm_replay_get_deal(replay, row, false, &present))
+		return;
+	hash = hash_deal(replay, present.deal_id);
+	if (crm_deal_filter_may_have(&replay->with_events, hash))
+		*(ReplayPresent *) crm_deal_parts_add(&replay->presents, hash) = present;
+	else
+		replay->user->deal(replay, NULL, &present);
 }
+
+/* The ids of the deals of a small pipeline. */
+typedef struct SmallPipeline
+{
+	ArrayBuildState *ids;
+	DealIndex  *deals;
+	int			count;
+	bool		is_erased;		/* what is missing is to be found */
+} SmallPipeline;
+
+static void
+receive_id(TupleTableSlot *slot, void *arg)
+{
+	SmallPipeline *small = ((Replay *) arg)->small;
+	Datum		deal_id;
+	UuidKey		key;
+	bool		is_erased,
+				found;
+
+	if (!crm_replay_get_id(slot, &deal_id, &is_erased))
+		return;
+	small->count++;
+	small->is_erased |= is_erased;
+	key = crm_uuid_key(DatumGetUUIDP(deal_id));
+	(void) crm_deal_number(small->deals, key, crm_deal_hash(small->deals, key), &found);
+	if (!found)
+		small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID,
+									  ((Replay *) arg)->context);
+}
+
+/* The ids of the deals that were here; 0 if the pipeline is not small. */
+static Datum
+read_ids(Replay *replay)
+{
+	SmallPipeline small = {0};
+	MemoryContext caller = MemoryContextSwitchTo(replay->context);
+
+	small.deals = crm_deal_index_create(0);
+	MemoryContextSwitchTo(caller);
+	small.ids = initArrayResult(UUIDOID, replay->context, false);
+	replay->small = &small;
+	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
+	replay->small = NULL;
+	if (small.count > REPLAY_SMALL || small.is_erased)
+		return (Datum) 0;
+	return makeArrayResult(small.ids, replay->context);
+}
+
+/* ---- the lives of a deal ---- */
 
 static int
 compare_lives(const void *a, const void *b)
@@ -374,133 +311,98 @@ is_undone(Replay *replay, const ReplayDeal *deal, uint32 life, int32 move_no)
 
 	if (!deal->has_undone)
 		return false;
-	entry = replay_undone_lookup(replay->undone, key);
+	entry = replay_undone_lookup(replay->undone_moves, key);
 	return entry != NULL && life_of_move(deal, entry->reverted_by) == life;
 }
 
-static void
-finish_move(Replay *replay, PendingRow *row)
-{
-	ReplayDeal *deal = row->deal;
-	ReplayMove *move = &row->u.move;
+/* ---- the events of a part ---- */
 
-	move->life = life_of_move(deal, move->order.move_no);
-	if (!is_in_life(deal, move->life, move->order.at) ||
-		is_undone(replay, deal, move->life, move->order.move_no))
-		return;
-	await(replay, deal);
-	replay->user->move(replay, deal, move);
+static void
+note_undone(Replay *replay, const ReplayUndone *undone)
+{
+	ReplayDeal *deal = get_deal(replay, undone->deal_id);
+	UndoneKey	key = {deal->number, undone->move_no};
+	bool		found;
+	UndoneEntry *entry = replay_undone_insert(replay->undone_moves, key, &found);
+
+	deal->has_undone = true;
+	if (!found || undone->reverted_by < entry->reverted_by)
+		entry->reverted_by = undone->reverted_by;
 }
 
 static void
-receive_move(TupleTableSlot *slot, void *arg)
+note_edit(Replay *replay, ReplayEdit *edit)
 {
-	const ReplayUser *user = ((Replay *) arg)->user;
-	PendingRow *row = free_row(arg);
-	const pg_uuid_t *deal_id;
+	ReplayDeal *deal = get_deal(replay, edit->deal_id);
 
-	if (crm_replay_get_move(arg, slot, &deal_id, &row->u.move) &&
-		(user->wants == NULL || user->wants(arg, &row->u.move)))
-		add_row(arg, row, deal_id);
+	if (edit->change == REPLAY_DELETED || edit->change == REPLAY_RESTORED)
+	{
+		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
+
+		node->deal = deal;
+		node->life.order = edit->order;
+		node->life.is_deleted = edit->change == REPLAY_DELETED;
+		node->life.place = edit->place;
+		node->next = replay->life_nodes;
+		replay->life_nodes = node;
+		deal->nlives++;
+		if (crm_place(replay->places, edit->place.number)->is_here)
+			deal->is_awaited = true;
+	}
+	replay->user->edit(replay, deal, edit);
+}
+
+static void
+note_move(Replay *replay, const KeptMove *kept)
+{
+	ReplayDeal *deal = get_deal(replay, kept->deal_id);
+	ReplayMove	move = {
+		{kept->at, kept->move_no, REPLAY_OF_MOVE}, kept->place, life_of_move(deal, kept->move_no),
+		kept->to_status, kept->to_here
+	};
+
+	if (!is_in_life(deal, move.life, kept->at) || is_undone(replay, deal, move.life, kept->move_no))
+		return;
+	deal->is_awaited = true;
+	replay->user->move(replay, deal, &move);
 }
 
 /* Handles a deal as it is now, whether it has events or not. */
 static void
-finish_present(Replay *replay, PendingRow *row)
+note_present(Replay *replay, const ReplayPresent *present)
 {
-	if (row->deal != NULL)
-		replay->awaited[row->deal->number / AWAITED_BITS] &= ~awaited_bit(row->deal);
-	replay->user->deal(replay, row->deal, &row->u.present);
-}
+	ReplayDeal *deal = find_deal(replay, present->deal_id);
 
-static inline void
-receive_present(Replay *replay, TupleTableSlot *slot, bool any_pipeline)
-{
-	PendingRow *row = free_row(replay);
-	const pg_uuid_t *deal_id;
-
-	if (crm_replay_get_deal(replay, slot, any_pipeline, &deal_id, &row->u.present))
-		add_row(replay, row, deal_id);
+	if (deal != NULL)
+		deal->is_awaited = false;
+	replay->user->deal(replay, deal, present);
 }
 
 static void
-receive_deal(TupleTableSlot *slot, void *replay)
+receive_other_deal(TupleTableSlot *row, void *replay)
 {
-	receive_present(replay, slot, false);
-}
+	ReplayPresent present;
 
-static void
-receive_other_deal(TupleTableSlot *slot, void *replay)
-{
-	receive_present(replay, slot, true);
-}
-
-/* The ids of the deals of a small pipeline. */
-typedef struct SmallPipeline
-{
-	ArrayBuildState *ids;
-	DealIndex  *deals;
-	int			count;
-	bool		is_erased;		/* what is missing is to be found */
-} SmallPipeline;
-
-static void
-receive_id(TupleTableSlot *slot, void *arg)
-{
-	SmallPipeline *small = ((Replay *) arg)->small;
-	Datum		deal_id;
-	UuidKey		key;
-	bool		is_erased,
-				found;
-
-	if (!crm_replay_get_id(slot, &deal_id, &is_erased))
-		return;
-	small->count++;
-	small->is_erased |= is_erased;
-	key = crm_uuid_key(DatumGetUUIDP(deal_id));
-	(void) crm_deal_number(small->deals, key, crm_deal_hash(small->deals, key), &found);
-	if (!found)
-		small->ids = accumArrayResult(small->ids, deal_id, false, UUIDOID,
-									  ((Replay *) arg)->context);
-}
-
-/* The ids of the deals that were here; 0 if the pipeline is not small. */
-static Datum
-read_ids(Replay *replay)
-{
-	SmallPipeline small = {0};
-	MemoryContext caller = MemoryContextSwitchTo(replay->context);
-
-	small.deals = crm_deal_index_create(0);
-	MemoryContextSwitchTo(caller);
-	small.ids = initArrayResult(UUIDOID, replay->context, false);
-	replay->small = &small;
-	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
-	replay->small = NULL;
-	if (small.count > REPLAY_SMALL || small.is_erased)
-		return (Datum) 0;
-	return makeArrayResult(small.ids, replay->context);
+	if (crm_replay_get_deal(replay, row, true, &present))
+		note_present(replay, &present);
 }
 
 /* The deals that were here, but are not in the pipeline now. */
 static void
-for_other_deals(Replay *replay, void (*receive) (Replay *, ReplayDeal *, ArrayBuildState **),
-				ArrayBuildState **arg)
+read_others(Replay *replay)
 {
-	for (uint32 i = 0; i < replay->awaited_words; i++)
+	ArrayBuildState *ids = NULL;
+
+	for (uint32 i = 0; i < replay->deals->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (uint64 bits = replay->awaited[i]; bits != 0; bits &= bits - 1)
-			receive(replay, deal_of_number(replay, i * AWAITED_BITS + pg_rightmost_one_pos64(bits)),
-					arg);
+		if (deal_of_number(replay, i)->is_awaited)
+			ids = accumArrayResult(ids, PointerGetDatum(&replay->deals->ids[i]), false,
+								   UUIDOID, CurrentMemoryContext);
 	}
-}
-
-static void
-collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
-{
-	*ids = accumArrayResult(*ids, PointerGetDatum(&replay->deals->ids[deal->number]), false,
-							UUIDOID, replay->context);
+	if (ids != NULL)
+		crm_replay_read(replay, REPLAY_READ_OTHER_DEALS,
+						makeArrayResult(ids, CurrentMemoryContext), receive_other_deal);
 }
 
 /*
@@ -508,11 +410,54 @@ collect_id(Replay *replay, ReplayDeal *deal, ArrayBuildState **ids)
  * not see all deals does not get these, as their visibility cannot be decided.
  */
 static void
-finish_deal(Replay *replay, ReplayDeal *deal, ArrayBuildState **unused)
+end_deleted(Replay *replay)
 {
-	if (replay->query.sees_all && deal->nlives > 0)
-		replay->user->deal(replay, deal, NULL);
+	for (uint32 i = 0; replay->query.sees_all && i < replay->deals->count; i++)
+	{
+		ReplayDeal *deal = deal_of_number(replay, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (deal->is_awaited && deal->nlives > 0)
+			replay->user->deal(replay, deal, NULL);
+	}
 }
+
+static void
+clear_part(Replay *replay)
+{
+	crm_deal_index_reset(replay->deals);
+	crm_rooms_reset(&replay->scratch);
+	replay_undone_reset(replay->undone_moves);
+	replay->life_nodes = NULL;
+}
+
+#define FOR_PART(type, record, parts, number) \
+	for (DealPartReader reader = crm_deal_part_read(parts, number); \
+		 ((record) = (type *) crm_deal_part_next(parts, &reader)) != NULL;)
+
+static void
+work_on_part(Replay *replay, int number)
+{
+	ReplayUndone *undone;
+	ReplayEdit *edit;
+	KeptMove   *move;
+	ReplayPresent *present;
+
+	clear_part(replay);
+	FOR_PART(ReplayUndone, undone, &replay->undone, number)
+		note_undone(replay, undone);
+	FOR_PART(ReplayEdit, edit, &replay->edits, number)
+		note_edit(replay, edit);
+	arrange_lives(replay);
+	FOR_PART(KeptMove, move, &replay->moves, number)
+		note_move(replay, move);
+	FOR_PART(ReplayPresent, present, &replay->presents, number)
+		note_present(replay, present);
+	read_others(replay);
+	end_deleted(replay);
+}
+
+/* ---- the replay ---- */
 
 Replay *
 crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
@@ -529,47 +474,39 @@ crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg)
 	caller = MemoryContextSwitchTo(replay->context);
 	replay->deals = crm_deal_index_create(0);
 	replay->subjects = crm_deal_index_create(0);
+	replay->places = crm_places_create();
 	MemoryContextSwitchTo(caller);
-	replay->undone = replay_undone_create(replay->context, 16, replay);
-	replay->pending = MemoryContextAllocZero(replay->context, sizeof(PendingRows));
+	replay->undone_moves = replay_undone_create(replay->context, 16, replay);
+	crm_rooms_init(&replay->records, replay->context);
+	crm_rooms_init(&replay->scratch, replay->context);
 	return replay;
 }
 
-#define FIRST_ROOM	((Size) 64 * 1024)
-#define LARGEST_ROOM	((Size) 32 * 1024 * 1024)
-
-void *
-crm_replay_alloc(Replay *replay, Size size)
+static void
+init_parts(Replay *replay, bool is_small)
 {
-	char	   *result;
+	Rooms	   *rooms = &replay->records;
 
-	size = MAXALIGN(size);
-	if (replay->room_left < size)
-	{
-		replay->room_size = Min(Max(replay->room_size * 2, FIRST_ROOM), LARGEST_ROOM);
-		replay->room_left = replay->room_size;
-		replay->room = crm_alloc_large(replay->context, replay->room_left);
-	}
-	result = replay->room;
-	replay->room += size;
-	replay->room_left -= size;
-	return result;
+	crm_deal_parts_init(&replay->undone, rooms, sizeof(ReplayUndone), is_small);
+	crm_deal_parts_init(&replay->edits, rooms, sizeof(ReplayEdit), is_small);
+	crm_deal_parts_init(&replay->moves, rooms, sizeof(KeptMove), is_small);
+	crm_deal_parts_init(&replay->presents, rooms, sizeof(ReplayPresent), is_small);
+	crm_deal_filter_init(&replay->with_events, replay->context, is_small);
 }
 
 void
 crm_replay_run(Replay *replay)
 {
 	Datum		small = read_ids(replay);
-	ArrayBuildState *ids = NULL;
 
+	init_parts(replay, small != (Datum) 0);
 	crm_replay_read(replay, REPLAY_READ_UNDONE, small, receive_undone);
-	read_rows(replay, REPLAY_READ_EDITS, small, true, receive_edit, finish_edit);
-	arrange_lives(replay);
-	read_rows(replay, REPLAY_READ_MOVES, small, true, receive_move, finish_move);
-	read_rows(replay, REPLAY_READ_DEALS, small, false, receive_deal, finish_present);
-	for_other_deals(replay, collect_id, &ids);
-	if (ids != NULL)
-		read_rows(replay, REPLAY_READ_OTHER_DEALS, makeArrayResult(ids, replay->context), false,
-				  receive_other_deal, finish_present);
-	for_other_deals(replay, finish_deal, NULL);
+	crm_replay_read(replay, REPLAY_READ_EDITS, small, receive_edit);
+	crm_replay_read(replay, REPLAY_READ_MOVES, small, receive_move);
+	crm_replay_read(replay, REPLAY_READ_DEALS, small, receive_deal);
+	for (int part = 0; part < crm_deal_parts_count(&replay->presents); part++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		work_on_part(replay, part);
+	}
 }

@@ -8,14 +8,15 @@
  * replayed backwards: the present state is the row of deals, and the state before each
  * move and each edit is in the row of that move or edit.
  *
- * Each table is read once, by a plain query with the caller's rights, row by
- * row: the moves that were taken back, the edits, the moves, the deals, in this
- * order.  The edits are those of all pipelines, as a deal may have been in another one
- * then; for a small pipeline the ids of its deals are read first, and then only what is
- * of these.  Deals with events
- * since the period began are hashed; the others are passed on and not kept.  So memory
- * grows with the number of events, not with the table of deals, and all of it is in
- * one memory context.
+ * Each table is read once, by a plain query with the caller's rights, row by row: the
+ * moves that were taken back, the edits, the moves, the deals, in this order.  The edits
+ * are those of all pipelines, as a deal may have been in another one then; for a small
+ * pipeline the ids of its deals are read first, and then only what is of these.
+ *
+ * What is read is put into parts by the deals (analytics/deal_parts.h), and then the deals
+ * are worked on part by part.  A deal without events since the period began is passed on as
+ * it comes, and not kept.  So memory grows with the number of events, not with the table of
+ * deals, and all of it is in one memory context.
  *
  * A deal that is deleted and put back under its id has several lives.  The number of a
  * move tells its life.  A move that was taken back in the same life is ignored; one
@@ -30,10 +31,12 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "analytics/deal_filter.h"
 #include "analytics/deal_index.h"
+#include "analytics/deal_parts.h"
+#include "analytics/places.h"
 #include "analytics/row_columns.h"
 #include "base/compat.h"
-#include "stage/deal_status.h"
 #include "summary/summary.h"
 
 /* The order of the events of a deal; see crm_replay_compare(). */
@@ -49,18 +52,13 @@ typedef struct ReplayOrder
 
 #define REPLAY_NO_PROBABILITY	(-1)
 
-/* The stage of a deal, since when, and what follows from the stage. */
+/* Where a deal stands, and since when. */
 typedef struct ReplayPlace
 {
-	pg_uuid_t	stage_id;
 	TimestampTz entered_at;
-	TimestampTz closed_at;		/* if it is known; see
-								 * ReplayQuery.want_closed_at */
 	int32		probability;	/* of CRM_PROBABILITY_SCALE, or
 								 * REPLAY_NO_PROBABILITY */
-	uint8		status;			/* DealStatus */
-	bool		is_here;		/* in the pipeline that is asked about */
-	bool		has_closed_at;
+	uint32		number;			/* of Replay.places */
 } ReplayPlace;
 
 /* What a deal is worth, and to whom. */
@@ -88,10 +86,13 @@ typedef enum ReplayChange
 /* A row of deal_changes: where the deal stood, and what it was before. */
 typedef struct ReplayEdit
 {
+	UuidKey		deal_id;
 	ReplayOrder order;
-	ReplayChange change;
 	ReplayPlace place;
 	ReplayValues values;		/* none for a deal that is restored */
+	struct ReplayEdit *next;	/* the user's, as the next one */
+	uint32		end;
+	ReplayChange change;
 } ReplayEdit;
 
 /* A row of stage_changes: where the deal stood before the move, and after. */
@@ -103,14 +104,20 @@ typedef struct ReplayMove
 								 * ended before */
 	uint8		to_status;		/* DealStatus */
 	bool		to_here;
-	uint32		first;			/* the user's, set by ReplayUser.wants */
-	uint32		end;
 } ReplayMove;
+
+/* A move that was taken back. */
+typedef struct ReplayUndone
+{
+	UuidKey		deal_id;
+	int32		move_no;
+	int32		reverted_by;	/* the number of the move that took it back */
+} ReplayUndone;
 
 /* A row of deals. */
 typedef struct ReplayPresent
 {
-	UuidKey		id;
+	UuidKey		deal_id;
 	ReplayPlace place;
 	ReplayValues values;
 } ReplayPresent;
@@ -126,11 +133,13 @@ typedef struct ReplayLife
 /* A deal with events; the user's struct begins with this. */
 typedef struct ReplayDeal
 {
-	ReplayLife *lives;			/* in their order, once the edits are read */
+	ReplayLife *lives;			/* in their order, once the edits are known */
 	uint32		nlives;
-	uint32		number;
+	uint32		number;			/* in its part */
 	bool		has_undone;		/* some of its moves were taken back */
 	bool		is_arranged;	/* its lives are in their order */
+	bool		is_awaited;		/* it was here, at some time, and its row has
+								 * not come yet */
 } ReplayDeal;
 
 typedef struct Replay Replay;
@@ -161,22 +170,16 @@ typedef struct ReplayQuery
 /*
  * The user of a replay.  edit and move are called for each row, in no order; moves
  * that were taken back are left out, and those that the user does not want, whatever their
- * deals are.  deal is called once for each deal that was in
- * the pipeline, after all its rows: with NULL as the deal if it has no events since
- * from_at, with NULL as the present if it no longer exists.  Some rows before that,
- * prefetch is called to prefetch the memory that deal will read: step 0, and what that
- * refers to: step 1, and so on up to REPLAY_PREFETCHES.
+ * deals are.  deal is called once for each deal that was in the pipeline, after all its
+ * rows: with NULL as the deal if it has no events since from_at, with NULL as the present if
+ * it no longer exists.  An edit stays where it is until then.
  */
-#define REPLAY_PREFETCHES	5
-
 typedef struct ReplayUser
 {
 	Size		deal_size;		/* of a struct that begins with ReplayDeal */
-	Size		move_size;		/* of the part of it that move reads */
-	void		(*edit) (Replay *replay, ReplayDeal *deal, const ReplayEdit *edit);
-	bool		(*wants) (const Replay *replay, ReplayMove *move);	/* NULL: all */
+	void		(*edit) (Replay *replay, ReplayDeal *deal, ReplayEdit *edit);
+	bool		(*wants) (const Replay *replay, const ReplayMove *move);
 	void		(*move) (Replay *replay, ReplayDeal *deal, const ReplayMove *move);
-	void		(*prefetch) (const ReplayDeal *deal, int step);
 	void		(*deal) (Replay *replay, ReplayDeal *deal, const ReplayPresent *present);
 } ReplayUser;
 
@@ -186,21 +189,27 @@ struct Replay
 	const ReplayUser *user;
 	void	   *arg;			/* the user's */
 	MemoryContext context;		/* what the user keeps goes there, too */
-	DealIndex  *deals;
 	RowColumns	columns;		/* of the rows that are read */
-	char	   *chunks[32];		/* of deals, by number */
-	uint64	   *awaited;		/* their bits: they were here, at some time,
-								 * and their rows have not come yet */
-	uint32		awaited_words;
+	Places	   *places;			/* with days if query.want_closed_at */
 	DealIndex  *subjects;		/* values of the column, numbered; a date is
 								 * the first word */
-	struct replay_undone_hash *undone;
+	Rooms		records;		/* of all that is read */
+	DealParts	undone;
+	DealParts	edits;
+	DealParts	moves;
+	DealParts	presents;
+	DealFilter	with_events;
+
+	/*
+	 * Of the part at hand, or in a small pipeline of the deals that were
+	 * here:
+	 */
+	DealIndex  *deals;
+	Rooms		scratch;
+	char	   *chunks[32];		/* of deals, by number */
+	struct replay_undone_hash *undone_moves;
 	struct LifeNode *life_nodes;
-	struct PendingRows *pending;
 	struct SmallPipeline *small;	/* while its ids are read */
-	char	   *room;			/* for crm_replay_alloc() */
-	Size		room_left;
-	Size		room_size;		/* of the last one */
 	uint32		seed;
 };
 
@@ -211,8 +220,12 @@ struct Replay
 extern Replay *crm_replay_begin(const ReplayQuery *query, const ReplayUser *user, void *arg);
 extern void crm_replay_run(Replay *replay);
 
-/* Memory for what is kept until the end: not zeroed, at most 64 kB. */
-extern void *crm_replay_alloc(Replay *replay, Size size);
+/* Memory for what is kept of a deal until deal was called: not zeroed, at most ROOMS_MAX_SIZE. */
+static inline void *
+crm_replay_alloc(Replay *replay, Size size)
+{
+	return crm_rooms_alloc(&replay->scratch, size);
+}
 
 /* The end of the life that the deal was in at from_at; NULL: its present one. */
 static inline const ReplayLife *
@@ -267,13 +280,11 @@ extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayRe
  * instead; false for a row that lacks what the CRM always writes, as below.
  */
 extern bool crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased);
-extern bool crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id,
-								  int32 *move_no, int32 *reverted_by);
-extern bool crm_replay_get_edit(Replay *replay, TupleTableSlot *row,
-								const pg_uuid_t **deal_id, ReplayEdit *edit);
-extern bool crm_replay_get_move(Replay *replay, TupleTableSlot *row,
-								const pg_uuid_t **deal_id, ReplayMove *move);
+extern bool crm_replay_get_undone(TupleTableSlot *row, ReplayUndone *undone);
+extern bool crm_replay_get_edit(Replay *replay, TupleTableSlot *row, ReplayEdit *edit);
+extern bool crm_replay_get_move(Replay *replay, TupleTableSlot *row, UuidKey *deal_id,
+								ReplayMove *move);
 extern bool crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
-								const pg_uuid_t **deal_id, ReplayPresent *present);
+								ReplayPresent *present);
 
 #endif							/* CRM_ANALYTICS_REPLAY_H */

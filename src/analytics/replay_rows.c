@@ -7,6 +7,7 @@
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
+#include "analytics/conversion_day.h"
 #include "analytics/replay.h"
 #include "analytics/replay_columns.h"
 #include "base/errors.h"
@@ -129,14 +130,13 @@ crm_replay_get_id(TupleTableSlot *row, Datum *deal_id, bool *is_erased)
 }
 
 bool
-crm_replay_get_undone(TupleTableSlot *row, const pg_uuid_t **deal_id, int32 *move_no,
-					  int32 *reverted_by)
+crm_replay_get_undone(TupleTableSlot *row, ReplayUndone *undone)
 {
 	if (!crm_row_has(row, 3))
 		return false;
-	*deal_id = DatumGetUUIDP(row->tts_values[0]);
-	*move_no = DatumGetInt32(row->tts_values[1]);
-	*reverted_by = DatumGetInt32(row->tts_values[2]);
+	undone->deal_id = crm_uuid_key(DatumGetUUIDP(row->tts_values[0]));
+	undone->move_no = DatumGetInt32(row->tts_values[1]);
+	undone->reverted_by = DatumGetInt32(row->tts_values[2]);
 	return true;
 }
 
@@ -181,9 +181,48 @@ refuse_erased(TimestampTz until)
 			 errhint("Ask for a moment, or a period, after that.")));
 }
 
+/* The columns of where a deal stood. */
+typedef struct PlaceColumns
+{
+	int			stage_id;
+	int			status;
+	int			entered_at;
+	int			probability;
+} PlaceColumns;
+
+static const PlaceColumns edit_place = {
+	EDIT_STAGE_ID, EDIT_STATUS, EDIT_ENTERED_AT, EDIT_VALUES + VALUE_PROBABILITY
+};
+static const PlaceColumns move_place = {
+	MOVE_STAGE_ID, MOVE_STATUS, MOVE_ENTERED_AT, MOVE_PROBABILITY
+};
+static const PlaceColumns present_place = {
+	PRESENT_STAGE_ID, PRESENT_STATUS, PRESENT_ENTERED_AT, PRESENT_VALUES + VALUE_PROBABILITY
+};
+
+/* closed_at: a column, too. */
+static pg_attribute_always_inline void
+get_place(Replay *replay, const PlaceColumns *at, bool stands_here, int closed_at,
+		  ReplayPlace *place)
+{
+	const RowColumns *columns = &replay->columns;
+	Place		found = {
+		.stage = crm_uuid_key(DatumGetUUIDP(columns->values[at->stage_id])),
+		.status = get_status(columns, at->status),.is_here = stands_here
+	};
+
+	if (!columns->nulls[closed_at])
+	{
+		found.has_closed_on = true;
+		found.closed_on = crm_day_of(DatumGetTimestampTz(columns->values[closed_at]));
+	}
+	place->number = crm_place_number(replay->places, &found);
+	place->entered_at = DatumGetTimestampTz(columns->values[at->entered_at]);
+	place->probability = get_probability(columns, at->probability);
+}
+
 bool
-crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
-					ReplayEdit *edit)
+crm_replay_get_edit(Replay *replay, TupleTableSlot *row, ReplayEdit *edit)
 {
 	const RowColumns *columns = &replay->columns;
 
@@ -193,85 +232,52 @@ crm_replay_get_edit(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_
 	edit->order.at = DatumGetTimestampTz(columns->values[EDIT_CHANGED_AT]);
 	if (edit->change == REPLAY_ERASED)
 		refuse_erased(edit->order.at);
-	*deal_id = DatumGetUUIDP(columns->values[EDIT_DEAL_ID]);
+	edit->deal_id = crm_uuid_key(DatumGetUUIDP(columns->values[EDIT_DEAL_ID]));
 	edit->order.move_no = DatumGetInt32(columns->values[EDIT_MOVE_NO]);
 	edit->order.version = DatumGetInt32(columns->values[EDIT_VERSION]);
-	edit->place.stage_id = *DatumGetUUIDP(columns->values[EDIT_STAGE_ID]);
-	edit->place.entered_at = DatumGetTimestampTz(columns->values[EDIT_ENTERED_AT]);
-	edit->place.status = get_status(columns, EDIT_STATUS);
-	edit->place.is_here = is_here(replay, EDIT_PIPELINE_ID);
-	edit->place.probability = get_probability(columns, EDIT_VALUES + VALUE_PROBABILITY);
-	edit->place.has_closed_at = !columns->nulls[EDIT_CLOSED_AT];
-	edit->place.closed_at = edit->place.has_closed_at ?
-		DatumGetTimestampTz(columns->values[EDIT_CLOSED_AT]) : 0;
+	get_place(replay, &edit_place, is_here(replay, EDIT_PIPELINE_ID), EDIT_CLOSED_AT,
+			  &edit->place);
 	get_values(replay, EDIT_VALUES, &edit->values);
 	return true;
 }
 
 bool
-crm_replay_get_move(Replay *replay, TupleTableSlot *row, const pg_uuid_t **deal_id,
-					ReplayMove *move)
+crm_replay_get_move(Replay *replay, TupleTableSlot *row, UuidKey *deal_id, ReplayMove *move)
 {
 	const RowColumns *columns = &replay->columns;
-	ReplayPlace *place = &move->place;
+	bool		from_here;
 
 	if (!read_row(replay, row, MOVE_CHANGED_AT, MOVE_ENTERED_AT) ||
 		!columns->nulls[MOVE_REVERTS_NO])
 		return false;
-	place->entered_at = DatumGetTimestampTz(columns->values[MOVE_ENTERED_AT]);
-	place->is_here = is_here(replay, MOVE_PIPELINE_ID);
+	from_here = is_here(replay, MOVE_PIPELINE_ID);
 	move->to_here = is_here(replay, MOVE_TO_PIPELINE_ID);
-	if (!place->is_here && !move->to_here)
+	if (!from_here && !move->to_here)
 		return false;
-	*deal_id = DatumGetUUIDP(columns->values[MOVE_DEAL_ID]);
+	*deal_id = crm_uuid_key(DatumGetUUIDP(columns->values[MOVE_DEAL_ID]));
 	move->order.at = DatumGetTimestampTz(columns->values[MOVE_CHANGED_AT]);
 	move->order.move_no = DatumGetInt32(columns->values[MOVE_MOVE_NO]);
 	move->order.version = REPLAY_OF_MOVE;
-	place->stage_id = *DatumGetUUIDP(columns->values[MOVE_STAGE_ID]);
-	place->status = get_status(columns, MOVE_STATUS);
-	place->probability = get_probability(columns, MOVE_PROBABILITY);
-	place->has_closed_at = !columns->nulls[MOVE_CLOSED_AT];
-	place->closed_at = place->has_closed_at ?
-		DatumGetTimestampTz(columns->values[MOVE_CLOSED_AT]) : 0;
+	get_place(replay, &move_place, from_here, MOVE_CLOSED_AT, &move->place);
 	move->to_status = get_status(columns, MOVE_TO_STATUS);
-	return true;
-}
-
-/* When the deal was won or lost; false if it was not, or if that is not asked for. */
-static inline bool
-get_closed_at(const Replay *replay, TimestampTz *closed_at)
-{
-	const RowColumns *columns = &replay->columns;
-	int			column = PRESENT_WON_AT;
-
-	if (columns->nulls[column])
-		column = PRESENT_LOST_AT;
-	if (columns->nulls[column])
-		return false;
-	*closed_at = DatumGetTimestampTz(columns->values[column]);
 	return true;
 }
 
 bool
 crm_replay_get_deal(Replay *replay, TupleTableSlot *row, bool any_pipeline,
-					const pg_uuid_t **deal_id, ReplayPresent *present)
+					ReplayPresent *present)
 {
 	const RowColumns *columns = &replay->columns;
-	ReplayPlace *place = &present->place;
+	bool		stands_here;
 
 	if (!read_row(replay, row, 0, 0))
 		return false;
-	place->is_here = is_here(replay, PRESENT_PIPELINE_ID);
-	if (!place->is_here && !any_pipeline)
+	stands_here = is_here(replay, PRESENT_PIPELINE_ID);
+	if (!stands_here && !any_pipeline)
 		return false;
-	*deal_id = DatumGetUUIDP(columns->values[PRESENT_ID]);
-	place->stage_id = *DatumGetUUIDP(columns->values[PRESENT_STAGE_ID]);
-	place->entered_at = DatumGetTimestampTz(columns->values[PRESENT_ENTERED_AT]);
-	place->status = get_status(columns, PRESENT_STATUS);
-	place->probability = get_probability(columns, PRESENT_VALUES + VALUE_PROBABILITY);
-	place->closed_at = 0;
-	place->has_closed_at = get_closed_at(replay, &place->closed_at);
+	present->deal_id = crm_uuid_key(DatumGetUUIDP(columns->values[PRESENT_ID]));
+	get_place(replay, &present_place, stands_here,
+			  columns->nulls[PRESENT_WON_AT] ? PRESENT_LOST_AT : PRESENT_WON_AT, &present->place);
 	get_values(replay, PRESENT_VALUES, &present->values);
-	present->id = crm_uuid_key(*deal_id);
 	return true;
 }

@@ -139,9 +139,11 @@ add_event(Replay *replay, WaterfallDeal *deal)
  * was elsewhere then: of a visit here the end would have been read.
  */
 static void
-set_place(const Replay *replay, WaterfallState *state, const ReplayPlace *place)
+set_place(const Replay *replay, WaterfallState *state, const ReplayPlace *at)
 {
-	state->is_here = place->is_here && place->entered_at <= replay->query.to_at;
+	const Place *place = crm_place(replay->places, at->number);
+
+	state->is_here = place->is_here && at->entered_at <= replay->query.to_at;
 	state->status = place->status;
 }
 
@@ -160,7 +162,7 @@ set_values(const Replay *replay, WaterfallState *state, const ReplayValues *valu
 
 /* Of the edits after the period, the first one tells the end of it. */
 static void
-receive_edit(Replay *replay, ReplayDeal *replay_deal, const ReplayEdit *edit)
+receive_edit(Replay *replay, ReplayDeal *replay_deal, ReplayEdit *edit)
 {
 	WaterfallDeal *deal = (WaterfallDeal *) replay_deal;
 	WaterfallEvent *event;
@@ -192,6 +194,29 @@ note_visit(WaterfallDeal *deal, const ReplayMove *move)
 	deal->visit_entered_at = move->place.entered_at;
 }
 
+/*
+ * Within the pipeline and its status nothing changes; but the move after the period tells the
+ * end of it.  From won to lost is no bar, but tells which one the move before it is in.
+ */
+static bool
+is_event(const Replay *replay, const ReplayMove *move)
+{
+	const Place *from = crm_place(replay->places, move->place.number);
+
+	return move->order.at > replay->query.to_at || from->is_here != move->to_here ||
+		from->status != move->to_status;
+}
+
+/*
+ * A visit that began in the period tells nothing, unless it ended by an event: the deal began
+ * then or before, but still in the period, or another visit tells that it began earlier.
+ */
+static bool
+wants(const Replay *replay, const ReplayMove *move)
+{
+	return move->place.entered_at <= replay->query.from_at || is_event(replay, move);
+}
+
 static void
 receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 {
@@ -199,14 +224,7 @@ receive_move(Replay *replay, ReplayDeal *replay_deal, const ReplayMove *move)
 	WaterfallEvent *event;
 
 	note_visit(deal, move);
-
-	/*
-	 * Within the pipeline and its status nothing changes; but the move after
-	 * the period tells the end of it.  From won to lost is no bar, but tells
-	 * which one the move before it is in.
-	 */
-	if (move->order.at <= replay->query.to_at && move->place.is_here == move->to_here &&
-		move->place.status == move->to_status)
+	if (!is_event(replay, move))
 		return;
 	event = add_event(replay, deal);
 	event->order = move->order;
@@ -413,20 +431,8 @@ receive_deal(Replay *replay, ReplayDeal *deal, const ReplayPresent *present)
 				   &state, 1, state.amount);
 }
 
-static void
-prefetch(const ReplayDeal *deal, int step)
-{
-	const WaterfallEvent *event = ((const WaterfallDeal *) deal)->events;
-
-	if (step > 0 && event != NULL)
-		event = event->next;
-	__builtin_prefetch(event);
-	__builtin_prefetch((const char *) event + 64);
-}
-
 static const ReplayUser waterfall_user = {
-	sizeof(WaterfallDeal), sizeof(WaterfallDeal), receive_edit, NULL, receive_move, prefetch,
-	receive_deal
+	sizeof(WaterfallDeal), receive_edit, wants, receive_move, receive_deal
 };
 
 static ArrayType *

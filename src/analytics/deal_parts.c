@@ -1,0 +1,69 @@
+/*
+ * analytics/deal_parts.c
+ *		Records of deals, put into parts by their deals.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "analytics/deal_parts.h"
+
+/* The parts of many deals are so many that one fits into the cache, and can be written to at once. */
+#define PART_BITS	9
+
+/* So many records are in the first chunk of a part, and so many bytes at most in any. */
+#define FIRST_RECORDS	4
+#define LARGEST_CHUNK	((Size) 32 * 1024)
+
+void
+crm_deal_parts_init(DealParts *parts, Rooms *rooms, Size record_size, bool is_small)
+{
+	parts->rooms = rooms;
+	parts->record_size = MAXALIGN(record_size);
+	parts->shift = is_small ? 32 : 32 - PART_BITS;
+	parts->parts = MemoryContextAllocZero(rooms->context,
+										  crm_deal_parts_count(parts) * sizeof(DealPart));
+}
+
+static char *
+records_of(DealChunk *chunk)
+{
+	return (char *) chunk + MAXALIGN(sizeof(DealChunk));
+}
+
+void
+crm_deal_part_grow(DealParts *parts, DealPart *part)
+{
+	Size		records = FIRST_RECORDS;
+	DealChunk  *chunk;
+
+	if (part->last != NULL)
+	{
+		part->last->end = part->free;
+		records = (part->free - records_of(part->last)) / parts->record_size * 2;
+		records = Min(records, LARGEST_CHUNK / parts->record_size);
+	}
+	chunk = crm_rooms_alloc(parts->rooms,
+							MAXALIGN(sizeof(DealChunk)) + records * parts->record_size);
+	chunk->next = NULL;
+	if (part->last != NULL)
+		part->last->next = chunk;
+	else
+		part->first = chunk;
+	part->last = chunk;
+	part->free = records_of(chunk);
+	part->end = part->free + records * parts->record_size;
+}
+
+DealPartReader
+crm_deal_part_read(DealParts *parts, int number)
+{
+	DealPart   *part = &parts->parts[number];
+
+	if (part->last != NULL)
+		part->last->end = part->free;
+	return (DealPartReader)
+	{
+		part->first, NULL, NULL
+	};
+}
