@@ -27,6 +27,17 @@
 #include "table/owner_rights.h"
 #include "table/value_checks.h"
 
+/* What a deal is worth: its amount, currency and value_period. */
+#define NWORTH	3
+
+static const Oid worth_types[NWORTH] = {NUMERICOID, TEXTOID, TEXTOID};
+
+typedef struct Worth
+{
+	Datum		values[NWORTH];
+	bool		nulls[NWORTH];
+} Worth;
+
 /*
  * A row of deal_changes of the present life, in their order.  Rows of corrections are
  * not corrected: each later correction would have to keep the rows that they hold.
@@ -42,9 +53,40 @@ typedef struct Edit
 				new_entered_at;
 	TimestampTz changed_at,
 				new_changed_at;
+	Worth		before;			/* of one that is ordered and no creation */
 } Edit;
 
 /* ---- deal_changes ---- */
+
+/* Of a row of the last query's result, from that column on; where it is. */
+static Worth
+get_worth(int row, int column)
+{
+	Worth		worth;
+
+	for (int i = 0; i < NWORTH; i++)
+		worth.values[i] = crm_result_value(row, column + i, worth_types[i], &worth.nulls[i]);
+	return worth;
+}
+
+/* What the deal is worth now. */
+static Worth
+read_present(const Timeline *timeline)
+{
+	static const Oid types[] = {UUIDOID, UUIDOID};
+	Datum		args[] = {
+		UUIDPGetDatum(&timeline->deal.id), UUIDPGetDatum(&timeline->deal.tenant_id)
+	};
+	Worth		none = {{0}, {true, true, true}};
+
+	(void) crm_run_once(psprintf("SELECT d.amount::pg_catalog.numeric, d.currency::pg_catalog.text, "
+								 "d.value_period::pg_catalog.text FROM %s d "
+								 "WHERE d.id OPERATOR(pg_catalog.=) $1 "
+								 "AND d.tenant_id OPERATOR(pg_catalog.=) $2",
+								 crm_relation_name(RelationGetRelid(timeline->deals))),
+						lengthof(types), types, args, NULL);
+	return SPI_processed > 0 ? get_worth(0, 1) : none;
+}
 
 static Edit *
 read_edits(const Timeline *timeline, int *nedits)
@@ -59,7 +101,9 @@ read_edits(const Timeline *timeline, int *nedits)
 	(void) crm_run_once(psprintf("SELECT c.id::pg_catalog.uuid, c.move_no::pg_catalog.int4, c.change OPERATOR(pg_catalog.=) 'created', "
 								 "c.stage_entered_at::pg_catalog.timestamptz, c.changed_at::pg_catalog.timestamptz, "
 								 "COALESCE(c.with_move::pg_catalog.int4, 0), "
-								 "c.change OPERATOR(pg_catalog.<>) 'edited' "
+								 "c.change OPERATOR(pg_catalog.<>) 'edited', "
+								 "c.old_amount::pg_catalog.numeric, c.old_currency::pg_catalog.text, "
+								 "c.old_value_period::pg_catalog.text "
 								 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 								 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
@@ -78,6 +122,7 @@ read_edits(const Timeline *timeline, int *nedits)
 		edits[i].changed_at = DatumGetTimestampTz(crm_result_value(i, 5, TIMESTAMPTZOID, NULL));
 		edits[i].with_move = DatumGetInt32(crm_result_value(i, 6, INT4OID, NULL));
 		edits[i].is_ordered = DatumGetBool(crm_result_value(i, 7, BOOLOID, NULL));
+		edits[i].before = get_worth(i, 8);
 	}
 	return edits;
 }
@@ -149,6 +194,18 @@ follow_moves(const Timeline *timeline, Edit *edits, int nedits)
 		if (edits[i].is_ordered)
 			last = edits[i].new_changed_at;
 	}
+}
+
+/* What the deal was worth then, by the first change after it; present: what it is now. */
+static const Worth *
+find_worth(const Edit *edits, int nedits, const Worth *present, TimestampTz at)
+{
+	for (int i = 0; i < nedits; i++)
+	{
+		if (edits[i].is_ordered && !edits[i].is_created && edits[i].new_changed_at > at)
+			return &edits[i].before;
+	}
+	return present;
 }
 
 /* ---- what is superseded ---- */
@@ -230,7 +287,9 @@ typedef struct Corrected
 	ArrayBuildState *ids;
 	ArrayBuildState *entered_at;
 	ArrayBuildState *changed_at;
-	ArrayBuildState *closed_at; /* of moves, as JSON: null if that stays */
+	/* Of moves: */
+	ArrayBuildState *closed_at; /* as JSON: null if that stays */
+	ArrayBuildState *worth[NWORTH]; /* at changed_at */
 } Corrected;
 
 static void
@@ -240,6 +299,8 @@ corrected_init(Corrected *corrected)
 	corrected->entered_at = initArrayResult(TIMESTAMPTZOID, CurrentMemoryContext, false);
 	corrected->changed_at = initArrayResult(TIMESTAMPTZOID, CurrentMemoryContext, false);
 	corrected->closed_at = initArrayResult(JSONBOID, CurrentMemoryContext, false);
+	for (int i = 0; i < NWORTH; i++)
+		corrected->worth[i] = initArrayResult(worth_types[i], CurrentMemoryContext, false);
 }
 
 static void
@@ -268,14 +329,28 @@ json_time(TimestampTz time)
 }
 
 static void
-corrected_add(Corrected *corrected, pg_uuid_t *id, TimestampTz entered_at, TimestampTz changed_at,
-			  const TimestampTz *closed_at)
+add_edit(Corrected *corrected, Edit *edit)
 {
-	add(corrected->ids, UUIDPGetDatum(id), false);
-	add(corrected->entered_at, TimestampTzGetDatum(entered_at), false);
-	add(corrected->changed_at, TimestampTzGetDatum(changed_at), false);
-	add(corrected->closed_at, closed_at != NULL ? json_time(*closed_at) : (Datum) 0,
-		closed_at == NULL);
+	add(corrected->ids, UUIDPGetDatum(&edit->id), false);
+	add(corrected->entered_at, TimestampTzGetDatum(edit->new_entered_at), false);
+	add(corrected->changed_at, TimestampTzGetDatum(edit->new_changed_at), false);
+}
+
+static void
+add_move(Corrected *corrected, TimelineMove *move, const Worth *worth)
+{
+	bool		closed_anew = move->has_closed_at && move->new_closed_at != move->closed_at;
+
+	if (move->new_entered_at == move->entered_at && move->new_changed_at == move->changed_at &&
+		!closed_anew)
+		return;
+	add(corrected->ids, UUIDPGetDatum(&move->id), false);
+	add(corrected->entered_at, TimestampTzGetDatum(move->new_entered_at), false);
+	add(corrected->changed_at, TimestampTzGetDatum(move->new_changed_at), false);
+	add(corrected->closed_at, closed_anew ? json_time(move->new_closed_at) : (Datum) 0,
+		!closed_anew);
+	for (int i = 0; i < NWORTH; i++)
+		add(corrected->worth[i], worth->values[i], worth->nulls[i]);
 }
 
 void
@@ -293,13 +368,14 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 	   const Timeline *timeline)
 {
 	static const Oid types[] = {
-		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, JSONBARRAYOID,
-		UUIDOID
+		UUIDOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDOID, JSONBARRAYOID,
+		NUMERICARRAYOID, TEXTARRAYOID, TEXTARRAYOID
 	};
 	Datum		args[] = {
 		UUIDPGetDatum(correction), make_array(corrected->ids), make_array(corrected->entered_at),
-		make_array(corrected->changed_at), make_array(corrected->closed_at),
-		UUIDPGetDatum(&timeline->deal.id)
+		make_array(corrected->changed_at), UUIDPGetDatum(&timeline->deal.id),
+		make_array(corrected->closed_at), make_array(corrected->worth[0]),
+		make_array(corrected->worth[1]), make_array(corrected->worth[2])
 	};
 
 	if (corrected->ids->nelems == 0)
@@ -310,20 +386,30 @@ update(Corrected *corrected, const char *table, const char *query, const pg_uuid
 		crm_refuse_suppressed(&timeline->deal.id, table);
 }
 
-#define FROM_ARRAYS \
-	"FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)) " \
-	"AS n (id, entered_at, changed_at, closed_at) " \
-	"WHERE c.id OPERATOR(pg_catalog.=) n.id AND c.deal_id OPERATOR(pg_catalog.=) $6"
+#define FROM_ARRAYS(more, names) \
+	"FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)" more ") " \
+	"AS n (id, entered_at, changed_at" names ") " \
+	"WHERE c.id OPERATOR(pg_catalog.=) n.id AND c.deal_id OPERATOR(pg_catalog.=) $5"
+
+/* What the deal was worth at the time of the move follows the time. */
+#define AT_ITS_TIME(column) \
+	column " = CASE WHEN c.changed_at OPERATOR(pg_catalog.=) n.changed_at " \
+	"THEN c." column " ELSE n." column " END"
 
 static void
 update_moves(Corrected *moves, const pg_uuid_t *correction, const Timeline *timeline)
 {
 	update(moves, "stage_changes",
 		   psprintf("UPDATE %s c SET entered_at = n.entered_at, changed_at = n.changed_at, correction_id = $1, "
+					AT_ITS_TIME("amount") ", " AT_ITS_TIME("currency") ", "
+					AT_ITS_TIME("value_period") ", "
 					"closing = COALESCE(pg_catalog.jsonb_set(c.closing, "
 					"CASE WHEN pg_catalog.jsonb_exists(c.closing, 'won_at') "
 					"THEN '{won_at}'::pg_catalog.text[] ELSE '{lost_at}'::pg_catalog.text[] END, "
-					"n.closed_at), c.closing) " FROM_ARRAYS,
+					"n.closed_at), c.closing) "
+					FROM_ARRAYS(", pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), "
+								"pg_catalog.unnest($9)",
+								", closed_at, amount, currency, value_period"),
 					crm_trusted_sibling(timeline->deals, "stage_changes")),
 		   correction, timeline);
 }
@@ -333,41 +419,30 @@ update_edits(Corrected *edits, const pg_uuid_t *correction, const Timeline *time
 {
 	update(edits, "deal_changes",
 		   psprintf("UPDATE %s c SET stage_entered_at = n.entered_at, changed_at = n.changed_at, "
-					"correction_id = $1 " FROM_ARRAYS,
+					"correction_id = $1 " FROM_ARRAYS("", ""),
 					crm_trusted_sibling(timeline->deals, "deal_changes")),
 		   correction, timeline);
 }
 
+/* The rows whose times are to be others. */
 static void
-collect_moves(const Timeline *timeline, Corrected *corrected)
+collect(const Timeline *timeline, Corrected *moves, Corrected *changed_edits)
 {
-	corrected_init(corrected);
-	for (int i = 0; i < timeline->nmoves; i++)
-	{
-		TimelineMove *move = &timeline->moves[i];
-		bool		closed_anew = move->has_closed_at && move->new_closed_at != move->closed_at;
-
-		if (move->new_entered_at != move->entered_at || move->new_changed_at != move->changed_at ||
-			closed_anew)
-			corrected_add(corrected, &move->id, move->new_entered_at, move->new_changed_at,
-						  closed_anew ? &move->new_closed_at : NULL);
-	}
-}
-
-static void
-collect_edits(const Timeline *timeline, Corrected *corrected)
-{
+	Worth		present = read_present(timeline);
 	int			nedits;
 	Edit	   *edits = read_edits(timeline, &nedits);
 
 	follow_moves(timeline, edits, nedits);
-	corrected_init(corrected);
+	corrected_init(moves);
+	for (int i = 0; i < timeline->nmoves; i++)
+		add_move(moves, &timeline->moves[i],
+				 find_worth(edits, nedits, &present, timeline->moves[i].new_changed_at));
+	corrected_init(changed_edits);
 	for (int i = 0; i < nedits; i++)
 	{
 		if (edits[i].new_entered_at != edits[i].entered_at ||
 			edits[i].new_changed_at != edits[i].changed_at)
-			corrected_add(corrected, &edits[i].id, edits[i].new_entered_at,
-						  edits[i].new_changed_at, NULL);
+			add_edit(changed_edits, &edits[i]);
 	}
 }
 
@@ -386,8 +461,7 @@ crm_timeline_write(const Timeline *timeline, int32 version, TimestampTz at, cons
 
 	SPI_connect();
 	crm_become_owner(timeline->deals, &saved);
-	collect_moves(timeline, &moves);
-	collect_edits(timeline, &edits);
+	collect(timeline, &moves, &edits);
 	superseded.moves = make_array(moves.ids);
 	superseded.edits = make_array(edits.ids);
 	correction = crm_keep_superseded(&superseded, crm_timeline_present(timeline)->new_entered_at,

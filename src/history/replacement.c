@@ -123,6 +123,10 @@ keep_superseded(Replacement *replacement, int32 version, const char *reason)
 #define FROM_MOVES \
 	FROM_VISITS "JOIN visits t ON t.n OPERATOR(pg_catalog.=) (f.n OPERATOR(pg_catalog.+) 1) "
 
+/* What the deal was worth at the time of the move: before the first change after it. */
+#define AT_ITS_TIME(column) \
+	"CASE WHEN k.id IS NULL THEN d." column " ELSE k.old_" column " END"
+
 /*
  * A row for each visit but the first, from the stage of the visit before it.  If that
  * one was closed, closing has what the move cleared: when the deal was won or lost,
@@ -136,12 +140,19 @@ keep_superseded(Replacement *replacement, int32 version, const char *reason)
 	"correction_id) " \
 	"SELECT d.tenant_id, d.id, f.pipeline_id, f.stage_id, f.status, " \
 	"COALESCE(f.probability, f.of_stage), t.pipeline_id, t.stage_id, t.status, " \
-	"COALESCE(t.probability, t.of_stage), f.at, t.at, f.n, d.amount, d.currency, " \
-	"d.value_period, COALESCE(t.actor, $8), SESSION_USER, " \
+	"COALESCE(t.probability, t.of_stage), f.at, t.at, f.n, " \
+	AT_ITS_TIME("amount") ", " AT_ITS_TIME("currency") ", " AT_ITS_TIME("value_period") ", " \
+	"COALESCE(t.actor, $8), SESSION_USER, " \
 	"CASE WHEN " IS_REOPENED " THEN pg_catalog.jsonb_strip_nulls(" \
 	"pg_catalog.jsonb_build_object(f.status OPERATOR(pg_catalog.||) '_at', f.status_since, " \
 	"'lost_reason', f.lost_reason)) END, $2 " \
-	FROM_MOVES "JOIN %3$s d ON d.id OPERATOR(pg_catalog.=) $1 ORDER BY f.n"
+	FROM_MOVES "JOIN %3$s d ON d.id OPERATOR(pg_catalog.=) $1 " \
+	"LEFT JOIN LATERAL (SELECT k.id, k.old_amount, k.old_currency, k.old_value_period " \
+	"FROM %4$s k WHERE k.deal_id OPERATOR(pg_catalog.=) d.id " \
+	"AND k.tenant_id OPERATOR(pg_catalog.=) d.tenant_id " \
+	"AND k.change OPERATOR(pg_catalog.=) ANY ('{updated,archived,unarchived}') " \
+	"AND k.changed_at OPERATOR(pg_catalog.>) t.at " \
+	"ORDER BY k.changed_at, k.version LIMIT 1) k ON true ORDER BY f.n"
 
 /* Runs a query over the VISITS; returns how many rows it concerned. */
 static uint64
@@ -202,7 +213,8 @@ replace_moves(const Replacement *replacement)
 {
 	(void) run(replacement, psprintf("DELETE FROM %s c WHERE " OF_DEAL, replacement->stage_changes), 2);
 	(void) run_visits(replacement, psprintf(INSERT_MOVES, replacement->stages,
-											replacement->stage_changes, replacement->deals),
+											replacement->stage_changes, replacement->deals,
+											replacement->deal_changes),
 					  replacement->args[4]);
 	if (!has_new_moves_only(replacement))
 		crm_refuse_suppressed(&replacement->history->deal_id, "stage_changes");
