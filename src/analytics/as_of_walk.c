@@ -47,8 +47,11 @@ compare_visits(const void *a, const void *b)
 static int
 compare_edits(const void *a, const void *b)
 {
+	const ReplayEdit *x = *(ReplayEdit *const *) a;
+	const ReplayEdit *y = *(ReplayEdit *const *) b;
+
 	CHECK_FOR_INTERRUPTS();
-	return crm_replay_compare(&(*(ReplayEdit *const *) a)->order, &(*(ReplayEdit *const *) b)->order);
+	return crm_replay_compare(&x->order, &y->order);
 }
 
 /* Mostly the last event that came is the last one that happened, and the first in its list. */

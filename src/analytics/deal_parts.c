@@ -8,7 +8,7 @@
 
 #include "analytics/deal_parts.h"
 
-/* The parts of many deals are so many that one fits into the cache, and can be written to at once. */
+/* So many parts that one fits into the cache, and so few that all can be written to at once. */
 #define PART_BITS	9
 
 /* So many records are in the first chunk of a part, and so many bytes at most in any. */
