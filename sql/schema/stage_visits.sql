@@ -4,6 +4,11 @@
 -- history is a visit, and nothing needs to be sorted.  A row that takes a move
 -- back has the number of that move in reverts_no; neither of the two is a visit,
 -- as the deal never left.
+--
+-- A deal that was deleted and inserted again under its old id is a new one, whose moves
+-- are numbered on: those up to then are of another life.  But if it was put back as it had
+-- been deleted, in its stage and since the same time, it goes on (some clients have no
+-- microseconds).
 
 CREATE VIEW stage_visits WITH (security_invoker = true) AS
     SELECT c.tenant_id, c.deal_id, c.move_no AS visit_no, c.from_pipeline_id AS pipeline_id,
@@ -14,12 +19,22 @@ CREATE VIEW stage_visits WITH (security_invoker = true) AS
     WHERE c.reverts_no IS NULL
         AND NOT EXISTS (SELECT FROM stage_changes AS r
             WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
+        AND NOT EXISTS (SELECT FROM deal_changes AS l
+            WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'restored' AND l.move_no >= c.move_no
+                AND NOT EXISTS (SELECT
+                    FROM (SELECT k.stage_id, k.stage_entered_at, k.move_no
+                        FROM deal_changes AS k
+                        WHERE k.deal_id = l.deal_id AND k.tenant_id = l.tenant_id AND k.change = 'deleted' AND k.changed_at <= l.changed_at
+                        ORDER BY k.changed_at DESC, k.recorded_at DESC
+                        LIMIT 1) AS k
+                    WHERE k.stage_id = l.stage_id AND k.move_no = l.move_no
+                        AND date_trunc('milliseconds', k.stage_entered_at) = date_trunc('milliseconds', l.stage_entered_at)))
     UNION ALL
     SELECT d.tenant_id, d.id, least(d.move_no, 2147483646) + 1, d.pipeline_id, d.stage_id, d.status, d.stage_entered_at,
         NULL, NULL, NULL, NULL, NULL
     FROM deals AS d;
 
-COMMENT ON VIEW stage_visits IS 'A row for every visit of a deal in a stage, the present one included. Moves that were taken back count as if they had never been. Of deleted deals the visits that had ended are there, of archived deals all. As in HubSpot''s "date entered" and "date exited" of a stage, but for every visit rather than the latest one';
+COMMENT ON VIEW stage_visits IS 'A row for every visit of a deal in a stage, the present one included. Moves that were taken back count as if they had never been. Of deleted deals the visits that had ended are there, of archived deals all; of a deal that was deleted and inserted again under its old id those since then, and all if it was put back as it was, in the same stage and with the same stage_entered_at. As in HubSpot''s "date entered" and "date exited" of a stage, but for every visit rather than the latest one';
 COMMENT ON COLUMN stage_visits.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN stage_visits.deal_id IS 'The deal; it may have been deleted since';
 COMMENT ON COLUMN stage_visits.visit_no IS 'Orders the visits of a deal, also those of the same time; not without gaps';

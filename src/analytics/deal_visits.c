@@ -19,6 +19,7 @@
 
 #include "analytics/deal_index.h"
 #include "analytics/deal_visits.h"
+#include "analytics/move_list.h"
 #include "analytics/visit_log.h"
 #include "base/large_memory.h"
 #include "base/uuid.h"
@@ -37,7 +38,7 @@ typedef struct CohortDeal
 	}			u;
 	uint16		stage;			/* of the present visit, or ELSEWHERE */
 	uint8		deal_status:2;	/* DealStatus */
-	uint8		has_undone:1;
+	uint8		has_uncounted:1;	/* moves that do not count */
 } CohortDeal;
 
 /* The stages that were asked for. */
@@ -58,13 +59,6 @@ typedef struct StageEntry
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
-
-/* A move that is not counted, as another one took it back. */
-typedef struct TakenBack
-{
-	uint32		deal;			/* its number */
-	int32		move_no;
-} TakenBack;
 
 /* Visits as they came, and the numbers of their deals. */
 typedef struct VisitChunk
@@ -89,9 +83,8 @@ struct DealVisits
 	stages_hash *stages;
 	VisitReceiver pass_on;		/* NULL: visits are kept */
 	void	   *pass_on_arg;
-	TakenBack  *taken_back;		/* in order */
-	uint32		ntaken_back;
-	uint32		taken_back_room;
+	MoveList	taken_back;		/* by another one */
+	MoveList	of_past;		/* the last ones of earlier lives */
 	int			nmoves;			/* in moves, and their hashes */
 	VisitMove	moves[BATCH];
 	uint32		hashes[BATCH];
@@ -164,7 +157,7 @@ add_deal(DealVisits *visits, const VisitRecord *record, const uint16 *stage_of, 
 				 errmsg("deal %s is twice in the cohort", crm_uuid_text((const pg_uuid_t *) &record->deal)),
 				 errhint("A cohort has one row for each deal.")));
 	deal->deal_status = record->status;
-	deal->has_undone = false;
+	deal->has_uncounted = false;
 	deal->stage = record->has_entered_at ? stage_of[record->stage] : ELSEWHERE;
 	deal->entered_at = record->entered_at;
 	deal->u.seen = 0;
@@ -225,7 +218,7 @@ crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *as
 	DealVisits *visits = palloc0(sizeof(DealVisits));
 
 	Assert(pass_on == NULL || asked->nstages <= MAX_STAGES_PASSED_ON);
-	visits->context = CurrentMemoryContext;
+	visits->context = visits->taken_back.context = visits->of_past.context = CurrentMemoryContext;
 	visits->asked = asked;
 	visits->pass_on = pass_on;
 	visits->pass_on_arg = arg;
@@ -242,16 +235,22 @@ crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *as
 	return visits;
 }
 
+const DealIndex *
+crm_cohort_deals(const DealVisits *visits)
+{
+	return visits->index;
+}
+
 int
 crm_cohort_count(const DealVisits *visits)
 {
 	return visits->ncohorts;
 }
 
-/* ---- moves that were taken back ---- */
+/* ---- moves that do not count ---- */
 
-void
-crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no)
+static void
+add_uncounted(DealVisits *visits, MoveList *list, UuidKey deal, int32 move_no)
 {
 	uint32		number = NOT_A_DEAL;
 
@@ -259,50 +258,36 @@ crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no)
 		number = crm_deal_find(visits->index, deal, crm_deal_hash(visits->index, deal));
 	if (number == NOT_A_DEAL)
 		return;
-	visits->deals[number].has_undone = true;
-	if (visits->ntaken_back == visits->taken_back_room)
-	{
-		Size		size = visits->taken_back_room * sizeof(TakenBack);
-
-		visits->taken_back_room = Max(visits->taken_back_room * 2, 64);
-		if (visits->taken_back == NULL)
-			visits->taken_back = allocate(visits, visits->taken_back_room, sizeof(TakenBack));
-		else
-			visits->taken_back = crm_realloc_large(visits->taken_back, size,
-												   visits->taken_back_room * sizeof(TakenBack));
-	}
-	visits->taken_back[visits->ntaken_back++] = (TakenBack)
-	{
-		number, move_no
-	};
+	visits->deals[number].has_uncounted = true;
+	crm_move_list_add(list, number, move_no);
 }
 
-static int
-compare_taken_back(const void *a, const void *b)
+void
+crm_add_past(DealVisits *visits, UuidKey deal, int32 move_no)
 {
-	const TakenBack *x = a;
-	const TakenBack *y = b;
+	add_uncounted(visits, &visits->of_past, deal, move_no);
+}
 
-	CHECK_FOR_INTERRUPTS();
-	if (x->deal != y->deal)
-		return x->deal < y->deal ? -1 : 1;
-	return x->move_no < y->move_no ? -1 : x->move_no > y->move_no;
+void
+crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no)
+{
+	add_uncounted(visits, &visits->taken_back, deal, move_no);
 }
 
 static bool
-is_taken_back(const DealVisits *visits, uint32 deal, int32 move_no)
+is_uncounted(const DealVisits *visits, uint32 deal, int32 move_no)
 {
-	TakenBack	move = {deal, move_no};
+	const DealMove *taken_back = crm_move_list_find(&visits->taken_back, deal, move_no);
 
-	return bsearch(&move, visits->taken_back, visits->ntaken_back, sizeof(TakenBack),
-				   compare_taken_back) != NULL;
+	return (taken_back != NULL && taken_back->move_no == move_no) ||
+		crm_move_list_find(&visits->of_past, deal, move_no) != NULL;
 }
 
 void
 crm_add_moves(DealVisits *visits)
 {
-	if (visits->ntaken_back > 0)
-		qsort(visits->taken_back, visits->ntaken_back, sizeof(TakenBack), compare_taken_back);
+	crm_move_list_sort(&visits->taken_back);
+	crm_move_list_sort(&visits->of_past);
 }
 
 /* ---- visits ---- */
@@ -380,8 +365,8 @@ take_batch(DealVisits *visits)
 		Visit		visit;
 
 		if (deal == NOT_A_DEAL || !get_visit(visits, move, &visit) ||
-			(unlikely(visits->deals[deal].has_undone) &&
-			 is_taken_back(visits, deal, move->move_no)))
+			(unlikely(visits->deals[deal].has_uncounted) &&
+			 is_uncounted(visits, deal, move->move_no)))
 			continue;
 		if (visits->pass_on != NULL)
 			pass_on(visits, &visits->deals[deal], &visit);

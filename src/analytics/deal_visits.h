@@ -16,6 +16,7 @@
 #include "datatype/timestamp.h"
 #include "funcapi.h"
 
+#include "analytics/deal_index.h"
 #include "analytics/uuid_key.h"
 #include "analytics/visit_log.h"
 #include "base/compat.h"
@@ -113,6 +114,9 @@ extern DealVisits *crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg,
 
 extern int	crm_cohort_count(const DealVisits *visits);
 
+/* The deals of all cohorts; NULL if there is no cohort. */
+extern const DealIndex *crm_cohort_deals(const DealVisits *visits);
+
 extern const VisitsAsked *crm_asked(const DealVisits *visits);
 
 /* The number of a stage, from 0; ELSEWHERE if it was not asked for. */
@@ -122,10 +126,12 @@ extern uint16 crm_stage_number(const DealVisits *visits, UuidKey stage);
 extern uint16 *crm_log_stage_numbers(const DealVisits *visits, const VisitLogReader *reader);
 
 /*
- * Add a move that another one took back, so that it is not counted.  All of these have
+ * Add a move that does not count: one that another one took back; one of an earlier life of
+ * the deal, with all moves before it.  All of these have
  * to come first; then crm_add_moves(); then the moves, each of which is filled in at
  * the place that crm_new_move() returns, and added.
  */
+extern void crm_add_past(DealVisits *visits, UuidKey deal, int32 move_no);
 extern void crm_add_taken_back(DealVisits *visits, UuidKey deal, int32 move_no);
 extern void crm_add_moves(DealVisits *visits);
 extern VisitMove *crm_new_move(DealVisits *visits);

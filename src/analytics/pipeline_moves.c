@@ -4,7 +4,8 @@
  *
  * The queries run with the caller's rights and search path, so every operator and
  * type is named with its schema.  The moves that were taken back are few, and have
- * an index; the others are passed on row by row, and nothing is kept of them here.
+ * an index, as have deals that were inserted again; the others are passed on row by row,
+ * and nothing is kept of them here.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "analytics/deal_visits.h"
+#include "analytics/lives.h"
 #include "analytics/row_columns.h"
 #include "base/query.h"
 #include "table/caller_query.h"
@@ -62,6 +64,14 @@ typedef struct PipelineMoves
 	RowFilter	filter;			/* by the pipeline */
 	RowColumns	columns;
 } PipelineMoves;
+
+static void
+receive_restored(TupleTableSlot *row, void *visits)
+{
+	if (crm_row_has(row, RESTORED_VERSION))
+		crm_add_past(visits, crm_uuid_key(DatumGetPointer(row->tts_values[RESTORED_DEAL])),
+					 DatumGetInt32(row->tts_values[RESTORED_MOVE_NO]));
+}
 
 static void
 receive_taken_back(TupleTableSlot *row, void *visits)
@@ -151,6 +161,9 @@ crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo)
 
 	MemoryContextSwitchTo(context);
 	table = crm_sibling_name(deals, "stage_changes");
+	if (crm_cohort_deals(visits) != NULL)
+		crm_receive_restored(deals, pipeline_id, crm_ids_of_few(crm_cohort_deals(visits)), false,
+							 receive_restored, visits);
 	read_taken_back(visits, table, pipeline_id);
 	crm_add_moves(visits);
 	read_moves(visits, deals, table, pipeline_id);

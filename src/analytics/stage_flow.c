@@ -7,6 +7,7 @@
  * deal, which are few, are put together and sorted.  Moves out of the pipeline's stages
  * and into them are enough: unless a deal first came from another pipeline, it was
  * created in the stage that it left first or, if it never moved, in its present one.
+ * A deal that was deleted and inserted again was created then: earlier moves do not count.
  *
  * The queries run with the caller's rights and search path, so every operator and
  * type is named with its schema.  Memory: 90 bytes for each deal, and 52 for each
@@ -26,14 +27,12 @@
 
 #include "analytics/conversion_day.h"
 #include "analytics/deal_visits.h"
+#include "analytics/lives.h"
 #include "analytics/row_columns.h"
 #include "analytics/stage_flow.h"
 #include "base/query.h"
 #include "table/caller_query.h"
 #include "table/columns.h"
-
-/* Up to so many deals their creations are looked up by their ids. */
-#define FEW_DEALS		1000
 
 enum
 {
@@ -68,9 +67,9 @@ typedef struct UndoneEntry
 
 /* ---- the queries ---- */
 
-/* $1 is the pipeline, $2 ids of deals. */
+/* $1 is the pipeline, $2 ids of deals; %1$s is the table, %2$s pipelines. */
 #define TAKEN_BACK \
-	"SELECT c.deal_id::pg_catalog.uuid, c.reverts_no::pg_catalog.int4 FROM %s c " \
+	"SELECT c.deal_id::pg_catalog.uuid, c.reverts_no::pg_catalog.int4 FROM %1$s c " \
 	"WHERE c.reverts_no IS NOT NULL AND (c.to_pipeline_id OPERATOR(pg_catalog.=) $1 " \
 	"OR c.from_pipeline_id OPERATOR(pg_catalog.=) $1)"
 
@@ -78,7 +77,7 @@ typedef struct UndoneEntry
 	"SELECT c.deal_id::pg_catalog.uuid, c.move_no::pg_catalog.int4, c.from_pipeline_id OPERATOR(pg_catalog.=) $1, " \
 	"c.from_stage_id::pg_catalog.uuid, c.from_status::pg_catalog.text, c.to_pipeline_id OPERATOR(pg_catalog.=) $1, " \
 	"c.to_stage_id::pg_catalog.uuid, c.to_status::pg_catalog.text, c.entered_at::pg_catalog.timestamptz, " \
-	"c.changed_at::pg_catalog.timestamptz, c.amount::pg_catalog.numeric, c.currency::pg_catalog.text FROM %s c " \
+	"c.changed_at::pg_catalog.timestamptz, c.amount::pg_catalog.numeric, c.currency::pg_catalog.text FROM %1$s c " \
 	"WHERE (c.from_pipeline_id OPERATOR(pg_catalog.=) $1 OR c.to_pipeline_id OPERATOR(pg_catalog.=) $1 " \
 	"AND c.from_pipeline_id OPERATOR(pg_catalog.<>) c.to_pipeline_id) AND c.reverts_no IS NULL"
 
@@ -89,8 +88,9 @@ enum
 };
 
 #define CREATIONS \
-	"SELECT c.deal_id::pg_catalog.uuid, c.new_amount::pg_catalog.numeric, c.new_currency::pg_catalog.text FROM %s c " \
-	"WHERE c.change OPERATOR(pg_catalog.=) 'created' AND ($2 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($2))"
+	"SELECT c.deal_id::pg_catalog.uuid, c.new_amount::pg_catalog.numeric, c.new_currency::pg_catalog.text FROM %1$s c " \
+	"WHERE c.change OPERATOR(pg_catalog.=) 'created' AND ($2 IS NULL OR c.deal_id OPERATOR(pg_catalog.=) ANY ($2)) " \
+	"AND " OF_TENANT("c", "%2$s")
 
 static inline UuidKey
 get_uuid(TupleTableSlot *row, int column)
@@ -213,6 +213,13 @@ note_first(StageFlow *flow, FlowDeal *deal, TupleTableSlot *row, int32 move_no, 
 	deal->entered_at = DatumGetTimestampTz(row->tts_values[MOVE_ENTERED_AT]);
 }
 
+/* Whether a move is of an earlier life of the deal. */
+static inline bool
+is_past(const FlowDeal *deal, int32 move_no)
+{
+	return deal->was_restored && move_no <= deal->past_no;
+}
+
 static void
 receive_move(TupleTableSlot *row, void *arg)
 {
@@ -227,7 +234,8 @@ receive_move(TupleTableSlot *row, void *arg)
 		return;
 	key.deal = find_deal(flow, get_uuid(row, MOVE_DEAL));
 	key.move_no = DatumGetInt32(row->tts_values[MOVE_NO]);
-	if (key.deal == NOT_A_DEAL || flow_undone_lookup(flow->undone, key) != NULL)
+	if (key.deal == NOT_A_DEAL || is_past(&flow->deals[key.deal], key.move_no) ||
+		flow_undone_lookup(flow->undone, key) != NULL)
 		return;
 	from = stage_number(flow, get_uuid(row, MOVE_FROM));
 	to = stage_number(flow, get_uuid(row, MOVE_TO));
@@ -256,6 +264,33 @@ receive_taken_back(TupleTableSlot *row, void *arg)
 		(void) flow_undone_insert(flow->undone, key, &found);
 }
 
+/* The last time that the deal was inserted again is when it was created. */
+static void
+receive_restored(TupleTableSlot *row, void *arg)
+{
+	StageFlow  *flow = arg;
+	FlowDeal   *deal;
+	uint32		number;
+	int32		move_no;
+	int32		version;
+
+	if (!crm_row_has(row, RESTORED_AMOUNT))
+		return;
+	number = find_deal(flow, get_uuid(row, RESTORED_DEAL));
+	if (number == NOT_A_DEAL)
+		return;
+	deal = &flow->deals[number];
+	move_no = DatumGetInt32(row->tts_values[RESTORED_MOVE_NO]);
+	version = DatumGetInt32(row->tts_values[RESTORED_VERSION]);
+	if (!deal->was_restored || version > deal->version)
+	{
+		deal->version = version;
+		deal->amount = get_amount(flow, row, RESTORED_AMOUNT);
+	}
+	deal->past_no = deal->was_restored ? Max(deal->past_no, move_no) : move_no;
+	deal->was_restored = true;
+}
+
 static void
 receive_creation(TupleTableSlot *row, void *arg)
 {
@@ -265,7 +300,7 @@ receive_creation(TupleTableSlot *row, void *arg)
 	if (!crm_row_has(row, 1))
 		return;
 	deal = find_deal(flow, get_uuid(row, 0));
-	if (deal != NOT_A_DEAL)
+	if (deal != NOT_A_DEAL && !flow->deals[deal].was_restored)
 		flow->deals[deal].amount = get_amount(flow, row, 1);
 }
 
@@ -308,6 +343,7 @@ add_deal(StageFlow *flow, const VisitLogReader *reader, const VisitRecord *recor
 	deal->stage = record->stage == 0 ? NOT_A_DEAL :
 		stage_number(flow, crm_visit_log_stage(reader, record->stage));
 	deal->cohort = cohort;
+	deal->was_restored = false;
 }
 
 static void
@@ -336,30 +372,16 @@ read_cohorts(FunctionCallInfo fcinfo, StageFlow *flow)
 	}
 }
 
-/* The ids of the deals; 0 if there are many. */
-static Datum
-ids_of_few(const StageFlow *flow)
-{
-	uint32		count = flow->deals_index->count;
-	Datum	   *ids;
-
-	if (count > FEW_DEALS)
-		return (Datum) 0;
-	ids = palloc((count + 1) * sizeof(Datum));
-	for (uint32 i = 0; i < count; i++)
-		ids[i] = PointerGetDatum(&flow->deals_index->ids[i]);
-	return PointerGetDatum(construct_array(ids, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-}
-
 static void
-read_rows(StageFlow *flow, const char *text, const char *table, const pg_uuid_t *pipeline_id,
-		  Datum ids, CrmRowReceiver receive)
+read_rows(StageFlow *flow, Relation deals, const char *text, const char *table,
+		  const pg_uuid_t *pipeline_id, Datum ids, CrmRowReceiver receive)
 {
 	static const Oid types[] = {UUIDOID, UUIDARRAYOID};
 	Datum		args[] = {UUIDPGetDatum(pipeline_id), ids};
 	const char	nulls[] = {' ', ids == (Datum) 0 ? 'n' : ' ', '\0'};
 	CrmStatement statement = {
-		.text = psprintf(text, table),
+		.text = psprintf(text, crm_sibling_name(deals, table),
+						 crm_sibling_name(deals, "pipelines")),
 		.nargs = lengthof(types),
 		.argtypes = types,
 		/* The best plan depends on the pipeline's share of all moves. */
@@ -375,13 +397,14 @@ read_history(FunctionCallInfo fcinfo, StageFlow *flow)
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, ARG_PIPELINE, "pipeline_id");
 	MemoryContext context = CurrentMemoryContext;
 	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
-	char	   *moves = crm_sibling_name(deals, "stage_changes");
+	Datum		ids;
 
 	MemoryContextSwitchTo(context);
-	read_rows(flow, TAKEN_BACK, moves, pipeline_id, (Datum) 0, receive_taken_back);
-	read_rows(flow, MOVES, moves, pipeline_id, (Datum) 0, receive_move);
-	read_rows(flow, CREATIONS, crm_sibling_name(deals, "deal_changes"), pipeline_id,
-			  ids_of_few(flow), receive_creation);
+	ids = crm_ids_of_few(flow->deals_index);
+	crm_receive_restored(deals, pipeline_id, ids, true, receive_restored, flow);
+	read_rows(flow, deals, TAKEN_BACK, "stage_changes", pipeline_id, (Datum) 0, receive_taken_back);
+	read_rows(flow, deals, MOVES, "stage_changes", pipeline_id, (Datum) 0, receive_move);
+	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id, ids, receive_creation);
 	crm_api_end(deals);
 	MemoryContextSwitchTo(context);
 }

@@ -36,6 +36,9 @@ typedef struct FlowDeal
 	int32		move_no;		/* of the first move; PG_INT32_MAX: none yet */
 	uint32		stage;			/* number; NOT_A_DEAL: it is elsewhere */
 	uint32		cohort;
+	int32		past_no;		/* of the last move of an earlier life */
+	int32		version;		/* when it was inserted again, the last time */
+	bool		was_restored;	/* it was; else the last two are not set */
 } FlowDeal;
 
 /* A deal flowed. */
