@@ -24,6 +24,7 @@
 #include "base/currency.h"
 #include "base/query.h"
 #include "base/report_run.h"
+#include "base/time.h"
 
 /* A value that a query returns. */
 typedef struct Value
@@ -152,17 +153,13 @@ pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
 {
 	int			n = crm_find_argument(declaration, "time_zone");
 	int			level = NewGUCNestLevel();
-	char	   *name;
+	const char *name;
 
 	if (n < 0 || params->params[n].isnull)
 		return level;
-	name = TextDatumGetCString(params->params[n].value);
-	if (set_config_option("timezone", name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-						  DEBUG5, false) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is not a time zone", name),
-				 errhint("Use the name of one, such as Europe/Berlin.")));
+	name = pg_get_timezone_name(crm_time_zone(TextDatumGetCString(params->params[n].value)));
+	(void) set_config_option("timezone", name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	return level;
 }
 

@@ -63,6 +63,18 @@ SELECT count(DISTINCT x.overdue) FROM (VALUES ('Etc/GMT+12'), ('Etc/GMT-14')) AS
 	LATERAL (SELECT zone || (SELECT count(*) FROM (SELECT f.* FROM forecast(time_zone => zone) AS f EXCEPT SELECT f.* FROM forecast(time_zone => zone, today => t.today) AS f) AS d)) AS x (overdue)
 WHERE x.overdue LIKE '%0';
 ROLLBACK;
+-- names only: offsets would be east or west of UTC by the way in which they are written
+CREATE FUNCTION answer(zone text) RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+	PERFORM forecast(time_zone => zone);
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+SELECT z.zone, answer(z.zone)
+FROM (VALUES ('+02:00'), ('+02'), ('-02:30'), ('02:00'), ('2'), ('UTC+2'), ('GMT+2'), ('<+02>-2'), ('Europe/Berlin-2'), (''), ('inf'), ('Europe'), ('CEST'),
+	('interval ''2 hours'''), ('Etc/GMT+2'), ('gmt0'), ('EST5EDT'), ('europe/berlin'), ('CET')) AS z (zone);
+DROP FUNCTION answer(text);
 -- after an error the session's time zone is what it was
 SELECT count(*) FROM forecast(time_zone => 'Asia/Tokyo', target => 1);
 SELECT count(*) FROM forecast(time_zone => 'Mars');
