@@ -84,6 +84,33 @@ SELECT (SELECT sum(open_value) FROM forecast(in_currency => 'CHF')) = (SELECT su
 -- quotients have 8 digits, of large amounts too
 SELECT crm_convert(999999999999999.9999, 1, 3), crm_convert(0.0001, 2, 3), crm_convert(NULL, 1, 1), crm_convert(5, NULL, 1);
 
+-- a filter that no deal can pass is a mistake, too: of each report that has it
+CREATE FUNCTION refused(argument text, value text) RETURNS TABLE (error text, reports text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+	f record; given text;
+BEGIN
+	CREATE TEMP TABLE answers (report text, answer text);
+	FOR f IN SELECT p.proname, p.proargnames, p.pronargs - p.pronargdefaults AS required FROM pg_proc AS p
+		WHERE p.pronamespace = 'analytics_currencies'::regnamespace AND p.provolatile = 's' AND argument = ANY (p.proargnames[:p.pronargs])
+	LOOP
+		SELECT concat_ws(', ', string_agg(format('%I => %L', a, CASE a WHEN 'pipeline_id' THEN '00000000-0000-0000-0000-000000000001' ELSE '2024-01-01' END), ', '),
+			format('%I => %L', argument, value)) INTO given FROM unnest(f.proargnames[:f.required]) AS a;
+		BEGIN
+			EXECUTE format('SELECT FROM %I(%s)', f.proname, given);
+			INSERT INTO answers VALUES (f.proname, 'ok');
+		EXCEPTION WHEN OTHERS THEN
+			INSERT INTO answers VALUES (f.proname, SQLSTATE || ' ' || SQLERRM);
+		END;
+	END LOOP;
+	RETURN QUERY SELECT a.answer, string_agg(a.report, ', ' ORDER BY a.report COLLATE "C") FROM answers AS a GROUP BY a.answer ORDER BY a.answer COLLATE "C";
+	DROP TABLE answers;
+END $$;
+SELECT v.argument, r.error, r.reports
+FROM (VALUES ('currency', 'usd'), ('currency', 'XXXX'), ('currency', ''), ('currency', 'SEK'), ('value_period', 'weekly'), ('value_period', ''),
+	('value_period', 'monthly')) AS v (argument, value), refused(v.argument, v.value) AS r;
+SELECT count(*) FROM forecast(currency => 'usd', target => 3000);
+SELECT count(*) FROM win_rate(value_period => 'Monthly');
+
 -- wrong rates and arguments
 \set VERBOSITY sqlstate
 INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'USD', '2024-01-01', 2);
