@@ -82,13 +82,27 @@ SELECT count(*) FROM forecast(time_zone => 'Mars');
 SHOW timezone;
 SELECT count(*) FROM forecast(period => 'decade');
 
--- coverage: 2,000 to be won in each month, on February 10
+\set empty '\'00000000-0000-0000-0000-000000000002\''
+-- coverage: 4,000 to be won in each month, on February 10
 BEGIN;
 INSERT INTO deals (stage_id, title, amount, expected_close_date, created_at) VALUES
-	('00000000-0000-0000-0000-0000000000a3', 'Zeta', 2000, '2024-02-20', '2024-02-01'), ('00000000-0000-0000-0000-0000000000a1', 'Eta', 800, '2024-03-15', '2024-02-01');
+	('00000000-0000-0000-0000-0000000000a3', 'Zeta', 2000, '2024-02-20', '2024-02-01'), ('00000000-0000-0000-0000-0000000000a1', 'Iota', 400, '2024-02-10', '2024-02-01'),
+	('00000000-0000-0000-0000-0000000000a2', 'Eta', 800, '2024-05-15', '2024-02-01');
 SELECT bucket, period_start, won_value, open_value, weighted_value, target_value, attainment, coverage, weighted_coverage
 FROM forecast(:sales, currency => 'USD', target => 4000, today => '2024-02-10');
+-- a period without deals has a target, too, of which nothing is attained: between those with deals, or in the range that is asked for; in each group
+SELECT period_start, period_end, value_currency, open_deals, won_value, target_value, attainment, coverage, rates, mixed_value_periods
+FROM forecast(:sales, 'quarter', '2025-01-15', '2025-10-01', in_currency => 'USD', target => 4000) WHERE bucket = 'period';
+SELECT group_key, is_total, period_start, won_value, target_value, attainment, coverage
+FROM forecast(:sales, 'month', '2024-03-01', '2024-06-01', currency => 'USD', target => 4000, group_by => 'stage', today => '2024-02-10') WHERE bucket = 'period';
+SELECT bucket, period_start, open_deals FROM forecast(:sales, 'year', '2030-01-01', currency => 'USD', target => 1, today => '2024-02-10');
+SELECT count(*) FROM forecast(:sales, 'year', period_before => '2020-01-01', currency => 'USD', target => 1) WHERE bucket = 'period';
+SELECT count(*) FROM forecast(:sales, 'year', '2030-01-15', '2030-01-15', currency => 'USD', target => 1) WHERE bucket = 'period';
+SELECT period_start, period_end FROM forecast(:empty, 'week', '2030-01-02', '2030-01-15', currency => 'USD', target => 1);
+SELECT count(*) FROM forecast(:empty, 'month', '2030-01-01', '2031-01-01', currency => 'USD');
+SELECT count(*) FROM forecast(:empty, 'month', '-infinity', 'infinity', currency => 'USD', target => 1);
 ROLLBACK;
+SELECT count(*) FROM forecast(:empty, 'day', '1990-01-01', '2030-01-01', currency => 'USD', target => 1);
 SELECT count(*) FROM forecast(:sales, target => 100);
 SELECT count(*) FROM forecast(:sales, target => 0, currency => 'USD');
 SELECT count(*) FROM forecast(:sales, target => 'NaN', currency => 'USD');
