@@ -23,7 +23,7 @@ deals = distinct deals that ever stood in the stage. converted = those of them t
 
 cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals. For all pairs of stages see stage_conversion.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown rule, cohort or dimension, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule, cohort, dimension or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @param rule reached (default: the stage or beyond it) or direct (straight to the next one)
 @param cohort created (default), or what the report counts otherwise: entered, closed

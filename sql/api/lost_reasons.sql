@@ -20,6 +20,6 @@ A row for each lost_reason (null: none given) and currency of the deals that are
 
 lost_from (included) and lost_before (not included), pipeline_id (null: all), owner_id, currency and value_period choose deals. group_by adds rows for each group of deals, as in win_rate, by days in time_zone (null: the session''s); is_total marks the rows of all deals. in_currency converts the amounts to one currency, at the rate of the day (UTC) that each was lost on (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out archived and deleted deals.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, value period or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @mcp report=flow';

@@ -20,7 +20,7 @@ arr = 12 * monthly + 4 * quarterly + annual amounts, exact; mrr = arr / 12, that
 
 The revenue that is there stands in the row of won deals; that of open ones is what may come. status (null: all) and closed_from (included) to closed_before (not included), which choose won and lost deals by when they closed, pipeline_id (null: all), owner_id and currency choose deals. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals. A deal says how much it brings a period, not for how long: it counts until it is archived.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or status, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, status or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @param status Only open, won or lost deals
 @mcp report=value';

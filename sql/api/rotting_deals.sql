@@ -12,6 +12,6 @@ COMMENT ON FUNCTION @extschema@.crm_rotting_deals(regnamespace, uuid, uuid, text
 
 Open, unarchived deals that have stood in their stage for longer than its rotting_days. days_in_stage = now - stage_entered_at, in days of 24 hours; days_over = days_in_stage - rotting_days. Stages without rotting_days have none. As Pipedrive''s rotting, but counted from when the deal entered the stage, not from its last activity. pipeline_id (null: all), owner_id and currency choose deals. owner_name is what the owner is called, if owners are linked and the caller may read their table, else null.
 
-Errors: PT404 for an unknown pipeline.
+Errors: PT404 for an unknown pipeline, 22023 for what is not a currency.
 
 @mcp report=flow';

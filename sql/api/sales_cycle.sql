@@ -16,6 +16,6 @@ Of the deals that are won: won_at - created_at, its average, median, 90th percen
 
 won_from (included) and won_before (not included), pipeline_id (null: all), owner_id and currency choose deals. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or time zone, and for what is not a currency.
 
 @mcp report=flow';

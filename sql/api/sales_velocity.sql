@@ -20,6 +20,6 @@ velocity_per_day = open_deals * average_won_value * win_rate / average_days_to_w
 
 A deal without an amount counts in the currency of its pipeline. pipeline_id (null: all), owner_id, currency and value_period choose deals; amounts count as they are, so where some are monthly and some one-time, choose. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, what is not a currency and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, value period or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @mcp report=flow';

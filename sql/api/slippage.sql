@@ -18,6 +18,6 @@ A row for all deals (is_total), and one for each pipeline, owner, deal, or whate
 
 pushed_from (included) and pushed_before (not included) choose pushes, pipeline_id (null: all), owner_id and currency choose deals, which count for the pipeline and owner that they have now. Leaves out archived and deleted deals. Moves that were taken back make no difference.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or time zone, and for what is not a currency.
 
 @mcp report=flow';

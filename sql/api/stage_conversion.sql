@@ -21,7 +21,7 @@ deals = distinct deals that ever stood in the first stage. converted = those of 
 
 cohort created counts deals created from period_from (included) to period_before (not included); entered counts, for each first stage, deals that entered it then; what came of them counts whenever it was. owner_id and currency choose deals. Leaves out archived and deleted deals and moves that were taken back. The rest is as in funnel: group_by, time_zone, in_currency, max_rate_age, and the values. HubSpot''s "next step conversion" is the conversion where is_next.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown rule, cohort or dimension, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown rule, cohort, dimension or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @param rule reached (default: the stage or beyond it) or direct (straight to it)
 @param cohort created (default) or entered

@@ -21,7 +21,7 @@ A row for each day, week, month, quarter or year (period; see forecast), stage a
 
 period_from (included) and period_before (not included) choose days; owner_id and currency choose deals by what they are now, a deal without an amount in the currency of its pipeline. Days are those in time_zone (null: the session''s). group_by adds rows for each group of deals, as in win_rate; is_total marks the rows of all deals. in_currency converts the amounts to one currency, at the rate of the day (UTC) on which it happened (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for. Leaves out archived and deleted deals and moves that were taken back.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or period, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, period or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @param period day, week, month (default), quarter or year
 @mcp report=flow';

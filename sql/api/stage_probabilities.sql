@@ -16,7 +16,7 @@ closed_deals = distinct deals that ever stood in the stage and are won or lost n
 
 closed_from (included) and closed_before (not included), owner_id and currency choose deals. Leaves out archived and deleted deals, archived stages and moves that were taken back.
 
-Errors: PT404 for an unknown pipeline, 22023 for minimum_deals below 1.
+Errors: PT404 for an unknown pipeline, 22023 for minimum_deals below 1 and for what is not a currency.
 
 @param minimum_deals Fewer closed deals are too few to tell (default 30)
 @mcp report=flow';

@@ -19,7 +19,7 @@ A row per stage, in their order, archived ones only if deals stood there: how ma
 
 Counts visits that have ended; with with_current true also the present one of open deals, up to now. entered_from (included) and entered_before (not included) choose visits by when they began, owner_id and currency choose deals. percentiles false leaves median and 90th percentile null, which is faster. Leaves out archived and deleted deals and moves that were taken back. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals. Null where nothing is to be measured.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown measure or dimension.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown measure, dimension or time zone, and for what is not a currency.
 
 @param measure visit (default), first, latest or cumulative
 @param with_current Also the visits that have not ended

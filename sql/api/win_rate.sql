@@ -21,7 +21,7 @@ win_rate = won / (won + lost), as in HubSpot and Salesforce; deals still open co
 
 cohort closed counts deals won or lost from period_from (included) to period_before (not included), so that won_share is the win rate; created counts those created then, whatever became of them. pipeline_id (null: all), owner_id, currency and value_period choose deals. Leaves out archived and deleted deals. group_by adds rows for each owner, organization, pipeline, stage, tag, lost_reason, currency, value_period, created_month or value of another column of deals, of a key of one (metadata.region) or of a period of one (won_at.quarter), by their days in time_zone (null: the session''s); is_total marks the rows of all deals. Values of different currencies are never added: with several, value_currency and the values are null, and by_currency has all of it for each one, a deal without an amount in the currency of its pipeline. in_currency converts the amounts to one currency: those of won and lost deals at the rate of the day (UTC) that they were closed on, those of open ones at the latest (see exchange_rate); rates are those that were used, the oldest of them of the day oldest_rate, null without it; max_rate_age (null: any) is how many days a rate may be older than the day that it is for.
 
-Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension or cohort, for what is not a currency, and where an exchange rate is missing or too old.
+Errors: PT404 for an unknown pipeline, 22023 for an unknown dimension, cohort, value period or time zone, for what is not a currency, and where an exchange rate is missing or too old.
 
 @param cohort closed (default) or created: which deals the range chooses
 @mcp report=flow';

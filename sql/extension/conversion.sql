@@ -7,12 +7,29 @@ CREATE FUNCTION @extschema@.crm_conversion_day(won_at timestamptz, lost_at times
 COMMENT ON FUNCTION @extschema@.crm_conversion_day(timestamptz, timestamptz) IS
 	'The day whose exchange rate counts for a deal: that on which it was won or lost, in UTC, and today while it is open.';
 
-CREATE FUNCTION @extschema@.crm_convert(amount numeric, multiply_by numeric, divide_by numeric)
-	RETURNS numeric
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+CREATE FUNCTION @extschema@.crm_converted_sum_add(state internal, amount numeric, multiply_by numeric, divide_by numeric)
+	RETURNS internal
+	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION @extschema@.crm_convert(numeric, numeric, numeric) IS
-	'amount * multiply_by / divide_by: exact where divide_by is 1, else rounded to 8 digits after the point. The factors are those of exchange_rate()';
+COMMENT ON FUNCTION @extschema@.crm_converted_sum_add(internal, numeric, numeric, numeric) IS
+	'Transition function of crm_converted_sum().';
+
+CREATE FUNCTION @extschema@.crm_converted_sum_final(state internal)
+	RETURNS numeric
+	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_converted_sum_final(internal) IS
+	'Final function of crm_converted_sum().';
+
+CREATE AGGREGATE @extschema@.crm_converted_sum(amount numeric, multiply_by numeric, divide_by numeric) (
+	SFUNC = @extschema@.crm_converted_sum_add,
+	STYPE = internal,
+	SSPACE = 512,
+	FINALFUNC = @extschema@.crm_converted_sum_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.crm_converted_sum(numeric, numeric, numeric) IS
+	'The sum of amount * multiply_by / divide_by: exact where all of divide_by are 1, else rounded to 8 digits after the point, once, so that it does not depend on what was added up before. The factors are those of exchange_rate(), null is 1; null amounts do not count, and without any the sum is null';
 
 CREATE FUNCTION @extschema@.crm_rates_used(rates jsonb[])
 	RETURNS jsonb

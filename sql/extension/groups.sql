@@ -1,5 +1,12 @@
 -- The groups of reports.
 
+CREATE FUNCTION @extschema@.crm_group_value(value anyelement, column_name text)
+	RETURNS jsonb
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION @extschema@.crm_group_value(anyelement, text) IS
+	'What a deal has in a column that is JSON or an array, for crm_groups(): an array is of one dimension, whatever it is in the column. The errors for JSON that is none for jsonb name the column and the value.';
+
 CREATE FUNCTION @extschema@.crm_groups(group_by text, keys jsonb)
 	RETURNS TABLE (group_key text, is_total boolean)
 	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 2

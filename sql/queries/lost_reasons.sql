@@ -26,7 +26,7 @@ WITH dated AS MATERIALIZED (
 ), sums AS (
     SELECT g.group_key, g.is_total, d.lost_reason, d.stage_id, coalesce(lost_reasons.in_currency, d.currency) AS currency,
         sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
-        sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
+        @extension@.crm_converted_sum(d.value, c.multiply_by, c.divide_by) AS value,
         CASE WHEN lost_reasons.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.amounts > 0

@@ -45,18 +45,18 @@ WITH totals AS MATERIALIZED (
     FROM totals AS t
 ), converted AS MATERIALIZED (
     SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount,
-        c.deals_without_probability, c.value, c.weighted_value, c.rates
+        c.deals_without_probability, c.value, c.weighted_value, c.divide_by, c.rates
     FROM @extension@.crm_pipeline_summary_converted(pipeline_summary.crm, pipeline_summary.pipeline_id, pipeline_summary.in_currency, pipeline_summary.owner_id,
             pipeline_summary.tag_id, pipeline_summary.closing_from, pipeline_summary.closing_to, pipeline_summary.max_rate_age) AS c
     WHERE pipeline_summary.in_currency IS NOT NULL
 ), sums AS (
     SELECT r.stage_id, r.currency, r.value_period, r.deals, r.deals_without_amount, r.deals_without_probability,
-        r.value, r.weighted_value
+        r.value, r.weighted_value, 1 AS divide_by
     FROM deals_asked AS a
         CROSS JOIN LATERAL @extension@.crm_summary_rows(a.summary) AS r
     UNION ALL
     SELECT c.stage_id, c.value_currency, c.value_period, c.deals, c.deals_without_amount, c.deals_without_probability,
-        c.value, c.weighted_value
+        c.value, c.weighted_value, c.divide_by
     FROM converted AS c
 )
 SELECT jsonb_build_object(
@@ -71,7 +71,7 @@ SELECT jsonb_build_object(
         (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'currency', s.currency, 'value_period', s.value_period,
                 'deals', s.deals, 'deals_without_amount', s.deals_without_amount,
                 'deals_without_probability', s.deals_without_probability,
-                'value', s.value, 'weighted_value', s.weighted_value))
+                'value', s.value, 'weighted_value', s.weighted_value, 'divide_by', s.divide_by))
             FROM sums AS s))
     || CASE
         WHEN coalesce(pipeline_summary.closing_from, pipeline_summary.closing_to) IS NULL THEN '{}'

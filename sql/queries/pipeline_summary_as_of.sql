@@ -33,13 +33,15 @@ WITH pipeline AS MATERIALIZED (
     SELECT d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency) AS currency, d.value_period,
         sum(d.deals) AS deals, sum(d.deals_without_amount) AS deals_without_amount,
         sum(d.deals_without_probability) AS deals_without_probability,
-        sum(coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value)) AS value,
-        sum(coalesce(@extension@.crm_convert(d.weighted_value, c.multiply_by, c.divide_by), d.weighted_value)) AS weighted_value,
+        sum(d.value * coalesce(c.multiply_by, 1)) AS value,
+        sum(d.weighted_value * coalesce(c.multiply_by, 1)) AS weighted_value, coalesce(c.divide_by, 1) AS divide_by,
         -- for a deleted stage: the status that its deals had
-        CASE WHEN NOT EXISTS (SELECT FROM @crm@.stages AS g WHERE g.id = d.stage_id) THEN min(d.deal_status) END AS deal_status
+        CASE WHEN NOT EXISTS (SELECT FROM @crm@.stages AS g WHERE g.id = d.stage_id)
+            THEN min(min(d.deal_status)) OVER (PARTITION BY d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency), d.value_period)
+        END AS deal_status
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.currency = d.currency AND c.day = d.rate_day
-    GROUP BY 1, 2, 3
+    GROUP BY d.stage_id, coalesce(pipeline_summary_as_of.in_currency, d.currency), d.value_period, coalesce(c.divide_by, 1)
 )
 SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline_summary_as_of.at, 'source', 'history')
     || @extension@.crm_summary_report(coalesce(pipeline_summary_as_of.in_currency, p.currency),
@@ -54,7 +56,8 @@ SELECT jsonb_build_object('pipeline_id', p.id, 'name', p.name, 'as_of', pipeline
         (SELECT jsonb_agg(jsonb_build_object('stage_id', s.stage_id, 'deal_status', s.deal_status,
                 'currency', s.currency, 'value_period', s.value_period, 'deals', s.deals,
                 'deals_without_amount', s.deals_without_amount,
-                'deals_without_probability', s.deals_without_probability, 'value', s.value, 'weighted_value', s.weighted_value))
+                'deals_without_probability', s.deals_without_probability, 'value', s.value, 'weighted_value', s.weighted_value,
+                'divide_by', s.divide_by))
             FROM sums AS s))
     || CASE
         WHEN pipeline_summary_as_of.in_currency IS NULL THEN '{}'

@@ -43,9 +43,9 @@ WITH dated AS (
 )
 SELECT s.stage_id, pipeline_summary_converted.in_currency, s.value_period, sum(s.deals)::bigint,
     sum(s.deals_without_amount)::bigint, sum(s.deals_without_probability)::bigint,
-    coalesce(sum(coalesce(@extension@.crm_convert(s.value, c.multiply_by, c.divide_by), s.value)), 0),
-    coalesce(sum(coalesce(@extension@.crm_convert(s.weighted_value, c.multiply_by, c.divide_by), s.weighted_value)), 0),
-    @extension@.crm_rates_used(array_agg(c.rates))
+    coalesce(sum(s.value * coalesce(c.multiply_by, 1)), 0),
+    coalesce(sum(s.weighted_value * coalesce(c.multiply_by, 1)), 0),
+    coalesce(c.divide_by, 1), @extension@.crm_rates_used(array_agg(c.rates))
 FROM sums AS s
     LEFT JOIN conversions AS c ON c.tenant_id = s.tenant_id AND c.currency = s.currency AND c.day = s.rate_day
-GROUP BY s.stage_id, s.value_period;
+GROUP BY s.stage_id, s.value_period, coalesce(c.divide_by, 1);

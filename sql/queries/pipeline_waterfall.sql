@@ -28,7 +28,7 @@ WITH asked AS MATERIALIZED (
 ), converted AS MATERIALIZED (
     SELECT coalesce(pipeline_waterfall.in_currency, s.currency) AS currency, s.bar,
         sum(s.changes)::bigint AS changes, sum(s.deals)::bigint AS deals,
-        sum(coalesce(@extension@.crm_convert(s.value, c.multiply_by, c.divide_by), s.value)) AS value
+        @extension@.crm_converted_sum(s.value, c.multiply_by, c.divide_by) AS value
     FROM sums AS s
         LEFT JOIN conversions AS c ON c.currency = s.currency
     GROUP BY 1, 2

@@ -37,9 +37,9 @@ WITH deals_asked AS (
     SELECT g.group_key, g.is_total, d.status, coalesce(recurring_revenue.in_currency, d.currency) AS currency,
         sum(d.recurring_deals)::bigint AS recurring_deals, sum(d.one_time_deals)::bigint AS one_time_deals,
         sum(d.deals_without_probability)::bigint AS deals_without_probability,
-        sum(coalesce(@extension@.crm_convert(d.arr, c.multiply_by, c.divide_by), d.arr)) AS arr,
-        sum(coalesce(@extension@.crm_convert(d.weighted_arr, c.multiply_by, c.divide_by), d.weighted_arr)) AS weighted_arr,
-        sum(coalesce(@extension@.crm_convert(d.one_time_revenue, c.multiply_by, c.divide_by), d.one_time_revenue)) AS one_time_revenue,
+        @extension@.crm_converted_sum(d.arr, c.multiply_by, c.divide_by) AS arr,
+        @extension@.crm_converted_sum(d.weighted_arr, c.multiply_by, c.divide_by) AS weighted_arr,
+        @extension@.crm_converted_sum(d.one_time_revenue, c.multiply_by, c.divide_by) AS one_time_revenue,
         CASE WHEN recurring_revenue.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day

@@ -29,7 +29,7 @@ WITH dated AS MATERIALIZED (
 ), counted AS (
     SELECT g.group_key, g.is_total, coalesce(sales_velocity.in_currency, d.currency) AS currency, sum(d.open_deals)::bigint AS open_deals,
         sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost,
-        sum(coalesce(@extension@.crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) / nullif(sum(d.won_amounts), 0) AS average_won_value,
+        @extension@.crm_converted_sum(d.won_value, c.multiply_by, c.divide_by) / nullif(sum(d.won_amounts), 0) AS average_won_value,
         sum(d.seconds) / nullif(sum(d.timed), 0) / 86400 AS days,
         CASE WHEN sales_velocity.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM dated AS d

@@ -22,18 +22,24 @@ WITH pushed AS MATERIALIZED (
         AND (slippage.owner_id IS NULL OR d.owner_id = slippage.owner_id)
         AND (slippage.currency IS NULL OR slippage.currency =
             coalesce(d.currency, (SELECT p.currency FROM @crm@.pipelines AS p WHERE p.id = d.pipeline_id)))
-), sums AS (
-    SELECT g.group_key, g.is_total, count(*) AS deals, count(a.pushes) AS pushed_deals,
-        coalesce(sum(a.pushes), 0)::bigint AS pushes,
-        coalesce(sum(a.months), 0)::bigint AS months, coalesce(sum(a.days), 0)::bigint AS days
+), grouped AS (
+    SELECT g.group_key, g.is_total, 1 AS deals, a.pushes, a.months, a.days
     FROM deals_asked AS a
         @part groups of a.keys@
-    GROUP BY g.group_key, g.is_total
+    UNION ALL
+    -- there is always a total, even of no deals
+    SELECT NULL, true, 0, NULL, NULL, NULL
+), sums AS (
+    SELECT p.group_key, p.is_total, sum(p.deals)::bigint AS deals, count(p.pushes) AS pushed_deals,
+        coalesce(sum(p.pushes), 0)::bigint AS pushes,
+        coalesce(sum(p.months), 0)::bigint AS months, coalesce(sum(p.days), 0)::bigint AS days
+    FROM grouped AS p
+    GROUP BY p.group_key, p.is_total
 )
 SELECT s.group_key,
     @part group_name of s@,
-    s.is_total, s.deals, s.pushed_deals, round(s.pushed_deals::numeric / s.deals, 6),
-    s.pushes, round(s.pushes::numeric / s.deals, 6),
+    s.is_total, s.deals, s.pushed_deals, round(s.pushed_deals::numeric / nullif(s.deals, 0), 6),
+    s.pushes, round(s.pushes::numeric / nullif(s.deals, 0), 6),
     s.months, round(s.months::numeric / nullif(s.pushes, 0), 6),
     s.days, round(s.days::numeric / nullif(s.pushes, 0), 6)
 FROM sums AS s

@@ -30,21 +30,21 @@ WITH dated AS MATERIALIZED (
     @part conversions of dated AS s WHERE s.rate_day IS NOT NULL AND s.amounts > 0@
 ), converted AS (
     SELECT d.keys, d.stage_id, d.flow, d.start, coalesce(stage_flow.in_currency, d.currency) AS currency, d.deals,
-        coalesce(@extension@.crm_convert(d.value, c.multiply_by, c.divide_by), d.value) AS value, c.rates
+        d.value, c.multiply_by, c.divide_by, c.rates
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.amounts > 0
 ), sums AS (
     SELECT g.group_key, g.is_total, c.start, c.stage_id, c.currency,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'entered'), 0)::bigint AS entered,
-        coalesce(sum(c.value) FILTER (WHERE c.flow = 'entered'), 0) AS entered_value,
+        coalesce(@extension@.crm_converted_sum(c.value, c.multiply_by, c.divide_by) FILTER (WHERE c.flow = 'entered'), 0) AS entered_value,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'forward'), 0)::bigint AS forward,
-        coalesce(sum(c.value) FILTER (WHERE c.flow = 'forward'), 0) AS forward_value,
+        coalesce(@extension@.crm_converted_sum(c.value, c.multiply_by, c.divide_by) FILTER (WHERE c.flow = 'forward'), 0) AS forward_value,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'backward'), 0)::bigint AS backward,
-        coalesce(sum(c.value) FILTER (WHERE c.flow = 'backward'), 0) AS backward_value,
+        coalesce(@extension@.crm_converted_sum(c.value, c.multiply_by, c.divide_by) FILTER (WHERE c.flow = 'backward'), 0) AS backward_value,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'lost'), 0)::bigint AS lost,
-        coalesce(sum(c.value) FILTER (WHERE c.flow = 'lost'), 0) AS lost_value,
+        coalesce(@extension@.crm_converted_sum(c.value, c.multiply_by, c.divide_by) FILTER (WHERE c.flow = 'lost'), 0) AS lost_value,
         coalesce(sum(c.deals) FILTER (WHERE c.flow = 'moved_out'), 0)::bigint AS moved_out,
-        coalesce(sum(c.value) FILTER (WHERE c.flow = 'moved_out'), 0) AS moved_out_value,
+        coalesce(@extension@.crm_converted_sum(c.value, c.multiply_by, c.divide_by) FILTER (WHERE c.flow = 'moved_out'), 0) AS moved_out_value,
         CASE WHEN stage_flow.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(c.rates)) END AS rates
     FROM converted AS c
         @part groups of c.keys@

@@ -34,8 +34,8 @@ WITH dated AS MATERIALIZED (
     SELECT g.group_key, g.is_total, coalesce(win_rate.in_currency, d.currency) AS currency,
         sum(d.deals)::bigint AS deals, sum(d.amounts)::bigint AS amounts,
         sum(d.won)::bigint AS won, sum(d.lost)::bigint AS lost, sum(d.still_open)::bigint AS still_open,
-        sum(coalesce(@extension@.crm_convert(d.won_value, c.multiply_by, c.divide_by), d.won_value)) AS won_value,
-        sum(coalesce(@extension@.crm_convert(d.lost_value, c.multiply_by, c.divide_by), d.lost_value)) AS lost_value,
+        @extension@.crm_converted_sum(d.won_value, c.multiply_by, c.divide_by) AS won_value,
+        @extension@.crm_converted_sum(d.lost_value, c.multiply_by, c.divide_by) AS lost_value,
         @extension@.crm_rates_used(array_agg(c.rates)) AS rates
     FROM dated AS d
         LEFT JOIN conversions AS c ON c.tenant_id = d.tenant_id AND c.currency = d.currency AND c.day = d.rate_day AND d.closed_amounts > 0

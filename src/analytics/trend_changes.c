@@ -12,7 +12,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 
 #include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
@@ -55,16 +57,18 @@ points_with_amounts(const PointChange *changes, uint32 nchanges, uint32 npoints)
 		construct_array(points, count, INT4OID, sizeof(int32), true, TYPALIGN_INT);
 }
 
-/* The value of the column that a subject stands for. */
+/* The value of the column that a subject stands for, as to_jsonb() has it. */
 static Datum
 subject_text(const ChangeRows *result, uint32 subject)
 {
 	const UuidKey *value = &result->sums->values->ids[subject - 1];
-	Datum text = result->subjects->column == REPLAY_OWNER ?
-	DirectFunctionCall1(uuid_out, PointerGetDatum(value)) :
-	DirectFunctionCall1(date_out, DateADTGetDatum((DateADT) (uint32) value->word[0]));
+	char		day[MAXDATELEN + 1];
 
-	return CStringGetTextDatum(DatumGetCString(text));
+	if (result->subjects->column == REPLAY_OWNER)
+		return CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(uuid_out,
+																	   PointerGetDatum(value))));
+	JsonEncodeDateTime(day, DateADTGetDatum((DateADT) (uint32) value->word[0]), DATEOID, NULL);
+	return CStringGetTextDatum(day);
 }
 
 static void

@@ -5,8 +5,8 @@
  * A line of the trend adds up some sums.  Only what changes at a moment is visited
  * there: a sum waits in the list of the moment at which it changes next.  Amounts
  * that are converted are numerics, as they have any number of digits; a sum is converted
- * as a whole, and what it was before is taken off, so that each moment is rounded
- * as the summary of that moment is.
+ * as a whole, and what it was before is taken off, so that each moment is exact, and
+ * rounded once.
  */
 #include "postgres.h"
 
@@ -20,12 +20,12 @@
 #include "utils/memutils.h"
 
 #include "analytics/conversion_day.h"
-#include "analytics/convert.h"
 #include "analytics/point_sums.h"
 #include "analytics/trend_conversions.h"
 #include "analytics/trend_lines.h"
 #include "analytics/trend_values.h"
 #include "analytics/uuid_key.h"
+#include "base/quotients.h"
 
 enum
 {
@@ -60,8 +60,9 @@ typedef struct TrendSum
 	uint32		nchanges;
 	uint32		nread;
 	PointChange total;
-	Numeric		value;			/* of the total, converted; NULL: not */
+	Numeric		value;			/* of the total, multiplied; NULL: not */
 	Numeric		weighted_value;
+	Numeric		divisor;		/* of both */
 	int			part;
 	int			next;			/* in the list of a point */
 } TrendSum;
@@ -71,9 +72,24 @@ typedef struct StatusSums
 	int64		deals;
 	int128		value;
 	int128		weighted_value;
-	Numeric		more_value;		/* converted; NULL: nothing */
-	Numeric		more_weighted_value;
+	CrmQuotients more_value;	/* converted */
+	CrmQuotients more_weighted_value;
 } StatusSums;
+
+/* What parts of a line add up to, as a row tells it. */
+typedef struct RowSum
+{
+	int128		fixed;
+	Numeric		more;			/* NULL: nothing */
+	bool		has_quotients;
+} RowSum;
+
+typedef struct RowSums
+{
+	int64		deals;
+	RowSum		value;
+	RowSum		weighted_value;
+} RowSums;
 
 /*
  * Of a line: all stages that are there, or the sums of a stage that is no more, of a value
@@ -171,33 +187,34 @@ read_sums(FunctionCallInfo fcinfo, Trend *trend)
 
 /* ---- adding up ---- */
 
-static void
-replace(Numeric *sum, Numeric by)
-{
-	if (*sum != NULL)
-		pfree(*sum);
-	*sum = by;
-}
-
 static Numeric
 combine(PGFunction operation, Numeric a, Numeric b)
 {
 	return DatumGetNumeric(DirectFunctionCall2(operation, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
-/* Takes the old converted amount of a sum off, and adds the new one. */
+/* Takes what the sum was off, and adds what it is; of the same divisor, both at once. */
 static void
-convert(Numeric *old, Numeric *to, int128 amount, int scale, const TrendConversion *conversion)
+convert(Numeric *old, Numeric old_divisor, CrmQuotients *to, int128 amount, int scale,
+		const TrendConversion *conversion)
 {
-	Numeric		converted = crm_convert_amount(crm_fixed_to_numeric(amount, scale),
-											   conversion->multiply_by, conversion->divide_by);
+	Numeric		product = NULL;
 
-	if (*to == NULL)
-		*to = int64_to_numeric(0);
+	if (conversion != NULL)
+		product = combine(numeric_mul, crm_fixed_to_numeric(amount, scale),
+						  conversion->multiply_by);
+	if (*old != NULL && product != NULL && old_divisor == conversion->divide_by)
+		crm_quotients_add(to, combine(numeric_sub, product, *old), old_divisor);
+	else
+	{
+		if (*old != NULL)
+			crm_quotients_subtract(to, *old, old_divisor);
+		if (product != NULL)
+			crm_quotients_add(to, product, conversion->divide_by);
+	}
 	if (*old != NULL)
-		replace(to, combine(numeric_sub, *to, *old));
-	replace(to, combine(numeric_add, *to, converted));
-	replace(old, converted);
+		pfree(*old);
+	*old = product;
 }
 
 /* The one of a sum that is converted; NULL if it has no amounts. */
@@ -217,16 +234,14 @@ convert_sum(Trend *trend, TrendSum *sum, StatusSums *to, int point)
 	{
 		if (sum->total.value != 0 || sum->total.weighted_value != 0)
 			crm_refuse_trend();
-		/* What it was is taken off; any factor will do for 0. */
-		if (sum->value == NULL || trend->conversions.count == 0)
-			return;
-		conversion = &trend->conversions.items[0];
 	}
 	else if (sum->total.deals > sum->total.deals_without_amount)
 		trend->used[trend->nused++] = Int32GetDatum(conversion->no);
-	convert(&sum->value, &to->more_value, sum->total.value, CRM_AMOUNT_SCALE, conversion);
-	convert(&sum->weighted_value, &to->more_weighted_value, sum->total.weighted_value,
-			CRM_WEIGHTED_SCALE, conversion);
+	convert(&sum->value, sum->divisor, &to->more_value, sum->total.value, CRM_AMOUNT_SCALE,
+			conversion);
+	convert(&sum->weighted_value, sum->divisor, &to->more_weighted_value,
+			sum->total.weighted_value, CRM_WEIGHTED_SCALE, conversion);
+	sum->divisor = conversion == NULL ? NULL : conversion->divide_by;
 }
 
 static void
@@ -335,30 +350,32 @@ status_of_gone(const Part *part)
 }
 
 static void
-add_more(Numeric *to, Numeric more)
+add_sum(RowSum *to, int128 fixed, const CrmQuotients *more)
 {
-	if (more != NULL)
-		*to = *to == NULL ? more : combine(numeric_add, *to, more);
+	if (!crm_fixed_add(to->fixed, fixed, &to->fixed))
+		crm_summary_overflow();
+	if (more->total != NULL)
+		to->more = to->more == NULL ? more->total : combine(numeric_add, to->more, more->total);
+	to->has_quotients |= more->count > 0;
 }
 
 static void
-add_sums(StatusSums *to, const StatusSums *from)
+add_sums(RowSums *to, const StatusSums *from)
 {
-	if (pg_add_s64_overflow(to->deals, from->deals, &to->deals) ||
-		!crm_fixed_add(to->value, from->value, &to->value) ||
-		!crm_fixed_add(to->weighted_value, from->weighted_value, &to->weighted_value))
+	if (pg_add_s64_overflow(to->deals, from->deals, &to->deals))
 		crm_summary_overflow();
-	add_more(&to->more_value, from->more_value);
-	add_more(&to->more_weighted_value, from->more_weighted_value);
+	add_sum(&to->value, from->value, &from->more_value);
+	add_sum(&to->weighted_value, from->weighted_value, &from->more_weighted_value);
 }
 
 static Datum
-make_value(int128 fixed, int scale, Numeric more)
+make_value(const RowSum *sum, int scale)
 {
-	Numeric		value = crm_fixed_to_numeric(fixed, scale);
+	Numeric		value = crm_fixed_to_numeric(sum->fixed, scale);
 
-	if (more != NULL)
-		value = combine(numeric_add, value, more);
+	if (sum->more != NULL)
+		value = combine(numeric_add, value, sum->more);
+	value = crm_quotients_told(value, sum->has_quotients);
 	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value));
 }
 
@@ -415,7 +432,7 @@ oldest_rate(const Trend *trend, int point, DateADT *oldest)
 static void
 put_row(const Trend *trend, int point)
 {
-	StatusSums	sums[STATUSES] = {0};
+	RowSums		sums[STATUSES] = {0};
 	Datum		values[ROW_COLUMNS];
 	bool		nulls[ROW_COLUMNS] = {false};
 	const char *period = common_period(trend);
@@ -436,9 +453,8 @@ put_row(const Trend *trend, int point)
 		Datum	   *columns = &values[ROW_OPEN_DEALS + 3 * status];
 
 		columns[0] = Int64GetDatum(sums[status].deals);
-		columns[1] = make_value(sums[status].value, CRM_AMOUNT_SCALE, sums[status].more_value);
-		columns[2] = make_value(sums[status].weighted_value, CRM_WEIGHTED_SCALE,
-								sums[status].more_weighted_value);
+		columns[1] = make_value(&sums[status].value, CRM_AMOUNT_SCALE);
+		columns[2] = make_value(&sums[status].weighted_value, CRM_WEIGHTED_SCALE);
 	}
 	values[ROW_WITHOUT_AMOUNT] = Int64GetDatum(trend->without_amount);
 	values[ROW_WITHOUT_PROBABILITY] = Int64GetDatum(trend->without_probability);
@@ -495,7 +511,7 @@ begin_line(Trend *trend, const TrendMember *members, int count)
 		sum = &trend->sums[members[i].sum];
 		sum->nread = 0;
 		memset(&sum->total, 0, sizeof(sum->total));
-		sum->value = sum->weighted_value = NULL;
+		sum->value = sum->weighted_value = sum->divisor = NULL;
 		sum->part = find_part(trend, sum);
 		wait_for_change(trend, members[i].sum, NOTHING);
 	}

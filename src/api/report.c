@@ -24,6 +24,8 @@
 #include "base/currency.h"
 #include "base/query.h"
 #include "base/report_run.h"
+#include "base/time.h"
+#include "summary/summary.h"
 
 /* A value that a query returns. */
 typedef struct Value
@@ -113,13 +115,13 @@ check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
 	}
 }
 
-/* Not "currency": this is a filter, and a currency that does not exist matches no deal. */
+/* Of functions that write, the table's rules check the currency. */
 static void
 check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
 {
-	static const char *const names[] = {"in_currency", "base", "quote"};
+	static const char *const names[] = {"in_currency", "base", "quote", "currency"};
 
-	for (int i = 0; i < lengthof(names); i++)
+	for (int i = 0; i < lengthof(names) && declaration->read_only; i++)
 	{
 		int			n = crm_find_argument(declaration, names[i]);
 
@@ -130,6 +132,18 @@ check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
 					 errmsg("\"%s\" is not a currency", TextDatumGetCString(params->params[n].value)),
 					 errhint("Use a code of ISO 4217, such as EUR.")));
 	}
+}
+
+static void
+check_value_period(const CrmDeclaration *declaration, ParamListInfo params)
+{
+	int			n = crm_find_argument(declaration, "value_period");
+	const text *period;
+
+	if (n < 0 || params->params[n].isnull)
+		return;
+	period = DatumGetTextPP(params->params[n].value);
+	(void) crm_summary_period_key(VARDATA_ANY(period), VARSIZE_ANY_EXHDR(period));
 }
 
 static void
@@ -152,17 +166,13 @@ pin_time_zone(const CrmDeclaration *declaration, ParamListInfo params)
 {
 	int			n = crm_find_argument(declaration, "time_zone");
 	int			level = NewGUCNestLevel();
-	char	   *name;
+	const char *name;
 
 	if (n < 0 || params->params[n].isnull)
 		return level;
-	name = TextDatumGetCString(params->params[n].value);
-	if (set_config_option("timezone", name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-						  DEBUG5, false) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is not a time zone", name),
-				 errhint("Use the name of one, such as Europe/Berlin.")));
+	name = pg_get_timezone_name(crm_time_zone(TextDatumGetCString(params->params[n].value)));
+	(void) set_config_option("timezone", name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	return level;
 }
 
@@ -234,8 +244,8 @@ return_rows(FunctionCallInfo fcinfo, CrmReport *report, ParamListInfo params)
  * crm_NAME(crm regnamespace, ...)
  *		Runs the query NAME on the CRM in that schema, with the caller's rights.
  *		Errors: 22004 for a required argument that is null; 22023 for a range
- *		that ends before it begins, and for a currency, a time zone or a
- *		dimension that does not exist; PT404 for the id of a row that the
+ *		that ends before it begins, and for a currency, a value period, a time
+ *		zone or a dimension that does not exist; PT404 for the id of a row that the
  *		caller does not see.
  */
 PG_FUNCTION_INFO_V1(crm_report);
@@ -260,6 +270,7 @@ crm_report(PG_FUNCTION_ARGS)
 
 		check_ranges(declaration, params);
 		check_currencies(declaration, params);
+		check_value_period(declaration, params);
 		check_rate_age(declaration, params);
 		level = pin_time_zone(declaration, params);
 		crm_context_before_read(report->deals, get_func_namespace(fcinfo->flinfo->fn_oid));

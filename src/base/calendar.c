@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -16,39 +17,126 @@
 #include "base/calendar.h"
 
 #define MONTHS	12
+#define JANUARY	1
+#define MONDAY	1
 
 static const char *const period_names[] = {"day", "week", "month", "quarter", "year"};
 
 /* How many months a period has. */
 static const int period_months[] = {0, 0, 1, 3, MONTHS};
 
-static const struct config_enum_entry weekdays[] = {
-	{"sunday", 0, false},
-	{"monday", 1, false},
-	{"tuesday", 2, false},
-	{"wednesday", 3, false},
-	{"thursday", 4, false},
-	{"friday", 5, false},
-	{"saturday", 6, false},
-	{NULL, 0, false}
+static const char *const weekdays[] = {
+	"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
 };
 
-static int	week_start_setting = 1;
-static int	fiscal_year_start_setting = 1;
+/*
+ * A setting of which reports depend.  If it was set before the library was loaded, or is
+ * of a role or a database, PostgreSQL would only warn of a wrong value, and reports would
+ * be by the default: so it is kept then, and refused where it is used.
+ */
+typedef struct CalendarSetting
+{
+	const char *name;
+	const char *expected;
+	int			(*parse) (const char *text);	/* WRONG if it is not one */
+	char	   *text;
+	int			value;			/* of the text */
+} CalendarSetting;
+
+#define WRONG	(-1)
+
+static int
+parse_weekday(const char *text)
+{
+	for (int i = 0; i < lengthof(weekdays); i++)
+	{
+		if (pg_strcasecmp(text, weekdays[i]) == 0)
+			return i;
+	}
+	return text[0] == '\0' ? MONDAY : WRONG;
+}
+
+static int
+parse_month(const char *text)
+{
+	int			month;
+
+	if (text[0] == '\0')
+		return JANUARY;
+	return parse_int(text, &month, 0, NULL) && month >= 1 && month <= MONTHS ? month : WRONG;
+}
+
+static CalendarSetting week_start = {
+	"crm.week_start", "It is a day of the week, sunday to saturday.", parse_weekday
+};
+
+static CalendarSetting fiscal_year_start = {
+	"crm.fiscal_year_start", "It is the number of a month, 1 to 12.", parse_month
+};
+
+static bool is_defining = false;
+
+static bool
+check_setting(const CalendarSetting *setting, const char *text, GucSource source)
+{
+	if (is_defining || InitializingParallelWorker || source <= PGC_S_DATABASE_USER ||
+		setting->parse(text) != WRONG)
+		return true;
+	GUC_check_errhint("%s", setting->expected);
+	return false;
+}
+
+static bool
+check_week_start(char **text, void **extra, GucSource source)
+{
+	return check_setting(&week_start, *text, source);
+}
+
+static bool
+check_fiscal_year_start(char **text, void **extra, GucSource source)
+{
+	return check_setting(&fiscal_year_start, *text, source);
+}
+
+static void
+assign_week_start(const char *text, void *extra)
+{
+	week_start.value = parse_weekday(text);
+}
+
+static void
+assign_fiscal_year_start(const char *text, void *extra)
+{
+	fiscal_year_start.value = parse_month(text);
+}
 
 void
 crm_calendar_define_settings(void)
 {
-	DefineCustomEnumVariable("crm.week_start",
-							 "The first day of a week in reports.",
-							 NULL,
-							 &week_start_setting, 1, weekdays, PGC_USERSET, 0,
-							 NULL, NULL, NULL);
-	DefineCustomIntVariable("crm.fiscal_year_start",
-							"The month with which a fiscal year begins in reports, 1 to 12.",
-							"Quarters begin with it and every third month after it.",
-							&fiscal_year_start_setting, 1, 1, MONTHS, PGC_USERSET, 0,
-							NULL, NULL, NULL);
+	is_defining = true;
+	DefineCustomStringVariable(week_start.name,
+							   "The first day of a week in reports.",
+							   NULL,
+							   &week_start.text, "monday", PGC_USERSET, 0,
+							   check_week_start, assign_week_start, NULL);
+	DefineCustomStringVariable(fiscal_year_start.name,
+							   "The month with which a fiscal year begins in reports, 1 to 12.",
+							   "Quarters begin with it and every third month after it.",
+							   &fiscal_year_start.text, "1", PGC_USERSET, 0,
+							   check_fiscal_year_start, assign_fiscal_year_start, NULL);
+	is_defining = false;
+}
+
+/* ERROR 22023 for a wrong value. */
+static int
+get_value(const CalendarSetting *setting)
+{
+	if (setting->value == WRONG)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" is \"%s\"", setting->name, setting->text),
+				 errhint("%s", setting->expected)));
+	return setting->value;
 }
 
 CrmPeriod
@@ -105,9 +193,12 @@ crm_period_first_day(CrmPeriod period, DateADT day)
 	if (period == PERIOD_DAY)
 		return day;
 	if (period == PERIOD_WEEK)
-		return day - rest_of(j2day(day + POSTGRES_EPOCH_JDATE) - week_start_setting, 7);
+		return day - rest_of(j2day(day + POSTGRES_EPOCH_JDATE) - get_value(&week_start), 7);
 	month = month_of(day);
-	return first_of_month(month - rest_of(month - (fiscal_year_start_setting - 1), months));
+	if (period == PERIOD_MONTH)
+		return first_of_month(month);
+	return first_of_month(month - rest_of(month - (get_value(&fiscal_year_start) - JANUARY),
+										  months));
 }
 
 /*

@@ -19,7 +19,10 @@ typedef enum CrmPeriod
 /* The period of that name; ERROR 22023 if there is none. */
 extern CrmPeriod crm_get_period(text *name);
 
-/* The first day of the period that a finite day is in, by the settings. */
+/*
+ * The first day of the period that a finite day is in, by the settings; ERROR 22023 if the
+ * one that matters has a wrong value.
+ */
 extern DateADT crm_period_first_day(CrmPeriod period, DateADT day);
 
 /* For the module's initialisation. */

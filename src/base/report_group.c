@@ -141,11 +141,21 @@ make_period(Oid extension, Node *time, const char *period)
 								 COERCE_EXPLICIT_CALL, -1);
 }
 
+/* A column that is JSON or an array, as jsonb. */
+static Node *
+make_value(const CrmGroupSource *source, const char *alias, const char *column)
+{
+	return (Node *) makeFuncCall(list_make2(makeString(get_namespace_name(source->extension)),
+											makeString("crm_group_value")),
+								 list_make2(make_column(alias, column), make_text(column)),
+								 COERCE_EXPLICIT_CALL, -1);
+}
+
 static Node *
 make_key(Node *object, const char *key)
 {
 	return (Node *) makeA_Expr(AEXPR_OP, list_make2(makeString("pg_catalog"), makeString("->")),
-							   make_cast(object, "jsonb"), make_cast(make_text(key), "text"), -1);
+							   object, make_cast(make_text(key), "text"), -1);
 }
 
 static bool
@@ -170,8 +180,10 @@ make_part(const CrmGroupSource *source, const char *alias)
 	pnstrdup(source->dimension, point - source->dimension);
 	Oid			type = column == NULL ? InvalidOid : column_type(source->schema, column);
 
-	if (type == JSONBOID || type == JSONOID)
+	if (type == JSONBOID)
 		return make_key(make_column(alias, column), point + 1);
+	if (type == JSONOID)
+		return make_key(make_value(source, alias, column), point + 1);
 	if (OidIsValid(type) && is_period(type, point + 1))
 		return make_period(source->extension, make_column(alias, column), point + 1);
 	return NULL;
@@ -181,12 +193,17 @@ make_part(const CrmGroupSource *source, const char *alias)
 static Node *
 make_expression(const CrmGroupSource *source, const char *alias)
 {
+	Oid			type;
+
 	for (int i = 0; i < lengthof(queries); i++)
 	{
 		if (strcmp(source->dimension, queries[i][0]) == 0)
 			return make_of_query(queries[i][1], source->schema, alias);
 	}
-	if (OidIsValid(column_type(source->schema, source->dimension)))
+	type = column_type(source->schema, source->dimension);
+	if (type == JSONOID || OidIsValid(get_element_type(type)))
+		return make_value(source, alias, source->dimension);
+	if (OidIsValid(type))
 		return make_column(alias, source->dimension);
 	return make_part(source, alias);
 }
@@ -236,8 +253,6 @@ make_comparable(ParseState *pstate, Node *expression)
 {
 	Oid			type = exprType(expression);
 
-	if (type == JSONOID)
-		return coerce(pstate, expression, JSONBOID);
 	if (!OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr))
 		return coerce(pstate, expression, TEXTOID);
 	if (type == JSONBOID || is_same_if_equal(expression))

@@ -1,6 +1,6 @@
 /*
  * base/time.c
- *		The dates and times that a CRM stores.
+ *		The dates and times that a CRM stores, and time zones.
  *
  * Between 1900 and 9999 reports can add intervals to them and subtract them,
  * and clients of all kinds can read them; neither is so beyond.
@@ -9,6 +9,8 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -71,4 +73,43 @@ char *
 crm_time_text(TimestampTz time)
 {
 	return pstrdup(timestamptz_to_str(time));
+}
+
+/* ---- time zones ---- */
+
+/*
+ * Whether the zone has a file.  Else it is made of its name, which is an offset in the
+ * manner of POSIX: it has a digit, and what is after the digit's sign is west.
+ */
+static bool
+is_of_file(pg_tz *zone)
+{
+	static pg_tz *known = NULL; /* as PostgreSQL keeps it, for ever */
+	const char *name = pg_get_timezone_name(zone);
+	pg_tzenum  *files;
+	pg_tz	   *file;
+
+	if (zone == known || strpbrk(name, "0123456789") == NULL)
+		return true;
+	files = pg_tzenumerate_start();
+	while ((file = pg_tzenumerate_next(files)) != NULL &&
+		   strcmp(pg_get_timezone_name(file), name) != 0)
+		CHECK_FOR_INTERRUPTS();
+	pg_tzenumerate_end(files);
+	if (file != NULL)
+		known = zone;
+	return file != NULL;
+}
+
+pg_tz *
+crm_time_zone(const char *name)
+{
+	pg_tz	   *zone = pg_tzset(name);
+
+	if (zone == NULL || !pg_tz_acceptable(zone) || !is_of_file(zone))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a time zone", name),
+				 errhint("Use the name of one, such as Europe/Berlin or UTC; an offset is none, as some mean east and some mean west.")));
+	return zone;
 }

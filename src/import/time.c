@@ -239,18 +239,6 @@ read_epoch(const char *input, TimeFormat format, TimestampTz *result)
 	return true;
 }
 
-static pg_tz *
-find_zone(const char *name)
-{
-	pg_tz	   *zone = pg_tzset(name);
-
-	if (zone == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" not recognized", name)));
-	return zone;
-}
-
 /*
  * crm_import_time(value text, format text, zone text) -> timestamptz
  *		The time, in that zone unless the text has an offset; a date means its
@@ -263,7 +251,7 @@ crm_import_time(PG_FUNCTION_ARGS)
 {
 	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	TimeFormat	format = find_format(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	pg_tz	   *zone = find_zone(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	pg_tz	   *zone = crm_time_zone(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	TimestampTz result;
 
 	if (!(format >= TIME_EPOCH ? read_epoch(value, format, &result) :

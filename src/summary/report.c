@@ -5,7 +5,8 @@
  * A fact is a row of crm_summary_rows(), as an object: so many deals of a stage, a
  * currency and a value period.  It is added to the parts of the answer that it
  * belongs to: to the whole, its status, its stage, its currency and its value period.
- * Amounts are numeric, as converted ones have any number of digits.
+ * Amounts are numeric, as converted ones have any number of digits; those that are still to
+ * be divided are added up before, so that each part is rounded once.
  */
 #include "postgres.h"
 
@@ -17,6 +18,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/quotients.h"
 
 /* A text of the arguments, in place; its start is NULL if there is none. */
 typedef struct Word
@@ -38,11 +40,21 @@ typedef struct Part
 {
 	bool		is_there;		/* it has facts */
 	int64		deals;
-	Numeric		value;
-	Numeric		weighted_value;
+	CrmQuotients value;
+	CrmQuotients weighted_value;
 	CommonWord	currency;		/* of amounts only */
 	CommonWord	period;
 } Part;
+
+typedef struct Fact
+{
+	int64		deals;
+	Numeric		value;			/* before it is divided; NULL: nothing */
+	Numeric		weighted_value;
+	Numeric		divisor;		/* NULL: 1 */
+	Word		currency;		/* of amounts only, else none */
+	Word		period;
+} Fact;
 
 /* A currency, or a value period: all of it, and by status. */
 typedef struct Group
@@ -210,27 +222,19 @@ read_stage(JsonbContainer *object, Report *report)
 
 /* ---- adding up ---- */
 
-static Numeric
-add_numeric(Numeric a, Numeric b)
-{
-	if (a == NULL || b == NULL)
-		return a == NULL ? b : a;
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-/* Adds what a fact has, which is a part of its own. */
 static void
-add_part(Part *to, const Part *fact)
+add_fact(Part *to, const Fact *fact)
 {
 	to->is_there = true;
 	to->deals += fact->deals;
-	to->value = add_numeric(to->value, fact->value);
-	to->weighted_value = add_numeric(to->weighted_value, fact->weighted_value);
-	if (fact->currency.word.start != NULL)
-		note_word(&to->currency, fact->currency.word);
-	if (fact->period.word.start != NULL)
-		note_word(&to->period, fact->period.word);
+	if (fact->value != NULL)
+		crm_quotients_add(&to->value, fact->value, fact->divisor);
+	if (fact->weighted_value != NULL)
+		crm_quotients_add(&to->weighted_value, fact->weighted_value, fact->divisor);
+	if (fact->currency.start != NULL)
+		note_word(&to->currency, fact->currency);
+	if (fact->period.start != NULL)
+		note_word(&to->period, fact->period);
 }
 
 static ReportStage *
@@ -264,13 +268,13 @@ get_group(Groups *groups, Word word)
 }
 
 static void
-add_to_group(Groups *groups, Word word, int status, const Part *fact)
+add_to_group(Groups *groups, Word word, int status, const Fact *fact)
 {
 	Group	   *group = get_group(groups, word);
 
-	add_part(&group->all, fact);
+	add_fact(&group->all, fact);
 	if (status >= 0)
-		add_part(&group->statuses[status], fact);
+		add_fact(&group->statuses[status], fact);
 }
 
 static void
@@ -281,7 +285,7 @@ read_fact(JsonbContainer *object, Report *report)
 	Word		period = get_word(object, "value_period");
 	Word		own_status = get_word(object, "deal_status");
 	int64		without_amount = get_count(object, "deals_without_amount");
-	Part		fact = {.deals = get_count(object, "deals")};
+	Fact		fact = {.deals = get_count(object, "deals")};
 	int			status;
 
 	if (own_status.start == NULL && stage != NULL)
@@ -289,19 +293,20 @@ read_fact(JsonbContainer *object, Report *report)
 	status = find_word(own_status, statuses, lengthof(statuses));
 	fact.value = get_numeric(object, "value");
 	fact.weighted_value = get_numeric(object, "weighted_value");
+	fact.divisor = get_numeric(object, "divide_by");
 	/* Only amounts have a currency and a period that matter. */
 	if (fact.deals > without_amount)
 	{
-		fact.currency.word = currency;
-		fact.period.word = period;
+		fact.currency = currency;
+		fact.period = period;
 	}
 	report->without_amount += without_amount;
 	report->without_probability += get_count(object, "deals_without_probability");
-	add_part(&report->all, &fact);
+	add_fact(&report->all, &fact);
 	if (status >= 0)
-		add_part(&report->statuses[status], &fact);
+		add_fact(&report->statuses[status], &fact);
 	if (stage != NULL)
-		add_part(&stage->part, &fact);
+		add_fact(&stage->part, &fact);
 	add_to_group(&report->currencies, currency, status, &fact);
 	add_to_group(&report->periods, period, status, &fact);
 }
@@ -359,21 +364,30 @@ common_or(const CommonWord *common, Word otherwise)
 	return common->word.start == NULL ? otherwise : common->word;
 }
 
+static void
+put_sum(JsonbParseState **state, const Report *report, const char *key, const CrmQuotients *sum)
+{
+	put_numeric(state, key, sum->total == NULL ? report->zero :
+				crm_quotients_told(sum->total, sum->count > 0));
+}
+
 /* The fields of a part; amounts of several currencies are not added. */
 static void
 put_part(JsonbParseState **state, const Report *report, const Part *part, int without)
 {
-	bool		adds = !part->currency.differs;
-
 	if (!(without & WITHOUT_CURRENCY))
 		put_word(state, "currency", common_or(&part->currency, report->currency));
 	if (!(without & WITHOUT_PERIOD))
 		put_word(state, "value_period", common_or(&part->period, report->period));
 	put_count(state, "total_deals", part->deals);
-	put_numeric(state, "total_value",
-				adds ? add_numeric(part->value, report->zero) : NULL);
-	put_numeric(state, "weighted_value",
-				adds ? add_numeric(part->weighted_value, report->zero) : NULL);
+	if (part->currency.differs)
+	{
+		put_numeric(state, "total_value", NULL);
+		put_numeric(state, "weighted_value", NULL);
+		return;
+	}
+	put_sum(state, report, "total_value", &part->value);
+	put_sum(state, report, "weighted_value", &part->weighted_value);
 }
 
 static void

@@ -63,6 +63,18 @@ SELECT count(DISTINCT x.overdue) FROM (VALUES ('Etc/GMT+12'), ('Etc/GMT-14')) AS
 	LATERAL (SELECT zone || (SELECT count(*) FROM (SELECT f.* FROM forecast(time_zone => zone) AS f EXCEPT SELECT f.* FROM forecast(time_zone => zone, today => t.today) AS f) AS d)) AS x (overdue)
 WHERE x.overdue LIKE '%0';
 ROLLBACK;
+-- names only: offsets would be east or west of UTC by the way in which they are written
+CREATE FUNCTION answer(zone text) RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+	PERFORM forecast(time_zone => zone);
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+SELECT z.zone, answer(z.zone)
+FROM (VALUES ('+02:00'), ('+02'), ('-02:30'), ('02:00'), ('2'), ('UTC+2'), ('GMT+2'), ('<+02>-2'), ('Europe/Berlin-2'), (''), ('inf'), ('Europe'), ('CEST'),
+	('interval ''2 hours'''), ('Etc/GMT+2'), ('gmt0'), ('EST5EDT'), ('europe/berlin'), ('CET')) AS z (zone);
+DROP FUNCTION answer(text);
 -- after an error the session's time zone is what it was
 SELECT count(*) FROM forecast(time_zone => 'Asia/Tokyo', target => 1);
 SELECT count(*) FROM forecast(time_zone => 'Mars');
@@ -70,17 +82,85 @@ SELECT count(*) FROM forecast(time_zone => 'Mars');
 SHOW timezone;
 SELECT count(*) FROM forecast(period => 'decade');
 
--- coverage: 2,000 to be won in each month, on February 10
+\set empty '\'00000000-0000-0000-0000-000000000002\''
+-- coverage: 4,000 to be won in each month, on February 10
 BEGIN;
 INSERT INTO deals (stage_id, title, amount, expected_close_date, created_at) VALUES
-	('00000000-0000-0000-0000-0000000000a3', 'Zeta', 2000, '2024-02-20', '2024-02-01'), ('00000000-0000-0000-0000-0000000000a1', 'Eta', 800, '2024-03-15', '2024-02-01');
+	('00000000-0000-0000-0000-0000000000a3', 'Zeta', 2000, '2024-02-20', '2024-02-01'), ('00000000-0000-0000-0000-0000000000a1', 'Iota', 400, '2024-02-10', '2024-02-01'),
+	('00000000-0000-0000-0000-0000000000a2', 'Eta', 800, '2024-05-15', '2024-02-01');
 SELECT bucket, period_start, won_value, open_value, weighted_value, target_value, attainment, coverage, weighted_coverage
 FROM forecast(:sales, currency => 'USD', target => 4000, today => '2024-02-10');
+-- a period without deals has a target, too, of which nothing is attained: between those with deals, or in the range that is asked for; in each group
+SELECT period_start, period_end, value_currency, open_deals, won_value, target_value, attainment, coverage, rates, mixed_value_periods
+FROM forecast(:sales, 'quarter', '2025-01-15', '2025-10-01', in_currency => 'USD', target => 4000) WHERE bucket = 'period';
+SELECT group_key, is_total, period_start, won_value, target_value, attainment, coverage
+FROM forecast(:sales, 'month', '2024-03-01', '2024-06-01', currency => 'USD', target => 4000, group_by => 'stage', today => '2024-02-10') WHERE bucket = 'period';
+SELECT bucket, period_start, open_deals FROM forecast(:sales, 'year', '2030-01-01', currency => 'USD', target => 1, today => '2024-02-10');
+SELECT count(*) FROM forecast(:sales, 'year', period_before => '2020-01-01', currency => 'USD', target => 1) WHERE bucket = 'period';
+SELECT count(*) FROM forecast(:sales, 'year', '2030-01-15', '2030-01-15', currency => 'USD', target => 1) WHERE bucket = 'period';
+SELECT period_start, period_end FROM forecast(:empty, 'week', '2030-01-02', '2030-01-15', currency => 'USD', target => 1);
+SELECT count(*) FROM forecast(:empty, 'month', '2030-01-01', '2031-01-01', currency => 'USD');
+SELECT count(*) FROM forecast(:empty, 'month', '-infinity', 'infinity', currency => 'USD', target => 1);
 ROLLBACK;
+SELECT count(*) FROM forecast(:empty, 'day', '1990-01-01', '2030-01-01', currency => 'USD', target => 1);
 SELECT count(*) FROM forecast(:sales, target => 100);
 SELECT count(*) FROM forecast(:sales, target => 0, currency => 'USD');
 SELECT count(*) FROM forecast(:sales, target => 'NaN', currency => 'USD');
 SELECT count(*) FROM forecast(:sales, target => 'Infinity', currency => 'USD');
 
+-- settings that nothing checked when they were set, as the library was not loaded: what is by them refuses, all else does not care
+SET crm.fiscal_year_start = 2;
+\c -
+SET search_path = analytics_calendar, public;
+SET client_min_messages = warning;
+SET crm.fiscal_year_start = 13;
+SET crm.week_start = 'funday';
+SELECT count(*) FROM forecast();
+SELECT count(*) FROM forecast(period => 'day');
+SELECT count(*) FROM forecast(period => 'quarter');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM forecast(period => 'year');
+SELECT count(*) FROM forecast(period => 'week');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM win_rate(group_by => 'created_at.year');
+SELECT count(*) FROM stage_flow(:sales, 'week');
+SELECT count(*) FROM pipeline_trend(:sales, '2024-01-01', step => 'quarter', calendar => true);
+SHOW crm.fiscal_year_start;
+SET crm.fiscal_year_start = 0;
+SET crm.week_start = 'Sunday';
+SET crm.fiscal_year_start = '';
+SELECT crm_period_start('week', '2024-03-03'), crm_period_start('year', '2024-03-03');
+RESET ALL;
+SET search_path = analytics_calendar, public;
+SHOW crm.week_start;
+SELECT format('ALTER DATABASE %I SET crm.week_start = %L', current_database(), 'funday') AS set_it, format('ALTER DATABASE %I RESET crm.week_start', current_database()) AS reset_it \gset
+-- a worker gets what the session has
+\c -
+SET search_path = analytics_calendar, public;
+SET client_min_messages = warning;
+SET crm.fiscal_year_start = 13;
+SELECT crm_period_start('day', '2024-03-03');
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+SELECT count(*) > 0 AS counted FROM deals WHERE crm_period_start('month', created_at::date) > '2000-01-01';
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
+-- of the database: not let in where it is checked, else refused where it is used
+:set_it;
+\c -
+:set_it;
+\c -
+SET search_path = analytics_calendar, public;
+SET client_min_messages = warning;
+SELECT crm_period_start('week', '2024-03-03');
+SET crm.week_start = 'sunday';
+SELECT crm_period_start('week', '2024-03-03');
+:reset_it;
+\c -
+SET client_min_messages = warning;
 RESET search_path;
 DROP SCHEMA analytics_calendar CASCADE;

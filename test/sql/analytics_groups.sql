@@ -45,6 +45,33 @@ FROM unnest(ARRAY['number', 'numbers', 'metadata.n', 'metadata.list', 'metadata.
 WHERE NOT w.is_total ORDER BY v.no, w.group_key;
 ROLLBACK;
 
+-- each element of an array is a group, however many dimensions it has, and whatever its elements are; of JSON, each element of the first one
+BEGIN;
+CREATE DOMAIN words AS text[];
+ALTER TABLE deals ADD COLUMN grid text[], ADD COLUMN worded words, ADD COLUMN numbers integer[], ADD COLUMN points point[], ADD COLUMN texts json[], ADD COLUMN doc json, ADD COLUMN lists jsonb;
+UPDATE deals SET grid = '{{a,b},{c,a}}', worded = '{{x,NULL}}', numbers = '[0:0][2:3]={{1,2}}', points = '{"(1,2)","(1,2)"}', texts = ARRAY['{"a": 1}', '{"a":1.0}', '2']::json[],
+	doc = '["p", 1, 1.0]', lists = '[["a", "b"], ["c"]]' WHERE title = 'Alpha';
+UPDATE deals SET grid = '{}', worded = NULL, numbers = '{2}', points = '{}', texts = '{NULL}', doc = 'null', lists = '[[]]' WHERE title = 'Beta';
+SELECT v.dimension, w.group_key, w.deals
+FROM unnest('{grid,worded,numbers,points,texts,doc,lists}'::text[]) WITH ORDINALITY AS v (dimension, no),
+	win_rate(:sales, group_by => v.dimension) AS w
+WHERE NOT w.is_total ORDER BY v.no, w.group_key;
+-- JSON that jsonb does not take: which column, which value
+SAVEPOINT good;
+UPDATE deals SET doc = '{"region": "\u0000"}' WHERE title = 'Gamma';
+SELECT count(*) FROM win_rate(:sales, group_by => 'doc');
+ROLLBACK TO good;
+UPDATE deals SET doc = '{"region": "\ud800", "other": 1}' WHERE title = 'Gamma';
+SELECT count(*) FROM funnel(:sales, group_by => 'doc.other');
+ROLLBACK TO good;
+UPDATE deals SET doc = '1e999999' WHERE title = 'Gamma';
+SELECT count(*) FROM pipeline_trend(:sales, '2024-01-01', group_by => 'doc');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO good;
+UPDATE deals SET texts = ARRAY['1', '"\u0000"']::json[] WHERE title = 'Gamma';
+SELECT count(*) FROM forecast(:sales, group_by => 'texts');
+ROLLBACK;
+
 -- what deals are not grouped by
 SELECT count(*) FROM win_rate(group_by => 'nothing');
 SELECT count(*) FROM win_rate(group_by => '');

@@ -37,7 +37,10 @@ SELECT pushes, months_pushed, days_pushed FROM slippage(pushed_from => '2024-02-
 SELECT group_key, is_total, deals, pushes FROM slippage(group_by => 'owner', owner_id => '00000000-0000-0000-0000-000000000012');
 SELECT * FROM slippage(currency => 'EUR');
 SELECT deals FROM slippage(currency => 'USD');
-SELECT * FROM slippage(:empty);
+-- a row of all deals, even of none, or of none with a date
+SELECT is_total, deals, pushed_deals, pushed_share, pushes, pushes_per_deal, months_pushed, average_months, days_pushed, average_days FROM slippage(:empty);
+SELECT group_key, is_total, deals FROM slippage(:sales, group_by => 'deal', owner_id => '00000000-0000-0000-0000-000000000099');
+SELECT w.is_total, w.deals AS won_or_lost, s.is_total, s.deals FROM win_rate(:empty) AS w, slippage(:empty) AS s;
 -- over the end of a year; within a month, back, away and from nothing; to the end of time
 UPDATE deals SET expected_close_date = '2023-12-31' WHERE title = 'Alpha';
 UPDATE deals SET expected_close_date = '2024-01-01' WHERE title = 'Alpha';

@@ -112,6 +112,15 @@ INSERT INTO exchange_rates (base, quote, valid_from, rate) VALUES ('EUR', 'CHF',
 SELECT * FROM differ('CHF');
 SELECT * FROM differ('NZD');
 
+-- keys are those of other reports, however dates are written
+SET datestyle = 'German';
+SELECT group_key FROM pipeline_trend(:sales, now(), group_by => 'expected_close_date') WHERE NOT is_total;
+SELECT group_key FROM win_rate(:sales, 'created', group_by => 'expected_close_date') WHERE NOT is_total;
+SET datestyle = 'SQL, DMY';
+SELECT group_key FROM pipeline_trend(:sales, now(), group_by => 'expected_close_date') WHERE NOT is_total;
+SELECT group_key FROM pipeline_trend(:sales, now(), group_by => 'expected_close_date.month') WHERE NOT is_total;
+SET datestyle = 'ISO';
+
 -- errors
 SELECT pipeline_trend(:sales, '2024-01-01', '2024-02-01', 'decade');
 SELECT pipeline_trend(:sales, '2024-02-01', '2024-01-01');

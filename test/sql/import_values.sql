@@ -31,6 +31,8 @@ SELECT crm_import_time('2024-07-01 12:00', 'iso', 'Europe/Berlin') AT TIME ZONE 
     crm_import_time('2024-01-01 12:00', 'iso', 'Europe/Berlin') AT TIME ZONE 'UTC' AS winter;
 SELECT crm_import_time('2024-01-01', 'ymd', 'UTC');
 SELECT crm_import_time('2024-01-01', 'iso', 'Nowhere/Town');
+SELECT crm_import_time('2024-01-01', 'iso', '+02:00');
+SELECT crm_import_time('2024-01-01 12:00', 'iso', 'Etc/GMT-2') AT TIME ZONE 'UTC' AS east;
 
 SELECT v.record, crm_import_fields(v.record, v.delimiter)
 FROM (VALUES ('a,b,c', ','), ('a,,"",d', ','), ('"x, ""y""";2', ';'), (E'"two\nlines",z', ','), ('"open', ','), ('"a"b,c', ','), ('a"b,c', ','),

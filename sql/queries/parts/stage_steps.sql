@@ -29,10 +29,10 @@ counted AS MATERIALIZED (
         sum(t.lost_deals)::bigint AS lost_deals, sum(t.to_won)::bigint AS to_won,
         count(DISTINCT coalesce(@query@.in_currency, t.currency)) FILTER (WHERE t.currency IS NOT NULL) AS currencies,
         min(coalesce(@query@.in_currency, t.currency)) FILTER (WHERE t.currency IS NOT NULL) AS currency,
-        sum(coalesce(@extension@.crm_convert(t.value, e.multiply_by, e.divide_by), t.value)) AS value,
-        sum(coalesce(@extension@.crm_convert(t.won_value, e.multiply_by, e.divide_by), t.won_value)) AS won_value,
-        sum(coalesce(@extension@.crm_convert(t.lost_value, e.multiply_by, e.divide_by), t.lost_value)) AS lost_value,
-        sum(coalesce(@extension@.crm_convert(t.to_won_value, e.multiply_by, e.divide_by), t.to_won_value)) AS to_won_value,
+        @extension@.crm_converted_sum(t.value, e.multiply_by, e.divide_by) AS value,
+        @extension@.crm_converted_sum(t.won_value, e.multiply_by, e.divide_by) AS won_value,
+        @extension@.crm_converted_sum(t.lost_value, e.multiply_by, e.divide_by) AS lost_value,
+        @extension@.crm_converted_sum(t.to_won_value, e.multiply_by, e.divide_by) AS to_won_value,
         CASE WHEN @query@.in_currency IS NOT NULL THEN @extension@.crm_rates_used(array_agg(e.rates)) END AS rates
     FROM counted AS t
         LEFT JOIN conversions AS e ON e.tenant_id = t.tenant_id AND e.currency = t.currency AND e.day = t.rate_day
