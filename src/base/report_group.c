@@ -47,7 +47,7 @@ static const char *const queries[][2] = {
 	{"tag", "SELECT ARRAY(SELECT t.tag_id FROM %1$s.deal_tags AS t"
 		" WHERE t.deal_id OPERATOR(pg_catalog.=) %2$s.id"
 	" AND t.tenant_id OPERATOR(pg_catalog.=) %2$s.tenant_id ORDER BY t.tag_id)"},
-	/* a deal without an amount is of its pipeline's currency, as everywhere */
+	/* a deal without a currency is of its pipeline's, as everywhere */
 	{"currency", "SELECT coalesce(%2$s.currency, (SELECT p.currency FROM %1$s.pipelines AS p"
 	" WHERE p.id OPERATOR(pg_catalog.=) %2$s.pipeline_id))"},
 };
