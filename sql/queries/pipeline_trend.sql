@@ -35,7 +35,7 @@ WITH pipeline AS MATERIALIZED (
             SELECT DISTINCT a.at
             FROM (SELECT CASE
                         WHEN pipeline_trend.calendar AND g.n > 0
-                        THEN @extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date)::timestamptz
+                        THEN @extension@.crm_day_start(@extension@.crm_period_start(pipeline_trend.step, (pipeline_trend.from_at::date + g.n * s.step)::date))
                         ELSE pipeline_trend.from_at + g.n * s.step
                     END AS at
                 FROM (SELECT CASE pipeline_trend.step WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'

@@ -3,16 +3,20 @@
  *		The periods of a calendar: weeks, months, fiscal quarters and years.
  *
  * A period is known by its first day.  All of it is arithmetic on dates, so that
- * it knows no time zone; which day a time is on, its cast to date tells.
+ * it knows no time zone; which day a time is on, its cast to date tells, and
+ * crm_day_start() when a day begins.
  */
 #include "postgres.h"
 
 #include "access/parallel.h"
 #include "fmgr.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "base/calendar.h"
 
@@ -199,6 +203,51 @@ crm_period_first_day(CrmPeriod period, DateADT day)
 		return first_of_month(month);
 	return first_of_month(month - rest_of(month - (get_value(&fiscal_year_start) - JANUARY),
 										  months));
+}
+
+/*
+ * Of a midnight that comes twice, as clocks are put back to it or to a time after it, the first
+ * one; PostgreSQL's cast takes the second one.  Where they are put back to the day before,
+ * it is that day again until the second one, which is right then.
+ */
+static TimestampTz
+first_midnight(DateADT day, TimestampTz midnight)
+{
+	int64		epoch = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
+	pg_time_t	local = (day + epoch) * SECS_PER_DAY;
+	pg_time_t	last = timestamptz_to_time_t(midnight);
+	pg_time_t	first = last;
+	pg_time_t	from = last - 2 * SECS_PER_DAY;
+	pg_time_t	boundary;
+	long int	before;
+	long int	after;
+	int			is_dst;
+
+	while (pg_next_dst_boundary(&from, &before, &is_dst, &boundary, &after, &is_dst,
+								session_timezone) == 1 && boundary <= last)
+	{
+		if (after < before && boundary + after >= local && local - before < first)
+			first = local - before;
+		from = boundary;
+	}
+	return midnight - (last - first) * USECS_PER_SEC;
+}
+
+/*
+ * crm_day_start(day date) -> timestamptz
+ *		The moment from which on it is that day, in the session's time zone.
+ */
+PG_FUNCTION_INFO_V1(crm_day_start);
+Datum
+crm_day_start(PG_FUNCTION_ARGS)
+{
+	DateADT		day = PG_GETARG_DATEADT(0);
+	TimestampTz midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz,
+																   DateADTGetDatum(day)));
+
+	if (TIMESTAMP_NOT_FINITE(midnight))
+		PG_RETURN_TIMESTAMPTZ(midnight);
+	PG_RETURN_TIMESTAMPTZ(first_midnight(day, midnight));
 }
 
 /*

@@ -17,12 +17,14 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_func.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -45,7 +47,7 @@ static const char *const queries[][2] = {
 	{"tag", "SELECT ARRAY(SELECT t.tag_id FROM %1$s.deal_tags AS t"
 		" WHERE t.deal_id OPERATOR(pg_catalog.=) %2$s.id"
 	" AND t.tenant_id OPERATOR(pg_catalog.=) %2$s.tenant_id ORDER BY t.tag_id)"},
-	/* a deal without an amount is of its pipeline's currency, as everywhere */
+	/* a deal without a currency is of its pipeline's, as everywhere */
 	{"currency", "SELECT coalesce(%2$s.currency, (SELECT p.currency FROM %1$s.pipelines AS p"
 	" WHERE p.id OPERATOR(pg_catalog.=) %2$s.pipeline_id))"},
 };
@@ -276,6 +278,28 @@ crm_group_check(const CrmGroupSource *source)
 {
 	if (source->dimension != NULL)
 		(void) find_expression(source, "d");
+}
+
+void
+crm_group_check_rights(const CrmGroupSource *source)
+{
+	Oid			deals = get_relname_relid("deals", source->schema);
+	char	   *column = source->dimension == NULL ? NULL : pstrdup(source->dimension);
+	AttrNumber	number;
+
+	if (column == NULL || !OidIsValid(deals))
+		return;
+	if (!OidIsValid(column_type(source->schema, column)))
+		column[strcspn(column, ".")] = '\0';
+	number = get_attnum(deals, column);
+	if (number <= 0 || pg_class_aclcheck(deals, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(deals, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for column \"%s\" of table \"%s\"", column, "deals"),
+			 errhint("Group by another one, or grant the right to read it: GRANT SELECT (%s) ON deals.",
+					 quote_identifier(column))));
 }
 
 Node *

@@ -28,6 +28,12 @@ typedef struct CrmGroupSource
 extern void crm_group_check(const CrmGroupSource *source);
 
 /*
+ * ERROR 42501 if the caller may not read the column of deals that the dimension is of: what
+ * PostgreSQL says names the table alone.
+ */
+extern void crm_group_check_rights(const CrmGroupSource *source);
+
+/*
  * The deal's value of that dimension, as an expression for the query that is being
  * analyzed, in which the table deals has that alias; a null if there is no dimension.
  * Errors as for crm_group_check().

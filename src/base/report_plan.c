@@ -367,7 +367,9 @@ crm_report_open_query(const CrmReport *report, const char *dimension, ParamListI
 {
 	const CrmDeclaration *declaration = &report->names.declaration;
 	ReportKey	key = {declaration->function, report->schema, report->deals, true, dimension, NULL};
+	CrmGroupSource group = {report->names.group.extension, report->schema, dimension};
 
+	crm_group_check_rights(&group);
 	if (is_generic(report))
 		key.shape = crm_report_shape(declaration, params,
 									 crm_has_one_plan(report->query, dimension) ? InvalidOid :

@@ -57,7 +57,8 @@ extern CrmReport *crm_report_open(Oid function, Oid schema);
 
 /*
  * The query, likewise, for these arguments.  dimension is what deals are grouped by, NULL:
- * nothing.  ERROR 22023 for a dimension that deals do not have.
+ * nothing.  ERROR 22023 for a dimension that deals do not have, 42501 for one that the caller
+ * may not read.
  */
 extern CrmReport *crm_report_open_query(const CrmReport *report, const char *dimension,
 										ParamListInfo params);

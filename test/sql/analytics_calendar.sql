@@ -63,6 +63,23 @@ SELECT count(DISTINCT x.overdue) FROM (VALUES ('Etc/GMT+12'), ('Etc/GMT-14')) AS
 	LATERAL (SELECT zone || (SELECT count(*) FROM (SELECT f.* FROM forecast(time_zone => zone) AS f EXCEPT SELECT f.* FROM forecast(time_zone => zone, today => t.today) AS f) AS d)) AS x (overdue)
 WHERE x.overdue LIKE '%0';
 ROLLBACK;
+-- a day that begins twice, as clocks are put back to midnight, begins the first time; it is the day from then on, whatever the clocks do
+CREATE FUNCTION day_start(zone text, day date) RETURNS timestamptz LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('timezone', zone, true);
+	RETURN public.crm_day_start(day);
+END $$;
+SELECT z.zone, z.day, day_start(z.zone, z.day) AT TIME ZONE 'UTC' AS start, z.what
+FROM (VALUES ('America/Havana', '2024-11-03'::date, 'from 1:00 to 0:00'), ('America/Havana', '2024-11-04', 'the next day'), ('America/Havana', '2024-03-10', 'from 0:00 to 1:00'),
+	('America/Asuncion', '2024-03-24', 'from 24:00 to 23:00'), ('America/St_Johns', '2010-11-07', 'from 0:01 to 23:01'), ('Europe/Berlin', '2024-10-27', 'in the night'),
+	('Australia/Lord_Howe', '2024-04-07', 'by half an hour'), ('Pacific/Apia', '2011-12-30', 'left out'), ('UTC', '2024-11-03', 'never')) AS z (zone, day, what);
+SELECT day_start('UTC', 'infinity'), day_start('UTC', NULL);
+-- from it on, and not before it, times are of the day or a later one
+SELECT count(*) AS days, count(*) FILTER (WHERE (s.start AT TIME ZONE z.zone)::date < d.day) AS late, count(*) FILTER (WHERE ((s.start - interval '1 second') AT TIME ZONE z.zone)::date >= d.day) AS early
+FROM unnest('{America/Havana,Asia/Amman,Africa/Cairo,America/Sao_Paulo,Atlantic/Azores,Europe/Berlin,Asia/Beirut}'::text[]) AS z (zone),
+	LATERAL (SELECT '2000-01-01'::date + n AS day FROM generate_series(0, 9000) AS n) AS d, LATERAL (SELECT day_start(z.zone, d.day) AS start) AS s;
+SELECT t.at AT TIME ZONE 'UTC' AS at FROM pipeline_trend(:sales, '2024-11-02 04:00Z', '2024-11-04 05:00Z', 'day', calendar => true, time_zone => 'America/Havana') AS t;
+SET timezone = 'UTC';
 -- names only: offsets would be east or west of UTC by the way in which they are written
 CREATE FUNCTION answer(zone text) RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
