@@ -14,7 +14,7 @@ COMMENT ON FUNCTION @extschema@.crm_stage_probabilities(regnamespace, uuid, inte
 
 closed_deals = distinct deals that ever stood in the stage and are won or lost now; won_share = won / closed_deals. Open deals are undecided and count for neither, as in Odoo''s won and lost frequencies. suggested_probability = won_share, or null with insufficient_history true where there are fewer than minimum_deals. Nothing is changed: set stages.probability, then call apply_stage_probability.
 
-closed_from (included) and closed_before (not included), owner_id and currency choose deals. Leaves out archived and deleted deals, archived stages and moves that were taken back.
+closed_from (included) and closed_before (not included), owner_id and currency choose deals. Leaves out archived and deleted deals, archived stages and moves that were taken back, or made before the deal was deleted and inserted again as a new one.
 
 Errors: PT404 for an unknown pipeline, 22023 for minimum_deals below 1 and for what is not a currency.
 

@@ -1,16 +1,26 @@
 -- Why deals were lost.
 
-WITH dated AS MATERIALIZED (
+WITH lives AS MATERIALIZED (
+    SELECT l.deal_id, l.tenant_id, max(l.move_no) AS past_no
+    @part new_lives@
+        AND lost_reasons.by_stage
+    GROUP BY l.deal_id, l.tenant_id
+), dated AS MATERIALIZED (
     SELECT lost_reasons.group_of.d AS keys, d.lost_reason, s.stage_id, coalesce(d.currency, p.currency) AS currency,
         @part conversion_day of coalesce(d.currency, p.currency)@,
         count(*) AS deals, count(d.amount) AS amounts, coalesce(sum(d.amount), 0) AS value
     FROM @crm@.deals AS d
         LEFT JOIN @crm@.pipelines AS p ON p.id = d.pipeline_id
         -- the last stage before the deal was lost; it may have moved to other lost stages since
-        LEFT JOIN LATERAL (SELECT v.stage_id
-            FROM @crm@.stage_visits AS v
-            WHERE v.deal_id = d.id AND v.tenant_id = d.tenant_id AND v.status <> 'lost'
-            ORDER BY v.visit_no DESC
+        LEFT JOIN lives AS l ON l.deal_id = d.id AND l.tenant_id = d.tenant_id
+        LEFT JOIN LATERAL (SELECT c.from_stage_id AS stage_id
+            FROM @crm@.stage_changes AS c
+            WHERE c.deal_id = d.id AND c.tenant_id = d.tenant_id AND c.from_status <> 'lost'
+                AND (l.past_no IS NULL OR c.move_no > l.past_no)
+                AND c.reverts_no IS NULL
+                AND NOT EXISTS (SELECT FROM @crm@.stage_changes AS r
+                    WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
+            ORDER BY c.move_no DESC
             LIMIT 1) AS s ON lost_reasons.by_stage
     WHERE d.status = 'lost'
         AND d.archived_at IS NULL

@@ -235,12 +235,6 @@ crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg, const VisitsAsked *as
 	return visits;
 }
 
-const DealIndex *
-crm_cohort_deals(const DealVisits *visits)
-{
-	return visits->index;
-}
-
 int
 crm_cohort_count(const DealVisits *visits)
 {

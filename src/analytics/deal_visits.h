@@ -16,7 +16,6 @@
 #include "datatype/timestamp.h"
 #include "funcapi.h"
 
-#include "analytics/deal_index.h"
 #include "analytics/uuid_key.h"
 #include "analytics/visit_log.h"
 #include "base/compat.h"
@@ -113,9 +112,6 @@ extern DealVisits *crm_begin_visits(FunctionCallInfo fcinfo, int cohorts_arg,
 									const VisitsAsked *asked, VisitReceiver pass_on, void *arg);
 
 extern int	crm_cohort_count(const DealVisits *visits);
-
-/* The deals of all cohorts; NULL if there is no cohort. */
-extern const DealIndex *crm_cohort_deals(const DealVisits *visits);
 
 extern const VisitsAsked *crm_asked(const DealVisits *visits);
 

@@ -14,11 +14,7 @@
 #include "utils/relcache.h"
 #include "utils/uuid.h"
 
-#include "analytics/deal_index.h"
 #include "base/query.h"
-
-/* The ids of the deals, a uuid[]; 0 if there are too many to look their rows up by them. */
-extern Datum crm_ids_of_few(const DealIndex *deals);
 
 /*
  * Condition of a query: the tenant of a pipeline is that of the row.  Another one may have
@@ -36,9 +32,9 @@ enum
 /*
  * Reads when deals of the pipeline's tenant began new lives, with the caller's rights: a
  * row for each time, of the columns above, without the last two unless with_amounts.
- * ids: of crm_ids_of_few().  These rows are few, and have an index.
+ * These rows are few, and have an index.
  */
-extern void crm_receive_restored(Relation deals, const pg_uuid_t *pipeline_id, Datum ids,
+extern void crm_receive_restored(Relation deals, const pg_uuid_t *pipeline_id,
 								 bool with_amounts, CrmRowReceiver receive, void *arg);
 
 #endif							/* CRM_ANALYTICS_LIVES_H */

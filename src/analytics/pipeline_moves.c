@@ -161,9 +161,7 @@ crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo)
 
 	MemoryContextSwitchTo(context);
 	table = crm_sibling_name(deals, "stage_changes");
-	if (crm_cohort_deals(visits) != NULL)
-		crm_receive_restored(deals, pipeline_id, crm_ids_of_few(crm_cohort_deals(visits)), false,
-							 receive_restored, visits);
+	crm_receive_restored(deals, pipeline_id, false, receive_restored, visits);
 	read_taken_back(visits, table, pipeline_id);
 	crm_add_moves(visits);
 	read_moves(visits, deals, table, pipeline_id);

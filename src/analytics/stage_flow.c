@@ -34,6 +34,9 @@
 #include "table/caller_query.h"
 #include "table/columns.h"
 
+/* Up to so many deals their creations are looked up by their ids. */
+#define FEW_DEALS		1000
+
 enum
 {
 	ARG_CRM, ARG_PIPELINE, ARG_COHORTS, ARG_COHORT_CURRENCIES, ARG_STAGES, ARG_POSITIONS,
@@ -372,6 +375,21 @@ read_cohorts(FunctionCallInfo fcinfo, StageFlow *flow)
 	}
 }
 
+/* The ids of the deals; 0 if there are many. */
+static Datum
+ids_of_few(const StageFlow *flow)
+{
+	uint32		count = flow->deals_index->count;
+	Datum	   *ids;
+
+	if (count > FEW_DEALS)
+		return (Datum) 0;
+	ids = palloc((count + 1) * sizeof(Datum));
+	for (uint32 i = 0; i < count; i++)
+		ids[i] = PointerGetDatum(&flow->deals_index->ids[i]);
+	return PointerGetDatum(construct_array(ids, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
 static void
 read_rows(StageFlow *flow, Relation deals, const char *text, const char *table,
 		  const pg_uuid_t *pipeline_id, Datum ids, CrmRowReceiver receive)
@@ -397,14 +415,12 @@ read_history(FunctionCallInfo fcinfo, StageFlow *flow)
 	const pg_uuid_t *pipeline_id = crm_api_uuid(fcinfo, ARG_PIPELINE, "pipeline_id");
 	MemoryContext context = CurrentMemoryContext;
 	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
-	Datum		ids;
 
 	MemoryContextSwitchTo(context);
-	ids = crm_ids_of_few(flow->deals_index);
-	crm_receive_restored(deals, pipeline_id, ids, true, receive_restored, flow);
+	crm_receive_restored(deals, pipeline_id, true, receive_restored, flow);
 	read_rows(flow, deals, TAKEN_BACK, "stage_changes", pipeline_id, (Datum) 0, receive_taken_back);
 	read_rows(flow, deals, MOVES, "stage_changes", pipeline_id, (Datum) 0, receive_move);
-	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id, ids, receive_creation);
+	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id, ids_of_few(flow), receive_creation);
 	crm_api_end(deals);
 	MemoryContextSwitchTo(context);
 }

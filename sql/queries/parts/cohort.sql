@@ -11,17 +11,9 @@ FROM (SELECT @query@.group_of.d AS keys, d.id, d.status, d.stage_id, d.stage_ent
             AND (d.id, d.tenant_id) IN (SELECT c.deal_id, c.tenant_id FROM @crm@.stage_changes AS c
                 WHERE c.from_pipeline_id = @query@.pipeline_id
                     AND (c.to_pipeline_id < @query@.pipeline_id OR c.to_pipeline_id > @query@.pipeline_id)
-                    -- a deal that was deleted and inserted again is a new one: see stage_visits
-                    AND NOT EXISTS (SELECT FROM @crm@.deal_changes AS l
-                        WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'restored' AND l.move_no >= c.move_no
-                            AND NOT EXISTS (SELECT
-                                FROM (SELECT k.stage_id, k.stage_entered_at, k.move_no
-                                    FROM @crm@.deal_changes AS k
-                                    WHERE k.deal_id = l.deal_id AND k.tenant_id = l.tenant_id AND k.change = 'deleted' AND k.changed_at <= l.changed_at
-                                    ORDER BY k.changed_at DESC, k.recorded_at DESC
-                                    LIMIT 1) AS k
-                                WHERE k.stage_id = l.stage_id AND k.move_no = l.move_no
-                                    AND date_trunc('milliseconds', k.stage_entered_at) = date_trunc('milliseconds', l.stage_entered_at))))) AS d
+                    AND NOT EXISTS (SELECT
+                        @part new_lives@
+                            AND l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.move_no >= c.move_no))) AS d
 WHERE d.archived_at IS NULL
     AND (@query@.owner_id IS NULL OR d.owner_id = @query@.owner_id)
     AND (@query@.currency IS NULL OR @query@.currency =
