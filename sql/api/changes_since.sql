@@ -12,11 +12,11 @@ COMMENT ON FUNCTION @extschema@.crm_changes_since(regnamespace, timestamptz, uui
 
 change is created, moved, won, lost, reopened, amount, close_date, owner, archived, unarchived, deleted or restored; summary says it in a sentence, old_value and new_value have what was before and after: stages, with their pipelines if these differ, an amount with its currency, a date, an owner by name if owners are linked. changed_at is when the change took effect. title, deal_amount, deal_currency, deal_pipeline_id and deal_owner_id are of the deal as it is now, null if it was deleted. Several changes by one statement are several rows. Leaves out moves that were taken back.
 
-pipeline_id chooses changes in, into or out of a pipeline, owner_id those of deals that are or, at the change, were that owner''s. At most max_rows (1 to 1000) are returned; for the next ones call it again with the last row''s next_cursor as after_cursor.
+pipeline_id chooses changes in, into or out of a pipeline, owner_id those of deals that are or, at the change, were that owner''s. At most max_rows are returned; for the next ones call it again with the last row''s next_cursor as after_cursor.
 
 Errors: PT404 for an unknown pipeline, 22023 for max_rows out of range and for what is not a cursor.
 
 @param at Since when
-@param max_rows How many at most (default 100)
+@param max_rows How many at most, 1 to 1000 (default 100)
 @param after_cursor next_cursor of the last row before
 @mcp report=flow';

@@ -93,7 +93,8 @@ BEGIN ATOMIC
 				WHEN 'string' THEN jsonb_build_object('name', e.element)
 				WHEN 'object' THEN e.element
 				ELSE jsonb_build_object('name', @extschema@.crm_raise('22023',
-					format('stage %s must be a name or an object, not %s', e.n, jsonb_typeof(e.element))))
+					format('stage %s must be a name or an object, not %s', e.n, jsonb_typeof(e.element)), NULL,
+					'Write it as "Proposal", or as an object such as {"name": "Proposal", "probability": 0.6}.'))
 			END,
 			format('It is %s.', left(e.element::text, 200)),
 			CASE coalesce(e.element ->> 'deal_status', 'open')
@@ -104,28 +105,32 @@ BEGIN ATOMIC
 	WHERE CASE WHEN (SELECT bool_and(CASE
 				WHEN k.key NOT IN ('name', 'deal_status', 'probability', 'rotting_days', 'forecast_category',
 					'external_id', 'metadata')
-				THEN @extschema@.crm_raise('22023', format('stage %s has the unknown key "%s"', e.n, k.key), o.shown,
+				THEN @extschema@.crm_raise('22023', format('stage %s has the unknown key "%s"', e.n, left(k.key, 40)), o.shown,
 					'The keys are name, deal_status, probability, rotting_days, forecast_category, external_id and metadata.')
 				WHEN jsonb_typeof(k.value) = 'null' THEN true
 				WHEN jsonb_typeof(k.value) <> t.type
 				THEN @extschema@.crm_raise('22023', format('%s of stage %s must be of the type %s, not %s', k.key, e.n,
-						t.type, jsonb_typeof(k.value)), o.shown)
+						t.type, jsonb_typeof(k.value)), o.shown, format('Write it as a JSON %s.', t.type))
 				WHEN k.key = 'deal_status' AND k.value #>> '{}' NOT IN ('open', 'won', 'lost')
-				THEN @extschema@.crm_raise('22023', format('deal_status of stage %s must be open, won or lost', e.n), o.shown)
+				THEN @extschema@.crm_raise('22023', format('deal_status of stage %s must not be "%s"', e.n, left(k.value #>> '{}', 40)), o.shown,
+					'It is open, won or lost.')
 				WHEN k.key = 'probability' AND (k.value #>> '{}')::numeric NOT BETWEEN 0 AND 1
-				THEN @extschema@.crm_raise('22023', format('probability of stage %s must be between 0 and 1', e.n), o.shown)
+				THEN @extschema@.crm_raise('22023', format('probability of stage %s must not be %s', e.n, left(k.value #>> '{}', 40)), o.shown,
+					'It is from 0 to 1.')
 				WHEN k.key = 'rotting_days' AND ((k.value #>> '{}')::numeric NOT BETWEEN 1 AND 2147483647
 					OR (k.value #>> '{}')::numeric <> trunc((k.value #>> '{}')::numeric))
-				THEN @extschema@.crm_raise('22023', format('rotting_days of stage %s must be a whole number, at least 1', e.n), o.shown)
+				THEN @extschema@.crm_raise('22023', format('rotting_days of stage %s must not be %s', e.n, left(k.value #>> '{}', 40)), o.shown,
+					'It is a whole number of days, 1 or more.')
 				WHEN k.key = 'forecast_category' AND NOT k.value #>> '{}' = ANY (o.categories)
-				THEN @extschema@.crm_raise('22023', format('forecast_category of stage %s must be one of: %s', e.n, array_to_string(o.categories, ', ')), o.shown)
+				THEN @extschema@.crm_raise('22023', format('forecast_category of stage %s must not be "%s"', e.n, left(k.value #>> '{}', 40)), o.shown,
+					format('Of a stage with its deal_status it is one of %s.', array_to_string(o.categories, ', ')))
 				ELSE true END)
 			FROM jsonb_each(o.stage) AS k
 				CROSS JOIN LATERAL (SELECT CASE k.key WHEN 'metadata' THEN 'object'
 					WHEN 'probability' THEN 'number' WHEN 'rotting_days' THEN 'number'
 					ELSE 'string' END) AS t (type)
 		) IS NOT FALSE AND o.stage ->> 'name' ~ '[^[:space:]]' THEN true
-		ELSE @extschema@.crm_raise('22023', format('stage %s has no name', e.n), o.shown) END
+		ELSE @extschema@.crm_raise('22023', format('stage %s has no name', e.n), o.shown, 'Give it the key name, or write its name alone.') END
 	ORDER BY e.n;
 END;
 COMMENT ON FUNCTION @extschema@.crm_stages_from_json(jsonb) IS

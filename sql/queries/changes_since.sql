@@ -14,9 +14,9 @@
 
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
-        THEN @extension@.crm_raise('22023', 'max_rows must be from 1 to 1000')
+        THEN @extension@.crm_raise('22023', format('max_rows must not be %s', changes_since.max_rows), NULL, 'It is from 1 to 1000.')
         WHEN changes_since.after_cursor !~ '^-?[0-9]{1,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9]$'
-        THEN @extension@.crm_raise('22023', 'after_cursor is not a cursor', NULL, 'It is next_cursor of the last row of the page before.')
+        THEN @extension@.crm_raise('22023', format('after_cursor must not be "%s"', left(changes_since.after_cursor, 40)), NULL, 'It is next_cursor of the last row of the page before.')
     END;
 
 WITH asked AS MATERIALIZED (

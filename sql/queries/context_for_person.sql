@@ -2,11 +2,11 @@
 
 SELECT CASE
         WHEN @extension@.crm_linked_row_is_missing(context_for_person.crm, 'contacts', context_for_person.person_id)
-        THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id))
+        THEN @extension@.crm_raise('PT404', format('person %s does not exist', context_for_person.person_id), NULL, 'Use the id of a contact that you may read.')
         WHEN context_for_person.max_deals NOT BETWEEN 1 AND 100
-        THEN @extension@.crm_raise('22023', format('max_deals must be from 1 to 100, not %s', context_for_person.max_deals))
+        THEN @extension@.crm_raise('22023', format('max_deals must not be %s', context_for_person.max_deals), NULL, 'It is from 1 to 100.')
         WHEN context_for_person.skip_deals < 0
-        THEN @extension@.crm_raise('22023', format('skip_deals must not be negative, as %s is', context_for_person.skip_deals))
+        THEN @extension@.crm_raise('22023', format('skip_deals must not be %s', context_for_person.skip_deals), NULL, 'It is 0 or more: how many deals to leave out at the beginning.')
     END;
 
 WITH their_deals AS MATERIALIZED (

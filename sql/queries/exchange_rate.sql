@@ -2,7 +2,7 @@
 
 SELECT CASE WHEN c.divide_by = 1 THEN c.multiply_by
         ELSE trim_scale(round(c.multiply_by * 1.00000000000000000000 / c.divide_by, 20)) END,
-    c.multiply_by, c.divide_by, c.rates
+    c.multiply_by, c.divide_by, c.rates, @extension@.crm_oldest_rate(c.rates)
 FROM (SELECT CASE
             -- a caller who sees the rates of several tenants has to choose one
             WHEN count(*) <= 1 THEN coalesce(min(s.tenant_id::text), '00000000-0000-0000-0000-000000000000')::uuid
@@ -12,4 +12,4 @@ FROM (SELECT CASE
             UNION
             (SELECT r.tenant_id FROM @crm@.exchange_rates AS r ORDER BY r.tenant_id DESC LIMIT 1)) AS s) AS t
     CROSS JOIN LATERAL @extension@.crm_conversion_rates(exchange_rate.crm, exchange_rate.quote, ARRAY[t.tenant_id], ARRAY[exchange_rate.base],
-        ARRAY[coalesce(exchange_rate.on_date, (now() AT TIME ZONE 'UTC')::date)]) AS c;
+        ARRAY[coalesce(exchange_rate.on_date, (now() AT TIME ZONE 'UTC')::date)], exchange_rate.max_rate_age) AS c;

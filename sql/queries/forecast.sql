@@ -2,7 +2,7 @@
 
 SELECT CASE
         WHEN NOT (forecast.target > 0 AND forecast.target < 'Infinity')
-        THEN @extension@.crm_raise('22023', 'target must be greater than 0 and finite')
+        THEN @extension@.crm_raise('22023', format('target must not be %s', forecast.target), NULL, 'It is a finite amount greater than 0.')
         WHEN forecast.target IS NOT NULL AND coalesce(forecast.in_currency, forecast.currency) IS NULL
         THEN @extension@.crm_raise('22023', 'a target needs a currency', NULL, 'Choose it by in_currency, or deals of one by currency.')
         -- an unknown period is an error even if there are no deals

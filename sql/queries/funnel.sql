@@ -5,9 +5,9 @@
 
 SELECT CASE
         WHEN funnel.rule NOT IN ('direct', 'reached')
-        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
+        THEN @extension@.crm_raise('22023', format('rule must not be "%s"', left(funnel.rule, 40)), NULL, 'It is direct or reached.')
         WHEN funnel.cohort NOT IN ('created', 'entered')
-        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
+        THEN @extension@.crm_raise('22023', format('cohort must not be "%s"', left(funnel.cohort, 40)), NULL, 'It is created or entered.')
     END;
 
 WITH

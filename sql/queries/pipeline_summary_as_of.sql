@@ -8,7 +8,7 @@
 
 SELECT CASE
         WHEN pipeline_summary_as_of.at > clock_timestamp()
-        THEN @extension@.crm_raise('22023', format('%s is in the future', pipeline_summary_as_of.at))
+        THEN @extension@.crm_raise('22023', format('at is in the future: %s', pipeline_summary_as_of.at), NULL, 'Give a moment of the past; for now there is pipeline_summary.')
     END;
 
 /* one plan */

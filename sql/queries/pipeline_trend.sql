@@ -10,9 +10,13 @@
 
 SELECT CASE
         WHEN pipeline_trend.step NOT IN ('day', 'week', 'month', 'quarter', 'year')
-        THEN @extension@.crm_raise('22023', 'step must be day, week, month, quarter or year')
-        WHEN coalesce(pipeline_trend.to_at, pipeline_trend.from_at) > clock_timestamp()
-        THEN @extension@.crm_raise('22023', format('%s is in the future', coalesce(pipeline_trend.to_at, pipeline_trend.from_at)))
+        THEN @extension@.crm_raise('22023', format('step must not be "%s"', left(pipeline_trend.step, 40)), NULL, 'It is day, week, month, quarter or year.')
+        WHEN pipeline_trend.to_at > clock_timestamp()
+        THEN @extension@.crm_raise('22023', format('to_at is in the future: %s', pipeline_trend.to_at), NULL, 'Give a moment of the past, or leave it out: the trend goes on until now.')
+        WHEN pipeline_trend.from_at > clock_timestamp()
+        THEN @extension@.crm_raise('22023', format('from_at is in the future: %s', pipeline_trend.from_at), NULL, 'Give a moment of the past.')
+        WHEN NOT isfinite(pipeline_trend.from_at)
+        THEN @extension@.crm_raise('22023', format('from_at must not be %s', pipeline_trend.from_at), NULL, 'A trend begins at a moment such as 2026-01-31.')
         -- a CASE of its own, as constants are evaluated ahead
         WHEN CASE
                 WHEN isfinite(pipeline_trend.from_at) AND isfinite(coalesce(pipeline_trend.to_at, pipeline_trend.from_at))

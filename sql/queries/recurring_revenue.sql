@@ -2,7 +2,7 @@
 
 SELECT CASE
         WHEN recurring_revenue.status NOT IN ('open', 'won', 'lost')
-        THEN @extension@.crm_raise('22023', 'status must be open, won or lost')
+        THEN @extension@.crm_raise('22023', format('status must not be "%s"', left(recurring_revenue.status, 40)), NULL, 'It is open, won or lost.')
     END;
 
 WITH deals_asked AS (

@@ -5,9 +5,9 @@
 
 SELECT CASE
         WHEN stage_conversion.rule NOT IN ('direct', 'reached')
-        THEN @extension@.crm_raise('22023', 'rule must be direct or reached')
+        THEN @extension@.crm_raise('22023', format('rule must not be "%s"', left(stage_conversion.rule, 40)), NULL, 'It is direct or reached.')
         WHEN stage_conversion.cohort NOT IN ('created', 'entered')
-        THEN @extension@.crm_raise('22023', 'cohort must be created or entered')
+        THEN @extension@.crm_raise('22023', format('cohort must not be "%s"', left(stage_conversion.cohort, 40)), NULL, 'It is created or entered.')
     END;
 
 WITH

@@ -2,7 +2,7 @@
 
 SELECT CASE
         WHEN stage_probabilities.minimum_deals < 1
-        THEN @extension@.crm_raise('22023', 'minimum_deals must be at least 1')
+        THEN @extension@.crm_raise('22023', format('minimum_deals must not be %s', stage_probabilities.minimum_deals), NULL, 'It is 1 or more.')
     END;
 
 WITH stood AS MATERIALIZED (

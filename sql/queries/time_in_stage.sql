@@ -2,7 +2,7 @@
 
 SELECT CASE
         WHEN time_in_stage.measure NOT IN ('visit', 'first', 'latest', 'cumulative')
-        THEN @extension@.crm_raise('22023', 'measure must be visit, first, latest or cumulative')
+        THEN @extension@.crm_raise('22023', format('measure must not be "%s"', left(time_in_stage.measure, 40)), NULL, 'It is visit, first, latest or cumulative.')
     END;
 
 WITH times AS MATERIALIZED (

@@ -2,7 +2,7 @@
 
 SELECT CASE
         WHEN win_rate.cohort NOT IN ('closed', 'created')
-        THEN @extension@.crm_raise('22023', 'cohort must be closed or created')
+        THEN @extension@.crm_raise('22023', format('cohort must not be "%s"', left(win_rate.cohort, 40)), NULL, 'It is closed or created.')
     END;
 
 WITH dated AS MATERIALIZED (

@@ -148,7 +148,8 @@ new_event(StageFlow *flow)
 	if (flow->nevents == PG_UINT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the pipeline has too many moves")));
+				 errmsg("the pipeline has too many moves"),
+				 errhint("Choose fewer of them, by a period.")));
 	if (chunk == flow->chunks_room)
 	{
 		flow->chunks_room *= 2;
@@ -457,7 +458,8 @@ begin(FunctionCallInfo fcinfo, StageFlow *flow)
 	if (PG_ARGISNULL(ARG_PERIOD) || PG_ARGISNULL(ARG_CURRENCY))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("period and currency must not be null")));
+				 errmsg("period and currency must not be null"),
+				 errhint("Give a period such as month, and a currency such as EUR.")));
 	flow->context = CurrentMemoryContext;
 	flow->seed = crm_new_hash_seed();
 	flow->deals_index = crm_deal_index_create(0);

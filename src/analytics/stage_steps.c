@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "analytics/deal_visits.h"
+#include "base/argument_errors.h"
 #include "base/compat.h"
 #include "base/money.h"
 
@@ -79,14 +80,14 @@ get_statuses(FunctionCallInfo fcinfo, int arg, Steps *steps)
 	if (count != steps->nstages)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("stages and stage_statuses must be equally long")));
+				 errmsg("stages and stage_statuses must be equally long"),
+				 errhint("Give a status for each of the stages.")));
 	steps->statuses = palloc(Max(count, 1) * sizeof(DealStatus));
 	for (int i = 0; i < count; i++)
 	{
 		if (nulls[i] || !crm_parse_deal_status(texts[i], &steps->statuses[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("status must be open, won or lost")));
+			crm_refuse_value("a status", nulls[i] ? NULL : TextDatumGetCString(texts[i]),
+							 _("It is open, won or lost."));
 	}
 }
 
@@ -95,11 +96,11 @@ is_direct(FunctionCallInfo fcinfo, int arg)
 {
 	char	   *rule = PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 
-	if (rule == NULL || (strcmp(rule, "direct") != 0 && strcmp(rule, "reached") != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rule must be direct or reached")));
-	return strcmp(rule, "direct") == 0;
+	if (rule != NULL && strcmp(rule, "direct") == 0)
+		return true;
+	if (rule == NULL || strcmp(rule, "reached") != 0)
+		crm_refuse_value("rule", rule, _("It is direct or reached."));
+	return false;
 }
 
 static inline void

@@ -19,6 +19,7 @@
 
 #include "analytics/deal_visits.h"
 #include "analytics/select_ranks.h"
+#include "base/argument_errors.h"
 #include "base/money.h"
 
 /* The arguments of both functions, behind those that tell where the moves are. */
@@ -84,9 +85,7 @@ get_measure(FunctionCallInfo fcinfo, int arg)
 		if (strcmp(name, measures[i]) == 0)
 			return (TimesMeasure) i;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("measure must be visit, first, latest or cumulative")));
+	crm_refuse_value("measure", name, _("It is visit, first, latest or cumulative."));
 	return MEASURE_VISIT;		/* not reached */
 }
 
@@ -280,7 +279,8 @@ get_numbers(FunctionCallInfo fcinfo, int arg, int *count)
 	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("groups and their cohorts must be arrays of numbers")));
+				 errmsg("groups and their cohorts must be arrays of numbers"),
+				 errhint("Give plain arrays without nulls.")));
 	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	return (int32 *) ARR_DATA_PTR(array);
 }
@@ -302,7 +302,8 @@ count_groups(FunctionCallInfo fcinfo, int first, DealVisits *visits, Times *time
 	if (ngroups != ncohorts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("groups and their cohorts must be equally many")));
+				 errmsg("groups and their cohorts must be equally many"),
+				 errhint("Give a group for each of the cohorts.")));
 	for (int i = 0; i < ngroups; i++)
 	{
 		crm_pass_cohort(visits, cohorts[i], add_deal, times);

@@ -19,6 +19,7 @@
 #include "analytics/as_of.h"
 #include "analytics/conversion_day.h"
 #include "analytics/deal_visits.h"
+#include "base/argument_errors.h"
 
 /* Arguments after those of crm_sum_as_of(). */
 #define ARG_COLUMN		5
@@ -121,7 +122,8 @@ get_column(const text *name)
 		return REPLAY_CLOSE_DATE;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the history of \"%s\" cannot be told apart", column)));
+			 errmsg("the history of \"%s\" cannot be told apart", crm_shown_value(column)),
+			 errhint("Give owner_id or expected_close_date.")));
 }
 
 /* Deals are told apart by the cohort that they are in, from 1. */

@@ -14,7 +14,8 @@ crm_refuse_trend(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("these are not the changes of sums at those moments")));
+			 errmsg("these are not the changes of sums at those moments"),
+			 errhint("Give all that was returned for the same moments, in its order.")));
 }
 
 Values

@@ -16,7 +16,8 @@ crm_refuse_stages(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("stages must be distinct and not null")));
+			 errmsg("stages must be distinct and not null"),
+			 errhint("Name each stage once.")));
 }
 
 void
@@ -56,7 +57,8 @@ crm_get_cohorts(FunctionCallInfo fcinfo, int arg, int *ncohorts)
 		if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(arg)))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("cohorts must not be null")));
+					 errmsg("cohorts must not be null"),
+					 errhint("Leave out those that are.")));
 		deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), BYTEAOID, -1, false, TYPALIGN_INT,
 						  &cohorts, NULL, ncohorts);
 	}

@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "analytics/visit_log.h"
+#include "base/argument_errors.h"
 #include "base/money.h"
 #include "stage/deal_status.h"
 
@@ -118,9 +119,9 @@ crm_deal_cohort_add(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(DEAL_ID))
 		PG_RETURN_POINTER(log);
 	if (PG_ARGISNULL(DEAL_STATUS) || !crm_parse_deal_status(PG_GETARG_DATUM(DEAL_STATUS), &status))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("status must be open, won or lost")));
+		crm_refuse_value("a status", PG_ARGISNULL(DEAL_STATUS) ? NULL :
+						 text_to_cstring(PG_GETARG_TEXT_PP(DEAL_STATUS)),
+						 _("It is open, won or lost."));
 	record.deal = uuid_arg(fcinfo, DEAL_ID);
 	record.status = status;
 	get_entered_at(fcinfo, DEAL_ENTERED_AT, &record);

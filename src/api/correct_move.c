@@ -49,13 +49,15 @@ check_past(const TimelineDeal *deal, TimestampTz at, TimestampTz clock)
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("changed_at must be finite")));
+				 errmsg("changed_at must be finite"),
+				 errhint("Give the moment when the deal really moved.")));
 	if (at > clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s cannot have moved at %s, which is in the future",
 						crm_uuid_text(&deal->id), crm_time_text(at)),
-				 errdetail("The clock says %s.", crm_time_text(clock))));
+				 errdetail("The clock says %s.", crm_time_text(clock)),
+				 errhint("Give a moment of the past.")));
 }
 
 /* Sets the deal's times to those of its history, by an UPDATE with the caller's rights. */

@@ -19,6 +19,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/row_messages.h"
 #include "base/uuid.h"
 #include "stage/stage_use.h"
 #include "table/caller_query.h"
@@ -47,7 +48,8 @@ check_destination(const char *find_stage, const pg_uuid_t *stage_id, const pg_uu
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("stage %s does not exist", crm_uuid_text(move_deals_to)),
-				 errdetail("The deals of the stage that is to be deleted were to move there.")));
+				 errdetail("The deals of the stage that is to be deleted were to move there."),
+				 crm_errhint_missing("stage")));
 }
 
 /* Whether a deal stands in the stage, in the transaction's snapshot, whoever may see it. */

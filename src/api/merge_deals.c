@@ -93,7 +93,8 @@ crm_merge_deals(PG_FUNCTION_ARGS)
 	if (crm_uuid_equal(keep, merge))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("deal %s cannot be merged into itself", crm_uuid_text(keep))));
+				 errmsg("deal %s cannot be merged into itself", crm_uuid_text(keep)),
+				 errhint("Name two deals: the one to keep, and the one to merge into it.")));
 	*result = *keep;
 	lock_deals(deals, args);
 	check_deal(deals, keep);
@@ -122,7 +123,8 @@ merged_into(const char *deals, const pg_uuid_t *merged)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("deal %s is not merged into another one", crm_uuid_text(merged)),
-				 crm_api_text(1) ? errdetail("It was merged into deal %s, and unarchived since.", crm_api_text(1)) : 0));
+				 crm_api_text(1) ? errdetail("It was merged into deal %s, and unarchived since.", crm_api_text(1)) : 0,
+				 errhint("Name a deal that is archived and has merged_into.")));
 	return *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 }
 

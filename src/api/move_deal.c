@@ -181,7 +181,8 @@ crm_move_deal(PG_FUNCTION_ARGS)
 	if (move.dated && TIMESTAMP_NOT_FINITE(move.effective))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("effective_at must be finite")));
+				 errmsg("effective_at must be finite"),
+				 errhint("Give the moment when the deal moved, or leave it out for now.")));
 	move.lost_reason = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	move.expected = PG_ARGISNULL(5) ? NULL : PG_GETARG_UUID_P(5);
 

@@ -78,7 +78,8 @@ check_order(const char *stages, const Datum *args)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("stage_ids must name all stages of the pipeline that are not archived, each once"),
-			 errdetail_internal("%s", detail.data)));
+			 errdetail_internal("%s", detail.data),
+			 errhint("Give the ids of these stages in their new order; archived ones may be left out.")));
 }
 
 /*
@@ -135,7 +136,8 @@ crm_reorder_stages(PG_FUNCTION_ARGS)
 	if (ARR_NDIM(stage_ids) > 1 || array_contains_nulls(stage_ids))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("stage_ids must be a plain array without nulls")));
+				 errmsg("stage_ids must be a plain array without nulls"),
+				 errhint("Give the ids of the stages in their new order.")));
 
 	rel = crm_api_begin_write(fcinfo, "stages", &crm_stage_kind);
 	stages = crm_relation_name(RelationGetRelid(rel));

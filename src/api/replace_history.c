@@ -20,6 +20,7 @@
 
 #include "base/errors.h"
 #include "base/query.h"
+#include "base/row_messages.h"
 #include "base/subtransaction.h"
 #include "base/time.h"
 #include "base/uuid.h"
@@ -246,20 +247,23 @@ check_time(NewHistory *history, int n, TimestampTz archived_at, TimestampTz cloc
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("element %d of history cannot be at %s", n, crm_time_text(at)),
-				 errdetail("The one before is at %s.", crm_time_text(before))));
+				 errdetail("The one before is at %s.", crm_time_text(before)),
+				 errhint("Give the elements in the order of their times.")));
 	if (TIMESTAMP_NOT_FINITE(at) || at > clock)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("element %d of history cannot be at %s, which is in the future", n,
 						crm_time_text(at)),
-				 errdetail("The clock says %s.", crm_time_text(clock))));
+				 errdetail("The clock says %s.", crm_time_text(clock)),
+				 errhint("Give a moment of the past.")));
 	if (at >= archived_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("deal %s cannot have entered stage %s at %s",
 						crm_uuid_text(&history->deal_id), crm_uuid_text(&visit->stage_id),
 						crm_time_text(at)),
-				 errdetail("The stage was archived at %s.", crm_time_text(archived_at))));
+				 errdetail("The stage was archived at %s.", crm_time_text(archived_at)),
+				 errhint("Give an earlier time, or another stage.")));
 	visit->entered_at = at;
 }
 
@@ -272,7 +276,8 @@ check_stage(const NewHistory *history, int n, bool exists)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("stage %s does not exist", crm_uuid_text(&visit->stage_id)),
-				 errdetail("Element %d of history names it.", n)));
+				 errdetail("Element %d of history names it.", n),
+				 crm_errhint_missing("stage")));
 	if (n > 1 && crm_uuid_equal(&visit->stage_id, &visit[-1].stage_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

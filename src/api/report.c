@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
+#include "base/argument_errors.h"
 #include "base/context.h"
 #include "base/currency.h"
 #include "base/query.h"
@@ -45,9 +46,7 @@ check_required(const CrmDeclaration *declaration, ParamListInfo params)
 	for (int i = 0; i < params->numParams; i++)
 	{
 		if (declaration->args[i].required && params->params[i].isnull)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", declaration->args[i].name)));
+			crm_refuse_null(declaration->args[i].name, declaration->args[i].type);
 	}
 }
 
@@ -111,7 +110,9 @@ check_ranges(const CrmDeclaration *declaration, ParamListInfo params)
 											params->params[end].value)) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s is after %s", declaration->args[i].name, declaration->args[end].name)));
+					 errmsg("%s is after %s", declaration->args[i].name, declaration->args[end].name),
+					 errhint("Choose %s not later than %s.", declaration->args[i].name,
+							 declaration->args[end].name)));
 	}
 }
 
@@ -127,10 +128,8 @@ check_currencies(const CrmDeclaration *declaration, ParamListInfo params)
 
 		if (n >= 0 && !params->params[n].isnull &&
 			!DatumGetBool(DirectFunctionCall1(crm_is_currency, params->params[n].value)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"%s\" is not a currency", TextDatumGetCString(params->params[n].value)),
-					 errhint("Use a code of ISO 4217, such as EUR.")));
+			crm_refuse_value(names[i], TextDatumGetCString(params->params[n].value),
+							 _("It is a currency code of ISO 4217, such as EUR."));
 	}
 }
 
@@ -154,7 +153,8 @@ check_rate_age(const CrmDeclaration *declaration, ParamListInfo params)
 	if (n >= 0 && !params->params[n].isnull && DatumGetInt32(params->params[n].value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_rate_age must not be negative")));
+				 errmsg("max_rate_age must not be %d", DatumGetInt32(params->params[n].value)),
+				 errhint("It is a number of days, 0 or more; without it a rate may be of any age.")));
 }
 
 /*
@@ -259,7 +259,8 @@ crm_report(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("crm must not be null")));
+				 errmsg("crm must not be null"),
+				 errhint("Give it the schema of a CRM.")));
 	report = crm_report_open(fcinfo->flinfo->fn_oid, PG_GETARG_OID(0));
 	declaration = &report->names.declaration;
 	PG_TRY();

@@ -18,6 +18,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "base/argument_errors.h"
 #include "base/calendar.h"
 
 #define MONTHS	12
@@ -153,9 +154,7 @@ crm_get_period(text *name)
 		if (strcmp(word, period_names[i]) == 0)
 			return (CrmPeriod) i;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("period must be day, week, month, quarter or year")));
+	crm_refuse_value("period", word, _("It is day, week, month, quarter or year."));
 	return PERIOD_DAY;			/* not reached */
 }
 

@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "base/argument_errors.h"
 #include "base/report_group.h"
 
 /* Short names of columns, and of parts of them. */
@@ -70,7 +71,7 @@ refuse_dimension(const char *dimension)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("deals cannot be grouped by \"%s\"", dimension),
+			 errmsg("deals cannot be grouped by \"%s\"", crm_shown_value(dimension)),
 			 errhint("Group them by owner, organization, pipeline, stage, tag, currency, created_month, a column of deals, "
 					 "a key such as metadata.region, or a period such as won_at.quarter (day, week, month, quarter, year).")));
 }

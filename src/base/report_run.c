@@ -149,7 +149,8 @@ report_missing(const CrmLookup *missing, ParamListInfo params)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_NOT_FOUND),
-			 crm_errmsg_missing(missing->id->what, crm_uuid_text(id))));
+			 crm_errmsg_missing(missing->id->what, crm_uuid_text(id)),
+			 crm_errhint_missing(missing->id->what)));
 }
 
 bool

@@ -11,6 +11,9 @@
 /* "deal ID does not exist" */
 extern int	crm_errmsg_missing(const char *what, const char *id);
 
+/* Its hint: which id is right. */
+extern int	crm_errhint_missing(const char *what);
+
 /* "deal ID was left unchanged" */
 extern int	crm_errmsg_unchanged(const char *what, const char *id);
 

@@ -16,6 +16,7 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+#include "base/argument_errors.h"
 #include "base/time.h"
 
 #define FIRST_YEAR 1900
@@ -107,9 +108,7 @@ crm_time_zone(const char *name)
 	pg_tz	   *zone = pg_tzset(name);
 
 	if (zone == NULL || !pg_tz_acceptable(zone) || !is_of_file(zone))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is not a time zone", name),
-				 errhint("Use the name of one, such as Europe/Berlin or UTC; an offset is none, as some mean east and some mean west.")));
+		crm_refuse_value("time_zone", name,
+						 _("It is the name of a time zone, such as Europe/Berlin or UTC; an offset is none, as some mean east and some mean west."));
 	return zone;
 }

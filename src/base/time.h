@@ -17,7 +17,7 @@ extern char *crm_time_text(TimestampTz time);
 
 /*
  * The time zone of that name, as pg_timezone_names has it; ERROR 22023 for anything else,
- * offsets among it.
+ * offsets among it, that names the argument time_zone.
  */
 extern pg_tz *crm_time_zone(const char *name);
 

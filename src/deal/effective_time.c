@@ -97,7 +97,8 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 	if (TIMESTAMP_NOT_FINITE(effective))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("deal %s cannot enter a stage at an infinite time", crm_deal_id_text(deal))));
+				 errmsg("deal %s cannot enter a stage at an infinite time", crm_deal_id_text(deal)),
+				 errhint("Give a moment of the past.")));
 
 	if (!deal->insert)
 	{
@@ -121,6 +122,7 @@ crm_deal_effective_time(const DealWrite *deal, const StageFacts *stage)
 				 errmsg("deal %s cannot enter a stage as of %s, which is in the future", crm_deal_id_text(deal),
 						crm_time_text(effective)),
 				 errdetail("The clock says %s.", crm_time_text(deal->clock)),
+				 errhint("Give a moment of the past."),
 				 errtablecol(deal->row.rel, deal->columns[DEAL_STAGE_ENTERED_AT])));
 
 	check_not_archived(deal, stage, effective);

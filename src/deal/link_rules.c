@@ -94,6 +94,7 @@ check_visible(Relation rel, HeapTuple row, AttrNumber column, const char *noun)
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 crm_errmsg_missing(noun, crm_uuid_text(DatumGetUUIDP(id))),
 			 errdetail("Key is not present in table \"%s\".", get_rel_name(table)),
+			 crm_errhint_missing(noun),
 			 errtablecol(rel, column)));
 }
 

@@ -88,6 +88,7 @@ crm_deal_check_past(const DealWrite *deal, DealColumn column, const char *what, 
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s of deal %s cannot be infinite", what, crm_deal_id_text(deal)),
+				 errhint("Give a moment of the past."),
 				 errtablecol(deal->row.rel, deal->columns[column])));
 	if (moment > deal->clock)
 		ereport(ERROR,
@@ -95,5 +96,6 @@ crm_deal_check_past(const DealWrite *deal, DealColumn column, const char *what, 
 				 errmsg("%s of deal %s cannot be %s, which is in the future", what,
 						crm_deal_id_text(deal), crm_time_text(moment)),
 				 errdetail("The clock says %s.", crm_time_text(deal->clock)),
+				 errhint("Give a moment of the past."),
 				 errtablecol(deal->row.rel, deal->columns[column])));
 }

@@ -31,6 +31,7 @@ reference_error(const DealWrite *deal, DealColumn column, const char *what)
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 crm_errmsg_missing(what, crm_uuid_text(get_uuid(deal, column))),
 			 errdetail("Deal %s was to refer to it.", crm_deal_id_text(deal)),
+			 crm_errhint_missing(what),
 			 errtablecol(deal->row.rel, deal->columns[column])));
 }
 

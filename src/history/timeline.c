@@ -266,7 +266,8 @@ crm_timeline_find(const Timeline *timeline, int32 move_no)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("deal %s has no move %d", crm_uuid_text(&timeline->deal.id), move_no),
-				 errdetail("It has made %d moves.", timeline->deal.move_no)));
+				 errdetail("It has made %d moves.", timeline->deal.move_no),
+				 errhint("Give the number of one of them, or 0 for when the deal came into being.")));
 	if (timeline->has_earlier_life && move_no <= timeline->earlier_moves)
 		refuse(timeline, _("It was made before the deal was deleted and put back."));
 	if (move_no == 0 && timeline->has_beginning)

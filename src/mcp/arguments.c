@@ -14,9 +14,11 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
+#include "base/argument_errors.h"
 #include "mcp/arguments.h"
 #include "mcp/message.h"
 #include "mcp/resolve.h"
+#include "mcp/values.h"
 
 static char *
 names_of(List *properties)
@@ -41,10 +43,10 @@ known_property(const McpCallee *callee, List *properties, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 callee->is_report ?
-				 errmsg("report %s has no argument \"%s\"", callee->name, name) :
-				 errmsg("tool %s has no argument \"%s\"", callee->name, name),
-				 properties == NIL ? errdetail("It has no arguments.") :
-				 errdetail("Its arguments are %s.", names_of(properties))));
+				 errmsg("report %s has no argument \"%s\"", callee->name, crm_shown_value(name)) :
+				 errmsg("tool %s has no argument \"%s\"", callee->name, crm_shown_value(name)),
+				 properties == NIL ? errhint("It has no arguments.") :
+				 errhint("Its arguments are %s.", names_of(properties))));
 	return property;
 }
 
@@ -65,7 +67,7 @@ check_required(const McpCallee *callee, Jsonb *arguments, List *properties)
 					 callee->is_report ?
 					 errmsg("report %s needs the argument \"%s\"", callee->name, property->name) :
 					 errmsg("tool %s needs the argument \"%s\"", callee->name, property->name),
-					 property->refers == NULL ? 0 :
+					 property->refers == NULL ? errhint("%s", crm_mcp_values_hint(property)) :
 					 errhint("It is the id or the name of a row of %s; the tool %s finds them.",
 							 property->refers->relation, property->refers->tool)));
 	}
@@ -82,8 +84,7 @@ whole_number(McpProperty *property, JsonbValue *value)
 
 	if (value->type != jbvString && value->type != jbvNumeric)
 		return result;
-	text = value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) :
-	DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	text = crm_mcp_value_text(value);
 
 	if (text[0] == '\0' || strspn(text, "+-.0123456789") != strlen(text))
 		return result;
@@ -93,9 +94,7 @@ whole_number(McpProperty *property, JsonbValue *value)
 	result.type = jbvNumeric;
 	result.val.numeric = DatumGetNumeric(whole);
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a whole number, not %s", property->name, text)));
+		crm_refuse_value(property->name, text, crm_mcp_values_hint(property));
 	return result;
 }
 
@@ -116,8 +115,7 @@ as_string(McpProperty *property, JsonbValue *value)
 	if ((category != TYPCATEGORY_STRING && property->refers == NULL) ||
 		(value->type != jbvNumeric && value->type != jbvBool))
 		return result;
-	result.val.string.val = value->type == jbvBool ? (value->val.boolean ? "true" : "false") :
-		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	result.val.string.val = crm_mcp_value_text(value);
 	result.val.string.len = strlen(result.val.string.val);
 	result.type = jbvString;
 	return result;
@@ -130,12 +128,10 @@ as_string(McpProperty *property, JsonbValue *value)
 static void
 check_choice(McpProperty *property, JsonbValue *value)
 {
-	StringInfoData choices;
 	ListCell   *cell;
 
 	if (property->filter == NULL || property->choices == NIL || value->type != jbvString)
 		return;
-	initStringInfo(&choices);
 	foreach(cell, property->choices)
 	{
 		const char *choice = lfirst(cell);
@@ -143,12 +139,23 @@ check_choice(McpProperty *property, JsonbValue *value)
 		if (strlen(choice) == value->val.string.len &&
 			memcmp(choice, value->val.string.val, value->val.string.len) == 0)
 			return;
-		appendStringInfo(&choices, "%s%s", choices.len > 0 ? ", " : "", choice);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s must be one of %s, not \"%s\"", property->name, choices.data,
-					pnstrdup(value->val.string.val, value->val.string.len))));
+	crm_refuse_value(property->name, crm_mcp_value_text(value), crm_mcp_values_hint(property));
+}
+
+/*
+ * ERROR of class 22 unless the value is of the type.  Texts and names, which are looked
+ * up later, may be anything.
+ */
+static void
+check_type(McpProperty *property, Oid type, const JsonbValue *value)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	if (category != TYPCATEGORY_STRING && property->refers == NULL)
+		crm_mcp_check_value(property, type, value);
 }
 
 /*
@@ -156,7 +163,7 @@ check_choice(McpProperty *property, JsonbValue *value)
  * accept as the text of a scalar.
  */
 static JsonbValue
-read_value(McpProperty *property, JsonbValue *given)
+convert(McpProperty *property, JsonbValue *given)
 {
 	JsonbValue	converted = as_string(property, given);
 	JsonbValue *value = &converted;
@@ -175,7 +182,8 @@ read_value(McpProperty *property, JsonbValue *given)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 is_array ? errmsg("%s must be an array", property->name) :
-				 errmsg("%s must be neither an object nor an array", property->name)));
+				 errmsg("%s must be neither an object nor an array", property->name),
+				 errhint("%s", crm_mcp_values_hint(property))));
 	if (is_array)
 	{
 		(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
@@ -185,6 +193,33 @@ read_value(McpProperty *property, JsonbValue *given)
 	if (base == INT2OID || base == INT4OID || base == INT8OID)
 		return whole_number(property, value);
 	return *value;
+}
+
+static JsonbValue
+read_value(const McpCallee *callee, McpProperty *property, JsonbValue *given)
+{
+	JsonbValue	value = convert(property, given);
+	Oid			base = getBaseType(property->type);
+	Oid			element = get_element_type(base);
+
+	if (callee->of_reports || base == JSONOID || base == JSONBOID ||
+		get_typtype(base) == TYPTYPE_COMPOSITE)
+		return value;
+	if (!OidIsValid(element))
+		check_type(property, base, &value);
+	else if (value.type == jbvArray)
+	{
+		for (int i = 0; i < value.val.array.nElems; i++)
+			check_type(property, element, &value.val.array.elems[i]);
+	}
+	else if (value.type == jbvBinary)
+	{
+		JsonbContainer *array = value.val.binary.data;
+
+		for (uint32 i = 0; i < JsonContainerSize(array); i++)
+			check_type(property, element, getIthJsonbValueFromContainer(array, i));
+	}
+	return value;
 }
 
 Jsonb *
@@ -204,7 +239,7 @@ crm_mcp_check_arguments(const McpCallee *callee, Jsonb *arguments, List *propert
 			property = known_property(callee, properties,
 									  pnstrdup(value.val.string.val, value.val.string.len));
 		else if (token == WJB_VALUE && property != NULL)
-			value = read_value(property, &value);
+			value = read_value(callee, property, &value);
 		object = pushJsonbValue(&state, token,
 								token == WJB_KEY || token == WJB_VALUE ? &value : NULL);
 	}
@@ -237,9 +272,8 @@ crm_mcp_limit(Jsonb *arguments)
 	if (value.type != jbvNumeric ||
 		DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value.val.numeric), one)) ||
 		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value.val.numeric), most)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("limit must be a whole number from 1 to %d", MCP_MAX_LIMIT)));
+		crm_refuse_value("limit", crm_mcp_value_text(&value),
+						 psprintf(_("It is a whole number from 1 to %d."), MCP_MAX_LIMIT));
 	return DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
 }
 
@@ -260,9 +294,7 @@ crm_mcp_is_true(Jsonb *arguments, const char *name)
 			return false;
 	}
 	if (value.type != jbvBool)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be true or false", name)));
+		crm_refuse_value(name, crm_mcp_value_text(&value), _("It is true or false."));
 	return value.val.boolean;
 }
 

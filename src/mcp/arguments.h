@@ -18,6 +18,8 @@ typedef struct McpCallee
 {
 	const char *name;
 	bool		is_report;		/* of the tool for reports; else a tool */
+	bool		of_reports;		/* a tool for reports: the report that is
+								 * asked for checks their values */
 	bool		writes;
 	Oid			schema;			/* of the CRM */
 } McpCallee;

@@ -89,7 +89,8 @@ call_find(McpTool *tool, Jsonb *arguments, List *properties)
 	if (strcmp(crm_mcp_has_words(arguments, "text", ""), "true") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("text has no words to look for")));
+				 errmsg("text has no words to look for"),
+				 errhint("Give at least one word of what is to be found.")));
 	initStringInfo(&out);
 	initStringInfo(&more);
 	appendStringInfoString(&out, "{\"items\":[");

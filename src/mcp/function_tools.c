@@ -16,6 +16,11 @@
  * the lines after the title.  White space before a line does not count, so that a
  * comment may be indented as the statement is.  A function that is STABLE or IMMUTABLE
  * is read-only.  Arguments are passed by name, so each must have one.
+ *
+ * A read-only function that returns a set is a list with pages.  They are parts of what
+ * it returns, by number; but if it makes pages itself, by the arguments max_rows and
+ * after_cursor and the column next_cursor, they are these, and those names are only
+ * between us and the function.
  */
 #include "postgres.h"
 
@@ -36,6 +41,12 @@
 #include "mcp/function_tools.h"
 #include "mcp/message.h"
 #include "mcp/query.h"
+#include "mcp/renaming.h"
+
+/* The names by which a function makes pages itself. */
+#define MAX_ROWS	"max_rows"
+#define AFTER		"after_cursor"
+#define NEXT		"next_cursor"
 
 #define MARK		"@mcp"
 #define PARAM		"@param "
@@ -160,8 +171,6 @@ describe_argument(McpTool *tool, const char *name)
 		{"currency", "Only amounts in this currency"},
 		{"in_currency", "Convert all amounts to this currency"},
 		{"at", "The moment"},
-		{"max_rows", "How many rows at most"},
-		{"after_cursor", "next_cursor of the last row before"},
 		{"value_period", "Only amounts per one_time, monthly, quarterly or annual"},
 		{"group_by", "Rows for each owner, organization, pipeline, tag, lost_reason, other column, metadata.key or won_at.quarter"},
 		{"time_zone", "Whose days count"},
@@ -230,6 +239,14 @@ has_pages(McpTool *tool)
 	return tool->read_only && get_func_retset(tool->object);
 }
 
+/* Whether it is one of the names by which the function makes pages itself. */
+static bool
+is_of_pages(McpTool *tool, const char *name)
+{
+	return tool->own_pages &&
+		(strcmp(name, MAX_ROWS) == 0 || strcmp(name, AFTER) == 0 || strcmp(name, NEXT) == 0);
+}
+
 static List *
 function_properties(McpTool *tool)
 {
@@ -245,8 +262,9 @@ function_properties(McpTool *tool)
 	{
 		if (modes != NULL && modes[i] != PROARGMODE_IN && modes[i] != PROARGMODE_INOUT)
 			continue;
-		properties = lappend(properties,
-							 make_argument(tuple, tool, names[i], types[i], number));
+		if (!is_of_pages(tool, names[i]))
+			properties = lappend(properties,
+								 make_argument(tuple, tool, names[i], types[i], number));
 		number++;
 	}
 	ReleaseSysCache(tuple);
@@ -272,9 +290,30 @@ is_callable(HeapTuple tuple)
 	return true;
 }
 
-/* f(a => f.a, b => f.b), with the function's name qualified. */
+/* Whether the function makes pages itself. */
+static bool
+makes_pages(HeapTuple tuple)
+{
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			count = get_func_arg_info(tuple, &types, &names, &modes);
+	int			found = 0;
+
+	for (int i = 0; names != NULL && modes != NULL && i < count; i++)
+	{
+		bool		result = modes[i] == PROARGMODE_TABLE || modes[i] == PROARGMODE_OUT;
+
+		found += result ? strcmp(names[i], NEXT) == 0 && types[i] == TEXTOID :
+			(strcmp(names[i], MAX_ROWS) == 0 && types[i] == INT4OID) ||
+			(strcmp(names[i], AFTER) == 0 && types[i] == TEXTOID);
+	}
+	return found == 3;
+}
+
+/* f(a => f.a, b => f.b, more), with the function's name qualified. */
 static char *
-call_expression(Oid function, List *given)
+call_expression(Oid function, List *given, const char *more)
 {
 	StringInfoData call;
 	ListCell   *cell;
@@ -291,6 +330,8 @@ call_expression(Oid function, List *given)
 		appendStringInfo(&call, "%s%s => f.%s", separator, name, name);
 		separator = ", ";
 	}
+	if (more != NULL)
+		appendStringInfo(&call, "%s%s", separator, more);
 	appendStringInfoChar(&call, ')');
 	return call.data;
 }
@@ -345,6 +386,77 @@ call_paged(McpTool *tool, const char *from, Jsonb *arguments)
 	return out.data;
 }
 
+/* The columns of the row r of the function, without the cursor, as JSON. */
+static char *
+item_of(McpTool *tool)
+{
+	HeapTuple	tuple = function_of(tool);
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			count = get_func_arg_info(tuple, &types, &names, &modes);
+	StringInfoData columns;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < count; i++)
+	{
+		if ((modes[i] == PROARGMODE_TABLE || modes[i] == PROARGMODE_OUT ||
+			 modes[i] == PROARGMODE_INOUT) && !is_of_pages(tool, names[i]))
+			appendStringInfo(&columns, "%sr.%s", columns.len > 0 ? ", " : "",
+							 quote_identifier(names[i]));
+	}
+	ReleaseSysCache(tuple);
+	return psprintf("(SELECT pg_catalog.row_to_json(i) FROM (SELECT %s) AS i)", columns.data);
+}
+
+/*
+ * A page that the function makes: it is asked for one row more than the page has.  How
+ * many rows there are is known only if they are on one page.
+ */
+static char *
+call_own_pages(McpTool *tool, const char *record, List *given, Jsonb *arguments)
+{
+	int			limit = crm_mcp_limit(arguments);
+	char	   *cursor = crm_mcp_string(&arguments->root, "cursor");
+	char	   *page = psprintf(MAX_ROWS " => %d%s", limit + 1, cursor == NULL ? "" :
+								psprintf(", " AFTER " => %s", quote_literal_cstr(cursor)));
+	StringInfoData out;
+	char	   *items = crm_mcp_run(psprintf("WITH r AS MATERIALIZED (SELECT %s AS item, r." NEXT " AS next"
+											 " FROM %s%s%s AS r)"
+											 " SELECT (SELECT pg_catalog.json_agg(p.item) FROM (SELECT r.item FROM r LIMIT %d) AS p),"
+											 " (SELECT pg_catalog.count(*) FROM r),"
+											 " (SELECT r.next FROM r OFFSET %d LIMIT 1)",
+											 item_of(tool), record, record[0] ? ", LATERAL " : "",
+											 call_expression(tool->object, given, page),
+											 limit, limit - 1),
+									arguments);
+	int64		count = pg_strtoint64(crm_mcp_field(0, 2));
+	char	   *next = crm_mcp_field(0, 3);
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "{\"items\":%s", items ? items : "[]");
+	if (count > limit && next != NULL)
+		crm_mcp_append_member(&out, "next", next);
+	else if (cursor == NULL)
+		appendStringInfo(&out, ",\"total\":" INT64_FORMAT, count);
+	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+List *
+crm_mcp_page_renamings(McpTool *tool)
+{
+	List	   *renamings = NIL;
+
+	if (tool->own_pages)
+	{
+		renamings = crm_mcp_add_renaming(renamings, MAX_ROWS, "limit");
+		renamings = crm_mcp_add_renaming(renamings, AFTER, "cursor");
+		renamings = crm_mcp_add_renaming(renamings, NEXT, "next");
+	}
+	return renamings;
+}
+
 /* The arguments that are the function's own. */
 static List *
 given_to_function(McpTool *tool, Jsonb *arguments, List *properties)
@@ -369,14 +481,16 @@ given_to_function(McpTool *tool, Jsonb *arguments, List *properties)
  * A null argument counts as not given, so that its default applies.
  */
 static char *
-call_function(McpTool *tool, Jsonb *arguments, List *properties)
+run_function(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	List	   *given = given_to_function(tool, arguments, properties);
-	char	   *call = call_expression(tool->object, given);
+	char	   *call = call_expression(tool->object, given, NULL);
 	char	   *record = crm_mcp_record(given);
 	Oid			type = get_func_rettype(tool->object);
 	char	   *value;
 
+	if (tool->own_pages)
+		return call_own_pages(tool, record, given, arguments);
 	if (has_pages(tool))
 		return call_paged(tool, psprintf("%s%s%s", record, record[0] ? ", LATERAL " : "", call), arguments);
 	if (get_func_retset(tool->object))
@@ -395,6 +509,13 @@ call_function(McpTool *tool, Jsonb *arguments, List *properties)
 	if (value != NULL && value[0] == '{')
 		return value;
 	return psprintf("{\"result\":%s}", value ? value : "null");
+}
+
+static char *
+call_function(McpTool *tool, Jsonb *arguments, List *properties)
+{
+	return crm_mcp_call_renamed(run_function, tool, arguments, properties,
+								crm_mcp_page_renamings(tool));
 }
 
 static char *
@@ -423,6 +544,7 @@ make_tool(Oid function)
 	tool->title = tool->description = tool->name;
 	tool->read_only = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE;
 	callable = is_callable(tuple);
+	tool->own_pages = has_pages(tool) && makes_pages(tuple);
 	ReleaseSysCache(tuple);
 	if (!callable || comment == NULL || !read_comment(tool, comment) || !is_tool_name(tool->name))
 		return NULL;

@@ -10,4 +10,7 @@
 /* All of them; needs a connection to SPI. */
 extern List *crm_mcp_function_tools(Oid schema);
 
+/* The names that a function which makes pages has for them, a list of McpRenaming. */
+extern List *crm_mcp_page_renamings(McpTool *tool);
+
 #endif							/* CRM_MCP_FUNCTION_TOOLS_H */

@@ -16,6 +16,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "base/argument_errors.h"
 #include "base/query.h"
 #include "mcp/arguments.h"
 #include "mcp/columns.h"
@@ -27,6 +28,7 @@
 #include "mcp/query.h"
 #include "mcp/reference.h"
 #include "mcp/table.h"
+#include "mcp/values.h"
 
 /* Counting stops here, as it reads every row. */
 #define MAX_COUNTED		10000
@@ -194,9 +196,11 @@ order_of(McpTool *tool, Jsonb *arguments)
 			columns = list_make1(crm_mcp_find_column(tool->columns, order));
 	}
 	if (order != NULL && (columns == NIL || linitial(columns) == NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s cannot be ordered by \"%s\"", tool->table->name, order)));
+	{
+		McpProperty *property = crm_mcp_find_property(tool->kind->properties(tool), "order");
+
+		crm_refuse_value(property->name, order, crm_mcp_values_hint(property));
+	}
 	for (int i = 0; order == NULL && i < lengthof(tool->table->order) && tool->table->order[i]; i++)
 	{
 		McpColumn  *column = crm_mcp_find_column(tool->columns, tool->table->order[i]);

@@ -8,15 +8,17 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "base/argument_errors.h"
 #include "mcp/arguments.h"
 #include "mcp/columns.h"
+#include "mcp/function_tools.h"
 #include "mcp/message.h"
+#include "mcp/renaming.h"
 #include "mcp/report_tools.h"
 
 /* The groups whose tools have a title of their own. */
@@ -61,8 +63,8 @@ share(McpProperty *property)
 	if (strcmp(shared->name, property->name) != 0)
 	{
 		shared->type = TEXTOID;
-		shared->description = strcmp(shared->name, "from") == 0 ?
-			"First day or moment" : "First day or moment no longer in it";
+		shared->description = strcmp(shared->name, "from") == 0 ? "First day or moment" :
+			"Where it ends: the first day or moment no longer in it, or its last moment (see explain)";
 	}
 	return shared;
 }
@@ -93,21 +95,50 @@ report_properties(McpTool *tool)
 				   crm_mcp_make_property("explain", BOOLOID, "Only tell what it counts and its arguments"));
 }
 
+/* The report of that name; NULL if the tool has none. */
 static McpTool *
-find_report(McpTool *tool, const char *name)
+report_of(McpTool *tool, const char *name)
 {
 	ListCell   *cell;
 
 	foreach(cell, tool->reports)
 	{
-		if (name != NULL && strcmp(((McpTool *) lfirst(cell))->name, name) == 0)
+		if (strcmp(((McpTool *) lfirst(cell))->name, name) == 0)
 			return lfirst(cell);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("there is no report \"%s\" here", name ? name : ""),
-			 errdetail_internal("%s", tool->description)));
-	return NULL;				/* keep compiler quiet */
+	return NULL;
+}
+
+/* Of a name that is not one of the tool's reports: where it is one. */
+static int
+hint_at_other(McpTool *tool, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, tool->others)
+	{
+		McpTool    *other = lfirst(cell);
+
+		if (report_of(other, name) != NULL)
+			return errhint("It is a report of the tool %s.", other->name);
+		if (strcmp(other->name, name) == 0)
+			return errhint("It is a tool itself.");
+	}
+	return errhint("Choose one of those that are here.");
+}
+
+static McpTool *
+find_report(McpTool *tool, const char *name)
+{
+	McpTool    *report = name ? report_of(tool, name) : NULL;
+
+	if (report == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no report \"%s\" here", name ? crm_shown_value(name) : ""),
+				 errdetail_internal("%s", tool->description),
+				 hint_at_other(tool, name ? name : "")));
+	return report;
 }
 
 /* The arguments of a report, "*" after those that are required. */
@@ -128,34 +159,30 @@ argument_names(McpTool *report)
 	return names.data;
 }
 
-/* The string with another word in place of each occurrence of one. */
-static char *
-replace_word(const char *string, const char *word, const char *other)
+/* The names that the arguments of a report have here. */
+static List *
+renamings_of(List *properties)
 {
-	Datum		pattern = CStringGetTextDatum(psprintf("\\m%s\\M", word));
+	List	   *renamings = NIL;
+	ListCell   *cell;
 
-	return TextDatumGetCString(DirectFunctionCall4Coll(textregexreplace, C_COLLATION_OID,
-													   CStringGetTextDatum(string), pattern,
-													   CStringGetTextDatum(other),
-													   CStringGetTextDatum("g")));
+	foreach(cell, properties)
+	{
+		McpProperty *property = lfirst(cell);
+
+		if (strcmp(common_name(property), property->name) != 0)
+			renamings = crm_mcp_add_renaming(renamings, property->name, common_name(property));
+	}
+	return renamings;
 }
 
 /* What a report counts, with the names that its arguments have here. */
 static char *
 definition(McpTool *report)
 {
-	char	   *text = pstrdup(report->comment);
-	ListCell   *cell;
-
-	foreach(cell, report->kind->properties(report))
-	{
-		McpProperty *property = lfirst(cell);
-		const char *name = common_name(property);
-
-		if (strcmp(name, property->name) != 0)
-			text = replace_word(text, property->name, psprintf("\"%s\"", name));
-	}
-	return text;
+	return crm_mcp_rename(report->comment,
+						  list_concat(renamings_of(report->kind->properties(report)),
+									  crm_mcp_page_renamings(report)));
 }
 
 /* The definition of a report, and its arguments. */
@@ -175,33 +202,42 @@ explain(McpTool *report)
 	return out.data;
 }
 
-/*
- * The name that the report has for an argument of the tool; NULL for an argument that
- * is not the report's.  ERROR 22023 if the report does not have it.
- */
-static const char *
-own_name(McpTool *report, List *properties, const char *name)
+/* The arguments of a report by their common names. */
+static List *
+common_properties(List *properties)
 {
+	List	   *common = NIL;
 	ListCell   *cell;
 
 	foreach(cell, properties)
 	{
-		if (strcmp(common_name(lfirst(cell)), name) == 0)
-			return ((McpProperty *) lfirst(cell))->name;
+		McpProperty *property = palloc(sizeof(McpProperty));
+
+		*property = *(McpProperty *) lfirst(cell);
+		property->name = common_name(lfirst(cell));
+		common = lappend(common, property);
 	}
-	/* limit is ignored by reports without pages, which are small. */
-	if (strcmp(name, "report") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "explain") == 0)
-		return NULL;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("report %s has no argument \"%s\"", report->name, name),
-			 errdetail("Its arguments are %s; those with * are required.", argument_names(report))));
-	return NULL;				/* keep compiler quiet */
+	return common;
 }
 
-/* The arguments with the names that the report has for them; null is not given. */
+/* ERROR 22023 unless the argument, which is not the report's, is the tool's. */
+static void
+check_own(McpTool *report, const char *name)
+{
+	/* limit is ignored by reports without pages, which are small. */
+	if (strcmp(name, "report") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "explain") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("report %s has no argument \"%s\"", report->name, crm_shown_value(name)),
+				 errhint("Its arguments are %s; those with * are required.", argument_names(report))));
+}
+
+/*
+ * The arguments of the report, which have the names of properties in "from", by those in
+ * "to", an equally long list.  Without the tool's own; null is not given.
+ */
 static Jsonb *
-own_arguments(McpTool *report, List *properties, Jsonb *arguments)
+rename_arguments(McpTool *report, Jsonb *arguments, List *from, List *to)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *iterator = JsonbIteratorInit(&arguments->root);
@@ -212,17 +248,27 @@ own_arguments(McpTool *report, List *properties, Jsonb *arguments)
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
-		const char *name;
+		char	   *name;
+		ListCell   *old;
+		ListCell   *new;
 
 		if (token == WJB_KEY)
 			key = value;
 		if (token != WJB_VALUE || value.type == jbvNull)
 			continue;
-		name = own_name(report, properties, pnstrdup(key.val.string.val, key.val.string.len));
-		if (name == NULL)
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		forboth(old, from, new, to)
+		{
+			if (strcmp(((McpProperty *) lfirst(old))->name, name) == 0)
+				break;
+		}
+		if (old == NULL || new == NULL)
+		{
+			check_own(report, name);
 			continue;
-		key.val.string.val = pstrdup(name);
-		key.val.string.len = strlen(name);
+		}
+		key.val.string.val = pstrdup(((McpProperty *) lfirst(new))->name);
+		key.val.string.len = strlen(key.val.string.val);
 		(void) pushJsonbValue(&state, WJB_KEY, &key);
 		(void) pushJsonbValue(&state, WJB_VALUE, &value);
 	}
@@ -233,14 +279,16 @@ static char *
 call_report(McpTool *tool, Jsonb *arguments, List *properties)
 {
 	McpTool    *report = find_report(tool, crm_mcp_string(&arguments->root, "report"));
-	McpCallee	callee = {report->name, true, !report->read_only, report->schema};
+	McpCallee	callee = {report->name, true, false, !report->read_only, report->schema};
+	List	   *own = report->kind->properties(report);
+	List	   *common = common_properties(own);
 
 	if (crm_mcp_is_true(arguments, "explain"))
 		return explain(report);
-	properties = report->kind->properties(report);
-	arguments = own_arguments(report, properties, arguments);
-	arguments = crm_mcp_check_arguments(&callee, arguments, properties);
-	return report->kind->call(report, arguments, properties);
+	arguments = rename_arguments(report, arguments, common, common);
+	arguments = crm_mcp_check_arguments(&callee, arguments, common);
+	arguments = rename_arguments(report, arguments, common, own);
+	return crm_mcp_call_renamed(report->kind->call, report, arguments, own, renamings_of(own));
 }
 
 /* An item of a list, or a whole report. */
@@ -329,6 +377,13 @@ crm_mcp_group_reports(List *functions)
 		}
 		group->reports = lappend(group->reports, function);
 		group->description = describe_reports(group->reports);
+	}
+	foreach(cell, tools)
+	{
+		McpTool    *tool = lfirst(cell);
+
+		if (tool->kind == &report_kind)
+			tool->others = tools;
 	}
 	return tools;
 }

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/argument_errors.h"
 #include "base/errors.h"
 #include "base/query.h"
 #include "base/row_messages.h"
@@ -207,8 +208,8 @@ report_name(const McpReference *kind, const char *argument, const char *name, Li
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 several ? errmsg("more than one row of %s has the name \"%s\"", kind->relation, name) :
-			 errmsg("no row of %s has the name \"%s\"", kind->relation, name),
+			 several ? errmsg("more than one row of %s has the name \"%s\"", kind->relation, crm_shown_value(name)) :
+			 errmsg("no row of %s has the name \"%s\"", kind->relation, crm_shown_value(name)),
 			 near ? errdetail("Candidates are %s.", describe(candidates)) :
 			 errdetail_internal("%s", describe_others(candidates)),
 			 errhint("Give %s as the id or the whole name of one of them; the tool %s finds others.",
@@ -227,9 +228,10 @@ resolve_name(Resolution *resolution, McpProperty *property, const char *name)
 	if (!crm_mcp_named(resolution->schema, kind->relation, &named))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be a uuid, not \"%s\"", property->name, name),
+				 errmsg("%s must be a uuid, not \"%s\"", property->name, crm_shown_value(name)),
 				 errdetail("The names of %s are not known here: their table is not linked to the CRM, or you have no right to read it.",
-						   kind->relation)));
+						   kind->relation),
+				 errhint("Give the id.")));
 	candidates = find_candidates(resolution, &named, name, false);
 	meant = choose(candidates, resolution->exact);
 	if (meant != NULL)

@@ -61,7 +61,8 @@ report_not_found(McpTool *tool, Jsonb *arguments)
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_NOT_FOUND),
 			 crm_errmsg_missing(tool->table->singular,
-								crm_mcp_string(&arguments->root, MCP_KEY))));
+								crm_mcp_string(&arguments->root, MCP_KEY)),
+			 crm_errhint_missing(tool->table->singular)));
 }
 
 /* The condition that a row has the id in the arguments. */

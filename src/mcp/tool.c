@@ -68,7 +68,7 @@ char *
 crm_mcp_call_tool(McpTool *tool, Jsonb *arguments)
 {
 	List	   *properties = tool->kind->properties(tool);
-	McpCallee	callee = {tool->name, false, !tool->read_only, tool->schema};
+	McpCallee	callee = {tool->name, false, tool->reports != NIL, !tool->read_only, tool->schema};
 	char	   *result;
 
 	arguments = crm_mcp_check_arguments(&callee, arguments, properties);

@@ -45,6 +45,9 @@ struct McpTool
 								 * themselves */
 	const char *report;			/* what a function is marked as a report of,
 								 * or NULL */
+	List	   *others;			/* of a tool for reports: all tools of
+								 * functions */
+	bool		own_pages;		/* of a function: it makes the pages itself */
 	List	   *words;			/* of a function: the lines @param of its
 								 * comment */
 	const char *comment;		/* and the rest of it */

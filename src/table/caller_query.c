@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/argument_errors.h"
 #include "base/errors.h"
 #include "base/query.h"
 #include "base/row_messages.h"
@@ -69,10 +70,13 @@ crm_api_end(Relation rel)
 void
 crm_api_require_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
+	Oid		   *types;
+	int			count;
+
+	if (!PG_ARGISNULL(n))
+		return;
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+	crm_refuse_null(name, types[n]);
 }
 
 const pg_uuid_t *
@@ -118,7 +122,8 @@ crm_api_require(const char *query, const char *what, const pg_uuid_t *id)
 	if (crm_api_run(query, 1, args) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
-				 crm_errmsg_missing(what, crm_uuid_text(id))));
+				 crm_errmsg_missing(what, crm_uuid_text(id)),
+				 crm_errhint_missing(what)));
 }
 
 void

@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "base/argument_errors.h"
 #include "base/currency.h"
 #include "base/name_key.h"
 #include "base/time.h"
@@ -140,6 +141,7 @@ check_not_blank(const Value *value)
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be blank", value->column),
+			 errhint("Give it a character that is seen."),
 			 errtablecol(value->row->rel, value->attno)));
 }
 
@@ -208,7 +210,8 @@ check_currency(const Value *value)
 	upper = asc_toupper(code, strlen(code));
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s must be a currency code of ISO 4217, not \"%s\"", value->column, code),
+			 errmsg("%s must be a currency code of ISO 4217, not \"%s\"", value->column,
+					crm_shown_value(code)),
 			 is_currency(CStringGetTextDatum(upper)) ? errhint("Write it in capitals: %s.", upper) :
 			 errhint("Use a code such as EUR."),
 			 errtablecol(value->row->rel, value->attno)));
@@ -354,6 +357,7 @@ refuse_time(const Value *value)
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must be in the years 1900 to 9999", value->column),
+			 errhint("Give a day or a moment of these years."),
 			 errtablecol(value->row->rel, value->attno)));
 }
 

@@ -221,10 +221,10 @@ ANALYZE;
 SELECT is_empty($$SELECT at FROM t.both WHERE report <> pipeline_summary_as_of(id('Sales'), at)$$, 'the same without the indexes');
 
 -- Arguments and edges.
-SELECT is(error_of(format('SELECT pipeline_summary_as_of(%L, now())', id('nothing'))), format(E'PT404\npipeline %s does not exist', id('nothing')), 'no such pipeline');
+SELECT is(error_of(format('SELECT pipeline_summary_as_of(%L, now())', id('nothing'))), format(E'PT404\npipeline %s does not exist\nUse the id of a pipeline that you may read.', id('nothing')), 'no such pipeline');
 SELECT throws_ok('SELECT pipeline_summary_as_of(NULL, now())', '22004', 'pipeline_id must not be null', 'null');
 SELECT throws_ok($$SELECT pipeline_summary_as_of(id('Sales'), NULL)$$, '22004', 'at must not be null', 'null');
-SELECT throws_ok($$SELECT pipeline_summary_as_of(id('Sales'), '2999-01-01')$$, '22023', '2999-01-01 00:00:00+00 is in the future', 'the future');
+SELECT throws_ok($$SELECT pipeline_summary_as_of(id('Sales'), '2999-01-01')$$, '22023', 'at is in the future: 2999-01-01 00:00:00+00', 'the future');
 SELECT is((SELECT (r ->> 'total_deals', r ->> 'total_value', r ->> 'currency', jsonb_array_length(r -> 'stages'), r ->> 'as_of')::text
     FROM pipeline_summary_as_of(id('Sales'), '1999-01-01') AS r), '(0,0,USD,6,1999-01-01T00:00:00+00:00)', 'before everything: nothing');
 INSERT INTO pipelines (id, name) VALUES (id('empty'), 'empty');

@@ -59,7 +59,7 @@ SELECT is((SELECT count(*) FROM extensions.crm_conversion_rates('crm', 'USD', NU
 SELECT is((SELECT array_agg(concat(currency, ' ', multiply_by)) FROM extensions.crm_conversion_rates('crm', 'USD', ARRAY[id('acme'), NULL], ARRAY['USD', NULL], ARRAY['2024-01-01', NULL]::date[])),
     '{USD 1}', 'itself, and what is not known');
 SELECT throws_like($$SELECT * FROM extensions.crm_conversion_rates('crm', NULL, NULL, NULL, NULL)$$, '%must not be null%');
-SELECT throws_like($$SELECT * FROM extensions.crm_conversion_rates('crm', 'usd', NULL, NULL, NULL)$$, '%"usd" is not a currency%');
+SELECT throws_like($$SELECT * FROM extensions.crm_conversion_rates('crm', 'usd', NULL, NULL, NULL)$$, 'in_currency must not be "usd"');
 
 -- Days are UTC's, whatever the session's time zone.
 SELECT results_eq($$SELECT extensions.crm_conversion_day(w::timestamptz, l::timestamptz) FROM (VALUES ('2024-01-31 23:59:59.999999Z', NULL), ('2024-02-01 00:00Z', NULL),
@@ -152,7 +152,7 @@ DELETE FROM deals WHERE tenant_id = id('beta') AND stage_entered_at = '2024-06-2
 SELECT is(as_of('2024-06-25'), '0 2600 0', 'they have been deleted since');
 SELECT is(as_of(clock_timestamp()), '0 200 0', 'now');
 SELECT is(error_of($$SELECT pipeline_summary_as_of(id('beta p'), '2024-06-25', 'SEK')$$) ~ '^22023\nthere is no exchange rate from EUR to SEK on 2024-05-02\nMissing: EUR on 2024-05-02, EUR on 2024-06-20\n', true, 'as of: what is missing');
-SELECT is(error_of($$SELECT pipeline_summary_as_of(id('beta p'), '2024-06-25', 'sek')$$), E'22023\n"sek" is not a currency\nUse a code of ISO 4217, such as EUR.', 'as of: no currency');
+SELECT is(error_of($$SELECT pipeline_summary_as_of(id('beta p'), '2024-06-25', 'sek')$$), E'22023\nin_currency must not be "sek"\nIt is a currency code of ISO 4217, such as EUR.', 'as of: no currency');
 SELECT is(pipeline_summary_as_of(id('beta p'), '2024-06-25', 'AUD') -> 'rates', '[{"base": "EUR", "rate": 2, "quote": "AUD", "valid_from": "2024-05-01"}, {"base": "EUR", "rate": 12, "quote": "AUD", "valid_from": "2024-06-01"}]', 'as of: rates');
 SELECT is(pipeline_summary_as_of(id('beta p'), '2024-04-25', 'AUD') -> 'rates', '[]', 'as of: no rates');
 SELECT is(pipeline_summary_as_of(id('beta p'), '2024-04-25') -> 'rates', NULL, 'as of: without');

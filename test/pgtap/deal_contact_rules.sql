@@ -32,7 +32,7 @@ ALTER TABLE public.people ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.people USING (tenant = current_setting('crm.tenant_id')::uuid);
 GRANT SELECT ON public.people TO cr_writer;
 SELECT is(outcome('cr_writer', link('Ann')), 'ok', 'a contact of the tenant''s own');
-SELECT is(as_role('cr_writer', link('Ben')), format(E'23503\ncontact %s does not exist\nKey is not present in table "people".', id('Ben')),
+SELECT is(as_role('cr_writer', link('Ben')), format(E'23503\ncontact %s does not exist\nKey is not present in table "people".\nUse the id of a contact that you may read.', id('Ben')),
     'another tenant''s is as good as none');
 SELECT is(split_part(as_role('cr_writer', link('nobody')), E'\n', 1), '23503', 'as one that does not exist');
 INSERT INTO deal_contacts (deal_id, contact_id) VALUES (id('A'), id('Ann'));

@@ -58,10 +58,10 @@ SELECT is(error_of($$INSERT INTO deals (id, title, status) VALUES (id('x'), 'X',
     E'23514\n"Won" is not a status of a deal\nUse open, won or lost.', 'no such status');
 SELECT throws_ok($$INSERT INTO deals (title, status) VALUES ('X', '')$$, '23514', '"" is not a status of a deal', 'an empty status');
 SELECT is(error_of($$INSERT INTO deals (id, title, stage_id) VALUES (id('x'), 'X', id('nowhere'))$$),
-    format(E'23503\nstage %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
+    format(E'23503\nstage %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.\nUse the id of a stage that you may read.', id('nowhere')),
     'no such stage');
 SELECT is(error_of($$INSERT INTO deals (id, title, pipeline_id) VALUES (id('x'), 'X', id('nowhere'))$$),
-    format(E'23503\npipeline %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.', id('nowhere')),
+    format(E'23503\npipeline %s does not exist\nDeal 9dd4e461-268c-8034-f5c8-564e155c67a6 was to refer to it.\nUse the id of a pipeline that you may read.', id('nowhere')),
     'no such pipeline');
 
 INSERT INTO pipelines (id, name) VALUES (id('Empty'), 'Empty');

@@ -31,9 +31,9 @@ SELECT is(outcome('lr_writer', new_deal('nobody')), '23503', 'but no other');
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.users USING (tenant = current_setting('crm.tenant_id')::uuid);
 SELECT is(outcome('lr_writer', new_deal('Ann')), 'ok', 'an owner of the tenant''s own');
-SELECT is(as_role('lr_writer', new_deal('Ben')), format(E'23503\nowner %s does not exist\nKey is not present in table "users".', id('Ben')),
+SELECT is(as_role('lr_writer', new_deal('Ben')), format(E'23503\nowner %s does not exist\nKey is not present in table "users".\nUse the id of an owner that you may read.', id('Ben')),
     'another tenant''s is as good as none');
-SELECT is(as_role('lr_writer', new_deal('nobody')), format(E'23503\nowner %s does not exist\nKey is not present in table "users".', id('nobody')),
+SELECT is(as_role('lr_writer', new_deal('nobody')), format(E'23503\nowner %s does not exist\nKey is not present in table "users".\nUse the id of an owner that you may read.', id('nobody')),
     'told as one that is not there');
 SELECT is(outcome('lr_writer', give_to('Ben')), '23503', 'nor by UPDATE');
 SELECT is(outcome('lr_writer', give_to('Amy')), 'ok', 'one''s own by UPDATE');

@@ -37,9 +37,9 @@ SELECT is(error_of($$UPDATE deals SET stage_id = id('Lead'), pipeline_id = id('n
     format(E'23514\nstage "Lead" does not belong to pipeline %s\nDeal %s was to stand in both.\n'
         'Write stage_id alone; pipeline_id follows.', id('nowhere'), id('b')), 'a stage and a pipeline that is not there');
 SELECT is(error_of($$UPDATE deals SET stage_id = id('nowhere') WHERE id = id('b')$$),
-    format(E'23503\nstage %s does not exist\nDeal %s was to refer to it.', id('nowhere'), id('b')), 'no such stage');
+    format(E'23503\nstage %s does not exist\nDeal %s was to refer to it.\nUse the id of a stage that you may read.', id('nowhere'), id('b')), 'no such stage');
 SELECT is(error_of($$UPDATE deals SET pipeline_id = id('nowhere') WHERE id = id('b')$$),
-    format(E'23503\npipeline %s does not exist\nDeal %s was to refer to it.', id('nowhere'), id('b')), 'no such pipeline');
+    format(E'23503\npipeline %s does not exist\nDeal %s was to refer to it.\nUse the id of a pipeline that you may read.', id('nowhere'), id('b')), 'no such pipeline');
 SELECT throws_ok($$UPDATE deals SET status = 'closed' WHERE id = id('b')$$, '23514', '"closed" is not a status of a deal', 'no such status');
 
 -- Only pipeline_id: its first open stage.

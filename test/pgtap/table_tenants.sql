@@ -108,11 +108,11 @@ SELECT is(as_tenant('mallory', format('UPDATE crm.deals SET title = ''x'' WHERE 
 SELECT is(as_tenant('mallory', format('DELETE FROM crm.pipelines WHERE id <> %L', id('mallory Sales'))), 'ok', 'and a deletion of foreign rows');
 SELECT results_eq('SELECT count(*), count(*) FILTER (WHERE title = ''x'') FROM deals', 'VALUES (3::bigint, 0::bigint)', 'concern none');
 SELECT is(as_tenant('mallory', format('SELECT crm.undo_move(%L)', id('acme deal'))),
-    format(E'PT404\ndeal %s does not exist', id('acme deal')), 'undo_move: no such deal');
+    format(E'PT404\ndeal %s does not exist\nUse the id of a deal that you may read.', id('acme deal')), 'undo_move: no such deal');
 SELECT is(as_tenant('mallory', format('SELECT crm.move_deal(%L, %L)', id('acme deal'), id('acme Lead'))),
-    format(E'PT404\ndeal %s does not exist', id('acme deal')), 'move_deal: no such deal');
+    format(E'PT404\ndeal %s does not exist\nUse the id of a deal that you may read.', id('acme deal')), 'move_deal: no such deal');
 SELECT is(as_tenant('mallory', format('SELECT crm.pipeline_summary(%L)', id('acme Sales'))),
-    format(E'PT404\npipeline %s does not exist', id('acme Sales')), 'pipeline_summary: no such pipeline');
+    format(E'PT404\npipeline %s does not exist\nUse the id of a pipeline that you may read.', id('acme Sales')), 'pipeline_summary: no such pipeline');
 SELECT is(split_part(as_tenant('mallory', format('SELECT crm.%s', call)), E'\n', 1), 'PT404', call)
 FROM unnest(ARRAY[format('set_default_pipeline(%L)', id('acme Sales')), format('reorder_stages(%L, ''{}'')', id('acme Sales')),
     format('delete_stage(%L)', id('acme Lost')), format('apply_stage_probability(%L)', id('acme Lost')),
@@ -207,7 +207,7 @@ CREATE POLICY nothing_big ON crm.deals AS RESTRICTIVE FOR SELECT USING (amount <
 SELECT alike(as_tenant('globex', format('DELETE FROM crm.stages WHERE id = %L', id('globex Won'))),
     E'23503\n%\nThere are deals in it.\n%', 'hidden deals are not named');
 SELECT is(as_tenant('globex', format('SELECT crm.undo_move(%L)', id('globex deal'))),
-    format(E'PT404\ndeal %s does not exist', id('globex deal')), 'and not undone');
+    format(E'PT404\ndeal %s does not exist\nUse the id of a deal that you may read.', id('globex deal')), 'and not undone');
 DROP POLICY nothing_big ON crm.deals;
 CREATE POLICY support ON crm.deals TO crm_app USING (true);
 CREATE POLICY support ON crm.pipelines FOR SELECT TO crm_app USING (true);

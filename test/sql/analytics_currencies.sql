@@ -39,6 +39,8 @@ SELECT * FROM exchange_rate('USD', 'EUR', '2024-02-01');
 SELECT * FROM exchange_rate('GBP', 'USD', '2024-02-01');
 SELECT * FROM exchange_rate('GBP', 'JPY', '2024-02-01');
 SELECT * FROM exchange_rate('USD', 'USD', '1900-01-01');
+SELECT rate, oldest_rate FROM exchange_rate('EUR', 'USD', '2024-01-31', 30);
+SELECT exchange_rate('EUR', 'USD', '2024-01-31', 29);
 SET timezone = 'Asia/Tokyo';	-- the day is UTC's
 SELECT jsonb_pretty(pipeline_summary(:sales, in_currency => 'USD') -> 'won') AS won,
 	jsonb_pretty(pipeline_summary(:sales, in_currency => 'USD') -> 'open') AS open,

@@ -31,6 +31,58 @@ SELECT (regexp_matches(pg_temp.call('report_flow', '{"report": "win_rate", "expl
 -- pages
 SELECT jsonb_array_length(p -> 'items'), p -> 'total', jsonb_array_length(pg_temp.call('report_flow', jsonb_build_object('report', 'funnel', 'pipeline_id', 'Sales', 'limit', 3, 'cursor', p -> 'next')) -> 'items')
 FROM pg_temp.call('report_flow', '{"report": "funnel", "pipeline_id": "Sales", "limit": 3}') AS p;
+-- the pages of changes_since are the report's own: next leads to the last change, and nothing comes twice when others write
+CREATE FUNCTION pg_temp.walk(since timestamptz, size integer, writes text DEFAULT '') RETURNS TABLE (pages integer, items bigint, distinct_items bigint, totals bigint) LANGUAGE plpgsql AS
+$$
+DECLARE
+	page jsonb;
+	given jsonb := jsonb_build_object('report', 'changes_since', 'at', since, 'limit', size);
+	seen jsonb := '[]';
+BEGIN
+	pages := 0;
+	totals := 0;
+	LOOP
+		page := pg_temp.call('report_flow', given);
+		pages := pages + 1;
+		totals := totals + (page ? 'total')::integer;
+		seen := seen || (page -> 'items');
+		EXIT WHEN NOT page ? 'next' OR pages > 1000;
+		given := given || jsonb_build_object('cursor', page -> 'next');
+		EXECUTE writes;
+	END LOOP;
+	SELECT count(*), count(DISTINCT concat_ws('/', i -> 'changed_at', i -> 'deal_id', i -> 'change', i -> 'old_value', i -> 'new_value')) INTO items, distinct_items FROM jsonb_array_elements(seen) AS i;
+	RETURN NEXT;
+END
+$$;
+UPDATE deals SET amount = amount + 100 WHERE amount > 5;
+UPDATE deals SET amount = amount + 100 WHERE amount > 100;
+SELECT count(*) AS changes FROM changes_since('2020-01-01', max_rows => 1000);
+SELECT * FROM pg_temp.walk('2020-01-01', 100);
+SELECT * FROM pg_temp.walk('2020-01-01', 3);
+SELECT * FROM pg_temp.walk('2020-01-01', 3, 'UPDATE deals SET amount = amount + 1 WHERE amount BETWEEN 210 AND 212');
+SELECT p - 'items', jsonb_array_length(p -> 'items') FROM pg_temp.call('report_flow', '{"report": "changes_since", "at": "2026-02-15", "limit": 100}') AS p;
+SELECT p - 'items' - 'next' AS told, p ? 'next' AS more, (SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(p #> '{items,0}') AS k) AS columns FROM pg_temp.call('report_flow', '{"report": "changes_since", "at": "2020-01-01", "limit": 1}') AS p;
+SELECT mcp('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"report_flow","arguments":{"report":"changes_since","at":"2020-01-01","limit":2}}}') #>> '{result,content,0,text}' ~ '^2 \(more: cursor [^ ]*\)\n' AS text;
+SELECT pg_temp.call('report_flow', '{"report": "changes_since", "explain": true}') ->> 'arguments' AS arguments, (regexp_match(pg_temp.call('report_flow', '{"report": "changes_since", "explain": true}') ->> 'definition', 'At most[^.]*\.'))[1] AS pages;
+-- a function of the user's that makes pages itself is asked for one row more
+CREATE FUNCTION newest(max_rows integer DEFAULT 10, after_cursor text DEFAULT NULL) RETURNS TABLE (title text, asked integer, next_cursor text) LANGUAGE sql STABLE
+BEGIN ATOMIC SELECT 'Row ' || n, max_rows, n::text FROM generate_series(coalesce(after_cursor, '6')::integer - 1, 1, -1) AS n LIMIT max_rows; END;
+COMMENT ON FUNCTION newest(integer, text) IS E'The newest\n\n@mcp';
+SELECT a, pg_temp.call('newest', a::jsonb) FROM unnest(ARRAY['{}', '{"limit": 2}', '{"limit": 2, "cursor": "4"}', '{"limit": 2, "cursor": 2}', '{"limit": 5}', '{"max_rows": 5}', '{"cursor": "1"}']) AS a;
+DROP FUNCTION newest(integer, text);
+
+-- errors have the names that the arguments have here, and a hint
+SELECT a, concat_ws(' | ', r ->> 'code', r ->> 'message', r ->> 'hint')
+FROM unnest(ARRAY['{"report": "pipeline_trend", "pipeline_id": "Sales"}', '{"report": "pipeline_trend", "pipeline_id": "Sales", "from_at": "2026-01-01"}', '{"report": "pipeline_trend", "pipeline_id": "Sales", "from": "2026-02-01", "before": "2026-01-01"}',
+	'{"report": "pipeline_trend", "pipeline_id": "Sales", "from": "2026-02-01", "before": "2999-01-01"}', '{"report": "pipeline_trend", "pipeline_id": "Sales", "from": "-infinity"}', '{"report": "pipeline_trend", "pipeline_id": "Sales", "from": "yesterday evening"}',
+	'{"report": "pipeline_waterfall", "pipeline_id": "Sales", "from": "2026-02-01", "before": "2026-01-01"}', '{"report": "pipeline_summary_as_of", "pipeline_id": "Sales", "at": "2026-02-30"}', '{"report": "forecast", "period": 5}', '{"report": "forecast", "target": "much"}',
+	'{"report": "forecast", "max_rate_age": 99999999999}', '{"report": "forecast", "owner_id": "Ann"}', '{"report": "win_rate"}', '{"report": "context_for_deal"}', '{"report": "deals_list"}']) AS a, pg_temp.call('report_value', a::jsonb) AS r;
+SELECT a, concat_ws(' | ', r ->> 'code', r ->> 'message', r ->> 'hint')
+FROM unnest(ARRAY['{"report": "changes_since"}', '{"report": "changes_since", "at": "gestern"}', '{"report": "changes_since", "at": "2026-01-01", "cursor": "MjA="}', '{"report": "changes_since", "at": "2026-01-01", "limit": 101}',
+	'{"report": "changes_since", "at": "2026-01-01", "max_rows": 5}', '{"report": "win_rate", "from": "2026-02-01", "before": "2026-01-01"}', '{"report": "pipeline_trend"}']) AS a, pg_temp.call('report_flow', a::jsonb) AS r;
+SELECT length(r ->> 'message') FROM unnest(ARRAY['report', 'group_by', 'cohort', 'in_currency', 'pipeline_id', repeat('x', 500)]) AS a, pg_temp.call('report_flow', jsonb_build_object('report', 'win_rate') || jsonb_build_object(a, repeat('y', 500))) AS r;
+SELECT DISTINCT t #>> '{inputSchema,properties,before,description}' FROM json_array_elements(mcp('{"jsonrpc":"2.0","id":1,"method":"tools/list"}') -> 'result' -> 'tools') AS t WHERE t ->> 'name' LIKE 'report%';
+
 -- one of the user's own
 CREATE FUNCTION biggest(pipeline_id uuid, created_from timestamptz DEFAULT NULL) RETURNS TABLE (title text) LANGUAGE sql STABLE
 BEGIN ATOMIC SELECT d.title FROM deals AS d WHERE d.pipeline_id = biggest.pipeline_id AND (created_from IS NULL OR d.created_at >= created_from) ORDER BY d.amount DESC; END;
