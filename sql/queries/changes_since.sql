@@ -10,7 +10,8 @@
 -- full for sure: that of the last of max_rows changes, whichever they are.  These are looked
 -- for among the newest edits and among what was recorded last, which is the newest as well
 -- unless it was dated back: at 5,000 rows of each, as most may be of other pipelines.  If
--- there are too few, all since the moment asked for is read.
+-- there are too few, all since the moment asked for is read; with an owner, the history of
+-- the deals which that owner has, or had since then.
 
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
@@ -42,8 +43,13 @@ WITH asked AS MATERIALIZED (
     WHERE r.reverts_no IS NOT NULL
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
+), given AS MATERIALIZED (
+    -- deals that the owner had, and gave away or deleted
+    SELECT k.deal_id, k.tenant_id
+    FROM @crm@.deal_changes AS k
+    WHERE k.old_owner_id = changes_since.owner_id AND k.old_owner_id IS DISTINCT FROM k.new_owner_id AND k.changed_at >= changes_since.at
 ), full_page AS MATERIALIZED (
-    SELECT coalesce(CASE WHEN NOT changes_since.few_deals THEN (
+    SELECT CASE WHEN NOT changes_since.few_deals THEN (
             SELECT n.changed_at
             FROM (
                 (SELECT k.changed_at
@@ -67,7 +73,7 @@ WITH asked AS MATERIALIZED (
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT k.changed_at
-                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change, k.new_owner_id
                             FROM @crm@.deal_changes AS k
                             WHERE (SELECT c.seeks_recorded FROM caller AS c)
                                 AND (changes_since.after_cursor IS NULL OR k.id < (SELECT a.id FROM asked AS a))
@@ -77,8 +83,9 @@ WITH asked AS MATERIALIZED (
                         AND k.change = 'created'
                         AND
                         @part before_cursor of k@
-                        AND
-                        @part deal_of_owner of k@
+                        AND (k.new_owner_id = changes_since.owner_id OR
+                            @part deal_of_owner of k@
+                        )
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT c.changed_at
@@ -94,14 +101,26 @@ WITH asked AS MATERIALIZED (
                             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
                         AND
                         @part before_cursor of c@
-                        AND
-                        @part deal_of_owner of c@
+                        AND (
+                            @part deal_of_owner of c@
+                            OR
+                            @part owner_at_move of c@
+                        )
                     LIMIT changes_since.max_rows)
                 ) AS n
             ORDER BY n.changed_at DESC
             OFFSET changes_since.max_rows - 1
             LIMIT 1
-        ) END, changes_since.at) AS since
+        ) END AS since
+), since AS MATERIALIZED (
+    -- null: the history of the owner's deals is read
+    SELECT CASE WHEN changes_since.owner_id IS NULL OR changes_since.few_deals THEN coalesce(f.since, changes_since.at) ELSE f.since END AS at
+    FROM full_page AS f
+), owned AS MATERIALIZED (
+    SELECT d.id AS deal_id, d.tenant_id FROM @crm@.deals AS d
+    WHERE d.owner_id = changes_since.owner_id AND (SELECT s.at IS NULL FROM since AS s)
+    UNION
+    SELECT g.deal_id, g.tenant_id FROM given AS g
 ), edits AS (
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
@@ -109,7 +128,15 @@ WITH asked AS MATERIALIZED (
     WHERE (changes_since.pipeline_id IS NULL
             OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND k.pipeline_id = changes_since.pipeline_id)
-        AND k.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
+        AND k.changed_at BETWEEN (SELECT s.at FROM since AS s) AND (SELECT a.latest FROM asked AS a)
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.owner_id IS NOT NULL AND NOT changes_since.few_deals
+        AND (changes_since.pipeline_id IS NULL OR (SELECT c.sees_all FROM caller AS c) AND k.pipeline_id = changes_since.pipeline_id)
+        AND (k.deal_id, k.tenant_id) IN (SELECT o.deal_id, o.tenant_id FROM owned AS o)
+        AND (SELECT s.at IS NULL FROM since AS s)
     UNION ALL
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
@@ -134,7 +161,16 @@ WITH asked AS MATERIALIZED (
     WHERE (changes_since.pipeline_id IS NULL
             OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
-        AND c.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
+        AND c.changed_at BETWEEN (SELECT s.at FROM since AS s) AND (SELECT a.latest FROM asked AS a)
+    UNION ALL
+    SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
+        c.reverts_no, c.amount, c.currency
+    FROM @crm@.stage_changes AS c
+    WHERE changes_since.owner_id IS NOT NULL AND NOT changes_since.few_deals
+        AND (changes_since.pipeline_id IS NULL
+            OR (SELECT c.sees_all FROM caller AS c) AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
+        AND (c.deal_id, c.tenant_id) IN (SELECT o.deal_id, o.tenant_id FROM owned AS o)
+        AND (SELECT s.at IS NULL FROM since AS s)
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
@@ -161,6 +197,11 @@ WITH asked AS MATERIALIZED (
         AND c.reverts_no IS NULL
         AND NOT EXISTS (SELECT FROM undone AS u
             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
+        AND (
+            @part deal_of_owner of c@
+            OR
+            @part owner_at_move of c@
+        )
     UNION ALL
     SELECT v.changed_at, v.id, v.no, v.tenant_id, v.deal_id, v.what, v.changed_by, NULL, v.stage_id, v.old_amount, v.new_amount,
         v.old_currency, v.new_currency, v.old_expected_close_date, v.new_expected_close_date, v.old_owner_id, v.new_owner_id
@@ -178,16 +219,16 @@ WITH asked AS MATERIALIZED (
                     CASE WHEN k.change IN ('archived', 'unarchived', 'deleted', 'restored') THEN k.change END]) AS what
             FROM edits AS k
             WHERE k.changed_at >= changes_since.at
+                AND (changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR
+                    @part deal_of_owner of k@
+                )
                 AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')) AS v
     WHERE v.what IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
         c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id
     FROM changes AS c
-    WHERE (changes_since.owner_id IN (c.old_owner_id, c.new_owner_id) OR
-            @part deal_of_owner of c@
-        )
-        AND (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
+    WHERE (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
             < ((SELECT a.micros FROM asked AS a), (SELECT a.id FROM asked AS a), (SELECT a.no FROM asked AS a)))
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC
     LIMIT changes_since.max_rows

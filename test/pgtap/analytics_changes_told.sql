@@ -40,5 +40,26 @@ SELECT is(array_to_string((string_to_array(told('2024-01-10'), E'\n'))[:2], E'\n
 
 SELECT is(error_of(format('SELECT * FROM changes_since(''2024-01-01'', after_cursor => %L)', c)), E'22023\nafter_cursor is not a cursor\nIt is next_cursor of the last row of the page before.', c)
 FROM unnest(ARRAY['', '1/2/3', '0/------------------------------------/0', '0/00000000-0000-0000-0000-00000000000x/0', '1234567890123456789/00000000-0000-0000-0000-000000000000/0']) AS c;
+
+-- The owner at the time, whoever has the deal now.
+CREATE FUNCTION t.of_owner(since timestamptz, owner text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(c.change, ' ' ORDER BY c.n)
+    FROM crm.changes_since(since, owner_id => t.id(owner)) WITH ORDINALITY AS c (at, change, deal, title, summary, old_value, new_value, h, i, j, k, l, next_cursor, n)
+$$;
+INSERT INTO t.people VALUES (id('cid'), 'Cid'), (id('dan'), 'Dan'), (id('eve'), 'Eve');
+SET LOCAL crm.effective_at = '2024-06-01';
+INSERT INTO deals (id, stage_id, title, amount, owner_id, created_at) VALUES (id('given'), id('Lead'), 'Given away', 5, id('cid'), '2024-05-31');
+UPDATE deals SET stage_id = id('Qualified') WHERE id = id('given');
+UPDATE deals SET stage_id = id('Lost'), lost_reason = 'x' WHERE id = id('given');
+UPDATE deals SET owner_id = id('dan') WHERE id = id('given');
+UPDATE deals SET stage_id = id('Lead') WHERE id = id('given');
+UPDATE deals SET stage_id = id('Qualified'), owner_id = id('eve') WHERE id = id('given');
+SELECT is(of_owner('2024-05-01', 'cid'), 'owner lost moved created', 'moves and losses of a deal that somebody else has, of the same time');
+SELECT is(of_owner('2024-05-01', 'dan'), 'moved owner reopened owner', 'of the owner in between, to whom the last statement is told as well');
+SELECT is(of_owner('2024-05-01', 'eve'), 'moved owner reopened owner lost moved created', 'of the present owner all');
+SET LOCAL crm.effective_at = '';
+DELETE FROM deals WHERE id = id('given');
+SELECT is(of_owner('2024-05-01', 'eve'), 'deleted moved owner', 'and of the last owner, if it is deleted');
+SELECT is(of_owner('2024-05-01', 'cid'), 'owner lost moved created', 'of the first one as before');
 SELECT * FROM finish();
 ROLLBACK;
