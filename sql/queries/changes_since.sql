@@ -10,14 +10,22 @@
 -- full for sure: that of the last of max_rows changes, whichever they are.  These are looked
 -- for among the newest edits and among what was recorded last, which is the newest as well
 -- unless it was dated back: at 5,000 rows of each, as most may be of other pipelines.  If
--- there are too few, all since the moment asked for is read.
+-- there are too few, all since the moment asked for is read; with an owner, the history of
+-- the deals which that owner has, or had since then.
 
 SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
         THEN @extension@.crm_raise('22023', format('max_rows must not be %s', changes_since.max_rows), NULL, 'It is from 1 to 1000.')
         WHEN changes_since.after_cursor !~ '^-?[0-9]{1,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9]$'
         THEN @extension@.crm_raise('22023', format('after_cursor must not be "%s"', left(changes_since.after_cursor, 40)), NULL, 'It is next_cursor of the last row of the page before.')
-    END;
+        WHEN g.until IS NOT NULL
+        THEN @extension@.crm_raise('PT410', 'the history is incomplete until ' || to_char(g.until, 'YYYY-MM-DD HH24:MI:SS.USTZH:TZM'),
+            'Rows of it were deleted.', 'Ask for the changes since a later moment.')
+    END
+FROM (SELECT max(e.changed_at) AS until
+    FROM @crm@.deal_changes AS e
+    WHERE e.change = 'erased' AND e.pipeline_id = '00000000-0000-0000-0000-000000000000' AND e.changed_at >= changes_since.at
+        AND (changes_since.pipeline_id IS NULL OR e.tenant_id = (SELECT p.tenant_id FROM @crm@.pipelines AS p WHERE p.id = changes_since.pipeline_id))) AS g;
 
 WITH asked AS MATERIALIZED (
     SELECT split_part(changes_since.after_cursor, '/', 1)::bigint AS micros,
@@ -42,8 +50,13 @@ WITH asked AS MATERIALIZED (
     WHERE r.reverts_no IS NOT NULL
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
+), given AS MATERIALIZED (
+    -- deals that the owner had, and gave away or deleted
+    SELECT k.deal_id, k.tenant_id
+    FROM @crm@.deal_changes AS k
+    WHERE k.old_owner_id = changes_since.owner_id AND k.old_owner_id IS DISTINCT FROM k.new_owner_id AND k.changed_at >= changes_since.at
 ), full_page AS MATERIALIZED (
-    SELECT coalesce(CASE WHEN NOT changes_since.few_deals THEN (
+    SELECT CASE WHEN NOT changes_since.few_deals THEN (
             SELECT n.changed_at
             FROM (
                 (SELECT k.changed_at
@@ -57,7 +70,8 @@ WITH asked AS MATERIALIZED (
                             LIMIT 5000) AS k
                     WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
                         AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
-                        AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency
+                        AND (
+                            @part amount_changed of k@
                             OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
                         AND
                         @part before_cursor of k@
@@ -67,7 +81,7 @@ WITH asked AS MATERIALIZED (
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT k.changed_at
-                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change
+                    FROM (SELECT k.changed_at, k.deal_id, k.tenant_id, k.pipeline_id, k.change, k.new_owner_id
                             FROM @crm@.deal_changes AS k
                             WHERE (SELECT c.seeks_recorded FROM caller AS c)
                                 AND (changes_since.after_cursor IS NULL OR k.id < (SELECT a.id FROM asked AS a))
@@ -77,8 +91,9 @@ WITH asked AS MATERIALIZED (
                         AND k.change = 'created'
                         AND
                         @part before_cursor of k@
-                        AND
-                        @part deal_of_owner of k@
+                        AND (k.new_owner_id = changes_since.owner_id OR
+                            @part deal_of_owner of k@
+                        )
                     LIMIT changes_since.max_rows)
                 UNION ALL
                 (SELECT c.changed_at
@@ -94,14 +109,26 @@ WITH asked AS MATERIALIZED (
                             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
                         AND
                         @part before_cursor of c@
-                        AND
-                        @part deal_of_owner of c@
+                        AND (
+                            @part deal_of_owner of c@
+                            OR
+                            @part owner_at_move of c@
+                        )
                     LIMIT changes_since.max_rows)
                 ) AS n
             ORDER BY n.changed_at DESC
             OFFSET changes_since.max_rows - 1
             LIMIT 1
-        ) END, changes_since.at) AS since
+        ) END AS since
+), since AS MATERIALIZED (
+    -- null: the history of the owner's deals is read
+    SELECT CASE WHEN changes_since.owner_id IS NULL OR changes_since.few_deals THEN coalesce(f.since, changes_since.at) ELSE f.since END AS at
+    FROM full_page AS f
+), owned AS MATERIALIZED (
+    SELECT d.id AS deal_id, d.tenant_id FROM @crm@.deals AS d
+    WHERE d.owner_id = changes_since.owner_id AND (SELECT s.at IS NULL FROM since AS s)
+    UNION ALL
+    SELECT g.deal_id, g.tenant_id FROM given AS g
 ), edits AS (
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
@@ -109,7 +136,15 @@ WITH asked AS MATERIALIZED (
     WHERE (changes_since.pipeline_id IS NULL
             OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND k.pipeline_id = changes_since.pipeline_id)
-        AND k.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
+        AND k.changed_at BETWEEN (SELECT s.at FROM since AS s) AND (SELECT a.latest FROM asked AS a)
+    UNION ALL
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.deal_changes AS k
+    WHERE changes_since.owner_id IS NOT NULL AND NOT changes_since.few_deals
+        AND (changes_since.pipeline_id IS NULL OR (SELECT c.sees_all FROM caller AS c) AND k.pipeline_id = changes_since.pipeline_id)
+        AND (k.deal_id, k.tenant_id) IN (SELECT o.deal_id, o.tenant_id FROM owned AS o)
+        AND (SELECT s.at IS NULL FROM since AS s)
     UNION ALL
     SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
         k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
@@ -127,6 +162,21 @@ WITH asked AS MATERIALIZED (
             SELECT o.deal_id, o.tenant_id FROM @crm@.deal_changes AS o
             WHERE o.change IN ('deleted', 'restored', 'erased')
                 AND o.pipeline_id IN (changes_since.pipeline_id, '00000000-0000-0000-0000-000000000000'))
+    UNION ALL
+    -- what was written by the statement that moved the deal into the pipeline
+    SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+        k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+    FROM @crm@.stage_changes AS c
+        CROSS JOIN LATERAL (SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.change, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
+                k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id
+            FROM @crm@.deal_changes AS k
+            WHERE k.deal_id = c.deal_id AND k.tenant_id = c.tenant_id AND k.changed_at = c.changed_at AND k.with_move = c.move_no
+                AND k.pipeline_id = c.from_pipeline_id
+            LIMIT 1) AS k
+    WHERE c.to_pipeline_id = changes_since.pipeline_id AND c.from_pipeline_id <> c.to_pipeline_id
+        AND c.changed_at BETWEEN coalesce((SELECT s.at FROM since AS s), changes_since.at) AND (SELECT a.latest FROM asked AS a)
+        AND NOT EXISTS (SELECT FROM undone AS u
+            WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
 ), moves AS (
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
@@ -134,7 +184,16 @@ WITH asked AS MATERIALIZED (
     WHERE (changes_since.pipeline_id IS NULL
             OR NOT changes_since.few_deals AND (SELECT c.sees_all FROM caller AS c)
                 AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
-        AND c.changed_at BETWEEN (SELECT f.since FROM full_page AS f) AND (SELECT a.latest FROM asked AS a)
+        AND c.changed_at BETWEEN (SELECT s.at FROM since AS s) AND (SELECT a.latest FROM asked AS a)
+    UNION ALL
+    SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
+        c.reverts_no, c.amount, c.currency
+    FROM @crm@.stage_changes AS c
+    WHERE changes_since.owner_id IS NOT NULL AND NOT changes_since.few_deals
+        AND (changes_since.pipeline_id IS NULL
+            OR (SELECT c.sees_all FROM caller AS c) AND changes_since.pipeline_id IN (c.from_pipeline_id, c.to_pipeline_id))
+        AND (c.deal_id, c.tenant_id) IN (SELECT o.deal_id, o.tenant_id FROM owned AS o)
+        AND (SELECT s.at IS NULL FROM since AS s)
     UNION ALL
     SELECT c.id, c.tenant_id, c.deal_id, c.from_stage_id, c.to_stage_id, c.from_status, c.to_status, c.changed_at, c.changed_by, c.move_no,
         c.reverts_no, c.amount, c.currency
@@ -161,8 +220,13 @@ WITH asked AS MATERIALIZED (
         AND c.reverts_no IS NULL
         AND NOT EXISTS (SELECT FROM undone AS u
             WHERE u.deal_id = c.deal_id AND u.tenant_id = c.tenant_id AND u.reverts_no = c.move_no)
+        AND (
+            @part deal_of_owner of c@
+            OR
+            @part owner_at_move of c@
+        )
     UNION ALL
-    SELECT v.changed_at, v.id, v.no, v.tenant_id, v.deal_id, v.what, v.changed_by, NULL, v.stage_id, v.old_amount, v.new_amount,
+    SELECT v.changed_at, v.id, v.no, v.tenant_id, v.deal_id, v.what, v.changed_by, CASE WHEN v.what = 'deleted' THEN v.stage_id END, v.stage_id, v.old_amount, v.new_amount,
         v.old_currency, v.new_currency, v.old_expected_close_date, v.new_expected_close_date, v.old_owner_id, v.new_owner_id
     FROM (SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
                 k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id,
@@ -170,43 +234,53 @@ WITH asked AS MATERIALIZED (
                 generate_series(0, 4) AS no,
                 unnest(ARRAY[
                     CASE WHEN k.change = 'created' THEN 'created' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored')
-                        AND (k.old_amount IS DISTINCT FROM k.new_amount OR k.old_currency IS DISTINCT FROM k.new_currency) THEN 'amount' END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored') AND
+                        @part amount_changed of k@
+                        THEN 'amount' END,
                     CASE WHEN k.change NOT IN ('created', 'deleted', 'restored')
                         AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
                     CASE WHEN k.change NOT IN ('created', 'deleted', 'restored') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
                     CASE WHEN k.change IN ('archived', 'unarchived', 'deleted', 'restored') THEN k.change END]) AS what
             FROM edits AS k
             WHERE k.changed_at >= changes_since.at
+                AND (changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR
+                    @part deal_of_owner of k@
+                )
                 AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')) AS v
     WHERE v.what IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
         c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id
     FROM changes AS c
-    WHERE (changes_since.owner_id IN (c.old_owner_id, c.new_owner_id) OR
-            @part deal_of_owner of c@
-        )
-        AND (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
+    WHERE (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
             < ((SELECT a.micros FROM asked AS a), (SELECT a.id FROM asked AS a), (SELECT a.no FROM asked AS a)))
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC
     LIMIT changes_since.max_rows
-), told AS (
+), told AS MATERIALIZED (
+    -- so that what is told twice is looked up once
     SELECT p.changed_at, p.id, p.no, p.deal_id, p.change, p.changed_by,
         nullif(CASE p.change
-                WHEN 'amount' THEN concat_ws(' ', trim_scale(p.old_amount), p.old_currency)
+                WHEN 'amount' THEN trim_scale(p.old_amount) || ' ' || p.old_currency
                 WHEN 'close_date' THEN to_jsonb(p.old_date) #>> '{}'
                 WHEN 'owner' THEN coalesce(@extension@.crm_linked_name(changes_since.crm, 'owners', p.old_owner_id), p.old_owner_id::text)
                 ELSE CASE WHEN f.pipeline_id <> t.pipeline_id THEN (SELECT l.name || ': ' FROM @crm@.pipelines AS l WHERE l.id = f.pipeline_id) ELSE '' END || f.name
             END, '') AS old_value,
         nullif(CASE
-                WHEN p.change = 'amount' THEN concat_ws(' ', trim_scale(p.new_amount), p.new_currency)
+                WHEN p.change = 'amount' THEN trim_scale(p.new_amount) || ' ' || p.new_currency
                 WHEN p.change = 'close_date' THEN to_jsonb(p.new_date) #>> '{}'
                 WHEN p.change = 'owner' THEN coalesce(@extension@.crm_linked_name(changes_since.crm, 'owners', p.new_owner_id), p.new_owner_id::text)
                 WHEN p.no = 0 THEN CASE WHEN f.pipeline_id <> t.pipeline_id THEN (SELECT l.name || ': ' FROM @crm@.pipelines AS l WHERE l.id = t.pipeline_id) ELSE '' END || t.name
             END, '') AS new_value,
-        nullif(concat_ws(' ', trim_scale(p.new_amount), p.new_currency), '') AS value,
+        CASE WHEN p.change = 'deleted' THEN trim_scale(p.old_amount) || ' ' || p.old_currency ELSE trim_scale(p.new_amount) || ' ' || p.new_currency END AS value,
         d.title, d.amount AS deal_amount, d.currency AS deal_currency, d.pipeline_id AS deal_pipeline_id, d.owner_id AS deal_owner_id,
+        -- what a deleted deal was last
+        CASE WHEN d.id IS NULL THEN (
+            SELECT jsonb_build_object('amount', k.old_amount, 'currency', k.old_currency, 'pipeline_id', k.pipeline_id, 'owner_id', k.old_owner_id)
+            FROM @crm@.deal_changes AS k
+            WHERE k.deal_id = p.deal_id AND k.tenant_id = p.tenant_id AND k.change = 'deleted'
+            ORDER BY k.changed_at DESC
+            LIMIT 1
+        ) END AS gone,
         -- the move out of lost, or to another reason, has the one that the deal had until then
         CASE WHEN p.change = 'lost' THEN (
             SELECT r.reason
@@ -228,18 +302,21 @@ WITH asked AS MATERIALIZED (
         LEFT JOIN @crm@.stages AS t ON t.id = p.to_stage_id
 )
 SELECT p.changed_at, p.change, p.deal_id, p.title,
-    concat(coalesce('"' || p.title || '"', 'A deal'), CASE p.change
-        WHEN 'created' THEN concat(' was created in ', coalesce(p.new_value, 'a deleted stage'), ', ' || p.value)
-        WHEN 'moved' THEN concat(' moved from ', coalesce(p.old_value, 'a deleted stage'), ' to ', coalesce(p.new_value, 'a deleted stage'))
+    concat(coalesce('"' || @extension@.crm_one_line(p.title, 100) || '"', 'A deal'), CASE p.change
+        WHEN 'created' THEN concat(' was created in ', coalesce(o.new_value, 'a deleted stage'), ', ' || p.value)
+        WHEN 'moved' THEN concat(' moved from ', coalesce(o.old_value, 'a deleted stage'), ' to ', coalesce(o.new_value, 'a deleted stage'))
         WHEN 'won' THEN concat(' was won', ', ' || p.value)
-        WHEN 'lost' THEN concat(' was lost', ' in ' || p.old_value, ', ' || p.value, ': ' || p.lost_reason)
-        WHEN 'reopened' THEN concat(' was reopened in ', coalesce(p.new_value, 'a deleted stage'))
-        WHEN 'amount' THEN concat(' changed its amount from ', coalesce(p.old_value, 'none'), ' to ', coalesce(p.new_value, 'none'))
-        WHEN 'close_date' THEN concat(' changed its expected close from ', coalesce(p.old_value, 'none'), ' to ', coalesce(p.new_value, 'none'))
-        WHEN 'owner' THEN concat(' changed its owner from ', coalesce(p.old_value, 'none'), ' to ', coalesce(p.new_value, 'none'))
+        WHEN 'lost' THEN concat(' was lost', ' in ' || o.old_value, ', ' || p.value, ': ' || @extension@.crm_one_line(p.lost_reason, 200))
+        WHEN 'reopened' THEN concat(' was reopened in ', coalesce(o.new_value, 'a deleted stage'))
+        WHEN 'amount' THEN concat(' changed its amount from ', coalesce(o.old_value, 'none'), ' to ', coalesce(o.new_value, 'none'))
+        WHEN 'close_date' THEN concat(' changed its expected close from ', coalesce(o.old_value, 'none'), ' to ', coalesce(o.new_value, 'none'))
+        WHEN 'deleted' THEN concat(' was deleted', ' from ' || o.old_value, ', ' || p.value)
+        WHEN 'owner' THEN concat(' changed its owner from ', coalesce(o.old_value, 'none'), ' to ', coalesce(o.new_value, 'none'))
         ELSE ' was ' || p.change
     END),
-    p.old_value, p.new_value, trim_scale(p.deal_amount), p.deal_currency, p.deal_pipeline_id, p.deal_owner_id, p.changed_by,
+    p.old_value, p.new_value, trim_scale(coalesce(p.deal_amount, (p.gone ->> 'amount')::numeric)), coalesce(p.deal_currency, p.gone ->> 'currency'),
+    coalesce(p.deal_pipeline_id, (p.gone ->> 'pipeline_id')::uuid), coalesce(p.deal_owner_id, (p.gone ->> 'owner_id')::uuid), p.changed_by,
     concat_ws('/', (extract(epoch FROM p.changed_at) * 1000000)::bigint, p.id, p.no)
 FROM told AS p
+    CROSS JOIN LATERAL (SELECT @extension@.crm_one_line(p.old_value, 100) AS old_value, @extension@.crm_one_line(p.new_value, 100) AS new_value) AS o
 ORDER BY p.changed_at DESC, p.id DESC, p.no DESC;

@@ -58,6 +58,10 @@ CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_
 -- Deals that were inserted again: fewer, and read for each report on visits.
 CREATE INDEX deal_changes_restored_idx ON deal_changes (deal_id) WHERE change = 'restored';
 
+-- Deals that somebody had and has no more: few.
+CREATE INDEX deal_changes_old_owner_id_idx ON deal_changes (old_owner_id)
+    WHERE old_owner_id IS NOT NULL AND old_owner_id IS DISTINCT FROM new_owner_id;
+
 COMMENT ON TABLE deal_changes IS 'The history of deals apart from their moves: a row whenever a deal is created, deleted or archived, or its amount, currency, probability, value_period, expected_close_date or owner changes; written by a trigger; never updated but by a correction, which keeps what was. In the order of changed_at and version';
 COMMENT ON COLUMN deal_changes.id IS 'Identifier, time-ordered';
 COMMENT ON COLUMN deal_changes.tenant_id IS 'The tenant of the deal';

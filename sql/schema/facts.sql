@@ -3,7 +3,8 @@
 CREATE VIEW deal_facts WITH (security_invoker = true) AS
     SELECT d.id AS deal_id, d.tenant_id, d.title, d.pipeline_id, p.name AS pipeline_name, d.stage_id, s.name AS stage_name,
         s.position AS stage_position, d.status, d.owner_id, d.organization_id, d.lost_reason,
-        coalesce(f.first_amount, d.amount) AS first_amount, d.amount AS last_amount, coalesce(d.currency, p.currency) AS currency,
+        coalesce(f.first_amount, d.amount) AS first_amount, coalesce(f.first_currency, d.currency, p.currency) AS first_currency,
+        d.amount AS last_amount, coalesce(d.currency, p.currency) AS currency,
         d.value_period, d.probability, d.amount * d.probability AS weighted_amount,
         d.created_at, d.created_at::date AS created_on, coalesce(d.won_at, d.lost_at) AS closed_at,
         coalesce(d.won_at, d.lost_at)::date AS closed_on, d.expected_close_date,
@@ -15,22 +16,24 @@ CREATE VIEW deal_facts WITH (security_invoker = true) AS
     FROM deals AS d
         LEFT JOIN pipelines AS p ON p.id = d.pipeline_id
         LEFT JOIN stages AS s ON s.id = d.stage_id
-        -- a row that takes a move back goes the other way, and counts against it
-        LEFT JOIN (SELECT c.deal_id, c.tenant_id, count(*) - 2 * count(c.reverts_no) AS moves,
-                count(*) FILTER (WHERE c.reverts_no IS NULL AND c.from_status <> 'open' AND c.to_status = 'open')
-                    - count(*) FILTER (WHERE c.reverts_no IS NOT NULL AND c.from_status = 'open' AND c.to_status <> 'open') AS reopened
+        -- not the rows that take a move back against it: it may have been deleted from the history
+        LEFT JOIN (SELECT c.deal_id, c.tenant_id, count(*) AS moves,
+                count(*) FILTER (WHERE c.from_status <> 'open' AND c.to_status = 'open') AS reopened
             FROM stage_changes AS c
+            WHERE c.reverts_no IS NULL
+                AND NOT EXISTS (SELECT FROM stage_changes AS r
+                    WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
             GROUP BY c.deal_id, c.tenant_id) AS m ON m.deal_id = d.id AND m.tenant_id = d.tenant_id
         LEFT JOIN (SELECT x.deal_id, x.tenant_id, count(*) AS pushed, sum(x.days) AS days_pushed
             FROM deal_pushes AS x
             GROUP BY x.deal_id, x.tenant_id) AS u ON u.deal_id = d.id AND u.tenant_id = d.tenant_id
-        LEFT JOIN (SELECT k.deal_id, k.tenant_id,
-                (array_agg(coalesce(k.old_amount, k.new_amount) ORDER BY k.changed_at, k.version)
-                    FILTER (WHERE coalesce(k.old_amount, k.new_amount) IS NOT NULL))[1] AS first_amount
+        LEFT JOIN (SELECT DISTINCT ON (k.deal_id, k.tenant_id) k.deal_id, k.tenant_id, coalesce(k.old_amount, k.new_amount) AS first_amount,
+                CASE WHEN k.old_amount IS NOT NULL THEN k.old_currency ELSE k.new_currency END AS first_currency
             FROM deal_changes AS k
-            GROUP BY k.deal_id, k.tenant_id) AS f ON f.deal_id = d.id AND f.tenant_id = d.tenant_id;
+            WHERE coalesce(k.old_amount, k.new_amount) IS NOT NULL
+            ORDER BY k.deal_id, k.tenant_id, k.changed_at, k.version) AS f ON f.deal_id = d.id AND f.tenant_id = d.tenant_id;
 
-COMMENT ON VIEW deal_facts IS 'A row for each deal, for BI tools: what it is now, when it was created and closed, and what its history adds up to. Archived deals are there, as is_archived tells; deleted ones are not. Moves that were taken back count as if they had never been. Days are of 24 hours, dates in the session''s time zone';
+COMMENT ON VIEW deal_facts IS 'A row for each deal, for BI tools: what it is now, when it was created and closed, and what its history adds up to. Archived deals are there, as is_archived tells; deleted ones are not. Moves that were taken back count as if they had never been. What its history adds up to is that of the rows which are there: of a deal that was deleted and inserted again under its old id, the time before as well, though created_at is that of the new row; of a trimmed history, what was not deleted. Days are of 24 hours, dates in the session''s time zone';
 COMMENT ON COLUMN deal_facts.deal_id IS 'The deal: the key, to join with move_facts and deals';
 COMMENT ON COLUMN deal_facts.tenant_id IS 'The tenant of the deal';
 COMMENT ON COLUMN deal_facts.title IS 'Title of the deal';
@@ -43,7 +46,8 @@ COMMENT ON COLUMN deal_facts.status IS 'open, won or lost';
 COMMENT ON COLUMN deal_facts.owner_id IS 'The responsible person: a row of the linked owners table, or any uuid while none is linked';
 COMMENT ON COLUMN deal_facts.organization_id IS 'The customer organization: a row of the linked organizations table, or any uuid while none is linked';
 COMMENT ON COLUMN deal_facts.lost_reason IS 'Why the deal was lost; null if it is not, or none was given';
-COMMENT ON COLUMN deal_facts.first_amount IS 'The first amount that is known of the deal, in the currency of then; null: it never had one';
+COMMENT ON COLUMN deal_facts.first_amount IS 'The first amount that is known of the deal; null: it never had one';
+COMMENT ON COLUMN deal_facts.first_currency IS 'ISO 4217 code of first_amount: only if currency is the same can it be compared with last_amount; currency if there is no first_amount';
 COMMENT ON COLUMN deal_facts.last_amount IS 'The amount of the deal now; null: not known';
 COMMENT ON COLUMN deal_facts.currency IS 'ISO 4217 code of last_amount; the pipeline''s if the deal has none';
 COMMENT ON COLUMN deal_facts.value_period IS 'The period that the amount is for: one_time, monthly, quarterly or annual';
@@ -58,7 +62,7 @@ COMMENT ON COLUMN deal_facts.days_open IS 'Days from created_at to closed_at, or
 COMMENT ON COLUMN deal_facts.stage_entered_at IS 'When the deal entered its stage';
 COMMENT ON COLUMN deal_facts.stage_entered_on IS 'The day of stage_entered_at';
 COMMENT ON COLUMN deal_facts.days_in_stage IS 'Days from stage_entered_at to now';
-COMMENT ON COLUMN deal_facts.moves IS 'How often the deal moved';
+COMMENT ON COLUMN deal_facts.moves IS 'How often the deal moved, as far as the history has it';
 COMMENT ON COLUMN deal_facts.reopened IS 'How often it came back from won or lost to open';
 COMMENT ON COLUMN deal_facts.pushed IS 'How often its expected close was pushed to a later month: see deal_pushes';
 COMMENT ON COLUMN deal_facts.days_pushed IS 'By how many days, all pushes together';
@@ -71,7 +75,7 @@ CREATE VIEW move_facts WITH (security_invoker = true) AS
         c.to_pipeline_id, tp.name AS to_pipeline_name, c.to_stage_id, ts.name AS to_stage_name, c.to_status,
         CASE
             WHEN c.from_status <> 'open' AND c.to_status = 'open' THEN 'reopened'
-            WHEN c.to_status <> 'open' THEN 'closed'
+            WHEN c.to_status <> 'open' AND c.to_status <> c.from_status THEN 'closed'
             WHEN c.from_pipeline_id <> c.to_pipeline_id THEN 'transferred'
             WHEN ts.position > fs.position THEN 'forward'
             WHEN ts.position < fs.position THEN 'backward'
@@ -107,7 +111,7 @@ COMMENT ON COLUMN move_facts.to_pipeline_name IS 'Its name; null if it was delet
 COMMENT ON COLUMN move_facts.to_stage_id IS 'The stage the deal entered';
 COMMENT ON COLUMN move_facts.to_stage_name IS 'Its name; null if it was deleted';
 COMMENT ON COLUMN move_facts.to_status IS 'The status of the deal after the move';
-COMMENT ON COLUMN move_facts.direction IS 'closed: to a won or lost stage; reopened: from one to an open stage; transferred: from an open stage to one of another pipeline; else forward or backward, by the positions of the stages; null if one of them was deleted';
+COMMENT ON COLUMN move_facts.direction IS 'closed: it was won or lost, also from lost to won or from won to lost; reopened: from a won or lost stage to an open one; else the status stayed, open, won or lost: transferred to another pipeline, or forward or backward, by the positions of the stages; null if one of them was deleted';
 COMMENT ON COLUMN move_facts.entered_at IS 'When the deal had entered the stage that it left';
 COMMENT ON COLUMN move_facts.moved_at IS 'When the deal moved (effective time)';
 COMMENT ON COLUMN move_facts.moved_on IS 'The day of moved_at';

@@ -252,6 +252,31 @@ crm_name_key(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(encode(ascii ? folded : unicode_normalize(UNICODE_NFKC, folded)));
 }
 
+/* The first character of a text; with SQL_ASCII one of private use for those above ASCII. */
+static pg_wchar
+decode_character(const char *text)
+{
+	pg_wchar   *decoded;
+	pg_wchar	result;
+
+	if ((unsigned char) *text <0x80 || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return (unsigned char) *text <0x80 ? *text : PRIVATE_USE;
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return utf8_to_unicode((const unsigned char *) text);
+	decoded = decode(text, pg_mblen(text));
+	result = *decoded;
+	pfree(decoded);
+	return result;
+}
+
+bool
+crm_is_space(const char *character)
+{
+	pg_wchar	c = decode_character(character);
+
+	return is_white_space(c) || c < ' ' || (c >= 0x7F && c < 0xA0);
+}
+
 /* Stops at the first visible character, as this is mostly the first of all. */
 bool
 crm_text_is_blank(const char *text, int len)
@@ -260,19 +285,8 @@ crm_text_is_blank(const char *text, int len)
 
 	while (text <end)
 	{
-		unsigned char first = *text;
-		pg_wchar	c = first;
+		pg_wchar	c = decode_character(text);
 
-		if (first >= 0x80)
-		{
-			pg_wchar   *decoded;
-
-			if (GetDatabaseEncoding() == PG_SQL_ASCII)
-				return false;
-			decoded = decode(text, pg_mblen(text));
-			c = *decoded;
-			pfree(decoded);
-		}
 		if (!is_white_space(c) && !is_invisible(c))
 			return false;
 		text	  +=pg_mblen(text);

@@ -15,4 +15,9 @@ extern Datum crm_name_key(PG_FUNCTION_ARGS);
  */
 extern bool crm_text_is_blank(const char *text, int len);
 
+/*
+ * Whether a character of the database's encoding is white space or a control.
+ */
+extern bool crm_is_space(const char *character);
+
 #endif							/* CRM_BASE_NAME_KEY_H */

@@ -3,7 +3,7 @@
 BEGIN;
 \set tenancy shared
 \ir include/setup.sql
-SELECT plan(49);
+SELECT plan(73);
 SET LOCAL crm.tenant_id = '11111111-1111-4111-8111-111111111111';
 SELECT t.make_pipelines() \g /dev/null
 SELECT setseed(0.4);
@@ -34,6 +34,17 @@ BEGIN
     END LOOP;
     PERFORM set_config('crm.effective_at', '', true);
 END $$;
+-- Deals get other owners: before, after and by a move.
+DO $$
+BEGIN
+    FOR i IN 1 .. 40 LOOP
+        PERFORM set_config('crm.effective_at', ('2024-10-01'::timestamptz + i / 2 * interval '1 day')::text, true);
+        UPDATE crm.deals AS d SET owner_id = t.id('owner ' || i % 3) FROM t.some(8) AS s (id) WHERE d.id = s.id;
+        UPDATE crm.deals AS d SET stage_id = t.id(CASE WHEN i % 2 = 0 THEN 'Lead' ELSE 'Qualified' END), owner_id = CASE WHEN i % 3 = 0 THEN t.id('owner 1') ELSE d.owner_id END
+        FROM t.some(8) AS s (id) WHERE d.id = s.id AND d.pipeline_id = t.id('Sales');
+    END LOOP;
+    PERFORM set_config('crm.effective_at', '', true);
+END $$;
 UPDATE crm.deals AS d SET archived_at = now(), owner_id = t.id('owner 1') FROM t.some(20) AS s (id) WHERE d.id = s.id;
 DELETE FROM crm.deals AS d USING t.some(10) AS s (id) WHERE d.id = s.id;
 
@@ -48,8 +59,14 @@ ANALYZE crm.stage_changes;
 ANALYZE crm.deal_changes;
 
 CREATE TABLE t.changes AS
-SELECT c.changed_at, c.id, 0 AS no, c.deal_id, c.from_pipeline_id, c.to_pipeline_id, NULL::uuid AS old_owner_id, NULL::uuid AS new_owner_id
+SELECT c.changed_at, c.id, 0 AS no, c.deal_id, c.from_pipeline_id, c.to_pipeline_id, o.old_owner_id, o.new_owner_id
 FROM crm.stage_changes AS c
+    -- what was written last before the move, or with it
+    LEFT JOIN LATERAL (SELECT CASE WHEN k.with_move = c.move_no THEN k.old_owner_id END AS old_owner_id, k.new_owner_id
+        FROM crm.deal_changes AS k
+        WHERE k.deal_id = c.deal_id AND k.change IN ('created', 'updated', 'archived') AND (k.changed_at, k.move_no) < (c.changed_at, c.move_no)
+        ORDER BY k.changed_at DESC, k.move_no DESC, k.version DESC
+        LIMIT 1) AS o ON true
 WHERE c.tenant_id = '11111111-1111-4111-8111-111111111111' AND c.reverts_no IS NULL
     AND NOT EXISTS (SELECT FROM crm.stage_changes AS u WHERE u.deal_id = c.deal_id AND u.reverts_no = c.move_no)
 UNION ALL
@@ -97,7 +114,7 @@ CREATE FUNCTION t.try_pages(who text) RETURNS SETOF text LANGUAGE sql AS $$
         format('%s: %s since %s, pages of %s%s', who, coalesce(p.name, 'all'), a.at, a.size, ', of ' || o.name))
     FROM (VALUES ('Sales'), ('Renewals'), (NULL)) AS p (name),
         (VALUES ('-infinity'::timestamptz, 1000), ('2024-03-01', 277), ('2024-08-10', 20), ('infinity', 5)) AS a (at, size),
-        (VALUES (NULL), ('owner 1')) AS o (name)
+        (VALUES (NULL), ('owner 1'), ('owner 40')) AS o (name)
 $$;
 
 SELECT cmp_ok((SELECT count(*) FROM t.changes), '>', 1800::bigint, 'there are many changes');

@@ -287,6 +287,7 @@ SELECT set_eq($$SELECT pg_get_indexdef(i.indexrelid), i.indisvalid FROM pg_index
         ('CREATE INDEX deal_changes_pipeline_id_idx ON crm.deal_changes USING btree (pipeline_id, changed_at) WHERE (change = ANY (ARRAY[''deleted''::text, ''restored''::text, ''erased''::text]))'),
         ('CREATE INDEX deal_changes_restored_idx ON crm.deal_changes USING btree (deal_id) WHERE (change = ''restored''::text)'),
         ('CREATE UNIQUE INDEX deal_changes_pkey ON crm.deal_changes USING btree (id)'),
+        ('CREATE INDEX deal_changes_old_owner_id_idx ON crm.deal_changes USING btree (old_owner_id) WHERE ((old_owner_id IS NOT NULL) AND (old_owner_id IS DISTINCT FROM new_owner_id))'),
         ('CREATE INDEX deal_changes_deal_id_changed_at_idx ON crm.deal_changes USING btree (deal_id, changed_at)'),
         ('CREATE UNIQUE INDEX exchange_rates_pkey ON crm.exchange_rates USING btree (id)'),
         ('CREATE UNIQUE INDEX exchange_rates_valid_from_key ON crm.exchange_rates USING btree (tenant_id, base, quote, valid_from)'),
