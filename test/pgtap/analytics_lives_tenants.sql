@@ -35,5 +35,14 @@ SELECT is((SELECT count(*) FROM stage_visits WHERE tenant_id = id('beta')), 2::b
 SELECT is((SELECT count(*) FROM deal_pushes WHERE tenant_id = id('beta')), 1::bigint, 'deal_pushes');
 SELECT is((SELECT pushes FROM slippage(id('beta p'), group_by => 'title') WHERE NOT is_total), 1::bigint, 'slippage');
 
+-- Beta's comes back as it was, after a third tenant had one of that id.
+CREATE TEMP TABLE kept AS TABLE deals;
+DELETE FROM deals;
+SELECT fill('other'), live('other', 5) \g /dev/null
+DELETE FROM deals;
+SELECT set_config('crm.tenant_id', id('beta')::text, true) \g /dev/null
+INSERT INTO deals SELECT * FROM kept;
+SELECT set_eq($$SELECT stage_name, entered::int, entered_value FROM stage_flow(id('beta p'), 'year')$$, $$VALUES ('A', 1, 70::numeric), ('B', 1, 70)$$, 'stage_flow, with the amount of its own creation');
+
 SELECT * FROM finish();
 ROLLBACK;
