@@ -50,7 +50,7 @@ WITH asked AS MATERIALIZED (
     WHERE r.reverts_no IS NOT NULL
         AND (changes_since.pipeline_id IS NOT NULL OR r.changed_at >= changes_since.at)
         AND (changes_since.pipeline_id IS NULL OR changes_since.pipeline_id IN (r.from_pipeline_id, r.to_pipeline_id))
-), given AS MATERIALIZED (
+), given AS NOT MATERIALIZED (
     -- deals that the owner had, and gave away or deleted
     SELECT k.deal_id, k.tenant_id
     FROM @crm@.deal_changes AS k
@@ -214,7 +214,7 @@ WITH asked AS MATERIALIZED (
             ELSE 'moved'
         END AS change, c.changed_by, c.from_stage_id, c.to_stage_id, NULL::numeric AS old_amount, c.amount AS new_amount,
         NULL AS old_currency, c.currency AS new_currency, NULL::date AS old_date, NULL::date AS new_date,
-        NULL::uuid AS old_owner_id, NULL::uuid AS new_owner_id
+        NULL::uuid AS old_owner_id, NULL::uuid AS new_owner_id, c.move_no
     FROM moves AS c
     WHERE c.changed_at >= changes_since.at
         AND c.reverts_no IS NULL
@@ -227,7 +227,7 @@ WITH asked AS MATERIALIZED (
         )
     UNION ALL
     SELECT v.changed_at, v.id, v.no, v.tenant_id, v.deal_id, v.what, v.changed_by, CASE WHEN v.what = 'deleted' THEN v.stage_id END, v.stage_id, v.old_amount, v.new_amount,
-        v.old_currency, v.new_currency, v.old_expected_close_date, v.new_expected_close_date, v.old_owner_id, v.new_owner_id
+        v.old_currency, v.new_currency, v.old_expected_close_date, v.new_expected_close_date, v.old_owner_id, v.new_owner_id, NULL
     FROM (SELECT k.id, k.tenant_id, k.deal_id, k.stage_id, k.changed_at, k.changed_by, k.old_amount, k.new_amount,
                 k.old_currency, k.new_currency, k.old_expected_close_date, k.new_expected_close_date, k.old_owner_id, k.new_owner_id,
                 -- both go on together
@@ -250,14 +250,13 @@ WITH asked AS MATERIALIZED (
     WHERE v.what IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
-        c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id
+        c.new_amount, c.old_currency, c.new_currency, c.old_date, c.new_date, c.old_owner_id, c.new_owner_id, c.move_no
     FROM changes AS c
     WHERE (changes_since.after_cursor IS NULL OR ((extract(epoch FROM c.changed_at) * 1000000)::bigint, c.id, c.no)
             < ((SELECT a.micros FROM asked AS a), (SELECT a.id FROM asked AS a), (SELECT a.no FROM asked AS a)))
     ORDER BY c.changed_at DESC, c.id DESC, c.no DESC
     LIMIT changes_since.max_rows
-), told AS MATERIALIZED (
-    -- so that what is told twice is looked up once
+), told AS (
     SELECT p.changed_at, p.id, p.no, p.deal_id, p.change, p.changed_by,
         nullif(CASE p.change
                 WHEN 'amount' THEN trim_scale(p.old_amount) || ' ' || p.old_currency
@@ -282,24 +281,20 @@ WITH asked AS MATERIALIZED (
             LIMIT 1
         ) END AS gone,
         -- the move out of lost, or to another reason, has the one that the deal had until then
-        CASE WHEN p.change = 'lost' THEN (
-            SELECT r.reason
-            FROM (
-                (SELECT n.move_no, n.closing ->> 'lost_reason' AS reason
-                    FROM @crm@.stage_changes AS m
-                        JOIN @crm@.stage_changes AS n ON n.deal_id = m.deal_id AND n.tenant_id = m.tenant_id AND n.move_no > m.move_no
-                    WHERE m.id = p.id AND n.from_status = 'lost' AND (n.to_status <> 'lost' OR n.closing ? 'lost_reason')
-                    ORDER BY n.move_no
-                    LIMIT 1)
-                UNION ALL
-                SELECT NULL, d.lost_reason) AS r
-            ORDER BY r.move_no
+        CASE WHEN p.change = 'lost' THEN coalesce((
+            SELECT coalesce(n.closing, '{}')
+            FROM @crm@.stage_changes AS n
+            WHERE n.deal_id = p.deal_id AND n.tenant_id = p.tenant_id AND n.move_no > p.move_no
+                AND n.from_status = 'lost' AND (n.to_status <> 'lost' OR n.closing ? 'lost_reason')
+            ORDER BY n.move_no
             LIMIT 1
-        ) END AS lost_reason
+        ), jsonb_build_object('lost_reason', d.lost_reason)) ->> 'lost_reason' END AS lost_reason
     FROM page AS p
         LEFT JOIN @crm@.deals AS d ON d.id = p.deal_id AND d.tenant_id = p.tenant_id
         LEFT JOIN @crm@.stages AS f ON f.id = p.from_stage_id
         LEFT JOIN @crm@.stages AS t ON t.id = p.to_stage_id
+    -- what is told twice is looked up once, and the order is kept
+    OFFSET 0
 )
 SELECT p.changed_at, p.change, p.deal_id, p.title,
     concat(coalesce('"' || @extension@.crm_one_line(p.title, 100) || '"', 'A deal'), CASE p.change
