@@ -2,10 +2,12 @@
 --
 -- Amounts are texts, as a number in JavaScript would be rounded.
 --
--- The trend and the waterfall begin where the history does, if a part of it was erased.
+-- The trend, the waterfall and the changes begin where the history does, if a part of it was erased:
+-- what was erased may have happened at that very moment.
 
 WITH times AS (
-    SELECT greatest(now() - interval '52 weeks', e.until) AS trend_from, greatest(now() - interval '90 days', e.until) AS waterfall_from
+    SELECT greatest(now() - interval '52 weeks', e.until) AS trend_from, greatest(now() - interval '90 days', e.until) AS waterfall_from,
+        greatest(now() - interval '90 days', e.until + interval '1 microsecond') AS changes_from
     FROM (SELECT max(k.changed_at) AS until
         FROM @crm@.deal_changes AS k
         WHERE k.change = 'erased'
@@ -56,7 +58,7 @@ SELECT @extension@.crm_page(pipeline_page.crm, p.name, jsonb_build_object('at', 
                 ORDER BY r.days_over DESC, r.deal_id LIMIT 100) AS r),
         'changes', (
             SELECT jsonb_agg(jsonb_build_object('at', c.changed_at, 'text', c.summary, 'by', c.changed_by))
-            FROM @extension@.crm_changes_since(pipeline_page.crm, now() - interval '90 days', p.id, max_rows => 50) AS c))))
+            FROM @extension@.crm_changes_since(pipeline_page.crm, b.changes_from, p.id, max_rows => 50) AS c))))
 FROM @crm@.pipelines AS p
     CROSS JOIN times AS b
 WHERE p.id = pipeline_page.pipeline_id;

@@ -137,12 +137,19 @@ static void
 check_value_period(const CrmDeclaration *declaration, ParamListInfo params)
 {
 	int			n = crm_find_argument(declaration, "value_period");
-	const text *period;
+	const char *period;
 
 	if (n < 0 || params->params[n].isnull)
 		return;
-	period = DatumGetTextPP(params->params[n].value);
-	(void) crm_summary_period_key(VARDATA_ANY(period), VARSIZE_ANY_EXHDR(period));
+	period = TextDatumGetCString(params->params[n].value);
+	for (int i = 0; i < CRM_PERIODS; i++)
+	{
+		SummaryKey	key = {.rest = i};
+
+		if (strcmp(period, crm_summary_period_name(&key)) == 0)
+			return;
+	}
+	crm_refuse_value("value_period", period, _("It is one_time, monthly, quarterly or annual."));
 }
 
 static void

@@ -160,6 +160,7 @@ END $$;
 SELECT t.move_column('stage_changes', 'entered_at', 'timestamptz', 'SET NOT NULL') \g /dev/null
 SELECT t.move_column('stage_changes', 'from_probability', 'numeric') \g /dev/null
 SELECT t.move_column('deal_changes', 'old_amount', 'numeric') \g /dev/null
+SELECT t.move_column('deal_changes', 'old_currency', 'text') \g /dev/null
 SELECT t.move_column('deal_changes', 'status', 'text', 'SET NOT NULL') \g /dev/null
 SELECT t.move_column('deals', 'expected_close_date', 'date') \g /dev/null
 SELECT t.is_known('columns elsewhere');
