@@ -2,7 +2,7 @@
 --
 -- Amounts are texts, as a number in JavaScript would be rounded.
 --
--- The trend, the waterfall and the changes begin where the history does, if a part of it was erased:
+-- The trend, the waterfall and the changes begin where the history does, if some of it was erased:
 -- what was erased may have happened at that very moment.
 
 WITH times AS (

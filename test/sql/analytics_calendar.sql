@@ -90,7 +90,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT z.zone, answer(z.zone)
 FROM (VALUES ('+02:00'), ('+02'), ('-02:30'), ('02:00'), ('2'), ('UTC+2'), ('GMT+2'), ('<+02>-2'), ('Europe/Berlin-2'), (''), ('inf'), ('Europe'), ('CEST'),
-	('interval ''2 hours'''), ('Etc/GMT+2'), ('gmt0'), ('EST5EDT'), ('europe/berlin'), ('CET')) AS z (zone);
+	('interval ''2 hours'''), ('Etc/GMT+2'), ('europe/berlin')) AS z (zone);
 DROP FUNCTION answer(text);
 -- after an error the session's time zone is what it was
 SELECT count(*) FROM forecast(time_zone => 'Asia/Tokyo', target => 1);
