@@ -246,6 +246,20 @@ my %value = (
 	},
 	'jsonb' => sub { return quoted(pick(@json), 'jsonb') },
 	'json' => sub { return quoted(pick(@json), 'json') },
+	'anyelement' => sub {
+		return pick(
+			quoted(pick(@json), pick('json', 'jsonb')),
+			"ARRAY[[1, NULL], [2, 3]]",
+			"ARRAY['a', NULL]",
+			"ARRAY['[1]'::json]",
+			"'{}'::point[]",
+			"'(1,2)'::point",
+			"'a b'::text",
+			"'NaN'::float8",
+			"NULL::numeric",
+			"'-infinity'::date",
+			"ROW(1, 'a')");
+	},
 	'bytea' => sub { return quoted(damaged_bytes(pick(@states)), 'bytea') },
 	'regnamespace' => sub {
 		return quoted(pick('crm', 'crm', 'team', 'public', '0', '4294967295'),
