@@ -52,6 +52,17 @@ keys_equal(const PointKey *a, const PointKey *b)
 /* Most deals are of few sums, which are found without the hash table. */
 #define RECENT_BITS	8
 
+/* So many additions wait for the memory of their cells, which is prefetched. */
+#define PENDING_ADDITIONS	16
+
+/* What is added at a point and, if it ends at one, subtracted there. */
+typedef struct Addition
+{
+	SummaryEntry *first;		/* NULL: there is none */
+	SummaryEntry *end;			/* or NULL */
+	SummaryEntry entry;
+} Addition;
+
 struct PointSums
 {
 	MemoryContext context;
@@ -60,6 +71,8 @@ struct PointSums
 	point_sum_hash *sums;
 	PointSum   *recent[1 << RECENT_BITS];	/* by a part of the key */
 	uint64		size;			/* of the hash table that these are in */
+	Addition	pending[PENDING_ADDITIONS];
+	uint32		oldest;			/* of these */
 };
 
 PointSums *
@@ -119,15 +132,45 @@ get_sum(PointSums *sums, const PointKey *key)
 	return *recent;
 }
 
+static inline void
+carry_out(Addition *addition)
+{
+	if (addition->first == NULL)
+		return;
+	crm_summary_add_entry(addition->first, &addition->entry);
+	if (addition->end != NULL)
+		crm_summary_subtract_entry(addition->end, &addition->entry);
+	addition->first = NULL;
+}
+
+static void
+carry_out_all(PointSums *sums)
+{
+	for (int i = 0; i < PENDING_ADDITIONS; i++)
+		carry_out(&sums->pending[i]);
+}
+
+static inline void
+prefetch_cell(const SummaryEntry *cell)
+{
+	__builtin_prefetch(cell, 1);
+	__builtin_prefetch((const char *) (cell + 1) - 1, 1);
+}
+
 void
 crm_point_sums_add(PointSums *sums, const PointKey *key, const SummaryEntry *entry,
 				   uint32 first, uint32 end)
 {
 	PointSum   *sum = get_sum(sums, key);
+	Addition   *addition = &sums->pending[sums->oldest++ % PENDING_ADDITIONS];
 
-	crm_summary_add_entry(get_cell(sums, sum, first), entry);
-	if (end < sums->npoints)
-		crm_summary_subtract_entry(get_cell(sums, sum, end), entry);
+	carry_out(addition);
+	addition->first = get_cell(sums, sum, first);
+	addition->end = end < sums->npoints ? get_cell(sums, sum, end) : NULL;
+	addition->entry = *entry;
+	prefetch_cell(addition->first);
+	if (addition->end != NULL)
+		prefetch_cell(addition->end);
 }
 
 /* Passes the run on that ends before the point, unless there is nothing in it. */
@@ -168,6 +211,7 @@ crm_point_sums_put(PointSums *sums, void (*put) (const PointRun *run, void *arg)
 	point_sum_iterator iterator;
 	const PointSum *sum;
 
+	carry_out_all(sums);
 	point_sum_start_iterate(sums->sums, &iterator);
 	while ((sum = point_sum_iterate(sums->sums, &iterator)) != NULL)
 	{
@@ -221,6 +265,7 @@ crm_point_sums_put_changes(PointSums *sums,
 	point_sum_iterator iterator;
 	const PointSum *sum;
 
+	carry_out_all(sums);
 	point_sum_start_iterate(sums->sums, &iterator);
 	while ((sum = point_sum_iterate(sums->sums, &iterator)) != NULL)
 	{
