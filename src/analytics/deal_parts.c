@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "analytics/deal_parts.h"
@@ -21,6 +22,7 @@ crm_deal_parts_init(DealParts *parts, Rooms *rooms, Size record_size, bool is_sm
 	parts->rooms = rooms;
 	parts->record_size = MAXALIGN(record_size);
 	parts->shift = is_small ? 32 : 32 - PART_BITS;
+	parts->count = 0;
 	parts->parts = MemoryContextAllocZero(rooms->context,
 										  crm_deal_parts_count(parts) * sizeof(DealPart));
 }
@@ -55,15 +57,23 @@ crm_deal_part_grow(DealParts *parts, DealPart *part)
 	part->end = part->free + records * parts->record_size;
 }
 
-DealPartReader
-crm_deal_part_read(DealParts *parts, int number)
+/* Each chunk has records. */
+bool
+crm_deal_parts_go_on(DealPartReader *reader)
 {
-	DealPart   *part = &parts->parts[number];
-
-	if (part->last != NULL)
-		part->last->end = part->free;
-	return (DealPartReader)
+	CHECK_FOR_INTERRUPTS();
+	while (reader->chunk == NULL && reader->next <= reader->last)
 	{
-		part->first, NULL, NULL
-	};
+		const DealPart *part = &reader->parts->parts[reader->next++];
+
+		if (part->last != NULL)
+			part->last->end = part->free;
+		reader->chunk = part->first;
+	}
+	if (reader->chunk == NULL)
+		return false;
+	reader->at = records_of(unconstify(DealChunk *, reader->chunk));
+	reader->end = reader->chunk->end;
+	reader->chunk = reader->chunk->next;
+	return true;
 }

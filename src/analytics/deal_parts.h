@@ -11,8 +11,6 @@
 #ifndef CRM_ANALYTICS_DEAL_PARTS_H
 #define CRM_ANALYTICS_DEAL_PARTS_H
 
-#include "miscadmin.h"
-
 #include "analytics/rooms.h"
 
 /* The records of a part are in chunks, each followed by its records. */
@@ -37,6 +35,7 @@ typedef struct DealParts
 	Rooms	   *rooms;
 	Size		record_size;
 	int			shift;			/* of a hash, to have the number of the part */
+	uint64		count;			/* of records */
 	DealPart   *parts;
 } DealParts;
 
@@ -61,6 +60,7 @@ crm_deal_parts_add(DealParts *parts, uint32 hash)
 		crm_deal_part_grow(parts, part);
 	record = part->free;
 	part->free += parts->record_size;
+	parts->count++;
 	/* Else what is written next would wait for this part's memory to come. */
 	for (Size at = 0; at < parts->record_size; at += CACHE_LINE)
 		__builtin_prefetch(part->free + at, 1);
@@ -68,35 +68,40 @@ crm_deal_parts_add(DealParts *parts, uint32 hash)
 	return record;
 }
 
-/* Where a reader of a part is. */
+/* Where a reader of some parts is. */
 typedef struct DealPartReader
 {
-	const DealChunk *chunk;		/* the next one */
+	DealParts  *parts;
+	int			next;			/* part */
+	int			last;
+	const DealChunk *chunk;		/* the next one of the part at hand */
 	char	   *at;
 	char	   *end;
 } DealPartReader;
 
-extern DealPartReader crm_deal_part_read(DealParts *parts, int number);
+/* For the records of the parts from first to last. */
+static inline DealPartReader
+crm_deal_parts_read(DealParts *parts, int first, int last)
+{
+	return (DealPartReader)
+	{
+		parts, first, last
+	};
+}
+
+/* Goes to the next chunk; false after the last one. */
+extern bool crm_deal_parts_go_on(DealPartReader *reader);
 
 /* The next record; NULL after the last one. */
 static inline void *
-crm_deal_part_next(const DealParts *parts, DealPartReader *reader)
+crm_deal_parts_next(DealPartReader *reader)
 {
 	char	   *record;
 
-	while (unlikely(reader->at == reader->end))
-	{
-		const DealChunk *chunk = reader->chunk;
-
-		CHECK_FOR_INTERRUPTS();
-		if (chunk == NULL)
-			return NULL;
-		reader->at = (char *) chunk + MAXALIGN(sizeof(DealChunk));
-		reader->end = chunk->end;
-		reader->chunk = chunk->next;
-	}
+	if (unlikely(reader->at == reader->end) && !crm_deal_parts_go_on(reader))
+		return NULL;
 	record = reader->at;
-	reader->at += parts->record_size;
+	reader->at += reader->parts->record_size;
 	return record;
 }
 

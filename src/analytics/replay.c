@@ -46,6 +46,9 @@ typedef struct UndoneEntry
 /* Deals stay where they are: by number, in chunks, the first of so many, each twice the last. */
 #define CHUNK_DEALS 256
 
+/* So many records fit into the processor's cache, with what is known of their deals. */
+#define RECORDS_AT_ONCE 10000
+
 /* A move, as it is kept until its part is worked on: there are many of them. */
 typedef struct KeptMove
 {
@@ -431,12 +434,12 @@ clear_part(Replay *replay)
 	replay->life_nodes = NULL;
 }
 
-#define FOR_PART(type, record, parts, number) \
-	for (DealPartReader reader = crm_deal_part_read(parts, number); \
-		 ((record) = (type *) crm_deal_part_next(parts, &reader)) != NULL;)
+#define FOR_PARTS(type, record, parts, first, last) \
+	for (DealPartReader reader = crm_deal_parts_read(parts, first, last); \
+		 ((record) = (type *) crm_deal_parts_next(&reader)) != NULL;)
 
 static void
-work_on_part(Replay *replay, int number)
+work_on_parts(Replay *replay, int first, int last)
 {
 	ReplayUndone *undone;
 	ReplayEdit *edit;
@@ -444,17 +447,30 @@ work_on_part(Replay *replay, int number)
 	ReplayPresent *present;
 
 	clear_part(replay);
-	FOR_PART(ReplayUndone, undone, &replay->undone, number)
+	FOR_PARTS(ReplayUndone, undone, &replay->undone, first, last)
 		note_undone(replay, undone);
-	FOR_PART(ReplayEdit, edit, &replay->edits, number)
+	FOR_PARTS(ReplayEdit, edit, &replay->edits, first, last)
 		note_edit(replay, edit);
 	arrange_lives(replay);
-	FOR_PART(KeptMove, move, &replay->moves, number)
+	FOR_PARTS(KeptMove, move, &replay->moves, first, last)
 		note_move(replay, move);
-	FOR_PART(ReplayPresent, present, &replay->presents, number)
+	FOR_PARTS(ReplayPresent, present, &replay->presents, first, last)
 		note_present(replay, present);
 	read_others(replay);
 	end_deleted(replay);
+}
+
+/* Few records fit into the cache anyway: then parts are worked on together, so many. */
+static int
+parts_at_once(const Replay *replay)
+{
+	uint64		records = replay->undone.count + replay->edits.count + replay->moves.count +
+	replay->presents.count;
+	int			result = crm_deal_parts_count(&replay->presents);
+
+	for (; result > 1 && records > RECORDS_AT_ONCE; records /= 2)
+		result /= 2;
+	return result;
 }
 
 /* ---- the replay ---- */
@@ -498,15 +514,14 @@ void
 crm_replay_run(Replay *replay)
 {
 	Datum		small = read_ids(replay);
+	int			step;
 
 	init_parts(replay, small != (Datum) 0);
 	crm_replay_read(replay, REPLAY_READ_UNDONE, small, receive_undone);
 	crm_replay_read(replay, REPLAY_READ_EDITS, small, receive_edit);
 	crm_replay_read(replay, REPLAY_READ_MOVES, small, receive_move);
 	crm_replay_read(replay, REPLAY_READ_DEALS, small, receive_deal);
-	for (int part = 0; part < crm_deal_parts_count(&replay->presents); part++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		work_on_part(replay, part);
-	}
+	step = parts_at_once(replay);
+	for (int part = 0; part < crm_deal_parts_count(&replay->presents); part += step)
+		work_on_parts(replay, part, part + step - 1);
 }
