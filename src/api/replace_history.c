@@ -354,7 +354,8 @@ refuse_earlier_life(const NewHistory *history)
 				(errcode(ERRCODE_CRM_STALE),
 				 errmsg("the history of deal %s cannot be replaced",
 						crm_uuid_text(&history->deal_id)),
-				 errdetail("It was deleted and put back: its history is of several lives.")));
+				 errdetail("It was deleted and put back: its history is of several lives."),
+				 errhint("Correct moves of its present life with correct_move.")));
 }
 
 /* Sets the deal's times to those of its history, with the caller's rights. */

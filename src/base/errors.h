@@ -22,4 +22,9 @@
 	errhint("Install crm %s or later on this server, whose library is of version %s. " \
 			"If that was done already, reconnect.", version, CRM_VERSION)
 
+/* For ereport(): why a write of the caller's has changed nothing. */
+#define crm_errdetail_suppressed() \
+	errdetail("A policy or a trigger suppressed the write."), \
+	errhint("Ask the owner of the table which one, and what it lets pass.")
+
 #endif							/* CRM_BASE_ERRORS_H */

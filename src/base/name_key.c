@@ -237,7 +237,8 @@ crm_name_key(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("a name of %d bytes is too long", len),
-				 errdetail("A name has at most %d bytes.", MAX_NAME_BYTES)));
+				 errdetail("A name has at most %d bytes.", MAX_NAME_BYTES),
+				 errhint("Shorten it.")));
 	characters = decode(VARDATA_ANY(name), len);
 	for (; characters[n] != 0; n++)
 		ascii = ascii && characters[n] < 0x80;

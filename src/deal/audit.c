@@ -99,6 +99,7 @@ record_update(DealAudit *audit)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("column \"id\" of table \"%s\" never changes",
 						RelationGetRelationName(audit->deals)),
+				 errhint("A trigger of your own has changed it."),
 				 errtablecol(audit->deals, audit->columns[DEAL_ID])));
 
 	if (audit->keep_changes &&

@@ -37,7 +37,8 @@ crm_deal_old_status(const DealWrite *deal)
 	if (!crm_parse_deal_status(deal_get_old(deal, DEAL_STATUS), &status))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("the status of deal %s is not open, won or lost", crm_deal_id_text(deal))));
+				 errmsg("the status of deal %s is not open, won or lost", crm_deal_id_text(deal)),
+				 errhint("Write the status that its stage has.")));
 	return status;
 }
 

@@ -278,7 +278,8 @@ successor(const DealWrite *deal, DealColumn column, const char *name)
 	if (old == PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s of deal %s is out of range", name, crm_deal_id_text(deal))));
+				 errmsg("%s of deal %s is out of range", name, crm_deal_id_text(deal)),
+				 errhint("It counts the deal's writes: copy the deal to a new one.")));
 	return old + 1;
 }
 

@@ -254,7 +254,8 @@ refuse(const Timeline *timeline, const char *detail)
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_STALE),
 			 errmsg("that move of deal %s cannot be corrected", crm_uuid_text(&timeline->deal.id)),
-			 errdetail_internal("%s", detail)));
+			 errdetail_internal("%s", detail),
+			 errhint("Correct a move that its history shows as standing.")));
 }
 
 int

@@ -196,7 +196,8 @@ crm_find_last_move(Relation deals, const UndoneDeal *deal, UndoValues *was)
 	if (found == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_STALE),
-				 errmsg("deal %s has no move to take back", crm_uuid_text(&deal->id))));
+				 errmsg("deal %s has no move to take back", crm_uuid_text(&deal->id)),
+				 errhint("Its history tells what was taken back already.")));
 
 	move.id = *DatumGetUUIDP(crm_api_value(1, UUIDOID, NULL));
 	move.move_no = DatumGetInt32(crm_api_value(2, INT4OID, NULL));
@@ -239,7 +240,7 @@ put_back(Relation deals, const pg_uuid_t *deal_id, UndoValues *was)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("deal %s could not be put back", crm_uuid_text(deal_id)),
-				 errdetail("The update of the deal was suppressed by a policy or a trigger.")));
+				 crm_errdetail_suppressed()));
 }
 
 /*

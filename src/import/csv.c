@@ -107,7 +107,8 @@ crm_import_fields(PG_FUNCTION_ARGS)
 	if (strlen(delimiter) != 1 || IS_HIGHBIT_SET(delimiter[0]) || delimiter[0] == '"')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the delimiter must be one ASCII character, and not \"\"\"")));
+				 errmsg("the delimiter must be one ASCII character, and not \"\"\""),
+				 errhint("Give the character that stands between the fields, such as a comma.")));
 	fields.values = palloc_array(Datum, fields.room);
 	fields.nulls = palloc_array(bool, fields.room);
 	if (!split(from, from + VARSIZE_ANY_EXHDR(record), delimiter[0], &fields))

@@ -72,7 +72,8 @@ run_commands(const CrmInstallation *installation, uint64 count)
 							get_namespace_name(installation->schema)),
 					 errdetail("It takes its owner, %s, or the grant option for %s.",
 							   GetUserNameFromId(installation->owner, false),
-							   SPI_getvalue(commands->vals[i], commands->tupdesc, 3))));
+							   SPI_getvalue(commands->vals[i], commands->tupdesc, 3)),
+					 errhint("Ask one who has it.")));
 	}
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -98,7 +99,8 @@ set_access(FunctionCallInfo fcinfo, const char *what, const char *level)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("role \"%s\" owns the CRM in schema \"%s\"", role_name, schema_name),
-				 errdetail("Its owner has all rights, and keeps them.")));
+				 errdetail("Its owner has all rights, and keeps them."),
+				 errhint("Give another role.")));
 
 	SPI_connect();
 	run_commands(&installation, query_commands(fcinfo, &installation, role, level));

@@ -181,7 +181,8 @@ crm_purge_deal(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("deal %s does not exist", crm_uuid_text(deal_id)),
-				 errdetail("Nor does the history speak of it.")));
+				 errdetail("Nor does the history speak of it."),
+				 errhint("Take its id from deals, or from what the history says was deleted.")));
 	return end(&erasure);
 }
 
@@ -277,11 +278,13 @@ crm_trim_history(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", "before")));
+				 errmsg("%s must not be null", "before"),
+				 errhint("Give the time before which the history is to be erased.")));
 	if (PG_GETARG_TIMESTAMPTZ(1) > GetCurrentTimestamp())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("before must not be in the future")));
+				 errmsg("before must not be in the future"),
+				 errhint("Give a time that has passed.")));
 	begin(&erasure, fcinfo);
 	condition = record_gap(&erasure, condition, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
 	erase_history(&erasure, condition, TIMESTAMPTZOID, PG_GETARG_DATUM(1));

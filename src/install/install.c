@@ -63,22 +63,26 @@ check_schema_name(const char *name)
 	if (name[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("schema name must not be empty")));
+				 errmsg("schema name must not be empty"),
+				 errhint("Give the name of a schema, such as crm.")));
 	if (strlen(name) >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("schema name \"%s\" is too long", name),
-				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1)));
+				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1),
+				 errhint("Choose a shorter name.")));
 	if (IsReservedName(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("unacceptable schema name \"%s\"", name),
-				 errdetail("The prefix \"pg_\" is reserved for system schemas.")));
+				 errdetail("The prefix \"pg_\" is reserved for system schemas."),
+				 errhint("Choose another name, such as crm.")));
 	if (strcmp(name, "$user") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("unacceptable schema name \"%s\"", name),
-				 errdetail("In search_path it stands for the schema named like the user.")));
+				 errdetail("In search_path it stands for the schema named like the user."),
+				 errhint("Choose another name, such as crm.")));
 }
 
 /* Creates the schema as the caller. */

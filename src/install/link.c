@@ -78,7 +78,8 @@ begin(Linking *linking, FunctionCallInfo fcinfo, LOCKMODE mode)
 	if (!OidIsValid(linking->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("schema \"%s\" has no table %s", schema_name, linking->link->table)));
+				 errmsg("schema \"%s\" has no table %s", schema_name, linking->link->table),
+				 errhint("Give the schema of a CRM.")));
 	LockRelationOid(linking->relid, mode);
 	linking->table = crm_relation_name(linking->relid);
 }
@@ -208,7 +209,8 @@ check_matches(const Linking *linking, const LinkedTable *table)
 			 errmsg("column \"%s\" has ids that are not in table \"%s\"", linking->link->column,
 					RelationGetRelationName(table->rel)),
 			 errdetail("Not there: %s.", names.data),
-			 errtable(table->rel)));
+			 errtable(table->rel),
+			 errhint("Add these rows to the table, or set the ids to null.")));
 }
 
 /* The foreign key's action for the argument on_delete. */
@@ -318,7 +320,8 @@ crm_link(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("linked table must not be null")));
+				 errmsg("linked table must not be null"),
+				 errhint("Give a table, such as public.users.")));
 	PreventCommandIfReadOnly("crm_link()");
 	begin(&linking, fcinfo, ShareRowExclusiveLock);
 	action = delete_action(linking.link, on_delete);
@@ -374,7 +377,8 @@ crm_unlink(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("column \"%s\" of the CRM in schema \"%s\" is not linked", link->column,
-						get_namespace_name(linking.crm.schema))));
+						get_namespace_name(linking.crm.schema)),
+				 errhint("Link it first, with crm_link.")));
 	SPI_connect();
 	drop_view(&linking);
 	crm_run(psprintf("ALTER TABLE %s DROP CONSTRAINT %s", linking.table, foreign_key_name(link)));

@@ -39,7 +39,8 @@ open_table(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)),
-				 errdetail("A foreign key refers to a table.")));
+				 errdetail("A foreign key refers to a table."),
+				 errhint("Give a table with a unique id.")));
 	return rel;
 }
 
@@ -53,7 +54,8 @@ column_number(Relation rel, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						name, RelationGetRelationName(rel))));
+						name, RelationGetRelationName(rel)),
+				 errhint("Give a column that the table has.")));
 	return column;
 }
 
@@ -155,7 +157,8 @@ listed_columns(Relation rel, ArrayType *names)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("columns must not contain nulls")));
+					 errmsg("columns must not contain nulls"),
+					 errhint("Leave the nulls out.")));
 		columns = lappend_int(columns, column_number(rel, NameStr(*DatumGetName(elements[i]))));
 	}
 	return columns;

@@ -53,14 +53,16 @@ check_column(Relation deals, const char *column)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", column,
-						RelationGetRelationName(deals))));
+						RelationGetRelationName(deals)),
+				 errhint("Add it to the table first.")));
 	if (attno < 0 || crm_is_own_column(column) ||
 		TupleDescAttr(RelationGetDescr(deals), attno - 1)->attgenerated != '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of relation \"%s\" cannot be tracked", column,
 						RelationGetRelationName(deals)),
-				 errdetail("It is a generated or system column, or the CRM records it anyway.")));
+				 errdetail("It is a generated or system column, or the CRM records it anyway."),
+				 errhint("Give a column of your own.")));
 }
 
 /* The arguments of the trigger without the mark, and with it if it is to be there. */
@@ -84,7 +86,8 @@ new_arguments(const Trigger *trigger, const char *mark, bool track, bool *found)
 	if (track && nmarks >= MAX_OTHER_COLUMNS / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("at most %d columns can be tracked", MAX_OTHER_COLUMNS / 2)));
+				 errmsg("at most %d columns can be tracked", MAX_OTHER_COLUMNS / 2),
+				 errhint("Put some of them into metadata, whose changes are recorded.")));
 	if (track)
 		appendStringInfo(&arguments, ", %s", quote_literal_cstr(mark));
 	return arguments.data;

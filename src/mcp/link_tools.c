@@ -152,7 +152,7 @@ call_link(McpTool *tool, Jsonb *arguments, List *properties)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the row of %s could not be written", link->table),
-				 errdetail("The write was suppressed by a policy or a trigger.")));
+				 crm_errdetail_suppressed()));
 	return row;
 }
 

@@ -126,7 +126,7 @@ report_suppressed(McpTool *tool)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("the row of %s could not be written", tool->table->name),
-			 errdetail("The write was suppressed by a policy or a trigger.")));
+			 crm_errdetail_suppressed()));
 }
 
 static char *

@@ -331,7 +331,8 @@ find_stage_by_status(StageLookup *lookup, const pg_uuid_t *pipeline_id,
 		if (++tries > MAX_TRIES)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("the stages of pipeline %s keep changing", crm_uuid_text(pipeline_id))));
+					 errmsg("the stages of pipeline %s keep changing", crm_uuid_text(pipeline_id)),
+					 errhint("Try the transaction again.")));
 	} while (search.count > 0 && (facts == NULL || facts->status != status));
 	table_close(rel, NoLock);
 

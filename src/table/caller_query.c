@@ -40,7 +40,8 @@ begin(FunctionCallInfo fcinfo, const char *table, const CrmTableKind *kind, LOCK
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_NOT_FOUND),
 				 errmsg("there is no CRM in the schema given to \"%s\"", get_func_name(fcinfo->flinfo->fn_oid)),
-				 errdetail("It has no table \"%s\".", table)));
+				 errdetail("It has no table \"%s\".", table),
+				 errhint("Give the schema of a CRM.")));
 	rel = table_open(relid, mode);
 	if (kind != NULL)
 		(void) crm_columns(rel, kind);
@@ -133,7 +134,7 @@ crm_api_unchanged(const char *query, const char *what, const pg_uuid_t *id)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 crm_errmsg_unchanged(what, crm_uuid_text(id)),
-			 errdetail("A policy or a trigger suppressed the write.")));
+			 crm_errdetail_suppressed()));
 }
 
 void

@@ -120,6 +120,7 @@ crm_check_not_null(Relation rel, AttrNumber attno, bool isnull)
 				 errmsg("null value in column \"%s\" of table \"%s\"",
 						get_attname(RelationGetRelid(rel), attno, false),
 						RelationGetRelationName(rel)),
+				 errhint("Give it a value that is not null."),
 				 errtablecol(rel, attno)));
 }
 

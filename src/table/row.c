@@ -238,6 +238,7 @@ crm_row_keep(RowEdit *row, AttrNumber attno)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("column \"%s\" of table \"%s\" never changes",
 						NameStr(att->attname), RelationGetRelationName(row->rel)),
+				 errhint("Leave it out, or insert another row."),
 				 errtablecol(row->rel, attno)));
 }
 

@@ -67,6 +67,7 @@ check_parent(RowEdit *row, const RowColumns *columns, const ParentReference *ref
 						get_attname(RelationGetRelid(row->rel), reference->attno, false),
 						crm_uuid_text(id)),
 				 errdetail("Key is not present in table \"%s\".", RelationGetRelationName(parent)),
+				 errhint("Give the id of a row that is there."),
 				 errtablecol(row->rel, reference->attno)));
 	table_close(parent, NoLock);
 }

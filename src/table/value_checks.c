@@ -155,6 +155,7 @@ check_length(const Value *value, Datum what, int limit)
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("%s is too long", value->column),
 				 errdetail("It has %d bytes, of %d at most.", length, limit),
+				 errhint("Shorten it."),
 				 errtablecol(value->row->rel, value->attno)));
 }
 
@@ -230,6 +231,7 @@ check_quote(const Value *value)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("base and quote are both %s", TextDatumGetCString(value->datum)),
 				 errdetail("A currency needs no rate to itself."),
+				 errhint("Give two currencies, or leave the row out."),
 				 errtablecol(value->row->rel, value->attno)));
 }
 
@@ -270,6 +272,7 @@ check_amount(const Value *value)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("amount %s is out of range", number_text(value->datum)),
 				 errdetail("An amount has at most 15 digits before the decimal point and 4 behind it."),
+				 errhint("Give a smaller amount, in the currency's main unit."),
 				 errtablecol(value->row->rel, value->attno)));
 }
 
@@ -546,6 +549,7 @@ crm_check_values(const RowEdit *row)
 			ereport(ERROR,
 					(errcode(ERRCODE_NOT_NULL_VIOLATION),
 					 errmsg("%s must be given", get_attname(RelationGetRelid(row->rel), attno, false)),
+					 errhint("Give it a value that is not null."),
 					 errtablecol(row->rel, attno)));
 	}
 	for (int i = 0; i < facts->nchecks; i++)
@@ -572,5 +576,6 @@ crm_check_remark(const char *remark, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("%s is too long", what),
-				 errdetail("It has %zu bytes, of %d at most.", length, MAX_REMARK)));
+				 errdetail("It has %zu bytes, of %d at most.", length, MAX_REMARK),
+				 errhint("Shorten it.")));
 }

@@ -202,11 +202,13 @@ check_rebuild(Relation deals)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("crm_rebuild_totals() needs the isolation level READ COMMITTED"),
-				 errdetail("The snapshot of this transaction may be older than the last write to deals.")));
+				 errdetail("The snapshot of this transaction may be older than the last write to deals."),
+				 errhint("Call it in a transaction of its own.")));
 	if (crm_write_is_running(deals))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("crm_rebuild_totals() cannot be called by a statement that writes to deals")));
+				 errmsg("crm_rebuild_totals() cannot be called by a statement that writes to deals"),
+				 errhint("Call it in a statement of its own.")));
 }
 
 /*

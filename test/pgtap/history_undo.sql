@@ -75,7 +75,7 @@ SELECT is(state('b'), 'Sales / Qualified / open / 0.5000 | entered 2024-01-02 00
 SELECT extensions.crm_undo_move('crm', id('b')) \g /dev/null
 SELECT is(state('b'), 'Sales / Lead / open / 0.1000 | entered 2024-01-01 00:00:00+00', 'and the first');
 SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('b'))$$),
-    E'PT409\ndeal ' || id('b') || ' has no move to take back', 'then there is none');
+    E'PT409\ndeal ' || id('b') || E' has no move to take back\nIts history tells what was taken back already.', 'then there is none');
 SELECT results_eq($$SELECT c.move_no, r.move_no FROM stage_changes AS c LEFT JOIN stage_changes AS r ON r.id = c.reverts_id
         WHERE c.deal_id = id('b') ORDER BY c.move_no$$,
     $$VALUES (1, NULL::int), (2, NULL), (3, NULL), (4, 3), (5, 2), (6, NULL), (7, 6), (8, 1)$$, 'the history of it, without a gap');
@@ -184,7 +184,7 @@ CREATE TRIGGER mine BEFORE UPDATE ON deals FOR EACH ROW EXECUTE FUNCTION t.elsew
 SELECT throws_like($$SELECT extensions.crm_undo_move('crm', id('j'))$$, '%stage%', 'a trigger that chooses another stage contradicts it');
 SELECT is(place('j'), 'Sales / Won / won / 1.0000', 'nothing happened');
 SELECT is(error_of($$SELECT extensions.crm_undo_move('crm', id('k'))$$),
-    format(E'42501\ndeal %s could not be put back\nThe update of the deal was suppressed by a policy or a trigger.', id('k')), 'a trigger that skips it');
+    format(E'42501\ndeal %s could not be put back\nA policy or a trigger suppressed the write.\nAsk the owner of the table which one, and what it lets pass.', id('k')), 'a trigger that skips it');
 DROP TRIGGER mine ON deals;
 
 SELECT * FROM finish();

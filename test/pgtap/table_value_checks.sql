@@ -12,18 +12,18 @@ INSERT INTO t.faults (tab, body, said) VALUES
     ('deals', '{"title": "x", "currency": "BUCKS"}', E'23514\ncurrency must be a currency code of ISO 4217, not "BUCKS"\nUse a code such as EUR.'),
     ('deals', '{"title": "x", "probability": 70}', E'23514\nprobability 70 is not between 0 and 1\nWrite 70 % as 0.7.'),
     ('deals', '{"title": "x", "probability": 1e30}', E'23514\nprobability 1000000000000000000000000000000 is not between 0 and 1\nWrite 70 % as 0.7.'),
-    ('deals', '{"title": "x", "amount": 1e15}', E'22003\namount 1000000000000000 is out of range\nAn amount has at most 15 digits before the decimal point and 4 behind it.'),
-    ('deals', '{"title": null}', E'23502\ntitle must be given'),
+    ('deals', '{"title": "x", "amount": 1e15}', E'22003\namount 1000000000000000 is out of range\nAn amount has at most 15 digits before the decimal point and 4 behind it.\nGive a smaller amount, in the currency''s main unit.'),
+    ('deals', '{"title": null}', E'23502\ntitle must be given\nGive it a value that is not null.'),
     ('deals', '{"title": "  "}', E'23514\ntitle must not be blank\nGive it a character that is seen.'),
     ('deals', '{"title": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
     ('deals', '{"title": "x", "metadata": 1}', E'23514\nmetadata must be a JSON object, not a single value\nWrite it as {"key": value}.'),
     ('deals', '{"title": "x", "value_period": "weekly"}', E'23514\n"weekly" is not a value period\nUse one_time, monthly, quarterly or annual.'),
     ('deals', '{"title": "x", "forecast_category": "closed"}', E'23514\n"closed" is not a forecast category of open deals\nUse pipeline, best_case, commit or omitted.'),
-    ('pipelines', '{"name": null}', E'23502\nname must be given'),
+    ('pipelines', '{"name": null}', E'23502\nname must be given\nGive it a value that is not null.'),
     ('pipelines', '{"name": ""}', E'23514\nname must not be blank\nGive it a character that is seen.'),
     ('pipelines', '{"name": "x", "currency": "usd"}', E'23514\ncurrency must be a currency code of ISO 4217, not "usd"\nWrite it in capitals: USD.'),
     ('pipelines', '{"name": "x", "tenant_id": "11111111-1111-4111-8111-111111111111"}', E'23514\ntenant_id cannot be 11111111-1111-4111-8111-111111111111 in a CRM for one tenant\nLeave it out.'),
-    ('stages', '{"name": "x"}', E'23502\npipeline_id must be given'),
+    ('stages', '{"name": "x"}', E'23502\npipeline_id must be given\nGive it a value that is not null.'),
     ('stages', '{"pipeline_id": "@Sales", "name": "x", "probability": 50}', E'23514\nprobability 50 is not between 0 and 1\nWrite 70 % as 0.7.'),
     ('stages', '{"pipeline_id": "@Sales", "name": "x", "deal_status": "won", "probability": 0.5}', E'23514\nprobability is 1 where the status is won, not 0.5\nLeave it out, or write the status as well.'),
     ('stages', '{"pipeline_id": "@Sales", "name": "x", "deal_status": "won", "forecast_category": "commit"}', E'23514\n"commit" is not a forecast category of a stage for won deals\nUse closed or omitted.'),
@@ -36,12 +36,12 @@ INSERT INTO t.faults (tab, body, said) VALUES
     ('stages', '{"pipeline_id": "@Sales", "name": ""}', E'23514\nname must not be blank\nGive it a character that is seen.'),
     ('stages', '{"pipeline_id": "@Sales", "name": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
     ('pipelines', '{"name": "x", "metadata": []}', E'23514\nmetadata must be a JSON object, not an array\nWrite it as {"key": value}.'),
-    ('tags', '{"name": null}', E'23502\nname must be given'),
-    ('deal_tags', '{"deal_id": "@W"}', E'23502\ntag_id must be given'),
-    ('deal_contacts', '{"deal_id": "@W"}', E'23502\ncontact_id must be given'),
+    ('tags', '{"name": null}', E'23502\nname must be given\nGive it a value that is not null.'),
+    ('deal_tags', '{"deal_id": "@W"}', E'23502\ntag_id must be given\nGive it a value that is not null.'),
+    ('deal_contacts', '{"deal_id": "@W"}', E'23502\ncontact_id must be given\nGive it a value that is not null.'),
     ('deal_contacts', '{"deal_id": "@W", "contact_id": "@Ann", "role": "\t "}', E'23514\nrole must not be blank\nGive it a character that is seen.'),
     ('deal_contacts', '{"deal_id": "@W", "contact_id": "@Ann", "metadata": "x"}', E'23514\nmetadata must be a JSON object, not a single value\nWrite it as {"key": value}.'),
-    ('exchange_rates', '{"base": "EUR", "quote": "EUR", "rate": 1}', E'23514\nbase and quote are both EUR\nA currency needs no rate to itself.'),
+    ('exchange_rates', '{"base": "EUR", "quote": "EUR", "rate": 1}', E'23514\nbase and quote are both EUR\nA currency needs no rate to itself.\nGive two currencies, or leave the row out.'),
     ('exchange_rates', '{"base": "euro", "quote": "USD", "rate": 1}', E'23514\nbase must be a currency code of ISO 4217, not "euro"\nUse a code such as EUR.'),
     ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": -1}', E'23514\nrate -1 is not a positive number\nIt is the price of one unit of base, in quote.'),
     ('exchange_rates', '{"base": "EUR", "quote": "USD", "rate": "NaN"}', E'23514\nrate NaN is not a positive number\nIt is the price of one unit of base, in quote.'),
@@ -57,13 +57,13 @@ SELECT is(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object(c, v))), sai
 FROM (SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 500) AS i) AS l,
     (VALUES ('pipelines', 'name', '{}'::jsonb), ('stages', 'name', '{"pipeline_id": "@Sales"}'), ('tags', 'name', '{}'), ('pipelines', 'external_id', '{"name": "x"}'),
         ('stages', 'external_id', '{"pipeline_id": "@Sales", "name": "x"}'), ('deals', 'external_id', '{"title": "x"}'), ('deals', 'rank', '{"title": "x"}')) AS f (tab, c, b),
-    format(E'22001\n%s is too long\nIt has 16000 bytes, of 2000 at most.', c) AS said;
+    format(E'22001\n%s is too long\nIt has 16000 bytes, of 2000 at most.\nShorten it.', c) AS said;
 -- And texts that would make what shows them too long for PostgreSQL, for everybody.
-SELECT is(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object(c, repeat('x', n + 1)))), format(E'22001\n%s is too long\nIt has %s bytes, of %s at most.', c, n + 1, n),
+SELECT is(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object(c, repeat('x', n + 1)))), format(E'22001\n%s is too long\nIt has %s bytes, of %s at most.\nShorten it.', c, n + 1, n),
     format('%s: %s bytes of %s', tab, n, c))
 FROM (VALUES ('deals', 'title', 2000, '{}'::jsonb), ('deals', 'description', 1000000, '{"title": "x"}'), ('deals', 'lost_reason', 10000, '{"title": "x", "stage_id": "@Lost"}'),
         ('pipelines', 'description', 1000000, '{"name": "x"}'), ('tags', 'color', 10000, '{"name": "x"}')) AS f (tab, c, n, b);
-SELECT alike(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object('metadata', jsonb_build_object('a', repeat('x', 1000000))))), E'22001\nmetadata is too long\nIt has 1000% bytes, of 1000000 at most.', tab || ': metadata')
+SELECT alike(error_of(insert_of(tab, to_jsonb(b) || jsonb_build_object('metadata', jsonb_build_object('a', repeat('x', 1000000))))), E'22001\nmetadata is too long\nIt has 1000% bytes, of 1000000 at most.\nShorten it.', tab || ': metadata')
 FROM (VALUES ('deals', '{"title": "x"}'::jsonb), ('stages', '{"pipeline_id": "@Sales", "name": "x"}'), ('pipelines', '{"name": "x"}')) AS f (tab, b);
 SELECT lives_ok(format('INSERT INTO deals (title, description, metadata) VALUES (%L, %L, %L)', repeat('x', 2000), repeat('x', 1000000), jsonb_build_object('a', repeat('x', 999000))), 'as much as may be');
 SELECT set_config('crm.actor', repeat('ä', 200000), true) \g /dev/null
@@ -71,10 +71,10 @@ INSERT INTO deals (id, title) VALUES (id('by an actor'), 'by an actor');
 SELECT is(changed_by, repeat('ä', 1000), 'of an actor the beginning is recorded') FROM deal_changes WHERE deal_id = id('by an actor');
 SELECT set_config('crm.actor', '', true) \g /dev/null
 UPDATE deals SET stage_id = id('Qualified') WHERE id = id('by an actor');
-SELECT is(error_of(format('SELECT correct_move(%L, now(), 1, repeat(%L, 10001))', id('by an actor'), 'x')), E'22001\nreason is too long\nIt has 10001 bytes, of 10000 at most.', 'a reason');
+SELECT is(error_of(format('SELECT correct_move(%L, now(), 1, repeat(%L, 10001))', id('by an actor'), 'x')), E'22001\nreason is too long\nIt has 10001 bytes, of 10000 at most.\nShorten it.', 'a reason');
 SELECT is(error_of(format('SELECT replace_history(%L, %L, NULL)', id('by an actor'), jsonb_build_array(jsonb_build_object('stage_id', id('Qualified'), 'at', now(), k, repeat('x', 10001))))),
-    format(E'22001\n%s of element 1 of history is too long\nIt has 10001 bytes, of 10000 at most.', k), 'a history with a long ' || k) FROM unnest('{actor,lost_reason}'::text[]) AS k;
-SELECT is(error_of(insert_of('tags', jsonb_build_object('name', repeat(U&'\FDFA', 61)))), E'22001\nname is too long\nIt has 2013 bytes, of 2000 at most.', 'what counts is the key of a name');
+    format(E'22001\n%s of element 1 of history is too long\nIt has 10001 bytes, of 10000 at most.\nShorten it.', k), 'a history with a long ' || k) FROM unnest('{actor,lost_reason}'::text[]) AS k;
+SELECT is(error_of(insert_of('tags', jsonb_build_object('name', repeat(U&'\FDFA', 61)))), E'22001\nname is too long\nIt has 2013 bytes, of 2000 at most.\nShorten it.', 'what counts is the key of a name');
 SELECT lives_ok(format('INSERT INTO pipelines (name) VALUES (%L)', repeat(U&'\FDFA', 60)), 'a key of less');
 SELECT lives_ok(format('INSERT INTO deals (title, external_id, rank) VALUES (''x'', %1$L, %1$L)', left(v, 2000)), '2000 bytes that do not compress')
 FROM (SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 500) AS i) AS l;
@@ -103,7 +103,7 @@ FROM (VALUES ('amount = ''NaN''', 'amount'), ('amount = 1, currency = NULL', 'am
 SET LOCAL session_replication_role = origin;
 -- With the triggers, what a client can do of these has a message of its own.
 SELECT is_empty($$SELECT rule FROM unnest('{amount,currency,probability,title}'::text[]) AS rule
-    WHERE NOT EXISTS (SELECT FROM t.faults WHERE tab = 'deals' AND split_part(said, E'\n', 2) LIKE rule || ' %' AND said NOT LIKE '% must be given')$$,
+    WHERE NOT EXISTS (SELECT FROM t.faults WHERE tab = 'deals' AND split_part(said, E'\n', 2) LIKE rule || ' %' AND said NOT LIKE '% must be given\nGive it a value that is not null.')$$,
     'nor one of the rules of deals that clients can break');
 
 -- The CHECK is the rule: where the user has dropped it, other values are theirs.
