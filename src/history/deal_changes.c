@@ -22,6 +22,7 @@
 #include "base/query.h"
 #include "base/session.h"
 #include "base/shard.h"
+#include "base/uuid.h"
 #include "history/deal_changes.h"
 #include "history/other_columns.h"
 #include "history/past.h"
@@ -350,6 +351,26 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 }
 
 /*
+ * Of a deal that was deleted: its next move would have a number that the history has.
+ */
+static void
+check_not_behind(const DealChangeAudit *audit, TupleTableSlot *deal, const LastChange *deletion)
+{
+	const AttrNumber *columns = audit->columns;
+	Datum		id = crm_required_slot_value(audit->deals, deal, columns[DEAL_ID]);
+	Datum		number = crm_required_slot_value(audit->deals, deal, columns[DEAL_MOVE_NO]);
+	int32		move_no = DatumGetInt32(number);
+
+	if (move_no < deletion->move_no)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("deal %s is older than its history", crm_uuid_text(DatumGetUUIDP(id))),
+				 errdetail("It had made %d moves when it was deleted; the row has %d.",
+						   deletion->move_no, move_no),
+				 errhint("Restore a later copy, or insert it with crm.restoring off.")));
+}
+
+/*
  * A deal of a dump says nothing that the dump's history does not say, except
  * that one which was deleted here is back.
  */
@@ -362,6 +383,8 @@ crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 
 	if (find_last_change(audit, new_deal, &last))
 	{
+		if (last.deleted && is_dumped)
+			check_not_behind(audit, new_deal, &last);
 		if (last.deleted || !is_dumped)
 			record(audit, DEAL_RESTORED, NULL, new_deal, false, version,
 				   Max(get_changes(audit)->clock, last.changed_at));

@@ -35,6 +35,7 @@ typedef enum PastColumn
 	PAST_TENANT_ID,
 	PAST_CHANGE,
 	PAST_VERSION,
+	PAST_MOVE_NO,
 	PAST_CHANGED_AT
 } PastColumn;
 
@@ -43,6 +44,7 @@ static const CrmColumn past_columns[] = {
 	[PAST_TENANT_ID] = {"tenant_id", UUIDOID},
 	[PAST_CHANGE] = {"change", TEXTOID},
 	[PAST_VERSION] = {"version", INT4OID},
+	[PAST_MOVE_NO] = {"move_no", INT4OID},
 	[PAST_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
 };
 
@@ -186,6 +188,7 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		found = true;
 		last->changed_at = changed_at;
 		last->version = version;
+		last->move_no = DatumGetInt32(past_value(past, rel, tuple, PAST_MOVE_NO));
 		last->deleted = is_text(change, "deleted");
 	}
 	systable_endscan(scan);

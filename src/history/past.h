@@ -45,6 +45,7 @@ typedef struct LastChange
 {
 	TimestampTz changed_at;
 	int32		version;
+	int32		move_no;		/* of the deal, after it */
 	bool		deleted;		/* that is what the change was */
 } LastChange;
 

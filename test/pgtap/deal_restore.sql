@@ -4,7 +4,7 @@ BEGIN;
 \set owner rs_owner
 \ir include/setup.sql
 SELECT t.make_pipelines() \g /dev/null
-SELECT plan(30);
+SELECT plan(31);
 CREATE ROLE rs_admin;
 CREATE ROLE rs_member IN ROLE rs_owner;
 SELECT extensions.crm_grant_access('crm', 'rs_admin', 'admin') \g /dev/null
@@ -77,6 +77,10 @@ UPDATE deals SET stage_id = id('Lead') WHERE id = id('h');
 SELECT results_eq($$SELECT move_no, version FROM deals WHERE id = id('h')$$, $$VALUES (8, 10)$$, 'a restored deal goes on from its counters');
 SELECT lives_ok($$UPDATE deals SET title = 'still' WHERE id = id('i')$$, 'one with odd times can be edited');
 DELETE FROM deals WHERE id = id('h');
+SET LOCAL crm.restoring = on;
+SELECT is(error_of($$INSERT INTO deals SELECT * FROM kept WHERE id = id('h')$$), format(E'23514\ndeal %s is older than its history\nIt had made 8 moves when it was deleted; the row has 7.\n'
+    'Restore a later copy, or insert it with crm.restoring off.', id('h')), 'a copy from before the last move');
+SET LOCAL crm.restoring = off;
 SELECT lives_ok(restore('h', 'Lead'), 'a deal under the id of a deleted one, without the setting');
 SELECT results_eq($$SELECT move_no, version, (SELECT change FROM deal_changes AS c WHERE c.deal_id = d.id ORDER BY recorded_at DESC, version DESC LIMIT 1) FROM deals AS d WHERE id = id('h')$$,
     $$VALUES (8, 12, 'restored')$$, 'continues the numbers of that one');
