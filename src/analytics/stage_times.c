@@ -18,7 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "analytics/deal_visits.h"
-#include "analytics/select_ranks.h"
+#include "analytics/durations.h"
 #include "base/argument_errors.h"
 #include "base/money.h"
 
@@ -50,6 +50,7 @@ typedef struct StageTimes
 	int64		longest;
 	int64		visits;
 	int64		durations;
+	StageDurations *kept;		/* for percentiles */
 	int64		by_status[3];	/* deals, by DealStatus */
 	int64		of_deal;		/* duration of the deal at hand, unless
 								 * MEASURE_VISIT */
@@ -63,10 +64,7 @@ typedef struct Times
 	StageTimes *stages;
 	uint16	   *seen;			/* the stages of the deal at hand */
 	uint64		ndeals;			/* seen so far */
-	bool		percentiles;
-	Visit	   *durations;		/* for percentiles: all of them */
-	uint64		ndurations;
-	uint64		durations_room;
+	Durations  *durations;		/* for percentiles, or NULL */
 } Times;
 
 /* The median and the 90th percentile. */
@@ -89,21 +87,6 @@ get_measure(FunctionCallInfo fcinfo, int arg)
 	return MEASURE_VISIT;		/* not reached */
 }
 
-static void
-keep_duration(Times *times, uint16 stage, int64 duration)
-{
-	Visit	   *visit;
-
-	if (times->ndurations == times->durations_room)
-	{
-		times->durations_room *= 2;
-		times->durations = repalloc_huge(times->durations, times->durations_room * sizeof(Visit));
-	}
-	visit = &times->durations[times->ndurations++];
-	visit->stage = stage;
-	visit->figure = duration;
-}
-
 static inline void
 add_duration(Times *times, uint16 stage, int64 duration)
 {
@@ -112,8 +95,8 @@ add_duration(Times *times, uint16 stage, int64 duration)
 	of_stage->longest = of_stage->durations == 0 ? duration : Max(of_stage->longest, duration);
 	of_stage->durations++;
 	of_stage->total += duration;
-	if (times->percentiles)
-		keep_duration(times, stage, duration);
+	if (times->durations != NULL)
+		crm_durations_add(times->durations, of_stage->kept, duration);
 }
 
 /* VisitReceiver, of MEASURE_VISIT. */
@@ -162,30 +145,6 @@ add_deal(void *arg, const DealNow *now, Visit *visits, uint32 nvisits)
 		add_duration(times, times->seen[i], times->stages[times->seen[i]].of_deal);
 }
 
-/* Moves the durations that the percentiles need to the places that a sort would give them. */
-static void
-select_percentiles(Times *times)
-{
-	int64	   *ranks = palloc(Max(times->nstages, 1) * NPERCENTILES * 2 * sizeof(int64));
-	int64		first = 0;
-	int			nranks = 0;
-
-	for (int i = 0; i < times->nstages; i++)
-	{
-		int64		count = times->stages[i].durations;
-
-		for (int j = 0; count > 0 && j < NPERCENTILES; j++)
-		{
-			int64		rank = (count - 1) * percentile_tenths[j] / 10;
-
-			ranks[nranks++] = first + rank;
-			ranks[nranks++] = first + Min(rank + 1, count - 1);
-		}
-		first += count;
-	}
-	crm_select_ranks(times->durations, times->ndurations, ranks, nranks);
-}
-
 /* Microseconds, or with a digit more, as a numeric of seconds. */
 static Datum
 seconds(int128 time, int scale)
@@ -195,24 +154,34 @@ seconds(int128 time, int scale)
 	return NumericGetDatum(crm_fixed_to_numeric(time, 8));
 }
 
-/* A percentile, interpolated as percentile_cont() does, but exactly. */
-static Datum
-percentile(const Visit *durations, int64 count, int tenths)
+/* Percentiles, interpolated as percentile_cont() does, but exactly. */
+static void
+get_percentiles(const Times *times, const StageTimes *of_stage, Datum *percentiles)
 {
-	int64		rank = (count - 1) * tenths / 10;
-	int			rest = (count - 1) * tenths % 10;
-	int128		low = durations[rank].figure;
-	int128		high = durations[Min(rank + 1, count - 1)].figure;
+	int64		most = of_stage->durations - 1;
+	int64		ranks[NPERCENTILES * 2];
+	int64		found[NPERCENTILES * 2];
 
-	return seconds(low * 10 + (high - low) * rest, 7);
+	for (int i = 0; i < NPERCENTILES; i++)
+	{
+		ranks[2 * i] = most * percentile_tenths[i] / 10;
+		ranks[2 * i + 1] = Min(ranks[2 * i] + 1, most);
+	}
+	crm_durations_select(times->durations, of_stage->kept, ranks, lengthof(ranks), found);
+	for (int i = 0; i < NPERCENTILES; i++)
+	{
+		int			rest = most * percentile_tenths[i] % 10;
+		int128		low = found[2 * i];
+		int128		high = found[2 * i + 1];
+
+		percentiles[i] = seconds(low * 10 + (high - low) * rest, 7);
+	}
 }
 
 /* A row for each stage where something was counted. */
 static void
 put_rows(const Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
 {
-	const Visit *durations = times->durations;
-
 	for (int i = 0; i < times->nstages; i++)
 	{
 		const StageTimes *of_stage = &times->stages[i];
@@ -227,18 +196,14 @@ put_rows(const Times *times, const VisitsAsked *asked, int group, ReturnSetInfo 
 		values[3] = Int64GetDatum(of_stage->visits);
 		values[4] = seconds(of_stage->total, 6);
 		values[5] = seconds(of_stage->longest, 6);
-		for (int j = 0; j < NPERCENTILES; j++)
-		{
-			nulls[6 + j] = !times->percentiles;
-			if (times->percentiles)
-				values[6 + j] = percentile(durations, of_stage->durations, percentile_tenths[j]);
-		}
+		if (times->durations != NULL)
+			get_percentiles(times, of_stage, &values[6]);
+		else
+			nulls[6] = nulls[7] = true;
 		values[8] = Int64GetDatum(by_status[DEAL_OPEN]);
 		values[9] = Int64GetDatum(by_status[DEAL_WON]);
 		values[10] = Int64GetDatum(by_status[DEAL_LOST]);
 		crm_put_visit_row(rsinfo, ROW_COLUMNS, values, nulls);
-		if (times->percentiles)
-			durations += of_stage->durations;
 	}
 }
 
@@ -248,26 +213,26 @@ prepare(FunctionCallInfo fcinfo, int first, Times *times, const VisitsAsked *ask
 	times->nstages = asked->nstages;
 	times->stages = palloc0(Max(asked->nstages, 1) * sizeof(StageTimes));
 	times->seen = palloc(Max(asked->nstages, 1) * sizeof(uint16));
-	times->percentiles = !PG_ARGISNULL(first + ARG_PERCENTILES) &&
-		PG_GETARG_BOOL(first + ARG_PERCENTILES);
-	times->durations_room = 1024;
-	if (times->percentiles)
-		times->durations = palloc(times->durations_room * sizeof(Visit));
+	if (!PG_ARGISNULL(first + ARG_PERCENTILES) && PG_GETARG_BOOL(first + ARG_PERCENTILES))
+	{
+		times->durations = crm_durations_create(asked->nstages);
+		for (int i = 0; i < asked->nstages; i++)
+			times->stages[i].kept = crm_durations_of(times->durations, i);
+	}
 }
 
 /* Returns the rows of a group, and resets the counts. */
 static void
 put_group(Times *times, const VisitsAsked *asked, int group, ReturnSetInfo *rsinfo)
 {
-	if (times->percentiles)
-		select_percentiles(times);
 	put_rows(times, asked, group, rsinfo);
 	for (int i = 0; i < times->nstages; i++)
 		times->stages[i] = (StageTimes)
 	{
-		.seen = times->stages[i].seen
+		.seen = times->stages[i].seen,.kept = times->stages[i].kept
 	};
-	times->ndurations = 0;
+	if (times->durations != NULL)
+		crm_durations_reset(times->durations);
 }
 
 /* An array of numbers of as many elements as the other argument. */
@@ -354,6 +319,8 @@ stage_times(FunctionCallInfo fcinfo, int first, bool of_pipeline)
 		count_groups(fcinfo, first, visits, &times, &asked);
 	else
 		count_all(fcinfo, visits, &times, &asked, pass_on);
+	if (times.durations != NULL)
+		crm_durations_end(times.durations);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return (Datum) 0;

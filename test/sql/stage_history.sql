@@ -113,18 +113,29 @@ SELECT times('visit', stages => (SELECT array_agg(s(n)) FROM generate_series(1, 
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 
--- percentiles as percentile_cont() has them, whatever the figures
+-- percentiles as percentile_cont() has them, whatever the figures and the memory are
 CREATE TABLE many AS
 	SELECT g AS set, s(10000 + n) AS id, s(1 + n % 3) AS stage, CASE g WHEN 1 THEN floor(random() * 1e12) WHEN 2 THEN n % 5 WHEN 3 THEN n
-		WHEN 4 THEN -n ELSE 7 END * interval '1 microsecond' AS duration
-	FROM generate_series(1, 5) AS g, generate_series(1, 4000) AS n;
-SELECT g, count(*) AS stages, bool_and(abs(median_seconds - m::numeric) < 0.000002 AND abs(p90_seconds - p::numeric) < 0.000002) AS same
-FROM generate_series(1, 5) AS g,
-	crm_stage_times((SELECT crm_stage_history(id, 1, NULL, stage, NULL, '2024-01-01', '2024-01-01'::timestamptz + duration) FROM many WHERE set = g),
-		(SELECT crm_deal_cohort(id, 'open', NULL, NULL) FROM many WHERE set = g), ARRAY[s(1), s(2), s(3)]) AS t
-	JOIN LATERAL (SELECT stage, percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM duration)) AS m,
-		percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM duration)) AS p FROM many WHERE set = g GROUP BY stage) AS x ON x.stage = t.stage_id
-GROUP BY g ORDER BY g;
+		WHEN 4 THEN -n WHEN 5 THEN floor(exp(random() * 28)) WHEN 6 THEN CASE WHEN n < 7 THEN 1e15 * (n % 2 * 2 - 1) ELSE n % 20011 END ELSE 7 END * interval '1 microsecond' AS duration
+	FROM generate_series(1, 7) AS g, generate_series(1, 45000) AS n;
+CREATE TABLE percentiles AS
+	SELECT set, stage, percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM duration)) AS median,
+		percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM duration)) AS p90 FROM many GROUP BY set, stage;
+CREATE TABLE logs AS
+	SELECT set, crm_stage_history(id, 1, NULL, stage, NULL, '2024-01-01', '2024-01-01'::timestamptz + duration) AS history,
+		crm_deal_cohort(id, 'open', NULL, NULL) AS cohort FROM many GROUP BY set;
+CREATE VIEW compared AS
+	SELECT set, count(*) AS stages, bool_and(abs(median_seconds - median::numeric) < 0.000002 AND abs(p90_seconds - p90::numeric) < 0.000002) AS same
+	FROM logs CROSS JOIN LATERAL crm_stage_times(history, cohort, ARRAY[s(1), s(2), s(3)]) AS t JOIN percentiles AS p USING (set)
+	WHERE p.stage = t.stage_id GROUP BY set ORDER BY set;
+SET temp_file_limit = 0;
+SELECT * FROM compared;
+SET work_mem = '64kB';
+SELECT * FROM compared;
+RESET temp_file_limit;
+SELECT * FROM compared;
+RESET work_mem;
+DROP VIEW compared;
 
 -- values that were combined by hand; in windows, whose states are read again and again
 CREATE AGGREGATE combined(bytea) (SFUNC = crm_stage_history_combine, STYPE = bytea, FINALFUNC = crm_stage_history_final);
@@ -208,7 +219,7 @@ SELECT count(*) > 1000 AS many, count(*) FILTER (WHERE a = '22023') > 300 AS ref
 	count(*) FILTER (WHERE a NOT IN ('true', '22023')) AS odd
 FROM (SELECT attempt(h, c) AS a FROM damaged) AS x;
 
-DROP TABLE cases, stays, many, values_of;
+DROP TABLE cases, stays, many, percentiles, logs, values_of;
 DROP AGGREGATE combined(bytea);
 DROP AGGREGATE from_bytes(uuid, integer, integer, uuid, uuid, timestamptz, timestamptz);
 DROP FUNCTION times, steps, history, cohort, backwards, is_cancelled, attempt, s, n;
