@@ -69,7 +69,7 @@ WITH asked AS MATERIALIZED (
                             ORDER BY k.changed_at DESC
                             LIMIT 5000) AS k
                     WHERE (changes_since.pipeline_id IS NULL OR k.pipeline_id = changes_since.pipeline_id)
-                        AND k.change IN ('updated', 'archived', 'unarchived', 'restored')
+                        AND k.change IN ('updated', 'archived', 'unarchived', 'restored', 'recreated')
                         AND (
                             @part amount_changed of k@
                             OR k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date OR k.old_owner_id IS DISTINCT FROM k.new_owner_id)
@@ -160,7 +160,7 @@ WITH asked AS MATERIALIZED (
                 AND (c.to_pipeline_id < changes_since.pipeline_id OR c.to_pipeline_id > changes_since.pipeline_id)
             UNION ALL
             SELECT o.deal_id, o.tenant_id FROM @crm@.deal_changes AS o
-            WHERE o.change IN ('deleted', 'restored', 'erased')
+            WHERE o.change IN ('deleted', 'restored', 'recreated', 'erased')
                 AND o.pipeline_id IN (changes_since.pipeline_id, '00000000-0000-0000-0000-000000000000'))
     UNION ALL
     -- what was written by the statement that moved the deal into the pipeline
@@ -233,20 +233,20 @@ WITH asked AS MATERIALIZED (
                 -- both go on together
                 generate_series(0, 4) AS no,
                 unnest(ARRAY[
-                    CASE WHEN k.change = 'created' THEN 'created' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored') AND
+                    CASE WHEN k.change IN ('created', 'recreated') THEN k.change END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored', 'recreated') AND
                         @part amount_changed of k@
                         THEN 'amount' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored')
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored', 'recreated')
                         AND k.old_expected_close_date IS DISTINCT FROM k.new_expected_close_date THEN 'close_date' END,
-                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
+                    CASE WHEN k.change NOT IN ('created', 'deleted', 'restored', 'recreated') AND k.old_owner_id IS DISTINCT FROM k.new_owner_id THEN 'owner' END,
                     CASE WHEN k.change IN ('archived', 'unarchived', 'deleted', 'restored') THEN k.change END]) AS what
             FROM edits AS k
             WHERE k.changed_at >= changes_since.at
                 AND (changes_since.owner_id IN (k.old_owner_id, k.new_owner_id) OR
                     @part deal_of_owner of k@
                 )
-                AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored')) AS v
+                AND k.change IN ('created', 'updated', 'archived', 'unarchived', 'deleted', 'restored', 'recreated')) AS v
     WHERE v.what IS NOT NULL
 ), page AS (
     SELECT c.changed_at, c.id, c.no, c.tenant_id, c.deal_id, c.change, c.changed_by, c.from_stage_id, c.to_stage_id, c.old_amount,
@@ -299,6 +299,7 @@ WITH asked AS MATERIALIZED (
 SELECT p.changed_at, p.change, p.deal_id, p.title,
     concat(coalesce('"' || @extension@.crm_one_line(p.title, 100) || '"', 'A deal'), CASE p.change
         WHEN 'created' THEN concat(' was created in ', coalesce(o.new_value, 'a deleted stage'), ', ' || p.value)
+        WHEN 'recreated' THEN concat(' was created again in ', coalesce(o.new_value, 'a deleted stage'), ', ' || p.value)
         WHEN 'moved' THEN concat(' moved from ', coalesce(o.old_value, 'a deleted stage'), ' to ', coalesce(o.new_value, 'a deleted stage'))
         WHEN 'won' THEN concat(' was won', ', ' || p.value)
         WHEN 'lost' THEN concat(' was lost', ' in ' || o.old_value, ', ' || p.value, ': ' || @extension@.crm_one_line(p.lost_reason, 200))

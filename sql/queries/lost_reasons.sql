@@ -2,7 +2,8 @@
 
 WITH lives AS MATERIALIZED (
     SELECT l.deal_id, l.tenant_id, max(l.move_no) AS past_no
-    @part new_lives@
+    FROM @crm@.deal_changes AS l
+    WHERE l.change = 'recreated'
         AND lost_reasons.by_stage
     GROUP BY l.deal_id, l.tenant_id
 ), dated AS MATERIALIZED (

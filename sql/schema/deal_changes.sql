@@ -43,7 +43,7 @@ CREATE TABLE deal_changes (
     CONSTRAINT deal_changes_pkey PRIMARY KEY (id),
     CONSTRAINT deal_changes_change_check
         CHECK (change IN ('created', 'updated', 'edited', 'archived', 'unarchived', 'deleted', 'restored',
-            'corrected', 'erased'))
+            'recreated', 'corrected', 'erased'))
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
 
 CREATE INDEX deal_changes_deal_id_changed_at_idx ON deal_changes (deal_id, changed_at);
@@ -54,9 +54,9 @@ CREATE INDEX deal_changes_changed_at_idx ON deal_changes (changed_at) WHERE chan
 CREATE INDEX deal_changes_changed_at_brin_idx ON deal_changes USING brin (changed_at) WITH (pages_per_range = 32);
 
 -- Deleted deals of a pipeline, and gaps in the history: few.
-CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'erased');
--- Deals that were inserted again: fewer, and read for each report on visits.
-CREATE INDEX deal_changes_restored_idx ON deal_changes (deal_id) WHERE change = 'restored';
+CREATE INDEX deal_changes_pipeline_id_idx ON deal_changes (pipeline_id, changed_at) WHERE change IN ('deleted', 'restored', 'recreated', 'erased');
+-- Deals that began another life: fewer, and read for each report on visits.
+CREATE INDEX deal_changes_recreated_idx ON deal_changes (deal_id) WHERE change = 'recreated';
 
 -- Deals that somebody had and has no more: few.
 CREATE INDEX deal_changes_old_owner_id_idx ON deal_changes (old_owner_id)
@@ -73,7 +73,7 @@ COMMENT ON COLUMN deal_changes.changed_at IS 'When the change took effect: the t
 COMMENT ON COLUMN deal_changes.recorded_at IS 'When the change was recorded (clock time)';
 COMMENT ON COLUMN deal_changes.move_no IS 'Number of moves the deal had made before the change';
 COMMENT ON COLUMN deal_changes.version IS 'The version of the deal after the change; if deleted, the next number';
-COMMENT ON COLUMN deal_changes.change IS 'created; updated; edited: none of the columns below changed, but others; archived or unarchived, perhaps with other changes; deleted; restored: inserted again under its old id; or corrected: times of its past were, or its whole history, and what they were is in superseded; erased: rows of the history were, so it is incomplete up to changed_at';
+COMMENT ON COLUMN deal_changes.change IS 'created; updated; edited: none of the columns below changed, but others; archived or unarchived, perhaps with other changes; deleted; restored: put back as it was deleted, after as many moves, in the same stage and with the same stage_entered_at (to the millisecond), so that it goes on; recreated: inserted under the id of a deleted deal as a new one; corrected: times of its past were, or its whole history, and what they were is in superseded; erased: rows of the history were, so it is incomplete up to changed_at';
 COMMENT ON COLUMN deal_changes.status IS 'The status of the deal in that stage';
 COMMENT ON COLUMN deal_changes.old_amount IS 'The amount before the change; null if created';
 COMMENT ON COLUMN deal_changes.new_amount IS 'The amount after the change; null if deleted';

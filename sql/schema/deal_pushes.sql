@@ -14,15 +14,7 @@ CREATE VIEW deal_pushes WITH (security_invoker = true) AS
             AND isfinite(c.old_expected_close_date)
             -- a deal that was deleted and inserted again is a new one: see stage_visits
             AND NOT EXISTS (SELECT FROM deal_changes AS l
-                WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'restored' AND l.version > c.version
-                    AND NOT EXISTS (SELECT
-                        FROM (SELECT k.stage_id, k.stage_entered_at, k.move_no
-                            FROM deal_changes AS k
-                            WHERE k.deal_id = l.deal_id AND k.tenant_id = l.tenant_id AND k.change = 'deleted' AND k.changed_at <= l.changed_at
-                            ORDER BY k.changed_at DESC, k.recorded_at DESC
-                            LIMIT 1) AS k
-                        WHERE k.stage_id = l.stage_id AND k.move_no = l.move_no
-                            AND date_trunc('milliseconds', k.stage_entered_at) = date_trunc('milliseconds', l.stage_entered_at)))) AS x
+                WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'recreated' AND l.version > c.version)) AS x
     WHERE x.months > 0;
 
 COMMENT ON VIEW deal_pushes IS 'Every time that the expected close of a deal was pushed to a later month, as Salesforce''s push count counts them. A date that was put off within its month, or to an earlier one, is no push. Of a deal that was deleted and inserted again under its old id the pushes since then, as with stage_visits';

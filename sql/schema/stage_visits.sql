@@ -7,8 +7,7 @@
 --
 -- A deal that was deleted and inserted again under its old id is a new one, whose moves
 -- are numbered on: those up to then are of another life.  But if it was put back as it had
--- been deleted, in its stage and since the same time, it goes on (some clients have no
--- microseconds).
+-- been deleted ('restored'), it goes on.
 
 CREATE VIEW stage_visits WITH (security_invoker = true) AS
     SELECT c.tenant_id, c.deal_id, c.move_no AS visit_no, c.from_pipeline_id AS pipeline_id,
@@ -20,15 +19,7 @@ CREATE VIEW stage_visits WITH (security_invoker = true) AS
         AND NOT EXISTS (SELECT FROM stage_changes AS r
             WHERE r.deal_id = c.deal_id AND r.tenant_id = c.tenant_id AND r.reverts_no = c.move_no)
         AND NOT EXISTS (SELECT FROM deal_changes AS l
-            WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'restored' AND l.move_no >= c.move_no
-                AND NOT EXISTS (SELECT
-                    FROM (SELECT k.stage_id, k.stage_entered_at, k.move_no
-                        FROM deal_changes AS k
-                        WHERE k.deal_id = l.deal_id AND k.tenant_id = l.tenant_id AND k.change = 'deleted' AND k.changed_at <= l.changed_at
-                        ORDER BY k.changed_at DESC, k.recorded_at DESC
-                        LIMIT 1) AS k
-                    WHERE k.stage_id = l.stage_id AND k.move_no = l.move_no
-                        AND date_trunc('milliseconds', k.stage_entered_at) = date_trunc('milliseconds', l.stage_entered_at)))
+            WHERE l.deal_id = c.deal_id AND l.tenant_id = c.tenant_id AND l.change = 'recreated' AND l.move_no >= c.move_no)
     UNION ALL
     SELECT d.tenant_id, d.id, least(d.move_no, 2147483646) + 1, d.pipeline_id, d.stage_id, d.status, d.stage_entered_at,
         NULL, NULL, NULL, NULL, NULL

@@ -5,8 +5,8 @@
  * Such a deal is a new one: reports on the deals that there are now count only what happened
  * since it was inserted again.  Its moves are numbered on, so the number of the last move
  * before tells which ones are of its present life.  But if it was put back as it had been
- * deleted, in its stage and since the same time, it goes on, and nothing of this concerns it.
- * The view stage_visits has the same rule.
+ * deleted, it goes on, and nothing of this concerns it: deal_changes tells the one from the
+ * other (history/deal_changes.c).
  */
 #ifndef CRM_ANALYTICS_LIVES_H
 #define CRM_ANALYTICS_LIVES_H
@@ -26,7 +26,7 @@
 
 enum
 {
-	RESTORED_DEAL, RESTORED_MOVE_NO, RESTORED_VERSION, RESTORED_AMOUNT, RESTORED_CURRENCY
+	RECREATED_DEAL, RECREATED_MOVE_NO, RECREATED_VERSION, RECREATED_AMOUNT, RECREATED_CURRENCY
 };
 
 /*
@@ -34,7 +34,7 @@ enum
  * row for each time, of the columns above, without the last two unless with_amounts.
  * These rows are few, and have an index.
  */
-extern void crm_receive_restored(Relation deals, const pg_uuid_t *pipeline_id,
-								 bool with_amounts, CrmRowReceiver receive, void *arg);
+extern void crm_receive_recreated(Relation deals, const pg_uuid_t *pipeline_id,
+								  bool with_amounts, CrmRowReceiver receive, void *arg);
 
 #endif							/* CRM_ANALYTICS_LIVES_H */

@@ -66,11 +66,11 @@ typedef struct PipelineMoves
 } PipelineMoves;
 
 static void
-receive_restored(TupleTableSlot *row, void *visits)
+receive_recreated(TupleTableSlot *row, void *visits)
 {
-	if (crm_row_has(row, RESTORED_VERSION))
-		crm_add_past(visits, crm_uuid_key(DatumGetPointer(row->tts_values[RESTORED_DEAL])),
-					 DatumGetInt32(row->tts_values[RESTORED_MOVE_NO]));
+	if (crm_row_has(row, RECREATED_VERSION))
+		crm_add_past(visits, crm_uuid_key(DatumGetPointer(row->tts_values[RECREATED_DEAL])),
+					 DatumGetInt32(row->tts_values[RECREATED_MOVE_NO]));
 }
 
 static void
@@ -161,7 +161,7 @@ crm_add_moves_of_pipeline(DealVisits *visits, FunctionCallInfo fcinfo)
 
 	MemoryContextSwitchTo(context);
 	table = crm_sibling_name(deals, "stage_changes");
-	crm_receive_restored(deals, pipeline_id, false, receive_restored, visits);
+	crm_receive_recreated(deals, pipeline_id, false, receive_recreated, visits);
 	read_taken_back(visits, table, pipeline_id);
 	crm_add_moves(visits);
 	read_moves(visits, deals, table, pipeline_id);

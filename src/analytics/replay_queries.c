@@ -50,7 +50,7 @@ static const char *const queries[] = {
 	"UNION ALL SELECT m.deal_id::pg_catalog.uuid, false FROM %2$s m WHERE m.from_pipeline_id OPERATOR(pg_catalog.=) $2 "
 	"AND m.changed_at OPERATOR(pg_catalog.>) $3 AND m.tenant_id OPERATOR(pg_catalog.=) $1 "
 	"UNION ALL SELECT c.deal_id::pg_catalog.uuid, c.change OPERATOR(pg_catalog.=) '" CRM_ERASED "' FROM %3$s c "
-	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored," CRM_ERASED "}') "
+	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored,recreated," CRM_ERASED "}') "
 	"AND c.pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$2, '" CRM_NO_ID "'::pg_catalog.uuid]) "
 	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
 	"LIMIT " CppAsString2(REPLAY_SMALL) " OPERATOR(pg_catalog.+) 1",

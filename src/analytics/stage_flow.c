@@ -221,7 +221,7 @@ note_first(StageFlow *flow, FlowDeal *deal, TupleTableSlot *row, int32 move_no, 
 static inline bool
 is_past(const FlowDeal *deal, int32 move_no)
 {
-	return deal->was_restored && move_no <= deal->past_no;
+	return deal->was_recreated && move_no <= deal->past_no;
 }
 
 static void
@@ -270,7 +270,7 @@ receive_taken_back(TupleTableSlot *row, void *arg)
 
 /* The last time that the deal was inserted again is when it was created. */
 static void
-receive_restored(TupleTableSlot *row, void *arg)
+receive_recreated(TupleTableSlot *row, void *arg)
 {
 	StageFlow  *flow = arg;
 	FlowDeal   *deal;
@@ -278,21 +278,21 @@ receive_restored(TupleTableSlot *row, void *arg)
 	int32		move_no;
 	int32		version;
 
-	if (!crm_row_has(row, RESTORED_AMOUNT))
+	if (!crm_row_has(row, RECREATED_AMOUNT))
 		return;
-	number = find_deal(flow, get_uuid(row, RESTORED_DEAL));
+	number = find_deal(flow, get_uuid(row, RECREATED_DEAL));
 	if (number == NOT_A_DEAL)
 		return;
 	deal = &flow->deals[number];
-	move_no = DatumGetInt32(row->tts_values[RESTORED_MOVE_NO]);
-	version = DatumGetInt32(row->tts_values[RESTORED_VERSION]);
-	if (!deal->was_restored || version > deal->version)
+	move_no = DatumGetInt32(row->tts_values[RECREATED_MOVE_NO]);
+	version = DatumGetInt32(row->tts_values[RECREATED_VERSION]);
+	if (!deal->was_recreated || version > deal->version)
 	{
 		deal->version = version;
-		deal->amount = get_amount(flow, row, RESTORED_AMOUNT);
+		deal->amount = get_amount(flow, row, RECREATED_AMOUNT);
 	}
-	deal->past_no = deal->was_restored ? Max(deal->past_no, move_no) : move_no;
-	deal->was_restored = true;
+	deal->past_no = deal->was_recreated ? Max(deal->past_no, move_no) : move_no;
+	deal->was_recreated = true;
 }
 
 static void
@@ -304,7 +304,7 @@ receive_creation(TupleTableSlot *row, void *arg)
 	if (!crm_row_has(row, 1))
 		return;
 	deal = find_deal(flow, get_uuid(row, 0));
-	if (deal != NOT_A_DEAL && !flow->deals[deal].was_restored)
+	if (deal != NOT_A_DEAL && !flow->deals[deal].was_recreated)
 		flow->deals[deal].amount = get_amount(flow, row, 1);
 }
 
@@ -347,7 +347,7 @@ add_deal(StageFlow *flow, const VisitLogReader *reader, const VisitRecord *recor
 	deal->stage = record->stage == 0 ? NOT_A_DEAL :
 		stage_number(flow, crm_visit_log_stage(reader, record->stage));
 	deal->cohort = cohort;
-	deal->was_restored = false;
+	deal->was_recreated = false;
 }
 
 static void
@@ -418,7 +418,7 @@ read_history(FunctionCallInfo fcinfo, StageFlow *flow)
 	Relation	deals = crm_api_begin(fcinfo, "deals", NULL);
 
 	MemoryContextSwitchTo(context);
-	crm_receive_restored(deals, pipeline_id, true, receive_restored, flow);
+	crm_receive_recreated(deals, pipeline_id, true, receive_recreated, flow);
 	read_rows(flow, deals, TAKEN_BACK, "stage_changes", pipeline_id, (Datum) 0, receive_taken_back);
 	read_rows(flow, deals, MOVES, "stage_changes", pipeline_id, (Datum) 0, receive_move);
 	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id, ids_of_few(flow), receive_creation);

@@ -38,7 +38,7 @@ typedef struct FlowDeal
 	uint32		cohort;
 	int32		past_no;		/* of the last move of an earlier life */
 	int32		version;		/* when it was inserted again, the last time */
-	bool		was_restored;	/* it was; else the last two are not set */
+	bool		was_recreated;	/* it was; else the last two are not set */
 } FlowDeal;
 
 /* A deal flowed. */

@@ -107,7 +107,7 @@ read_edits(const Timeline *timeline, int *nedits)
 								 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 "
 								 "AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 								 "AND c.move_no OPERATOR(pg_catalog.>=) $3 "
-								 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,corrected,erased}') "
+								 "AND c.change OPERATOR(pg_catalog.<>) ALL ('{deleted,restored,recreated,corrected,erased}') "
 								 "ORDER BY c.changed_at, c.version",
 								 crm_trusted_sibling(timeline->deals, "deal_changes")),
 						lengthof(types), types, args, NULL);

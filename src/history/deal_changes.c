@@ -39,7 +39,8 @@ typedef enum ChangeKind
 	DEAL_ARCHIVED,
 	DEAL_UNARCHIVED,
 	DEAL_DELETED,
-	DEAL_RESTORED,
+	DEAL_RESTORED,				/* put back as it was deleted */
+	DEAL_RECREATED,				/* another one under an id that was used */
 	NCHANGE_KINDS
 } ChangeKind;
 
@@ -51,6 +52,7 @@ static const char *const kind_names[NCHANGE_KINDS] = {
 	[DEAL_UNARCHIVED] = "unarchived",
 	[DEAL_DELETED] = "deleted",
 	[DEAL_RESTORED] = "restored",
+	[DEAL_RECREATED] = "recreated",
 };
 
 /* The columns that are watched, a pair of fields each. */
@@ -350,16 +352,19 @@ crm_deal_was_updated(DealChangeAudit *audit, TupleTableSlot *old_deal,
 		   time_of_update(audit, kind, old_deal, new_deal, moved));
 }
 
-/*
- * Of a deal that was deleted: its next move would have a number that the history has.
- */
+static int32
+get_move_no(const DealChangeAudit *audit, TupleTableSlot *deal)
+{
+	return DatumGetInt32(crm_required_slot_value(audit->deals, deal,
+												 audit->columns[DEAL_MOVE_NO]));
+}
+
+/* Of a deal that was deleted: its next move would have a number that the history has. */
 static void
 check_not_behind(const DealChangeAudit *audit, TupleTableSlot *deal, const LastChange *deletion)
 {
-	const AttrNumber *columns = audit->columns;
-	Datum		id = crm_required_slot_value(audit->deals, deal, columns[DEAL_ID]);
-	Datum		number = crm_required_slot_value(audit->deals, deal, columns[DEAL_MOVE_NO]);
-	int32		move_no = DatumGetInt32(number);
+	Datum		id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_ID]);
+	int32		move_no = get_move_no(audit, deal);
 
 	if (move_no < deletion->move_no)
 		ereport(ERROR,
@@ -368,6 +373,29 @@ check_not_behind(const DealChangeAudit *audit, TupleTableSlot *deal, const LastC
 				 errdetail("It had made %d moves when it was deleted; the row has %d.",
 						   deletion->move_no, move_no),
 				 errhint("Restore a later copy, or insert it with crm.restoring off.")));
+}
+
+static bool
+is_same_millisecond(TimestampTz a, TimestampTz b)
+{
+	Datum		unit = CStringGetTextDatum("milliseconds");
+
+	return DirectFunctionCall2(timestamptz_trunc, unit, TimestampTzGetDatum(a)) ==
+		DirectFunctionCall2(timestamptz_trunc, unit, TimestampTzGetDatum(b));
+}
+
+/*
+ * Whether the deal was put back as it had been deleted, so that it goes on: after as many
+ * moves, in its stage, since the same time; some clients have no microseconds.
+ */
+static bool
+goes_on(const DealChangeAudit *audit, TupleTableSlot *deal, const LastChange *last)
+{
+	Datum		stage_id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_STAGE_ID]);
+
+	return last->deleted && get_move_no(audit, deal) == last->move_no &&
+		crm_uuid_equal(DatumGetUUIDP(stage_id), &last->stage_id) &&
+		is_same_millisecond(get_time(audit, deal, DEAL_STAGE_ENTERED_AT), last->stage_entered_at);
 }
 
 /*
@@ -386,8 +414,8 @@ crm_deal_was_inserted(DealChangeAudit *audit, TupleTableSlot *new_deal)
 		if (last.deleted && is_dumped)
 			check_not_behind(audit, new_deal, &last);
 		if (last.deleted || !is_dumped)
-			record(audit, DEAL_RESTORED, NULL, new_deal, false, version,
-				   Max(get_changes(audit)->clock, last.changed_at));
+			record(audit, goes_on(audit, new_deal, &last) ? DEAL_RESTORED : DEAL_RECREATED,
+				   NULL, new_deal, false, version, Max(get_changes(audit)->clock, last.changed_at));
 	}
 	else if (!is_dumped)
 		record(audit, DEAL_CREATED, NULL, new_deal, false, version,

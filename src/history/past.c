@@ -36,6 +36,8 @@ typedef enum PastColumn
 	PAST_CHANGE,
 	PAST_VERSION,
 	PAST_MOVE_NO,
+	PAST_STAGE_ID,
+	PAST_ENTERED_AT,
 	PAST_CHANGED_AT
 } PastColumn;
 
@@ -45,6 +47,8 @@ static const CrmColumn past_columns[] = {
 	[PAST_CHANGE] = {"change", TEXTOID},
 	[PAST_VERSION] = {"version", INT4OID},
 	[PAST_MOVE_NO] = {"move_no", INT4OID},
+	[PAST_STAGE_ID] = {"stage_id", UUIDOID},
+	[PAST_ENTERED_AT] = {"stage_entered_at", TIMESTAMPTZOID},
 	[PAST_CHANGED_AT] = {"changed_at", TIMESTAMPTZOID},
 };
 
@@ -189,6 +193,9 @@ crm_last_change(const DealPast *past, const pg_uuid_t *deal_id, const pg_uuid_t 
 		last->changed_at = changed_at;
 		last->version = version;
 		last->move_no = DatumGetInt32(past_value(past, rel, tuple, PAST_MOVE_NO));
+		last->stage_id = *DatumGetUUIDP(past_value(past, rel, tuple, PAST_STAGE_ID));
+		last->stage_entered_at =
+			DatumGetTimestampTz(past_value(past, rel, tuple, PAST_ENTERED_AT));
 		last->deleted = is_text(change, "deleted");
 	}
 	systable_endscan(scan);

@@ -45,7 +45,9 @@ typedef struct LastChange
 {
 	TimestampTz changed_at;
 	int32		version;
-	int32		move_no;		/* of the deal, after it */
+	int32		move_no;		/* of the deal, after it, as the next ones */
+	pg_uuid_t	stage_id;
+	TimestampTz stage_entered_at;
 	bool		deleted;		/* that is what the change was */
 } LastChange;
 

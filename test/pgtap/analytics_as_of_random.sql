@@ -71,9 +71,9 @@ BEGIN
         FROM (SELECT id FROM crm.deals UNION SELECT h.deal_id FROM crm.deal_changes AS h) AS i LEFT JOIN crm.deals AS d ON d.id = i.id
     LOOP
         SELECT * INTO end_of_life FROM crm.deal_changes AS h
-            WHERE h.deal_id = deal.id AND h.change IN ('deleted', 'restored') AND h.changed_at > at
+            WHERE h.deal_id = deal.id AND h.change IN ('deleted', 'restored', 'recreated') AND h.changed_at > at
             ORDER BY h.recorded_at, h.id LIMIT 1;
-        CONTINUE WHEN end_of_life.change = 'restored' OR end_of_life.change IS NULL AND NOT deal.present;
+        CONTINUE WHEN end_of_life.change IN ('restored', 'recreated') OR end_of_life.change IS NULL AND NOT deal.present;
         IF end_of_life.change = 'deleted' THEN
             visit := t.replay_stage(deal.id, end_of_life.move_no, end_of_life.stage_id, end_of_life.stage_entered_at, at);
         ELSE
@@ -112,7 +112,7 @@ BEGIN
         probability := CASE WHEN visit.ended THEN visit.probability
             WHEN end_of_life.change = 'deleted' THEN end_of_life.old_probability ELSE deal.probability END;
         FOR c IN SELECT * FROM crm.deal_changes AS h WHERE h.deal_id = deal.id AND h.changed_at > at
-                AND h.stage_id = visit.stage_id AND h.stage_entered_at = visit.entered_at AND h.change NOT IN ('created', 'restored') ORDER BY h.recorded_at DESC, h.id DESC
+                AND h.stage_id = visit.stage_id AND h.stage_entered_at = visit.entered_at AND h.change NOT IN ('created', 'restored', 'recreated') ORDER BY h.recorded_at DESC, h.id DESC
         LOOP
             probability := c.old_probability;
         END LOOP;
@@ -211,7 +211,7 @@ SELECT cmp_ok((SELECT count(*) FROM moments), '>', 1000::bigint, 'moments at, ju
 SELECT is_empty($$SELECT at, p FROM (SELECT at FROM t.moments ORDER BY md5(at::text) LIMIT 250) AS m, unnest(ARRAY[id('Sales'), id('Renewals')]) AS p
     WHERE plain(pipeline_summary_as_of(p, at)) IS DISTINCT FROM expected(p, at)$$, 'as a replay has it, at 250 of them');
 SELECT is(plain(pipeline_summary_as_of(p, clock_timestamp())), plain(pipeline_summary(p)), 'now') FROM unnest(ARRAY[id('Sales'), id('Renewals')]) AS p;
-SELECT ok((SELECT count(*) > 5 FROM stage_changes WHERE reverts_id IS NOT NULL) AND (SELECT count(*) > 5 FROM deal_changes WHERE change = 'restored')
+SELECT ok((SELECT count(*) > 5 FROM stage_changes WHERE reverts_id IS NOT NULL) AND (SELECT count(*) > 5 FROM deal_changes WHERE change IN ('restored', 'recreated'))
     AND (SELECT count(*) > 5 FROM deal_changes WHERE change = 'archived'), '(with all kinds of writes)');
 
 -- The whole of the index, and none of it.

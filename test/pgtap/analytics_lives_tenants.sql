@@ -27,7 +27,7 @@ DO $$ BEGIN
     PERFORM t.live('beta', 70);
 END $$;
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), true, '(who sees both)');
-SELECT is((SELECT count(*) FROM deal_changes WHERE deal_id = id('d') AND change = 'restored'), 2::bigint, '(of acme)');
+SELECT is((SELECT count(*) FROM deal_changes WHERE deal_id = id('d') AND change = 'recreated'), 2::bigint, '(of acme)');
 SELECT set_eq($$SELECT stage_name, deals::int, converted::int FROM funnel(id('beta p'))$$, $$VALUES ('A', 1, 1), ('B', 1, 0)$$, 'funnel');
 SELECT set_eq($$SELECT stage_name, visits::int FROM time_in_stage(id('beta p'))$$, $$VALUES ('A', 1), ('B', 0)$$, 'time_in_stage');
 SELECT set_eq($$SELECT stage_name, entered::int, entered_value FROM stage_flow(id('beta p'), 'year')$$, $$VALUES ('A', 1, 70::numeric), ('B', 1, 70)$$, 'stage_flow');

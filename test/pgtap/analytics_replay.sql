@@ -122,7 +122,7 @@ FROM (SELECT tenant_id FROM deals LIMIT 1) AS d, (VALUES (id('none'), '-infinity
     (id('nobody'), '4713-01-01 BC', '2024-04-01', 1)) AS v (deal, entered_at, changed_at, move_no);
 INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, move_no, version, change, status, changed_by, recorded_by)
 SELECT d.tenant_id, v.deal, id('Sales'), id('Lead'), v.entered_at::timestamptz, v.changed_at::timestamptz, v.no, v.no, v.change, 'open', 'x', 'x'
-FROM (SELECT tenant_id FROM deals LIMIT 1) AS d, (VALUES (id('none'), 'infinity', 'infinity', 2147483647, 'deleted'), (id('none'), '-infinity', '294276-12-31', -2147483648, 'restored'),
+FROM (SELECT tenant_id FROM deals LIMIT 1) AS d, (VALUES (id('none'), 'infinity', 'infinity', 2147483647, 'deleted'), (id('none'), '-infinity', '294276-12-31', -2147483648, 'recreated'),
     (id('none'), '-infinity', 'infinity', 0, 'updated')) AS v (deal, entered_at, changed_at, no, change);
 SELECT is(pipeline_summary_as_of(id('Sales'), '2024-03-05'), (SELECT report FROM t.before), 'a move number of 700,000,000 and times without end change nothing for others');
 SELECT is((SELECT to_jsonb(array_agg(w)) FROM pipeline_waterfall(id('Sales'), '2024-03-05', '2024-06-01') AS w), (SELECT bars FROM t.before), 'nor for the waterfall');

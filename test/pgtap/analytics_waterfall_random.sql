@@ -65,7 +65,7 @@ UPDATE deals SET stage_id = id('Won'), stage_entered_at = '2024-04-01' WHERE id 
 SELECT is_empty($$SELECT k.act FROM unnest(ARRAY['move', 'undo', 'amount now', 'currency', 'archive', 'unarchive', 'delete', 'put back']) AS k (act)
     WHERE NOT EXISTS (SELECT FROM acts AS a WHERE a.act = k.act)$$, 'everything happened');
 SELECT cmp_ok(count(*) FILTER (WHERE act NOT LIKE 'refused%'), '>', 1000::bigint, 'and often') FROM acts;
-SELECT isnt_empty($$SELECT FROM deal_changes WHERE change = 'restored'$$, 'deals were put back');
+SELECT isnt_empty($$SELECT FROM deal_changes WHERE change IN ('restored', 'recreated')$$, 'deals were put back');
 SELECT isnt_empty($$SELECT FROM deal_changes AS c JOIN stage_changes AS m ON m.deal_id = c.deal_id AND m.move_no > c.move_no
     WHERE m.changed_at < c.changed_at AND m.reverts_id IS NULL$$, 'moves took effect before edits that were recorded before them');
 SELECT isnt_empty($$SELECT FROM stage_changes AS c JOIN stage_changes AS n ON n.deal_id = c.deal_id AND n.move_no = c.move_no + 1
@@ -112,7 +112,7 @@ BEGIN
                 NULL::numeric AS amount, NULL AS currency, NULL::uuid AS owner_id, NULL::timestamptz AS archived_at
             FROM crm.stage_changes AS c
             WHERE c.deal_id = deal AND t.stands(c)
-                AND NOT EXISTS (SELECT FROM crm.deal_changes AS b WHERE b.deal_id = deal AND b.change = 'restored'
+                AND NOT EXISTS (SELECT FROM crm.deal_changes AS b WHERE b.deal_id = deal AND b.change IN ('restored', 'recreated')
                     AND b.move_no < c.move_no AND b.changed_at >= c.changed_at)
             UNION ALL
             SELECT c.changed_at, c.move_no, 1, c.version, c.change, c.pipeline_id, c.status, c.new_amount, c.new_currency, c.new_owner_id, c.new_archived_at
@@ -121,11 +121,11 @@ BEGIN
         LOOP
             EXIT WHEN e.changed_at > to_at;
             old := new;
-            IF e.change IN ('moved', 'created', 'restored') THEN
+            IF e.change IN ('moved', 'created', 'restored', 'recreated') THEN
                 new.pipeline := e.pipeline_id;
                 new.status := e.status;
             END IF;
-            IF e.change = 'restored' THEN
+            IF e.change IN ('restored', 'recreated') THEN
                 -- put back where its moves, if they are told to have been before, took it
                 SELECT c.to_pipeline_id, c.to_status INTO m FROM crm.stage_changes AS c
                 WHERE c.deal_id = deal AND c.move_no > e.move_no AND c.changed_at <= e.changed_at AND t.stands(c)
@@ -165,7 +165,7 @@ BEGIN
                 END IF;
             ELSIF is_now THEN
                 what := e.change;
-                IF what IN ('created', 'restored') THEN
+                IF what IN ('created', 'restored', 'recreated') THEN
                     what := 'new';
                 ELSIF what = 'moved' THEN
                     what := CASE WHEN old.pipeline = new.pipeline THEN 'reopened' ELSE 'moved_in' END;
@@ -196,7 +196,7 @@ SELECT least(a, b) AS from_at, greatest(a, b) AS to_at
 FROM (SELECT m.at AS a, lead(m.at) OVER (ORDER BY random()) AS b
     FROM ((SELECT changed_at AS at FROM stage_changes ORDER BY random() LIMIT 6)
         UNION ALL (SELECT changed_at + interval '1 hour' FROM deal_changes ORDER BY random() LIMIT 6)
-        UNION ALL (SELECT changed_at FROM deal_changes WHERE change IN ('deleted', 'restored') ORDER BY random() LIMIT 4)
+        UNION ALL (SELECT changed_at FROM deal_changes WHERE change IN ('deleted', 'restored', 'recreated') ORDER BY random() LIMIT 4)
         UNION ALL SELECT unnest('{-infinity,2024-01-01,2024-02-01,2024-03-01,infinity}'::timestamptz[])) AS m) AS p
 WHERE b IS NOT NULL
 UNION ALL VALUES ('-infinity'::timestamptz, 'infinity'::timestamptz), ('2023-01-01', '2024-02-15'), ('2024-02-15', '2024-03-15'), ('2024-03-15', 'infinity');

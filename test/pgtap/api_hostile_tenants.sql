@@ -236,7 +236,7 @@ SELECT is_empty($$
     UNION ALL SELECT 'history', d.id FROM crm.deals AS d JOIN crm.stage_changes AS c ON c.deal_id = d.id AND c.tenant_id = d.tenant_id AND c.move_no = d.move_no
         WHERE c.to_stage_id <> d.stage_id
             -- it came back to another stage than it was deleted from
-            AND NOT EXISTS (SELECT FROM crm.deal_changes AS x WHERE x.deal_id = d.id AND x.tenant_id = d.tenant_id AND x.change = 'restored')$$, 'and everything agrees');
+            AND NOT EXISTS (SELECT FROM crm.deal_changes AS x WHERE x.deal_id = d.id AND x.tenant_id = d.tenant_id AND x.change IN ('restored', 'recreated'))$$, 'and everything agrees');
 SELECT diag(format('%s of %s statements went through', count(*) FILTER (WHERE result LIKE '00000%'), count(*))) FROM t.log;
 SELECT * FROM finish();
 ROLLBACK;

@@ -83,7 +83,7 @@ SELECT is(error_of($$INSERT INTO deals SELECT * FROM kept WHERE id = id('h')$$),
 SET LOCAL crm.restoring = off;
 SELECT lives_ok(restore('h', 'Lead'), 'a deal under the id of a deleted one, without the setting');
 SELECT results_eq($$SELECT move_no, version, (SELECT change FROM deal_changes AS c WHERE c.deal_id = d.id ORDER BY recorded_at DESC, version DESC LIMIT 1) FROM deals AS d WHERE id = id('h')$$,
-    $$VALUES (8, 12, 'restored')$$, 'continues the numbers of that one');
+    $$VALUES (8, 12, 'recreated')$$, 'continues the numbers of that one');
 SET LOCAL crm.restoring = on;
 SELECT throws_ok($$INSERT INTO stages (pipeline_id, name) VALUES (id('Sales'), 'No position')$$, '23502', NULL, 'no position is made up');
 

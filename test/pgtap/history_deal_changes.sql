@@ -12,7 +12,7 @@ CREATE FUNCTION t.pair(name text, old anyelement, new anyelement) RETURNS text L
 $$;
 CREATE FUNCTION t.changes(deal text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT coalesce(string_agg(concat(c.version, ' ', c.change, ' in ', s.name, ' (', c.status, ', ', c.move_no, ')',
-            CASE WHEN c.change NOT IN ('created', 'restored', 'deleted') THEN concat(
+            CASE WHEN c.change NOT IN ('created', 'restored', 'recreated', 'deleted') THEN concat(
                 t.pair('amount', c.old_amount, c.new_amount), t.pair('currency', c.old_currency, c.new_currency),
                 t.pair('probability', c.old_probability, c.new_probability),
                 t.pair('period', c.old_value_period, c.new_value_period),
@@ -329,7 +329,7 @@ SELECT set_eq($$SELECT c.deal_id, c.version - 1, c.old_amount FROM deal_changes 
         WHERE c.change = 'deleted' AND c.changed_at > now() AND c.version = b.version + 1$$,
     'SELECT * FROM before_truncate', 'TRUNCATE deletes each');
 INSERT INTO deals (id, title) VALUES (id('p'), 'again');
-SELECT is((last_change('p')).change, 'restored', 'and one may come back');
+SELECT is((last_change('p')).change, 'recreated', 'and one may come back');
 TRUNCATE deals, deal_changes CASCADE;
 SELECT is_empty($$SELECT FROM deal_changes WHERE change <> 'erased'$$, 'TRUNCATE of both empties both, but for what says so');
 SELECT format('CREATE TRIGGER odd AFTER TRUNCATE ON deals FOR EACH STATEMENT EXECUTE FUNCTION extensions.crm_deal_truncate(%L)', extensions.crm_version()) \gexec

@@ -62,7 +62,7 @@ SELECT is(outcome_for('mallory', format('DELETE FROM crm.deals WHERE id = %L', i
 
 -- Acme's comes back.
 SELECT is(insert('acme'), 'ok', 'acme restores the deal');
-SELECT is(everything('acme'), '4|7|open|4|created deleted restored|1|4', 'with its history, numbered on, but the visits of a new deal');
+SELECT is(everything('acme'), '4|7|open|4|created deleted recreated|1|4', 'with its history, numbered on, but the visits of a new deal');
 SELECT is(move('acme', 'Demo'), 'ok', 'it moves');
 SELECT is(seen_for('acme', 'SELECT max(move_no), count(*) FROM crm.stage_changes'), '5|5', 'and is numbered on');
 -- A third tenant, after all of it.
