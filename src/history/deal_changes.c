@@ -391,7 +391,8 @@ is_same_millisecond(TimestampTz a, TimestampTz b)
 static bool
 goes_on(const DealChangeAudit *audit, TupleTableSlot *deal, const LastChange *last)
 {
-	Datum		stage_id = crm_required_slot_value(audit->deals, deal, audit->columns[DEAL_STAGE_ID]);
+	AttrNumber	stage = audit->columns[DEAL_STAGE_ID];
+	Datum		stage_id = crm_required_slot_value(audit->deals, deal, stage);
 
 	return last->deleted && get_move_no(audit, deal) == last->move_no &&
 		crm_uuid_equal(DatumGetUUIDP(stage_id), &last->stage_id) &&
