@@ -68,9 +68,9 @@ INSERT INTO deals (id, title) VALUES (id('one'), 'One'), (id('two'), 'Two');
 INSERT INTO deal_tags (deal_id, tag_id) VALUES (id('one'), id('hot'));
 SELECT throws_ok($$INSERT INTO deal_tags (deal_id, tag_id) VALUES (id('one'), id('hot'))$$, '23505', NULL, 'a tag once on a deal');
 SELECT is(error_of($$INSERT INTO deal_tags (deal_id, tag_id) VALUES (id('nobody'), id('hot'))$$),
-    format(E'23503\ndeal_id "%s" does not exist\nKey is not present in table "deals".', id('nobody')), 'on a deal that is there');
+    format(E'23503\ndeal_id "%s" does not exist\nKey is not present in table "deals".\nGive the id of a row that is there.', id('nobody')), 'on a deal that is there');
 SELECT is(error_of($$INSERT INTO deal_tags (deal_id, tag_id) VALUES (id('one'), id('cold'))$$),
-    format(E'23503\ntag_id "%s" does not exist\nKey is not present in table "tags".', id('cold')), 'a tag that is there');
+    format(E'23503\ntag_id "%s" does not exist\nKey is not present in table "tags".\nGive the id of a row that is there.', id('cold')), 'a tag that is there');
 DELETE FROM tags WHERE id = id('hot');
 SELECT is((SELECT count(*) FROM deal_tags), 0::bigint, 'a tag goes from its deals');
 

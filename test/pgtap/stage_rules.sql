@@ -43,7 +43,7 @@ SELECT throws_ok($$INSERT INTO stages (pipeline_id, name) VALUES (id('P'), ' ')$
 SELECT throws_ok($$INSERT INTO stages (pipeline_id, name) VALUES (id('P'), NULL)$$, '23502', NULL, 'nor is NULL');
 SELECT throws_ok($$INSERT INTO stages (pipeline_id, name) VALUES (NULL, 'n')$$, '23502', NULL, 'a stage has a pipeline');
 SELECT is(error_of($$INSERT INTO stages (pipeline_id, name) VALUES (id('nowhere'), 'n')$$),
-    format(E'23503\npipeline_id "%s" does not exist\nKey is not present in table "pipelines".', id('nowhere')), 'one that is there');
+    format(E'23503\npipeline_id "%s" does not exist\nKey is not present in table "pipelines".\nGive the id of a row that is there.', id('nowhere')), 'one that is there');
 
 -- deal_status and probability.
 SELECT results_eq($$SELECT deal_status, probability FROM stages WHERE name = 'a'$$, $$VALUES ('open', NULL::numeric)$$, 'open, without a probability');
