@@ -279,7 +279,7 @@ class Bench:
 
         variants = ["floor", "no totals", "crm", "counter row"]
         result = self.compare(variants, measure)
-        self.report("8 clients, two hot stages, per move (wall only)", result, "floor", 1, "µs")
+        self.report("8 clients, two hot stages, synchronous_commit off, per move (wall only)", result, "floor", 1, "µs")
         share = statistics.median(n[0] / c[0] for n, c in zip(result["no totals"], result["crm"]))
         if self.has_totals:
             self.ratio("8 clients: throughput with the rollup ÷ without", f"{share:.2f}")
@@ -347,7 +347,7 @@ class Bench:
         serial = self.reads("summary, serial", list(self.READS), keep=True)
         if self.size >= 1000000:
             self.db.sql("SET max_parallel_workers_per_gather = 2")
-            parallel = self.reads("summary, parallel", list(self.READS))
+            parallel = self.reads("summary, max_parallel_workers_per_gather = 2", list(self.READS))
             for name in ("count(*)", "crm_pipeline_summary"):
                 speedup = statistics.median(s[0] / p[0] for s, p in zip(serial[name], parallel[name]))
                 self.ratio(f"parallel speed-up of {name}", f"{speedup:.2f}")

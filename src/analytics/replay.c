@@ -189,7 +189,7 @@ receive_deal(TupleTableSlot *row, void *arg)
 		replay->user->deal(replay, NULL, &present);
 }
 
-/* The ids of the deals of a small pipeline. */
+/* The ids of the deals of a pipeline, while they are read. */
 typedef struct SmallPipeline
 {
 	ArrayBuildState *ids;
@@ -218,9 +218,9 @@ receive_id(TupleTableSlot *slot, void *arg)
 									  ((Replay *) arg)->context);
 }
 
-/* The ids of the deals that were here; 0 if the pipeline is not small. */
+/* The ids of the deals that were here; 0 if it is faster to read what all deals have. */
 static Datum
-read_ids(Replay *replay)
+read_ids(Replay *replay, uint32 *ndeals)
 {
 	SmallPipeline small = {0};
 	MemoryContext caller = MemoryContextSwitchTo(replay->context);
@@ -231,7 +231,9 @@ read_ids(Replay *replay)
 	replay->small = &small;
 	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
 	replay->small = NULL;
-	if (small.count > REPLAY_SMALL || small.is_erased)
+	*ndeals = small.deals->count;
+	if (small.is_erased || small.count > crm_replay_most_ids(replay) ||
+		!crm_replay_prefers_ids(replay, *ndeals))
 		return (Datum) 0;
 	return makeArrayResult(small.ids, replay->context);
 }
@@ -513,10 +515,11 @@ init_parts(Replay *replay, bool is_small)
 void
 crm_replay_run(Replay *replay)
 {
-	Datum		small = read_ids(replay);
+	uint32		ndeals;
+	Datum		small = read_ids(replay, &ndeals);
 	int			step;
 
-	init_parts(replay, small != (Datum) 0);
+	init_parts(replay, small != (Datum) 0 && ndeals <= REPLAY_SMALL);
 	crm_replay_read(replay, REPLAY_READ_UNDONE, small, receive_undone);
 	crm_replay_read(replay, REPLAY_READ_EDITS, small, receive_edit);
 	crm_replay_read(replay, REPLAY_READ_MOVES, small, receive_move);

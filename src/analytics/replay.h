@@ -267,8 +267,17 @@ typedef enum ReplayRows
 	REPLAY_READ_OTHER_DEALS		/* of those ids */
 } ReplayRows;
 
-/* Up to so many deals a pipeline is small; a deal counts again each time that it left. */
+/* Up to so many deals a pipeline is small. */
 #define REPLAY_SMALL	1000
+
+/* If more rows have the ids of its deals, a pipeline is large; a deal has one for each move. */
+extern int	crm_replay_most_ids(const Replay *replay);
+
+/*
+ * Whether to read what those deals have, as the pipeline is small, or as many edits of other
+ * deals would have to be read instead.
+ */
+extern bool crm_replay_prefers_ids(Replay *replay, uint32 ndeals);
 
 typedef void (*ReplayReceiver) (TupleTableSlot *row, void *replay);
 extern void crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive);

@@ -22,6 +22,7 @@
 #include "analytics/replay.h"
 #include "analytics/replay_columns.h"
 #include "base/query.h"
+#include "base/report_shape.h"
 #include "base/shard.h"
 #include "base/uuid.h"
 #include "history/erasure.h"
@@ -30,7 +31,7 @@
 /*
  * %1$s is the table, %2$s stage_changes, %3$s deal_changes and %2$s the select list, if
  * the table has one.  $1 tenant, $2 pipeline, $3 from_at, $4 to_at, $5 ids, $6 and $7 the
- * blocks from and before which to read.
+ * blocks from and before which to read, $8 how many ids.
  *
  * The moves are those that ended a visit which began by to_at: later visits do not
  * concern the period.
@@ -53,7 +54,7 @@ static const char *const queries[] = {
 	"WHERE c.change OPERATOR(pg_catalog.=) ANY ('{deleted,restored,recreated," CRM_ERASED "}') "
 	"AND c.pipeline_id OPERATOR(pg_catalog.=) ANY (ARRAY[$2, '" CRM_NO_ID "'::pg_catalog.uuid]) "
 	"AND c.changed_at OPERATOR(pg_catalog.>) $3 AND c.tenant_id OPERATOR(pg_catalog.=) $1 "
-	"LIMIT " CppAsString2(REPLAY_SMALL) " OPERATOR(pg_catalog.+) 1",
+	"LIMIT $8",
 	[REPLAY_READ_UNDONE] =
 	"SELECT c.deal_id::pg_catalog.uuid, c.reverts_no::pg_catalog.int4, c.move_no::pg_catalog.int4 "
 	"FROM %1$s c WHERE c.reverts_no IS NOT NULL AND c.changed_at OPERATOR(pg_catalog.>) $3 "
@@ -294,15 +295,16 @@ query_text(const Replay *replay, ReplayRows rows, const char *list)
 
 typedef struct QueryArguments
 {
-	Datum		values[7];
-	char		nulls[8];
+	Datum		values[8];
+	char		nulls[9];
 	ItemPointerData blocks[2];
 } QueryArguments;
 
 /* ids: or 0, if there are none. */
 static void
-set_arguments(const ReplayQuery *query, Datum ids, QueryArguments *args)
+set_arguments(const Replay *replay, ReplayRows rows, Datum ids, QueryArguments *args)
 {
+	const ReplayQuery *query = &replay->query;
 	Datum		values[] = {
 		UUIDPGetDatum(&query->tenant_id), UUIDPGetDatum(&query->pipeline_id),
 		TimestampTzGetDatum(query->from_at), TimestampTzGetDatum(query->to_at), ids
@@ -310,7 +312,12 @@ set_arguments(const ReplayQuery *query, Datum ids, QueryArguments *args)
 
 	memset(args, 0, sizeof(QueryArguments));
 	memcpy(args->values, values, sizeof(values));
-	strcpy(args->nulls, ids == (Datum) 0 ? "    nnn" : "     nn");
+	strcpy(args->nulls, ids == (Datum) 0 ? "    nnnn" : "     nnn");
+	if (rows == REPLAY_READ_IDS)
+	{
+		args->values[7] = Int64GetDatum((int64) crm_replay_most_ids(replay) + 1);
+		args->nulls[7] = ' ';
+	}
 }
 
 /* Sets the blocks that have the rows of the period; false if these are not known. */
@@ -369,31 +376,63 @@ pin_index_scans(ReplayRows rows)
 	return level;
 }
 
+static const Oid types[] = {
+	UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID, TIDOID, TIDOID, INT8OID
+};
+
+/* list: the select list, if the table has one. */
+static CrmStatement
+make_statement(const Replay *replay, ReplayRows rows, bool is_small, const char *list)
+{
+	return (CrmStatement)
+	{
+		.text = psprintf("%s%s", query_text(replay, rows, list),
+						 is_small ? tables[rows].of_small : tables[rows].of_large),
+			.nargs = lengthof(types),
+			.argtypes = types,
+		/* Else the best plan depends on the share of later rows. */
+			.cursor_options = is_small || rows == REPLAY_READ_IDS ?
+			crm_generic_plan(replay->query.deals) : CURSOR_OPT_CUSTOM_PLAN,
+	};
+}
+
 void
 crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver receive)
 {
-	static const Oid types[] = {
-		UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID, TIDOID, TIDOID
-	};
 	bool		is_small = ids != (Datum) 0 && tables[rows].of_small != NULL;
-	bool		is_generic = is_small || rows == REPLAY_READ_IDS;
 	const char *list = tables[rows].columns != NULL ? select_list(replay, rows) : NULL;
-	const char *text = query_text(replay, rows, list);
-	CrmStatement statement = {
-		.text = psprintf("%s%s", text, is_small ? tables[rows].of_small : tables[rows].of_large),
-		.nargs = lengthof(types),
-		.argtypes = types,
-		/* Else the best plan depends on the share of later rows. */
-		.cursor_options = is_generic ? crm_generic_plan(replay->query.deals) :
-		CURSOR_OPT_CUSTOM_PLAN,
-	};
+	CrmStatement statement = make_statement(replay, rows, is_small, list);
 	QueryArguments args;
 	int			level;
 
-	set_arguments(&replay->query, ids, &args);
+	set_arguments(replay, rows, ids, &args);
 	if (list != NULL && ids == (Datum) 0)
 		maybe_drop_conditions(replay, rows, list, &statement, &args);
 	level = pin_index_scans(rows);
 	crm_receive_rows(&statement, args.values, args.nulls, true, receive, replay);
 	AtEOXact_GUC(true, level);
+}
+
+int
+crm_replay_most_ids(const Replay *replay)
+{
+	return crm_few_deals(replay->query.deals, &replay->query.pipeline_id);
+}
+
+/* To look a deal up in all tables takes as long as to read so many edits. */
+#define EDITS_OF_LOOK_UP	32
+
+bool
+crm_replay_prefers_ids(Replay *replay, uint32 ndeals)
+{
+	CrmStatement statement;
+	QueryArguments args;
+
+	if (ndeals <= REPLAY_SMALL)
+		return true;
+	statement = make_statement(replay, REPLAY_READ_EDITS, false,
+							   select_list(replay, REPLAY_READ_EDITS));
+	set_arguments(replay, REPLAY_READ_EDITS, (Datum) 0, &args);
+	return crm_look_at_plan(&statement, args.values, args.nulls).rows >
+		(double) ndeals * EDITS_OF_LOOK_UP;
 }

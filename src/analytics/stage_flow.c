@@ -31,11 +31,9 @@
 #include "analytics/row_columns.h"
 #include "analytics/stage_flow.h"
 #include "base/query.h"
+#include "base/report_shape.h"
 #include "table/caller_query.h"
 #include "table/columns.h"
-
-/* Up to so many deals their creations are looked up by their ids. */
-#define FEW_DEALS		1000
 
 enum
 {
@@ -378,12 +376,12 @@ read_cohorts(FunctionCallInfo fcinfo, StageFlow *flow)
 
 /* The ids of the deals; 0 if there are many. */
 static Datum
-ids_of_few(const StageFlow *flow)
+ids_of_few(const StageFlow *flow, Relation deals, const pg_uuid_t *pipeline_id)
 {
 	uint32		count = flow->deals_index->count;
 	Datum	   *ids;
 
-	if (count > FEW_DEALS)
+	if (count > (uint32) crm_few_deals(deals, pipeline_id))
 		return (Datum) 0;
 	ids = palloc((count + 1) * sizeof(Datum));
 	for (uint32 i = 0; i < count; i++)
@@ -421,7 +419,8 @@ read_history(FunctionCallInfo fcinfo, StageFlow *flow)
 	crm_receive_recreated(deals, pipeline_id, true, receive_recreated, flow);
 	read_rows(flow, deals, TAKEN_BACK, "stage_changes", pipeline_id, (Datum) 0, receive_taken_back);
 	read_rows(flow, deals, MOVES, "stage_changes", pipeline_id, (Datum) 0, receive_move);
-	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id, ids_of_few(flow), receive_creation);
+	read_rows(flow, deals, CREATIONS, "deal_changes", pipeline_id,
+			  ids_of_few(flow, deals, pipeline_id), receive_creation);
 	crm_api_end(deals);
 	MemoryContextSwitchTo(context);
 }

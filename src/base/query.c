@@ -266,6 +266,7 @@ look_at_plan(SPIPlanPtr plan, void *arg)
 
 	question->planned.reads_all = IsA(top, SeqScan);
 	question->planned.cost = top->total_cost;
+	question->planned.rows = top->plan_rows;
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	return SPI_OK_SELECT;
 }

@@ -77,7 +77,8 @@ extern void crm_receive_rows(const CrmStatement *statement, const Datum *values,
 /* A SELECT from one table, as it is planned with some parameters. */
 typedef struct CrmPlanned
 {
-	double		cost;			/* as the planner reckons */
+	double		cost;			/* as the planner reckons, */
+	double		rows;			/* both */
 	bool		reads_all;		/* the table is read from end to end: then it
 								 * may be cheaper to take all rows, and to
 								 * check the conditions in C */

@@ -44,6 +44,10 @@
 /* Fewer rows are read in no time, whatever the plan. */
 #define FEW_ROWS	64
 
+/* As many are few in any case, more of them if they are less than one deal in 64. */
+#define FEW_IN_ANY_CASE	1000
+#define FEW_OF_ALL		64
+
 /* Magnitudes: fewer than 1,024 deals; less than one deal in 16 to 256. */
 #define FEW_DEALS	2
 #define SMALL_SHARE	2
@@ -91,15 +95,15 @@ share_of_rows(Relation deals, RelOptInfo *rel, AttrNumber column, Oid type, Datu
 	return share;
 }
 
-static char
-rows_magnitude(Relation deals, RelOptInfo *rel, const CrmArgument *argument, Datum value)
+/* How many rows have the value in that column; 0 if it has no such values. */
+static double
+rows_with_value(Relation deals, RelOptInfo *rel, const char *name, Oid type, Datum value)
 {
-	AttrNumber	column = get_attnum(RelationGetRelid(deals), argument->name);
+	AttrNumber	column = get_attnum(RelationGetRelid(deals), name);
 
-	if (column <= 0 || getBaseType(get_atttype(RelationGetRelid(deals), column)) != argument->type)
-		return LEAST;
-	return magnitude(share_of_rows(deals, rel, column, argument->type, value) *
-					 rel->tuples / FEW_ROWS);
+	if (column <= 0 || getBaseType(get_atttype(RelationGetRelid(deals), column)) != type)
+		return 0;
+	return share_of_rows(deals, rel, column, type, value) * rel->tuples;
 }
 
 /* ---- the shape ---- */
@@ -129,7 +133,8 @@ feature(const CrmArgument *argument, const ParamExternData *param, Relation deal
 		return LEAST;
 	if (argument->type == DATEOID || argument->type == TIMESTAMPTZOID)
 		return age_magnitude(argument->type, param->value);
-	return rows_magnitude(deals, rel, argument, param->value);
+	return magnitude(rows_with_value(deals, rel, argument->name, argument->type, param->value) /
+					 FEW_ROWS);
 }
 
 /* What the planner knows of the table, as far as it is asked for here. */
@@ -183,6 +188,19 @@ crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration)
 
 	return of_pipeline != DEFAULT &&
 		(of_pipeline < LEAST + FEW_DEALS || of_table - of_pipeline > SMALL_SHARE);
+}
+
+int
+crm_few_deals(Relation deals, const pg_uuid_t *pipeline_id)
+{
+	RelOptInfo *rel = estimate_size(deals);
+	double		few = Min(rel->tuples / FEW_OF_ALL, PG_INT32_MAX / 2);
+
+	/* Of a large pipeline as many are read in vain. */
+	if (few <= FEW_IN_ANY_CASE ||
+		rows_with_value(deals, rel, "pipeline_id", UUIDOID, UUIDPGetDatum(pipeline_id)) > few)
+		return FEW_IN_ANY_CASE;
+	return (int) few;
 }
 
 static Node *

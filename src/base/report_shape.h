@@ -7,6 +7,8 @@
 
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
+#include "utils/relcache.h"
+#include "utils/uuid.h"
 
 #include "base/declaration.h"
 
@@ -26,6 +28,12 @@ extern Node *crm_shape_constant(const char *shape, const CrmDeclaration *declara
  * to look for it among what others have: they are few, or a small share.
  */
 extern bool crm_shape_has_few_deals(const char *shape, const CrmDeclaration *declaration);
+
+/*
+ * Up to so many deals of the pipeline are few: what they have may be looked up by their ids,
+ * which is faster than to read what all deals have.
+ */
+extern int	crm_few_deals(Relation deals, const pg_uuid_t *pipeline_id);
 
 /*
  * Replaces, in a query prepared for a shape, the question whether an argument is null: one
