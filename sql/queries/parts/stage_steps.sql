@@ -3,7 +3,8 @@
 -- and the same exchange rate.
 counted AS MATERIALIZED (
     -- Cohorts are large, so no other part of the query reads them: they would be copied.
-    -- What they have in common is jsonb, of which an element is found without reading those before it.
+    -- What they have in common is jsonb, of which an element is found without reading those
+    -- before it.
     SELECT k.cohorts -> t.cohort_no -> 0 AS keys, k.cohorts -> t.cohort_no ->> 1 AS currency,
         (k.cohorts -> t.cohort_no ->> 2)::uuid AS tenant_id, (k.cohorts -> t.cohort_no ->> 3)::date AS rate_day,
         t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won,
