@@ -11,4 +11,4 @@ An amount of base is amount * multiply_by / divide_by of quote; rate is that of 
 
 What is multiplied only is exact; a quotient is rounded to 8 digits after the point.
 
-Errors: 22023 for what is not a currency, and where there is no rate or one that is too old: its message names the pair and the day.';
+Errors: 22023 for what is not a currency, an infinite day, and where there is no rate or one that is too old: its message names the pair and the day.';

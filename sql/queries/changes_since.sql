@@ -17,7 +17,7 @@ SELECT CASE
         WHEN changes_since.max_rows NOT BETWEEN 1 AND 1000
         THEN @extension@.crm_raise('22023', format('max_rows must not be %s', changes_since.max_rows), NULL, 'It is from 1 to 1000.')
         WHEN changes_since.after_cursor !~ '^-?[0-9]{1,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9]$'
-        THEN @extension@.crm_raise('22023', format('after_cursor must not be "%s"', left(changes_since.after_cursor, 40)), NULL, 'It is next_cursor of the last row of the page before.')
+        THEN @extension@.crm_raise('22023', format('after_cursor must not be "%s"', left(changes_since.after_cursor, 40)), NULL, 'It is the last next_cursor of the page before.')
         WHEN g.until IS NOT NULL
         THEN @extension@.crm_raise('PT410', 'the history is incomplete until ' || to_char(g.until, 'YYYY-MM-DD HH24:MI:SS.USTZH:TZM'),
             'Rows of it were deleted.', 'Ask for the changes since a later moment.')

@@ -1,5 +1,10 @@
 -- The rate of a pair of currencies on a day.
 
+SELECT CASE
+        WHEN NOT isfinite(exchange_rate.on_date)
+        THEN @extension@.crm_raise('22023', format('on_date must not be "%s"', exchange_rate.on_date), NULL, 'It is a day, such as 2026-01-31.')
+    END;
+
 SELECT CASE WHEN c.divide_by = 1 THEN c.multiply_by
         ELSE trim_scale(round(c.multiply_by * 1.00000000000000000000 / c.divide_by, 20)) END,
     c.multiply_by, c.divide_by, c.rates, @extension@.crm_oldest_rate(c.rates)

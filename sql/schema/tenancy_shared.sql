@@ -2,7 +2,8 @@
 -- makes the tenant a constant of the query instead of a call per row.
 --
 -- The history follows the deals.  If you add policies to deals, a user sees the history
--- of the deals that they see; without such policies, also that of deleted deals.
+-- of the deals that they see; without such policies, also that of deleted deals.  That the
+-- history of all deals is incomplete everybody sees, so that no report is made of what is left.
 
 ALTER TABLE pipelines ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON pipelines USING (tenant_id = (SELECT @extension@.crm_current_tenant()));
@@ -27,6 +28,7 @@ CREATE POLICY tenant ON exchange_rates USING (tenant_id = (SELECT @extension@.cr
 ALTER TABLE deal_changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON deal_changes USING (tenant_id = (SELECT @extension@.crm_current_tenant())
     AND ((SELECT @extension@.crm_sees_all_deals('deals'::regclass))
+        OR change = 'erased' AND deal_id = '00000000-0000-0000-0000-000000000000'
         OR EXISTS (SELECT FROM deals AS d WHERE d.id = deal_changes.deal_id AND d.tenant_id = deal_changes.tenant_id)));
 
 ALTER TABLE tags ENABLE ROW LEVEL SECURITY;

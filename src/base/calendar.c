@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -20,6 +21,7 @@
 
 #include "base/argument_errors.h"
 #include "base/calendar.h"
+#include "base/shard.h"
 
 #define MONTHS	12
 #define JANUARY	1
@@ -81,11 +83,19 @@ static CalendarSetting fiscal_year_start = {
 
 static bool is_defining = false;
 
+/* A wrong value that a role or a database has is taken along to other nodes of Citus. */
+static bool
+is_taken_along(const CalendarSetting *setting, const char *text)
+{
+	return (setting->text !=NULL && strcmp(setting->text, text) == 0) ||
+		(IsTransactionState() && crm_session_is_of_citus());
+}
+
 static bool
 check_setting(const CalendarSetting *setting, const char *text, GucSource source)
 {
 	if (is_defining || InitializingParallelWorker || source <= PGC_S_DATABASE_USER ||
-		setting->parse(text) != WRONG)
+		setting->parse(text) != WRONG || is_taken_along(setting, text))
 		return true;
 	GUC_check_errhint("%s", setting->expected);
 	return false;

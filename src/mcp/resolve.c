@@ -233,7 +233,8 @@ resolve_name(Resolution *resolution, McpProperty *property, const char *name)
 						   kind->relation),
 				 errhint("Give the id.")));
 	candidates = find_candidates(resolution, &named, name, false);
-	meant = choose(candidates, resolution->exact);
+	/* Every name has an empty text in it. */
+	meant = choose(candidates, resolution->exact || strspn(name, " ") == strlen(name));
 	if (meant != NULL)
 		return meant->id;
 	if (candidates != NIL)

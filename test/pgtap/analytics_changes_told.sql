@@ -38,7 +38,7 @@ DELETE FROM deals;
 INSERT INTO deals (id, stage_id, title) SELECT id, stage_id, title FROM t.kept;
 SELECT is(array_to_string((string_to_array(told('2024-01-10'), E'\n'))[:2], E'\n'), E'recreated was created again in Lead [ > Lead]\ndeleted was deleted from Lead, 200 USD [Lead > ]', 'and inserted without an amount');
 
-SELECT is(error_of(format('SELECT * FROM changes_since(''2024-01-01'', after_cursor => %L)', c)), format(E'22023\nafter_cursor must not be "%s"\nIt is next_cursor of the last row of the page before.', left(c, 40)), c)
+SELECT is(error_of(format('SELECT * FROM changes_since(''2024-01-01'', after_cursor => %L)', c)), format(E'22023\nafter_cursor must not be "%s"\nIt is the last next_cursor of the page before.', left(c, 40)), c)
 FROM unnest(ARRAY['', '1/2/3', '0/------------------------------------/0', '0/00000000-0000-0000-0000-00000000000x/0', '1234567890123456789/00000000-0000-0000-0000-000000000000/0']) AS c;
 
 -- The owner at the time, whoever has the deal now.

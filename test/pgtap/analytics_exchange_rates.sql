@@ -31,6 +31,8 @@ SELECT is(way('EUR', 'USD', '2024-01-31'), '* 1.1 / 1: EURUSD 2024-01-01', 'unti
 SELECT is(way('EUR', 'USD', '2024-02-01'), '* 1.2 / 1: EURUSD 2024-02-01', 'the next');
 SELECT is(way('EUR', 'USD', '2999-01-01'), '* 1.2 / 1: EURUSD 2024-02-01', 'the last one holds on');
 SELECT is(way('EUR', 'USD', NULL), '* 1.2 / 1: EURUSD 2024-02-01', 'no day: today');
+SELECT is(error_of(format('SELECT * FROM exchange_rate(''EUR'', ''USD'', %L, %s)', d, m)), format(E'22023\non_date must not be "%s"\nIt is a day, such as 2026-01-31.', d), format('%s: no day, %s', d, m))
+FROM (VALUES ('infinity', '5'), ('infinity', 'NULL'), ('-infinity', '5')) AS v (d, m);
 SELECT is(way('USD', 'EUR', '2024-01-31'), '* 1 / 1.1: EURUSD 2024-01-01', 'the inverse');
 SELECT is(way('USD', 'GBP', '2024-01-31'), '* 0.8 / 1.1: EURUSD 2024-01-01, EURGBP 2024-01-15', 'both have rates of the euro');
 SELECT is(way('USD', 'GBP', '2024-01-14'), 'there is no exchange rate from USD to GBP on 2024-01-14', 'each of both has to hold');

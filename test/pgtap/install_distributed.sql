@@ -40,7 +40,7 @@ BEGIN
 	INSERT INTO pg_catalog.pg_dist_schema SELECT name, 1 FROM public.stub WHERE distributes;
 END $$;
 
-SELECT plan(51);
+SELECT plan(54);
 
 -- ---- installing ----
 
@@ -215,6 +215,14 @@ SET crm.actor = 'anna';
 SELECT set_config('crm.effective_at', '2026-01-01 00:00+00', false) \g /dev/null
 SELECT lives_ok($$ SELECT crm_propagate_context() $$, 'The settings of the session are taken along');
 SELECT is(current_setting('crm.actor') || ' ' || current_setting('citus.propagate_set_commands'), 'anna none', 'and stay as they were');
+
+-- A role or a database may have a wrong one, which only the reports refuse that go by it.
+SELECT throws_ok($$ SET crm.week_start = 'someday' $$, '22023', NULL, 'A wrong setting is refused');
+SET application_name = 'citus_internal gpid=10000000001';
+SELECT lives_ok($$ SET crm.week_start = 'someday' $$, 'but not on the node that it is taken to');
+RESET application_name;
+SELECT lives_ok($$ SELECT crm_propagate_context() $$, 'nor does it stop the other settings');
+RESET crm.week_start;
 
 -- a node to which Citus takes a function, by a session of its own
 SET application_name = 'citus_internal gpid=10000000001';

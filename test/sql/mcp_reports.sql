@@ -81,6 +81,8 @@ SELECT a, concat_ws(' | ', r ->> 'code', r ->> 'message', r ->> 'hint')
 FROM unnest(ARRAY['{"report": "changes_since"}', '{"report": "changes_since", "at": "gestern"}', '{"report": "changes_since", "at": "2026-01-01", "cursor": "MjA="}', '{"report": "changes_since", "at": "2026-01-01", "limit": 101}',
 	'{"report": "changes_since", "at": "2026-01-01", "max_rows": 5}', '{"report": "win_rate", "from": "2026-02-01", "before": "2026-01-01"}', '{"report": "pipeline_trend"}']) AS a, pg_temp.call('report_flow', a::jsonb) AS r;
 SELECT length(r ->> 'message') FROM unnest(ARRAY['report', 'group_by', 'cohort', 'in_currency', 'pipeline_id', repeat('x', 500)]) AS a, pg_temp.call('report_flow', jsonb_build_object('report', 'win_rate') || jsonb_build_object(a, repeat('y', 500))) AS r;
+-- an empty name is no part of one
+SELECT concat_ws(' | ', r ->> 'code', r ->> 'message', regexp_replace(r ->> 'details', '\([-0-9a-f]*\)', '(id)')) FROM unnest(ARRAY['', '  ']) AS a, pg_temp.call('report_flow', jsonb_build_object('report', 'funnel', 'pipeline_id', a)) AS r;
 SELECT DISTINCT t #>> '{inputSchema,properties,before,description}' FROM json_array_elements(mcp('{"jsonrpc":"2.0","id":1,"method":"tools/list"}') -> 'result' -> 'tools') AS t WHERE t ->> 'name' LIKE 'report%';
 
 -- one of the user's own

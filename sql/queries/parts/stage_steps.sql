@@ -3,12 +3,13 @@
 -- and the same exchange rate.
 counted AS MATERIALIZED (
     -- Cohorts are large, so no other part of the query reads them: they would be copied.
-    SELECT k.keys -> t.cohort_no AS keys, k.currencies[t.cohort_no + 1] AS currency, k.tenant_ids[t.cohort_no + 1] AS tenant_id,
-        k.rate_days[t.cohort_no + 1] AS rate_day,
+    -- What they have in common is jsonb, of which an element is found without reading those
+    -- before it.
+    SELECT k.cohorts -> t.cohort_no -> 0 AS keys, k.cohorts -> t.cohort_no ->> 1 AS currency,
+        (k.cohorts -> t.cohort_no ->> 2)::uuid AS tenant_id, (k.cohorts -> t.cohort_no ->> 3)::date AS rate_day,
         t.from_stage_id, t.to_stage_id, t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won,
         t.value, t.won_value, t.lost_value, t.to_won_value
-    FROM (SELECT array_agg(k.deals) AS deals, jsonb_agg(k.keys) AS keys, array_agg(k.currency) AS currencies,
-                array_agg(k.tenant_id) AS tenant_ids, array_agg(k.rate_day) AS rate_days
+    FROM (SELECT array_agg(k.deals) AS deals, jsonb_agg(jsonb_build_array(k.keys, k.currency, k.tenant_id, k.rate_day)) AS cohorts
             FROM (SELECT d.keys, CASE WHEN d.amount IS NOT NULL THEN d.currency END AS currency,
                         @part conversion_day of CASE WHEN d.amount IS NOT NULL THEN d.currency END@,
                         @extension@.crm_deal_cohort(d.id, d.status, d.stage_id, d.stage_entered_at, d.amount) AS deals
@@ -24,7 +25,8 @@ counted AS MATERIALIZED (
 ), conversions AS MATERIALIZED (
     @part conversions of counted AS s WHERE s.rate_day IS NOT NULL@
 ), steps AS MATERIALIZED (
-    SELECT g.group_key, g.is_total, t.from_stage_id, t.to_stage_id, sum(t.deals)::bigint AS deals,
+    -- most of the rows are of pairs: what the planner expects of to_stage_id IS NULL is far too few
+    SELECT g.group_key, g.is_total, t.from_stage_id, t.to_stage_id, t.to_stage_id IS NULL AS is_stood, sum(t.deals)::bigint AS deals,
         sum(t.open_deals)::bigint AS open_deals, sum(t.won_deals)::bigint AS won_deals,
         sum(t.lost_deals)::bigint AS lost_deals, sum(t.to_won)::bigint AS to_won,
         count(DISTINCT coalesce(@query@.in_currency, t.currency)) FILTER (WHERE t.currency IS NOT NULL) AS currencies,
@@ -43,11 +45,11 @@ counted AS MATERIALIZED (
         t.deals, t.open_deals, t.won_deals, t.lost_deals, t.to_won, t.currencies, t.currency,
         t.value, t.won_value, t.lost_value, t.to_won_value, t.rates
     FROM steps AS t
-    WHERE t.to_stage_id IS NULL
+    WHERE t.is_stood
 ), came AS MATERIALIZED (
     SELECT t.is_total, coalesce(t.group_key, '') AS match_key, t.group_key IS NULL AS no_key, t.from_stage_id, t.to_stage_id, t.deals, t.value
     FROM steps AS t
-    WHERE t.to_stage_id IS NOT NULL
+    WHERE NOT t.is_stood
 ), groups AS (
     -- there is always a total, even of no deals
     SELECT true AS is_total, NULL AS group_key, '' AS match_key, true AS no_key
