@@ -5,8 +5,8 @@
  * Such a deal is a new one: reports on the deals that there are now count only what happened
  * since it was inserted again.  Its moves are numbered on, so the number of the last move
  * before tells which ones are of its present life.  But if it was put back as it had been
- * deleted, in its stage and since the same time, it goes on, and nothing of this concerns it.
- * The view stage_visits has the same rule.
+ * deleted, in its stage and since the same time, it goes on, and nothing of this concerns it
+ * (history/put_back.h).
  */
 #ifndef CRM_ANALYTICS_LIVES_H
 #define CRM_ANALYTICS_LIVES_H
