@@ -41,7 +41,9 @@ WITH times AS MATERIALIZED (
 ), groups AS (
     SELECT 0 AS group_no, NULL AS group_key, true AS is_total
     UNION ALL
-    SELECT t.group_no, t.group_key, t.is_total FROM times AS t WHERE t.stage_id IS NULL
+    -- as in a funnel, no group without visits
+    SELECT t.group_no, t.group_key, t.is_total FROM times AS t
+    WHERE t.stage_id IS NULL AND t.group_no IN (SELECT c.group_no FROM times AS c WHERE c.stage_id IS NOT NULL)
 )
 SELECT g.group_key,
     @part group_name of g@,

@@ -19,6 +19,7 @@ typedef struct Walk
 	uint32		life;			/* the one it is in at the point */
 	uint32		point;
 	uint32		next;			/* the first one at which it may be another */
+	uint32		subject;		/* of the deal that there is now */
 } Walk;
 
 static void
@@ -109,6 +110,24 @@ find_life(Walk *walk)
 	return NULL;
 }
 
+/* Whether the deal of the life at the point is the one that there is now. */
+static bool
+goes_on(const Walk *walk)
+{
+	const ReplayLife *lives = walk->deal->lives;
+	uint32		count = walk->deal->nlives;
+
+	if (walk->present == NULL)
+		return false;
+	for (uint32 i = walk->life; i < count; i += 2)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i + 1 == count || !lives[i + 1].goes_on)
+			return false;
+	}
+	return true;
+}
+
 /* Where it stands at the point, by the first visit that ended after it; NULL: not there yet. */
 static const ReplayPlace *
 find_place(Walk *walk, const ReplayLife *end)
@@ -184,17 +203,22 @@ take_step(Walk *walk)
 		return;
 	place = find_place(walk, end);
 	edit = find_edit(walk);
-	if (place != NULL && (edit != NULL || walk->present != NULL))
-		crm_count_deal(walk->as_of, place->number,
-					   edit != NULL ? &edit->values : &walk->present->values,
-					   find_probability(walk, end, place), walk->point, walk->next);
+	if (place == NULL || (edit == NULL && walk->present == NULL))
+		return;
+	walk->as_of->subject = goes_on(walk) ? walk->subject : 0;
+	crm_count_deal(walk->as_of, place->number,
+				   edit != NULL ? &edit->values : &walk->present->values,
+				   find_probability(walk, end, place), walk->point, walk->next);
 }
 
 void
 crm_walk_through_points(Replay *replay, const AsOfDeal *deal, const ReplayPresent *present)
 {
 	AsOf	   *as_of = replay->arg;
-	Walk		walk = {.replay = replay,.as_of = as_of,.deal = &deal->deal,.present = present};
+	Walk		walk = {
+		.replay = replay,.as_of = as_of,.deal = &deal->deal,.present = present,
+		.subject = as_of->subject
+	};
 
 	arrange_events(replay, as_of, deal);
 	for (; walk.point < as_of->npoints; walk.point = walk.next)

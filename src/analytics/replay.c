@@ -340,13 +340,14 @@ note_edit(Replay *replay, ReplayEdit *edit)
 {
 	ReplayDeal *deal = get_deal(replay, edit->deal_id);
 
-	if (edit->change == REPLAY_DELETED || edit->change == REPLAY_RESTORED)
+	if (crm_replay_is_of_life(edit->change))
 	{
 		LifeNode   *node = crm_replay_alloc(replay, sizeof(LifeNode));
 
 		node->deal = deal;
 		node->life.order = edit->order;
 		node->life.is_deleted = edit->change == REPLAY_DELETED;
+		node->life.goes_on = edit->change == REPLAY_RESTORED;
 		node->life.place = edit->place;
 		node->next = replay->life_nodes;
 		replay->life_nodes = node;

@@ -79,9 +79,17 @@ typedef enum ReplayChange
 	REPLAY_ARCHIVED,
 	REPLAY_UNARCHIVED,
 	REPLAY_DELETED,
-	REPLAY_RESTORED,
+	REPLAY_RESTORED,			/* put back as it was deleted: it goes on */
+	REPLAY_RECREATED,			/* inserted under the id of a deleted deal */
 	REPLAY_ERASED				/* the history is incomplete until then */
 } ReplayChange;
+
+/* Whether a life of a deal ends or begins with it, but for the first one. */
+static inline bool
+crm_replay_is_of_life(ReplayChange change)
+{
+	return change == REPLAY_DELETED || change == REPLAY_RESTORED || change == REPLAY_RECREATED;
+}
 
 /* A row of deal_changes: where the deal stood, and what it was before. */
 typedef struct ReplayEdit
@@ -89,7 +97,7 @@ typedef struct ReplayEdit
 	UuidKey		deal_id;
 	ReplayOrder order;
 	ReplayPlace place;
-	ReplayValues values;		/* none for a deal that is restored */
+	ReplayValues values;		/* none for a deal that is inserted again */
 	struct ReplayEdit *next;	/* the user's, as the next one */
 	uint32		end;
 	ReplayChange change;
@@ -126,7 +134,8 @@ typedef struct ReplayPresent
 typedef struct ReplayLife
 {
 	ReplayOrder order;
-	bool		is_deleted;		/* else restored */
+	bool		is_deleted;		/* else it was inserted again, */
+	bool		goes_on;		/* as it was deleted */
 	ReplayPlace place;			/* where it stood at its end */
 } ReplayLife;
 

@@ -80,12 +80,28 @@ static const char *const queries[] = {
 
 /*
  * When the deal of c, which was closed then, had been closed.  The move out of its status tells,
- * if the deal was reopened; else the move into it, that was not taken back.  A deal that was
- * inserted as closed has it in a later move out of that status, or still.  %1$s is
- * stage_changes, %2$s deals, $1 the tenant.
+ * if the deal was reopened; else the move into it, that was not taken back by then.  A deal
+ * that was inserted as closed has it in a later move out of that status, or still; of one that
+ * was deleted it is not known, and the time when it was inserted counts.  All of it is of the
+ * same life of the deal.  %1$s is stage_changes, %2$s deals, %3$s life: when the life of c began,
+ * and ended if another one followed, by numbers of moves; $1 the tenant.
  */
 #define OF_DEAL(id, of) \
 	"WHERE " id " OPERATOR(pg_catalog.=) c.deal_id AND " of ".tenant_id OPERATOR(pg_catalog.=) $1"
+
+/* before and after: conditions of the beginnings of other lives; %1$s is deal_changes. */
+#define LIFE(before, after) \
+	"(SELECT COALESCE(pg_catalog.max(l.move_no) FILTER (WHERE " before "), 0) AS begun, " \
+	"pg_catalog.min(l.move_no) FILTER (WHERE " after ") AS ended " \
+	"FROM %1$s l " OF_DEAL("l.deal_id", "l") " AND l.change OPERATOR(pg_catalog.=) 'recreated')"
+
+#define LIFE_OF_EDIT \
+	LIFE("l.version OPERATOR(pg_catalog.<) c.version", "l.version OPERATOR(pg_catalog.>) c.version")
+
+#define LIFE_OF_MOVE \
+	LIFE("l.move_no OPERATOR(pg_catalog.<) c.move_no", "l.move_no OPERATOR(pg_catalog.>=) c.move_no")
+
+#define ONLY_LIFE	"(SELECT 0 AS begun, NULL::pg_catalog.int4 AS ended)"
 
 #define CLEARED(move) \
 	"COALESCE(pg_catalog.jsonb_object_field_text(" move ".closing, 'won_at')::pg_catalog.timestamptz, " \
@@ -94,16 +110,29 @@ static const char *const queries[] = {
 #define CLOSED_BY(status, compare) \
 	"(SELECT m.changed_at FROM %1$s m " OF_DEAL("m.deal_id", "m") \
 	" AND m.move_no OPERATOR(pg_catalog." compare ") c.move_no " \
+	"AND m.move_no OPERATOR(pg_catalog.>) life.begun " \
 	"AND m.to_status OPERATOR(pg_catalog.=) " status " AND m.from_status OPERATOR(pg_catalog.<>) " status " " \
 	"AND m.reverts_no IS NULL AND NOT EXISTS (SELECT FROM %1$s r " \
-	OF_DEAL("r.deal_id", "r") " AND r.reverts_no OPERATOR(pg_catalog.=) m.move_no) " \
+	OF_DEAL("r.deal_id", "r") " AND r.reverts_no OPERATOR(pg_catalog.=) m.move_no " \
+	"AND r.move_no OPERATOR(pg_catalog." compare ") c.move_no) " \
 	"ORDER BY m.move_no DESC LIMIT 1)"
 
-#define CLOSED_UNTIL_LATER \
+#define CLOSED_UNTIL_LATER(status) \
 	"(SELECT " CLEARED("m") " FROM %1$s m " OF_DEAL("m.deal_id", "m") \
-	" AND m.move_no OPERATOR(pg_catalog.>) c.move_no AND m.closing IS NOT NULL ORDER BY m.move_no LIMIT 1), " \
+	" AND m.move_no OPERATOR(pg_catalog.>) c.move_no " \
+	"AND m.move_no OPERATOR(pg_catalog.<=) COALESCE(life.ended, m.move_no) " \
+	"AND " CLEARED("m") " IS NOT NULL ORDER BY m.move_no LIMIT 1), " \
 	"(SELECT pg_catalog.max(COALESCE(d.won_at, d.lost_at)) FROM %2$s d " OF_DEAL("d.id", "d") \
-	" AND d.status OPERATOR(pg_catalog.=) c.from_status)"
+	" AND d.status OPERATOR(pg_catalog.=) " status " AND life.ended IS NULL)"
+
+#define INSERTED(status) \
+	"(SELECT CASE WHEN m.from_status OPERATOR(pg_catalog.=) " status " THEN m.entered_at END FROM %1$s m " \
+	OF_DEAL("m.deal_id", "m") " AND m.move_no OPERATOR(pg_catalog.<=) c.move_no " \
+	"AND m.move_no OPERATOR(pg_catalog.>) life.begun ORDER BY m.move_no LIMIT 1)"
+
+#define CLOSED_AT(status, compare) \
+	"(SELECT COALESCE(" CLOSED_BY(status, compare) ", " CLOSED_UNTIL_LATER(status) ", " INSERTED(status) ") " \
+	"FROM %3$s AS life)"
 
 static const RowColumn edit_columns[] = {
 	[ROW_TENANT_ID] = {"tenant_id", UUIDOID},
@@ -126,7 +155,7 @@ static const RowColumn edit_columns[] = {
 	[EDIT_CLOSED_AT] = {
 		"stage_entered_at", TIMESTAMPTZOID,
 		"CASE WHEN c.status OPERATOR(pg_catalog.<>) 'open' AND c.change OPERATOR(pg_catalog.=) 'deleted' "
-		"THEN COALESCE(" CLOSED_BY("c.status", "<=") ", c.stage_entered_at) END"
+		"THEN COALESCE(" CLOSED_AT("c.status", "<=") ", c.stage_entered_at) END"
 	},
 };
 
@@ -145,7 +174,7 @@ static const RowColumn move_columns[] = {
 	[MOVE_CLOSED_AT] = {
 		"closing", TIMESTAMPTZOID,
 		"CASE WHEN c.from_status OPERATOR(pg_catalog.<>) 'open' THEN COALESCE(" CLEARED("c") ", "
-		CLOSED_BY("c.from_status", "<") ", " CLOSED_UNTIL_LATER ", c.entered_at) END"
+		CLOSED_AT("c.from_status", "<") ", c.entered_at) END"
 	},
 	[MOVE_REVERTS_NO] = {"reverts_no", INT4OID},
 };
@@ -223,20 +252,51 @@ table_id(const Replay *replay, ReplayRows rows)
 		get_relname_relid(tables[rows].table, RelationGetNamespace(deals));
 }
 
-/* The columns, with the names of the tables in what is read in place of some. */
+static void
+receive_life(TupleTableSlot *row, void *has_lives)
+{
+	*(bool *) has_lives = true;
+}
+
+/* Whether any deal has several lives: mostly none has, and planning is for nothing. */
+static bool
+has_lives(const Replay *replay)
+{
+	static const Oid types[] = {UUIDOID};
+	Relation	deals = replay->query.deals;
+	Datum		args[] = {UUIDPGetDatum(&replay->query.tenant_id)};
+	bool		result = false;
+	CrmStatement statement = {
+		.text = psprintf("SELECT c.change FROM %s c WHERE c.change OPERATOR(pg_catalog.=) 'recreated' "
+						 "AND c.tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
+						 crm_sibling_name(deals, "deal_changes")),
+		.nargs = lengthof(types),
+		.argtypes = types,
+		.cursor_options = crm_generic_plan(deals),
+	};
+
+	crm_receive_rows(&statement, args, NULL, true, receive_life, &result);
+	return result;
+}
+
+/* The columns, with what is read in place of some. */
 static const RowColumn *
 named_columns(const Replay *replay, ReplayRows rows)
 {
 	Size		size = tables[rows].ncolumns * sizeof(RowColumn);
 	RowColumn  *columns = memcpy(palloc(size), tables[rows].columns, size);
 	Relation	deals = replay->query.deals;
+	const char *life = ONLY_LIFE;
 
+	if (has_lives(replay))
+		life = psprintf(rows == REPLAY_READ_EDITS ? LIFE_OF_EDIT : LIFE_OF_MOVE,
+						crm_sibling_name(deals, "deal_changes"));
 	for (int i = 0; i < tables[rows].ncolumns; i++)
 	{
 		if (columns[i].expression != NULL)
 			columns[i].expression = psprintf(columns[i].expression,
 											 crm_sibling_name(deals, "stage_changes"),
-											 crm_relation_name(RelationGetRelid(deals)));
+											 crm_relation_name(RelationGetRelid(deals)), life);
 	}
 	return columns;
 }
@@ -258,7 +318,7 @@ select_list(Replay *replay, ReplayRows rows)
 	if (!query->want_closed_at)
 		asked &= ~tables[rows].of_closing;
 	/* Only what is read of closings needs names. */
-	if (query->want_closed_at)
+	if (query->want_closed_at && tables[rows].table != NULL)
 		columns = named_columns(replay, rows);
 	return crm_select_list(table_id(replay, rows), "c", columns, tables[rows].ncolumns,
 						   tables[rows].nrequired, asked, &replay->columns);

@@ -163,8 +163,10 @@ get_change(const struct varlena *text, ReplayChange *change)
 		*change = REPLAY_UNARCHIVED;
 	else if (IS_CHANGE(text, "deleted"))
 		*change = REPLAY_DELETED;
-	else if (IS_CHANGE(text, "restored") || IS_CHANGE(text, "recreated"))
+	else if (IS_CHANGE(text, "restored"))
 		*change = REPLAY_RESTORED;
+	else if (IS_CHANGE(text, "recreated"))
+		*change = REPLAY_RECREATED;
 	else if (IS_CHANGE(text, CRM_ERASED))
 		*change = REPLAY_ERASED;
 	return true;

@@ -167,8 +167,7 @@ receive_edit(Replay *replay, ReplayDeal *replay_deal, ReplayEdit *edit)
 	WaterfallDeal *deal = (WaterfallDeal *) replay_deal;
 	WaterfallEvent *event;
 
-	if (edit->order.at <= replay->query.to_at || edit->change == REPLAY_DELETED ||
-		edit->change == REPLAY_RESTORED)
+	if (edit->order.at <= replay->query.to_at || crm_replay_is_of_life(edit->change))
 		event = add_event(replay, deal);
 	else if (deal->after == NULL)
 		event = deal->after = add_event(replay, deal);
@@ -274,6 +273,7 @@ bar_of_coming(ReplayChange change, const WaterfallState *before)
 	switch (change)
 	{
 		case REPLAY_RESTORED:
+		case REPLAY_RECREATED:
 			return BAR_NEW;
 		case REPLAY_MOVED:
 			return before->is_here ? BAR_REOPENED : BAR_MOVED_IN;
@@ -371,6 +371,7 @@ go_back(WaterfallState *state, const WaterfallEvent *event)
 			state->status = before.status;
 			return;
 		case REPLAY_RESTORED:
+		case REPLAY_RECREATED:
 			state->is_there = false;
 			return;
 		case REPLAY_DELETED:

@@ -41,7 +41,7 @@ static void
 set_times(DealWrite *deal, const TimelineVisit *visit)
 {
 	deal_set(deal, DEAL_STAGE_ENTERED_AT, TimestampTzGetDatum(visit->new_entered_at));
-	if (visit->closer != TIMELINE_NO_MOVE)
+	if (crm_timeline_has_closer(visit))
 		deal_set(deal, visit->status == DEAL_WON ? DEAL_WON_AT : DEAL_LOST_AT,
 				 TimestampTzGetDatum(visit->new_closed_at));
 }
@@ -69,7 +69,7 @@ crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name)
 	const TimelineVisit *visit = crm_timeline_present(timeline);
 	TimestampTz old = DatumGetTimestampTz(deal_get_old(deal, column));
 	TimestampTz earliest = creation(deal);
-	bool		is_move = visit->closer != TIMELINE_NO_MOVE && visit->closed_at == old;
+	bool		is_move = crm_timeline_has_closer(visit) && visit->closed_at == old;
 	TimestampTz moment;
 
 	if (is_move)
@@ -80,6 +80,8 @@ crm_deal_correct_closing(DealWrite *deal, DealColumn column, const char *name)
 	if (moment == old)
 		return;
 	crm_deal_check_closed_after_creation(deal);
+	if (visit->closer == TIMELINE_EARLIER_MOVE)
+		crm_timeline_refuse_earlier(timeline);
 	if (is_move)
 		crm_timeline_correct(timeline, visit->closer, moment);
 	crm_timeline_write(timeline, next_version(deal), deal->clock, crm_session_reason());

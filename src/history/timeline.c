@@ -45,7 +45,7 @@ end_visit(const TimelineVisit *before, TimelineMove *move)
 {
 	/* Of an earlier part that was cut off, or of a life that is not known. */
 	bool		follows = move->entered_at == before->entered_at;
-	bool		clears = move->has_closed_at && before->closer != TIMELINE_NO_MOVE &&
+	bool		clears = move->has_closed_at && crm_timeline_has_closer(before) &&
 	move->closed_at == before->closed_at;
 
 	move->new_entered_at = follows ? before->new_entered_at : move->entered_at;
@@ -81,6 +81,26 @@ begin_visit(TimelineVisit *after, const TimelineVisit *before, int i, const Time
 	after->new_closed_at = move->new_changed_at;
 }
 
+/*
+ * The visit after a move that took one back which is not here, as it was made before the deal
+ * was put back, or was cut off: the next move tells of it, or the deal.
+ */
+static void
+resume_visit(Timeline *timeline, int i)
+{
+	TimelineVisit *after = &timeline->visits[i + 1];
+	const TimelineMove *next = i + 1 < timeline->nmoves ? &timeline->moves[i + 1] : NULL;
+
+	after->status = timeline->moves[i].to_status;
+	after->entered_at = next != NULL ? next->entered_at : timeline->deal.entered_at;
+	after->closer = timeline->is_put_back && after->status != DEAL_OPEN ? TIMELINE_EARLIER_MOVE :
+		TIMELINE_NO_MOVE;
+	after->closed_at = next == NULL ? timeline->deal.closed_at :
+		next->has_closed_at ? next->closed_at : after->entered_at;
+	after->new_entered_at = after->entered_at;
+	after->new_closed_at = after->closed_at;
+}
+
 /* Computes all that depends on the times of the moves. */
 static void
 follow(Timeline *timeline)
@@ -94,6 +114,8 @@ follow(Timeline *timeline)
 		end_visit(&timeline->visits[i], move);
 		if (reverted >= 0)
 			timeline->visits[i + 1] = timeline->visits[reverted];
+		else if (move->reverts_no > 0)
+			resume_visit(timeline, i);
 		else
 			begin_visit(&timeline->visits[i + 1], &timeline->visits[i], i, move);
 	}
@@ -140,10 +162,14 @@ static void
 read_lives(Timeline *timeline, const char *deal_changes)
 {
 	bool		isnull;
+	Datum		is_put_back;
 
 	run(psprintf("SELECT pg_catalog.max(c.move_no::pg_catalog.int4) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'deleted'), "
-				 "pg_catalog.max(c.changed_at::pg_catalog.timestamptz) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created') "
-				 "FROM %s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
+				 "pg_catalog.max(c.changed_at::pg_catalog.timestamptz) FILTER (WHERE c.change OPERATOR(pg_catalog.=) 'created'), "
+				 "(SELECT l.change OPERATOR(pg_catalog.=) 'restored' FROM %1$s l WHERE l.deal_id OPERATOR(pg_catalog.=) $1 "
+				 "AND l.tenant_id OPERATOR(pg_catalog.=) $2 AND l.change OPERATOR(pg_catalog.=) ANY ('{restored,recreated}') "
+				 "ORDER BY l.changed_at DESC, l.recorded_at DESC LIMIT 1) "
+				 "FROM %1$s c WHERE c.deal_id OPERATOR(pg_catalog.=) $1 AND c.tenant_id OPERATOR(pg_catalog.=) $2 "
 				 "AND c.change OPERATOR(pg_catalog.=) ANY ('{created,deleted}')",
 				 deal_changes), 2, timeline);
 	timeline->earlier_moves = DatumGetInt32(crm_result_value(0, 1, INT4OID, &isnull));
@@ -151,6 +177,8 @@ read_lives(Timeline *timeline, const char *deal_changes)
 	if (isnull)
 		timeline->earlier_moves = 0;
 	timeline->created_at = time_value(0, 2, &isnull);
+	is_put_back = crm_result_value(0, 3, BOOLOID, &isnull);
+	timeline->is_put_back = !isnull && DatumGetBool(is_put_back);
 }
 
 static void
@@ -219,7 +247,9 @@ set_beginning(Timeline *timeline)
 	visit->closed_at = first == NULL ? timeline->deal.closed_at :
 		first->has_closed_at ? first->closed_at : visit->entered_at;
 	visit->new_closed_at = visit->closed_at;
-	if (visit->closed_at == visit->entered_at)
+	if (timeline->is_put_back)
+		visit->closer = TIMELINE_EARLIER_MOVE;
+	else if (visit->closed_at == visit->entered_at)
 		visit->closer = TIMELINE_BEGINNING;
 }
 
@@ -258,6 +288,12 @@ refuse(const Timeline *timeline, const char *detail)
 			 errhint("Correct a move that its history shows as standing.")));
 }
 
+void
+crm_timeline_refuse_earlier(const Timeline *timeline)
+{
+	refuse(timeline, _("It was made before the deal was deleted and put back."));
+}
+
 int
 crm_timeline_find(const Timeline *timeline, int32 move_no)
 {
@@ -270,7 +306,7 @@ crm_timeline_find(const Timeline *timeline, int32 move_no)
 				 errdetail("It has made %d moves.", timeline->deal.move_no),
 				 errhint("Give the number of one of them, or 0 for when the deal came into being.")));
 	if (timeline->has_earlier_life && move_no <= timeline->earlier_moves)
-		refuse(timeline, _("It was made before the deal was deleted and put back."));
+		crm_timeline_refuse_earlier(timeline);
 	if (move_no == 0 && timeline->has_beginning)
 		return TIMELINE_BEGINNING;
 	if (found < 0)

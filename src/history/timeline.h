@@ -16,12 +16,15 @@
 #include "utils/relcache.h"
 #include "utils/uuid.h"
 
+#include "base/compat.h"
 #include "stage/deal_status.h"
 
 /* In place of the number of a move: that the deal came into being. */
 #define TIMELINE_BEGINNING	(-1)
 /* The time of closing is that of no move. */
 #define TIMELINE_NO_MOVE	(-2)
+/* Or that of a move which the deal made before it was deleted and put back as it was. */
+#define TIMELINE_EARLIER_MOVE	(-3)
 
 typedef struct TimelineMove
 {
@@ -77,6 +80,7 @@ typedef struct Timeline
 	bool		has_beginning;	/* the history has the deal from its beginning
 								 * on */
 	bool		has_earlier_life;
+	bool		is_put_back;	/* and goes on from where it was */
 	int32		earlier_moves;	/* of an earlier life */
 	TimestampTz created_at;		/* as recorded; DT_NOBEGIN: not recorded */
 } Timeline;
@@ -88,6 +92,13 @@ static inline TimelineVisit *
 crm_timeline_present(const Timeline *timeline)
 {
 	return &timeline->visits[timeline->nmoves];
+}
+
+/* Whether it is known what closed the deal: a move that is here, or the deal's beginning. */
+static inline bool
+crm_timeline_has_closer(const TimelineVisit *visit)
+{
+	return visit->closer > TIMELINE_NO_MOVE;
 }
 
 /* The index of the move of that number, which must stand; ERROR PT404 or PT409. */
@@ -107,6 +118,9 @@ extern TimestampTz crm_timeline_earliest(const Timeline *timeline, int move);
  * a time that is not between those of its neighbours.
  */
 extern void crm_timeline_correct(Timeline *timeline, int move, TimestampTz at);
+
+/* ERROR PT409: the move is of the time before the deal was deleted and put back. */
+pg_noreturn extern void crm_timeline_refuse_earlier(const Timeline *timeline);
 
 /*
  * Writes what was corrected to the history, with the rights of deals' owner,

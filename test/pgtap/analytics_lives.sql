@@ -47,6 +47,8 @@ SELECT is_empty('SELECT FROM deal_pushes', 'no push');
 SELECT is_empty($$SELECT FROM stage_conversion(id('Sales')) WHERE deals > 0 AND from_stage_name <> 'Lead' OR converted > 0$$, 'no conversion');
 SELECT is_empty(format($$SELECT FROM time_in_stage(id('Sales'), %L) WHERE visits > 0$$, m), 'no time: ' || m) FROM unnest('{visit,first,latest,cumulative}'::text[]) AS m;
 SELECT results_eq($$SELECT open_deals::int, open_value FROM pipeline_trend(id('Sales'), '2024-02-10', '2024-02-10')$$, 'VALUES (2, 200::numeric)', 'the trend knows the lives of then');
+SELECT results_eq($$SELECT group_key, open_deals::int FROM pipeline_trend(id('Sales'), '2024-02-10', '2024-02-10', group_by => 'title') WHERE NOT is_total$$,
+    'VALUES (NULL::text, 2)', 'and not their titles');
 UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = '2025-02-01' WHERE id = id('b');
 SELECT set_eq('SELECT flow()', ARRAY['2025 Lead 1 999 1 999', '2025 Qualified 1 999 0 0'], 'then it moves');
 SELECT set_eq('SELECT steps()', ARRAY['Lead 1 1', 'Qualified 1 0'], 'and gets further');
@@ -87,6 +89,63 @@ SELECT results_eq($$SELECT stage_name FROM lost_reasons(by_stage => true)$$, $$V
 DELETE FROM deals WHERE id = id('b');
 INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('b'), 'b', id('Lost'), '2025-01-01');
 SELECT results_eq($$SELECT stage_name, deals::int FROM lost_reasons(id('Sales'), by_stage => true)$$, $$VALUES (NULL::text, 1)$$, 'created as lost');
+DELETE FROM deals;
+
+-- Groups of a trend: what goes on has what it has now.
+CREATE FUNCTION t.titles() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', g.group_key, g.open_deals) FROM crm.pipeline_trend(t.id('Sales'), '2023-02-10', '2023-02-10', group_by => 'title') AS g WHERE NOT g.is_total
+$$;
+INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('c'), 'c', id('Lead'), '2023-01-01');
+SELECT set_eq('SELECT titles()', '{c 1}'::text[], 'a deal in its first life');
+UPDATE deals SET stage_id = id('Qualified'), stage_entered_at = '2023-03-01 12:00:00.123456' WHERE id = id('c');
+DELETE FROM kept;
+INSERT INTO kept TABLE deals;
+DELETE FROM deals;
+SELECT set_eq('SELECT titles()', '{1}'::text[], 'deleted');
+INSERT INTO deals SELECT * FROM kept;
+SELECT set_eq('SELECT titles()', '{c 1}'::text[], 'put back as it was');
+UPDATE kept SET stage_entered_at = date_trunc('milliseconds', stage_entered_at), title = 'd';
+DELETE FROM deals;
+INSERT INTO deals SELECT * FROM kept;
+SELECT set_eq('SELECT titles()', '{d 1}'::text[], 'by a client without microseconds, twice');
+UPDATE deals SET stage_id = id('Lead') WHERE id = id('c');
+SELECT set_eq('SELECT titles()', '{d 1}'::text[], 'and moved');
+DELETE FROM deals;
+INSERT INTO deals SELECT * FROM kept;
+SELECT set_eq('SELECT titles()', '{1}'::text[], 'as it was before it moved: it is new');
+DELETE FROM deals;
+
+-- Of one that goes on, the move that closed it was made before.
+INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('e'), 'e', id('Lead'), '2023-01-01');
+SELECT move_deal(id('e'), id('Lost'), '2023-02-01') \g /dev/null
+UPDATE deals SET lost_at = '2023-02-02' WHERE id = id('e');
+DELETE FROM kept;
+INSERT INTO kept TABLE deals;
+DELETE FROM deals;
+INSERT INTO deals SELECT * FROM kept;
+SELECT throws_matching($$UPDATE deals SET lost_at = '2023-03-01' WHERE id = id('e')$$, 'that move of deal [0-9a-f-]+ cannot be corrected', 'lost before it was deleted');
+SELECT throws_ok($$UPDATE deals SET lost_at = '2023-03-01' WHERE id = id('e')$$, 'PT409');
+SELECT throws_ok($$SELECT correct_move(id('e'), '2023-03-01')$$, 'PT409');
+SELECT is_empty($$SELECT FROM stage_visits AS v JOIN stage_visits AS n ON n.visit_no = v.visit_no + 1 WHERE v.exited_at <> n.entered_at$$, 'so no visit begins before the last one ended');
+SELECT move_deal(id('e'), id('Lead')), move_deal(id('e'), id('Lost')) \g /dev/null
+SELECT lives_ok($$UPDATE deals SET lost_at = stage_entered_at - interval '1 microsecond' WHERE id = id('e')$$, 'lost since it was put back');
+SELECT is((SELECT count(*) FROM stage_changes AS c JOIN deals AS d ON c.changed_at = d.lost_at AND d.lost_at = d.stage_entered_at), 1::bigint, 'the move has the same time');
+DELETE FROM deals;
+INSERT INTO deals (id, title, stage_id, created_at) VALUES (id('f'), 'f', id('Lead'), '2023-01-01');
+SELECT move_deal(id('f'), id('Lost'), '2023-02-01'), move_deal(id('f'), id('Qualified'), '2023-03-01') \g /dev/null
+DELETE FROM kept;
+INSERT INTO kept TABLE deals;
+DELETE FROM deals;
+INSERT INTO deals SELECT * FROM kept;
+SELECT undo_move(id('f')) \g /dev/null
+SELECT throws_ok($$UPDATE deals SET lost_at = '2023-03-01' WHERE id = id('f')$$, 'PT409');
+SELECT move_deal(id('f'), id('Lead')) \g /dev/null
+SELECT correct_move(id('f'), clock_timestamp()) \g /dev/null
+SELECT results_eq($$SELECT s.name, v.entered_at::date FROM stage_visits AS v JOIN stages AS s ON s.id = v.stage_id WHERE v.deal_id = id('f') AND v.exited_at IS NOT NULL ORDER BY v.visit_no$$,
+    $$VALUES ('Lead', '2023-01-01'::date), ('Lost', '2023-02-01')$$, 'lost as it had been, after a move of then was taken back');
+DELETE FROM deals;
+INSERT INTO deals (id, title, stage_id) VALUES (id('e'), 'e', id('Lost'));
+SELECT lives_ok($$UPDATE deals SET created_at = '2023-01-01', lost_at = '2023-02-01' WHERE id = id('e')$$, 'inserted again as lost, as a new one');
 DELETE FROM deals;
 
 --

@@ -23,6 +23,8 @@ SELECT group_key, is_total, deals, won, lost, still_open FROM win_rate(:sales, '
 SELECT group_name, is_total, stage_name, deals, converted, value, converted_value
 FROM funnel(:sales, group_by => 'tag') WHERE deal_status = 'open' ORDER BY is_total DESC, group_name, stage_position;
 SELECT group_name, is_total, stage_name, visits, average_days, median_days FROM time_in_stage(:sales, group_by => 'tag') WHERE stage_name = 'Lead';
+-- a group of deals that were nowhere in that time has no rows
+SELECT DISTINCT group_name, is_total FROM time_in_stage(:sales, entered_from => '2024-01-12', group_by => 'tag') ORDER BY is_total DESC;
 -- nothing there: a total of nothing, and no group
 SELECT group_key, is_total, deals FROM win_rate(:empty, group_by => 'tag');
 SELECT group_key, is_total, deals FROM sales_cycle(:empty, group_by => 'owner');
