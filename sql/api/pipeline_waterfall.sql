@@ -10,7 +10,7 @@ COMMENT ON FUNCTION @extschema@.crm_pipeline_waterfall(regnamespace, uuid, times
 	timestamptz, uuid, text, text, integer) IS
 'What became of the open value of a pipeline between two moments: a waterfall
 
-A row per currency and bar of the chart. opening = open value of the pipeline at from_at, closing = at to_at (null: now), as pipeline_summary_as_of tells them; closing = opening + all the bars between, exactly, in value and in deals. Bars that take something are negative. changes counts how often it happened, deals by how many the number of open deals changed.
+A row per currency and bar of the chart. opening = open value of the pipeline at from_at, closing = at to_at (null, or a time to come: now), as pipeline_summary_as_of tells them; of a from_at to come nothing changed since; closing = opening + all the bars between, exactly, in value and in deals. Bars that take something are negative. changes counts how often it happened, deals by how many the number of open deals changed.
 
 new: created in an open stage, or put back after having been deleted. reopened: came back from won or lost. moved_in, moved_out: came from or went to another pipeline, whatever the status there. reassigned_in, reassigned_out: with owner_id, given to or taken from that owner. unarchived, archived. amount_up, amount_down: the amount changed. currency_in, currency_out: the currency changed, so that the deal left one waterfall for the other. won, lost, deleted: with the amount as of then; an amount written in the same statement as a move changes before it.
 
