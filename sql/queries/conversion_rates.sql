@@ -99,8 +99,8 @@ SELECT f.tenant_id, f.currency, f.day, f.multiply_by, f.divide_by, f.rates
 FROM found AS f
 WHERE (SELECT CASE
             WHEN a.currency IS NULL THEN true
-            ELSE @extension@.crm_raise('22023', format('the exchange rate from %s to %s on %s is %s days old, which is more than %s',
-                    a.currency, conversion_rates.in_currency, a.day, a.age, conversion_rates.max_age), NULL,
+            ELSE @extension@.crm_raise('22023', format('the exchange rate from %s to %s on %s is %s %s old, which is more than %s',
+                    a.currency, conversion_rates.in_currency, a.day, a.age, CASE a.age WHEN 1 THEN 'day' ELSE 'days' END, conversion_rates.max_age), NULL,
                 format('Insert a later one into exchange_rates, or allow for older ones by max_rate_age: this one is of %s.', a.valid_from))
         END
     FROM too_old AS a)

@@ -156,12 +156,25 @@ static void
 check_rate_age(const CrmDeclaration *declaration, ParamListInfo params)
 {
 	int			n = crm_find_argument(declaration, "max_rate_age");
+	int			currency = crm_find_argument(declaration, "in_currency");
 
-	if (n >= 0 && !params->params[n].isnull && DatumGetInt32(params->params[n].value) < 0)
+	if (n < 0 || params->params[n].isnull)
+		return;
+	if (DatumGetInt32(params->params[n].value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_rate_age must not be %d", DatumGetInt32(params->params[n].value)),
 				 errhint("It is a number of days, 0 or more; without it a rate may be of any age.")));
+
+	/*
+	 * A caller who is not told would take the values for those of rates that
+	 * young.
+	 */
+	if (currency >= 0 && params->params[currency].isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rate_age must not be given without in_currency"),
+				 errhint("No rate is used then. Give the currency to convert into, or leave it out.")));
 }
 
 /*

@@ -72,6 +72,7 @@ SELECT told('pipeline_summary(%L, in_currency => ''USD'', max_rate_age => %L)', 
 SELECT pipeline_summary(:empty, in_currency => 'EUR', max_rate_age => 0) -> 'oldest_rate' AS oldest;
 SELECT forecast(:sales, in_currency => 'USD', max_rate_age => -1);
 ROLLBACK;
+SELECT forecast(:sales, max_rate_age => 5);
 
 -- stage flow: the worked example, and the same of what the view of visits has
 SELECT period_start, stage_name, entered, entered_value, left_forward, forward_value, left_backward, backward_value, left_lost, lost_value
