@@ -131,7 +131,9 @@ CREATE VIEW compared AS
 SET temp_file_limit = 0;
 SELECT * FROM compared;
 SET work_mem = '64kB';
+\set VERBOSITY sqlstate
 SELECT * FROM compared;
+\set VERBOSITY default
 RESET temp_file_limit;
 SELECT * FROM compared;
 RESET work_mem;
