@@ -85,9 +85,11 @@ static bool is_defining = false;
 
 /* A wrong value that a role or a database has is taken along to other nodes of Citus. */
 static bool
-is_taken_along(const CalendarSetting *setting, const char *text)
+is_taken_along(const CalendarSetting *setting, const char *value)
 {
-	return (setting->text !=NULL && strcmp(setting->text, text) == 0) ||
+	const char *present = setting->text;
+
+	return (present != NULL && strcmp(present, value) == 0) ||
 		(IsTransactionState() && crm_session_is_of_citus());
 }
 
