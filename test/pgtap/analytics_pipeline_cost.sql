@@ -5,12 +5,13 @@ BEGIN;
 SELECT t.make_pipelines() \g /dev/null
 SELECT no_plan();
 
--- Each deal was worth 90 until June, and 100 since.
+-- Each deal was worth 90 until June, and 100 since.  The share of the small pipeline is an estimate
+-- from a sample: well below one in 64.
 SET LOCAL session_replication_role = replica;
 CREATE TABLE t.new_deals AS
     SELECT id('deal ' || n) AS id, p AS pipeline_id, s AS stage_id, timestamptz '2024-01-01' + n * interval '1 second' AS at
-    FROM generate_series(1, 81200) AS n,
-        LATERAL (SELECT id(CASE WHEN n > 1200 THEN 'Sales' ELSE 'Renewals' END), id(CASE WHEN n > 1200 THEN 'Lead' ELSE 'Due' END)) AS x (p, s);
+    FROM generate_series(1, 101100) AS n,
+        LATERAL (SELECT id(CASE WHEN n > 1100 THEN 'Sales' ELSE 'Renewals' END), id(CASE WHEN n > 1100 THEN 'Lead' ELSE 'Due' END)) AS x (p, s);
 INSERT INTO deals (id, tenant_id, pipeline_id, stage_id, title, amount, currency, status, probability, stage_entered_at, created_at)
     SELECT id, '00000000-0000-0000-0000-000000000000', pipeline_id, stage_id, 'x', 100, 'EUR', 'open', 0.5, at, at FROM t.new_deals;
 INSERT INTO deal_changes (tenant_id, deal_id, pipeline_id, stage_id, stage_entered_at, changed_at, recorded_at, move_no, version, change, status,
@@ -47,16 +48,16 @@ SELECT cmp_ok(rows_read(format('SELECT * FROM crm.%s', call)), '<', 20000::bigin
         $$stage_flow(t.id('Renewals'))$$]) AS c (call);
 SELECT cmp_ok(rows_read($$SELECT * FROM crm.pipeline_summary_as_of(t.id('Sales'), '2024-03-01')$$), '>', 80000::bigint, '(of the large one all)');
 
-SELECT is((s -> 'open' ->> 'total_deals')::int || ' ' || (s -> 'open' ->> 'total_value')::numeric::int, '1200 108000', 'as of March')
+SELECT is((s -> 'open' ->> 'total_deals')::int || ' ' || (s -> 'open' ->> 'total_value')::numeric::int, '1100 99000', 'as of March')
     FROM pipeline_summary_as_of(id('Renewals'), '2024-03-01') AS s;
-SELECT is((s -> 'open' ->> 'total_deals')::int || ' ' || (s -> 'open' ->> 'total_value')::numeric::int, '1200 120000', 'as of July')
+SELECT is((s -> 'open' ->> 'total_deals')::int || ' ' || (s -> 'open' ->> 'total_value')::numeric::int, '1100 110000', 'as of July')
     FROM pipeline_summary_as_of(id('Renewals'), '2024-07-01') AS s;
-SELECT is(string_agg(concat_ws(' ', s.open_deals, s.open_value::int), ', ' ORDER BY s.at), '1200 108000, 1200 108000, 1200 108000, 1200 120000, 1200 120000', 'trend')
+SELECT is(string_agg(concat_ws(' ', s.open_deals, s.open_value::int), ', ' ORDER BY s.at), '1100 99000, 1100 99000, 1100 99000, 1100 110000, 1100 110000', 'trend')
     FROM pipeline_trend(id('Renewals'), '2024-03-01', '2024-07-01', 'month') AS s;
 SELECT is(string_agg(concat_ws(' ', w.bar, w.deals, w.value::int), ', ' ORDER BY w.bar_no) FILTER (WHERE w.value <> 0),
-        'opening 1200 108000, amount_up 0 12000, closing 1200 120000', 'waterfall')
+        'opening 1100 99000, amount_up 0 11000, closing 1100 110000', 'waterfall')
     FROM pipeline_waterfall(id('Renewals'), '2024-03-01') AS w;
-SELECT is(string_agg(concat_ws(' ', f.stage_name, f.entered, f.entered_value::int), ', '), 'Due 1200 108000', 'stage flow, by the amounts of then')
+SELECT is(string_agg(concat_ws(' ', f.stage_name, f.entered, f.entered_value::int), ', '), 'Due 1100 99000', 'stage flow, by the amounts of then')
     FROM stage_flow(id('Renewals')) AS f;
 SELECT * FROM finish();
 ROLLBACK;
