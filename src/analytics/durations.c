@@ -115,7 +115,6 @@ write_chunk(Durations *durations, StageDurations *of_stage)
 static const int64 *
 read_block(Durations *durations, uint32 block)
 {
-	CHECK_FOR_INTERRUPTS();
 	seek(durations, block);
 	if (BufFileRead(durations->file, durations->block, BLCKSZ) != BLCKSZ)
 		ereport(ERROR,
@@ -166,7 +165,6 @@ crm_durations_reset(Durations *durations)
 			chunk->before = durations->unused;
 			durations->unused = chunk;
 		}
-		of_stage->count = 0;
 		of_stage->nblocks = 0;
 	}
 	durations->nblocks = 0;
@@ -200,6 +198,7 @@ next_durations(Reading *reading, uint32 *count)
 	const StageDurations *of_stage = reading->of_stage;
 	const DurationChunk *chunk = reading->chunk;
 
+	CHECK_FOR_INTERRUPTS();
 	*count = DURATIONS_OF_CHUNK;
 	if (chunk != NULL)
 	{
@@ -213,11 +212,11 @@ next_durations(Reading *reading, uint32 *count)
 	return read_block(reading->durations, of_stage->blocks[reading->block++]);
 }
 
-/* The least one and the greatest. */
+/* From the least one to the greatest. */
 static Range
 whole_range(const Selection *selection)
 {
-	Range		range = {PG_INT64_MAX, PG_INT64_MIN, 0, selection->of_stage->count};
+	Range		range = {PG_INT64_MAX, PG_INT64_MIN, 0, 0};
 	Reading		reading = read_stage(selection);
 	const int64 *durations;
 	uint32		count;
@@ -229,6 +228,7 @@ whole_range(const Selection *selection)
 			range.low = Min(range.low, durations[i]);
 			range.high = Max(range.high, durations[i]);
 		}
+		range.count += count;
 	}
 	return range;
 }

@@ -19,7 +19,6 @@ typedef struct DurationChunk
 
 typedef struct StageDurations
 {
-	int64		count;
 	DurationChunk *last;		/* the one that is being filled, or NULL */
 	uint32		used;			/* of the last one; the others are full */
 	uint32		nblocks;		/* of the file */
@@ -44,7 +43,6 @@ crm_durations_add(Durations *durations, StageDurations *of_stage, int64 duration
 	if (of_stage->last == NULL || of_stage->used == DURATIONS_OF_CHUNK)
 		crm_durations_make_room(durations, of_stage);
 	of_stage->last->durations[of_stage->used++] = duration;
-	of_stage->count++;
 }
 
 /*

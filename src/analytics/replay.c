@@ -232,7 +232,7 @@ read_ids(Replay *replay, uint32 *ndeals)
 	crm_replay_read(replay, REPLAY_READ_IDS, (Datum) 0, receive_id);
 	replay->small = NULL;
 	*ndeals = small.deals->count;
-	if (small.is_erased || small.count > crm_replay_most_ids(replay) ||
+	if (small.is_erased || small.count > replay->most_ids ||
 		!crm_replay_prefers_ids(replay, *ndeals))
 		return (Datum) 0;
 	return makeArrayResult(small.ids, replay->context);
@@ -517,9 +517,11 @@ void
 crm_replay_run(Replay *replay)
 {
 	uint32		ndeals;
-	Datum		small = read_ids(replay, &ndeals);
+	Datum		small;
 	int			step;
 
+	crm_replay_prepare(replay);
+	small = read_ids(replay, &ndeals);
 	init_parts(replay, small != (Datum) 0 && ndeals <= REPLAY_SMALL);
 	crm_replay_read(replay, REPLAY_READ_UNDONE, small, receive_undone);
 	crm_replay_read(replay, REPLAY_READ_EDITS, small, receive_edit);

@@ -197,6 +197,11 @@ struct Replay
 	ReplayQuery query;
 	const ReplayUser *user;
 	void	   *arg;			/* the user's */
+	int			most_ids;		/* if more rows have the ids of its deals, a
+								 * pipeline is large; a deal has one for each
+								 * move */
+	bool		has_lives;		/* some deals have several, as far as it
+								 * matters */
 	MemoryContext context;		/* what the user keeps goes there, too */
 	RowColumns	columns;		/* of the rows that are read */
 	Places	   *places;			/* with days if query.want_closed_at */
@@ -279,8 +284,8 @@ typedef enum ReplayRows
 /* Up to so many deals a pipeline is small. */
 #define REPLAY_SMALL	1000
 
-/* If more rows have the ids of its deals, a pipeline is large; a deal has one for each move. */
-extern int	crm_replay_most_ids(const Replay *replay);
+/* Finds out what is asked before any row is read. */
+extern void crm_replay_prepare(Replay *replay);
 
 /*
  * Whether to read what those deals have, as the pipeline is small, or as many edits of other

@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "analytics/block_range.h"
+#include "analytics/lives.h"
 #include "analytics/replay.h"
 #include "analytics/replay_columns.h"
 #include "base/query.h"
@@ -252,33 +253,6 @@ table_id(const Replay *replay, ReplayRows rows)
 		get_relname_relid(tables[rows].table, RelationGetNamespace(deals));
 }
 
-static void
-receive_life(TupleTableSlot *row, void *has_lives)
-{
-	*(bool *) has_lives = true;
-}
-
-/* Whether any deal has several lives: mostly none has, and planning is for nothing. */
-static bool
-has_lives(const Replay *replay)
-{
-	static const Oid types[] = {UUIDOID};
-	Relation	deals = replay->query.deals;
-	Datum		args[] = {UUIDPGetDatum(&replay->query.tenant_id)};
-	bool		result = false;
-	CrmStatement statement = {
-		.text = psprintf("SELECT c.change FROM %s c WHERE c.change OPERATOR(pg_catalog.=) 'recreated' "
-						 "AND c.tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
-						 crm_sibling_name(deals, "deal_changes")),
-		.nargs = lengthof(types),
-		.argtypes = types,
-		.cursor_options = crm_generic_plan(deals),
-	};
-
-	crm_receive_rows(&statement, args, NULL, true, receive_life, &result);
-	return result;
-}
-
 /* The columns, with what is read in place of some. */
 static const RowColumn *
 named_columns(const Replay *replay, ReplayRows rows)
@@ -288,7 +262,7 @@ named_columns(const Replay *replay, ReplayRows rows)
 	Relation	deals = replay->query.deals;
 	const char *life = ONLY_LIFE;
 
-	if (has_lives(replay))
+	if (replay->has_lives)
 		life = psprintf(rows == REPLAY_READ_EDITS ? LIFE_OF_EDIT : LIFE_OF_MOVE,
 						crm_sibling_name(deals, "deal_changes"));
 	for (int i = 0; i < tables[rows].ncolumns; i++)
@@ -375,7 +349,7 @@ set_arguments(const Replay *replay, ReplayRows rows, Datum ids, QueryArguments *
 	strcpy(args->nulls, ids == (Datum) 0 ? "    nnnn" : "     nnn");
 	if (rows == REPLAY_READ_IDS)
 	{
-		args->values[7] = Int64GetDatum((int64) crm_replay_most_ids(replay) + 1);
+		args->values[7] = Int64GetDatum((int64) replay->most_ids + 1);
 		args->nulls[7] = ' ';
 	}
 }
@@ -473,10 +447,22 @@ crm_replay_read(Replay *replay, ReplayRows rows, Datum ids, ReplayReceiver recei
 	AtEOXact_GUC(true, level);
 }
 
-int
-crm_replay_most_ids(const Replay *replay)
+static void
+note_life(TupleTableSlot *row, void *replay)
 {
-	return crm_few_deals(replay->query.deals, &replay->query.pipeline_id);
+	((Replay *) replay)->has_lives = true;
+}
+
+void
+crm_replay_prepare(Replay *replay)
+{
+	const ReplayQuery *query = &replay->query;
+
+	replay->most_ids = crm_few_deals(query->deals, &query->pipeline_id);
+	/* Mostly no deal has several, and planning for them would be for nothing. */
+	replay->has_lives = false;
+	if (query->want_closed_at)
+		crm_receive_recreated(query->deals, &query->pipeline_id, false, note_life, replay);
 }
 
 /* To look a deal up in all tables takes as long as to read so many edits. */

@@ -15,6 +15,7 @@
 
 #include "base/argument_errors.h"
 #include "base/errors.h"
+#include "base/name_key.h"
 #include "base/query.h"
 #include "base/row_messages.h"
 #include "mcp/linked.h"
@@ -234,7 +235,7 @@ resolve_name(Resolution *resolution, McpProperty *property, const char *name)
 				 errhint("Give the id.")));
 	candidates = find_candidates(resolution, &named, name, false);
 	/* Every name has an empty text in it. */
-	meant = choose(candidates, resolution->exact || strspn(name, " ") == strlen(name));
+	meant = choose(candidates, resolution->exact || crm_text_is_blank(name, strlen(name)));
 	if (meant != NULL)
 		return meant->id;
 	if (candidates != NIL)
